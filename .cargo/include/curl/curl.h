@@ -1,0 +1,1 @@
+/* Only has to exist: see ../../config.toml. */

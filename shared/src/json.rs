@@ -1,0 +1,241 @@
+//! What counts as JSON, and its compact form. `ingest` and `archive` decide by the same two functions, so what
+//! one lets through the other never sends to quarantine.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+/// Why bytes are not JSON, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {expected}")]
+pub struct JsonError {
+    /// From 1.
+    pub line: usize,
+    /// From 1, in bytes.
+    pub column: usize,
+    /// What is wrong there, in the parser's words.
+    pub expected: String,
+}
+
+impl From<serde_json::Error> for JsonError {
+    fn from(error: serde_json::Error) -> Self {
+        let text = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let expected = text.strip_suffix(&place).unwrap_or(&text).to_owned();
+        Self { line: error.line(), column: error.column(), expected }
+    }
+}
+
+impl JsonError {
+    /// The same error in a text that holds the parsed one from byte `start` on.
+    #[must_use]
+    pub fn within(self, whole: &[u8], start: usize) -> Self {
+        let before = &whole[..start.min(whole.len())];
+        let lines = before.iter().filter(|byte| **byte == b'\n').count();
+        let columns = if self.line == 1 { before.iter().rev().take_while(|byte| **byte != b'\n').count() } else { 0 };
+        Self { line: self.line + lines, column: self.column + columns, expected: self.expected }
+    }
+}
+
+/// The text of `bytes` when it is one JSON value as [`serde_json::Value`] takes it: UTF-8, no lone surrogate, no
+/// number out of range, at most 128 levels. (`RawValue` and `IgnoredAny` alone take more.)
+///
+/// # Errors
+/// When it is not, with the first place that breaks the rule.
+pub fn check(bytes: &[u8]) -> Result<&str, JsonError> {
+    let text = utf8(bytes)?;
+    serde_json::from_str::<Strict>(text)?;
+    Ok(text)
+}
+
+/// The text of `bytes`, which is the first thing that JSON has to be.
+///
+/// # Errors
+/// When the bytes are not UTF-8, with the place of the first one that is not.
+pub fn utf8(bytes: &[u8]) -> Result<&str, JsonError> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+        JsonError { line, column, expected: "invalid UTF-8".to_owned() }
+    })
+}
+
+/// Any JSON value, read and not kept. Takes what `Value` takes, since it asks the parser for the same things.
+#[derive(Debug, Clone, Copy)]
+pub struct Strict;
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(Self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(Self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(Self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(Self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(Self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(Self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
+        while seq.next_element::<Self>()?.is_some() {}
+        Ok(Self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<Self, Self>()?.is_some() {}
+        Ok(Self)
+    }
+}
+
+/// An object's key, borrowed where it has no escapes. (A bare `Cow` is always copied by serde.)
+#[derive(Debug, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Key<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+/// `text`, which must be JSON, without the whitespace outside of its strings. Nothing else is touched: numbers and
+/// escapes stay as they were written. Borrowed when there is no such whitespace.
+#[must_use]
+pub fn compact(text: &str) -> Cow<'_, str> {
+    let mut out = String::new();
+    let mut in_string = false;
+    let mut kept = 0;
+    let mut bytes = text.bytes().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'"' => in_string = !in_string,
+            // Whatever is escaped, it does not end the string.
+            b'\\' => drop(bytes.next()),
+            b' ' | b'\n' | b'\r' | b'\t' if !in_string => {
+                if out.is_empty() {
+                    out.reserve_exact(text.len());
+                }
+                out.push_str(&text[kept..at]);
+                kept = at + 1;
+            }
+            _ => {}
+        }
+    }
+    if kept == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(&text[kept..]);
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_json_is_what_serde_jsons_value_takes() {
+        let deep = |levels| "[".repeat(levels) + &"]".repeat(levels);
+        for text in [
+            "1",
+            " 1 ",
+            "-0",
+            "1e5",
+            "1e999",
+            "-1e999",
+            "1e-999",
+            "123456789012345678901234567890",
+            "01",
+            "1.",
+            ".5",
+            "+1",
+            "NaN",
+            "Infinity",
+            "nul",
+            "null",
+            "true",
+            "\"a",
+            "\"\\u00e9\"",
+            "\"\\ud83d\\ude00\"",
+            "\"\\ud83d\"",
+            "\"\\ude00x\"",
+            "\"\\x\"",
+            "\"a\nb\"",
+            "\"\u{0}\"",
+            "\"\\u0000\"",
+            "[1,]",
+            "{\"a\":1,}",
+            "{\"a\":1,\"a\":2}",
+            "{a:1}",
+            "{\"a\" 1}",
+            "[1 2]",
+            "",
+            " ",
+            "1 2",
+            "[1]]",
+            "\u{feff}1",
+            "// c\n1",
+            "'a'",
+            "\u{a0}1",
+            &deep(127),
+            &deep(128),
+            &deep(129),
+            &deep(100_000),
+        ] {
+            let value = serde_json::from_str::<serde_json::Value>(text);
+            let ours = check(text.as_bytes());
+            assert_eq!(ours.is_ok(), value.is_ok(), "{text:.40}: {ours:?}");
+        }
+        assert!(check(b"\"\xff\"").is_err() && serde_json::from_slice::<serde_json::Value>(b"\"\xff\"").is_err());
+    }
+
+    #[test]
+    fn an_error_says_where_and_what_was_expected() {
+        let error = check(b"{\"a\": 1,\n \"b\": nope}").unwrap_err();
+        assert_eq!(error.to_string(), "line 2, column 8: expected ident");
+        let error = check(b"[\n\"\xff\"]").unwrap_err();
+        assert_eq!(error.to_string(), "line 2, column 2: invalid UTF-8");
+    }
+
+    #[test]
+    fn an_error_in_a_part_is_told_as_a_place_in_the_whole() {
+        let whole = "{\n  \"value\": 1e999}";
+        let start = whole.find('1').unwrap();
+        let error = check(&whole.as_bytes()[start..whole.len() - 1]).unwrap_err();
+        assert_eq!((error.line, error.column), (1, 5));
+        let error = error.within(whole.as_bytes(), start);
+        assert_eq!((error.line, error.column), (2, 16));
+    }
+
+    #[test]
+    fn only_whitespace_outside_of_strings_goes() {
+        for (text, compacted) in [
+            (r#"{ "a b" : [ 1.10 , "\u00e9 \" x" ] }"#, r#"{"a b":[1.10,"\u00e9 \" x"]}"#),
+            ("\r\n\t 1 ", "1"),
+            (r#""\\" "#, r#""\\""#),
+            (" \" é \" ", "\" é \""),
+        ] {
+            assert_eq!(compact(text), compacted, "{text}");
+        }
+        assert!(matches!(compact(r#"{"a":"b c"}"#), Cow::Borrowed(_)));
+    }
+}

@@ -1,0 +1,113 @@
+//! Whether a field's value keeps its rule, and the sentence for one that does not.
+
+use std::fmt;
+
+use super::{
+    DATE_FORMS, Rule, date,
+    date::DateProblem,
+    row::{List, Object, Value},
+};
+use crate::shown::shown;
+
+impl Rule {
+    /// Holds one value to the rule. Null is [`super::Presence`]'s matter.
+    pub(super) fn check(&self, value: &Value<'_>) -> Result<(), String> {
+        let kept = match self {
+            Self::Text => matches!(value, Value::Text(_)),
+            Self::TextOrList => match value {
+                Value::List(list) => list.all_text,
+                _ => matches!(value, Value::Text(_)),
+            },
+            Self::Integer { .. } => self.integer(value).is_some(),
+            Self::Number { min, max } => number(value).is_some_and(|number| (*min..=*max).contains(&number)),
+            Self::DateTime => return self.check_date(value),
+        };
+        if kept { Ok(()) } else { Err(self.broken_by(value)) }
+    }
+
+    /// The whole number that `value` is, when the rule is about one and takes it.
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number within two i64s is an i64")]
+    pub(super) fn integer(&self, value: &Value<'_>) -> Option<i64> {
+        let Self::Integer { min, max } = self else { return None };
+        let number = number(value).filter(|number| number.fract() == 0.0)? as i64;
+        (*min..=*max).contains(&number).then_some(number)
+    }
+
+    fn check_date(&self, value: &Value<'_>) -> Result<(), String> {
+        let text = match value {
+            Value::Text(text) => text,
+            // bson's extended JSON.
+            Value::Object(Object { fields, .. }) => match fields.as_slice() {
+                [(key, inner)] if key == "$date" => return self.check_bson_date(inner),
+                _ => return Err(self.broken_by(value)),
+            },
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::List(_) => return Err(self.broken_by(value)),
+        };
+        match date::check(text) {
+            Ok(()) => Ok(()),
+            Err(DateProblem::Form) => Err(self.broken_by(value)),
+            Err(DateProblem::Nonexistent) => Err(format!("is not an existing date: \"{}\"", shown(text))),
+        }
+    }
+
+    /// `{"$date": …}` holds a text, milliseconds since 1970, or those as `{"$numberLong": "…"}`.
+    fn check_bson_date(&self, inner: &Value<'_>) -> Result<(), String> {
+        let kept = match inner {
+            Value::Text(_) => return self.check_date(inner),
+            Value::Number(number) => number.fract() == 0.0,
+            Value::Object(Object { fields, .. }) => match fields.as_slice() {
+                [(key, Value::Text(digits))] if key == "$numberLong" => digits.parse::<i64>().is_ok(),
+                _ => false,
+            },
+            Value::Null | Value::Bool(_) | Value::List(_) => false,
+        };
+        if kept { Ok(()) } else { Err(self.broken_by(inner)) }
+    }
+
+    fn broken_by(&self, value: &Value<'_>) -> String {
+        match value {
+            Value::List(List { len: 1, .. }) => {
+                format!("must be {self}; it is a list of one: send its element without the brackets")
+            }
+            _ => format!("must be {self}; it is {}", Shown(value)),
+        }
+    }
+}
+
+/// The rule behind "must be".
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => f.write_str("a string"),
+            Self::TextOrList => f.write_str("a string or a list of strings"),
+            Self::Integer { min: 0, max: 1 } => f.write_str("0 or 1"),
+            Self::Integer { min, max } => write!(f, "a whole number from {min} to {max}"),
+            Self::Number { min, max } => write!(f, "a number from {min} to {max}"),
+            Self::DateTime => write!(f, "a date and time, {DATE_FORMS}"),
+        }
+    }
+}
+
+/// The number that a value is, or that its string holds. One client sends every field as a string.
+fn number(value: &Value<'_>) -> Option<f64> {
+    match value {
+        Value::Number(number) => Some(*number),
+        // JSON's own grammar of numbers, and no whitespace around.
+        Value::Text(text) if text.trim() == text => serde_json::from_str(text).ok(),
+        Value::Text(_) | Value::Null | Value::Bool(_) | Value::List(_) | Value::Object(_) => None,
+    }
+}
+
+/// A value's type and the beginning of the value.
+struct Shown<'a>(&'a Value<'a>);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Value::Null | Value::List(_) | Value::Object(_) => f.write_str(self.0.type_name()),
+            Value::Bool(value) => write!(f, "{value}"),
+            Value::Number(value) => write!(f, "the number {}", shown(&value.to_string())),
+            Value::Text(value) => write!(f, "the string \"{}\"", shown(value)),
+        }
+    }
+}

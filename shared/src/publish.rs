@@ -1,0 +1,89 @@
+//! Records on their way to a topic, and what became of each.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+/// One message to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Shared by the records of a request.
+    pub topic: Arc<str>,
+    /// `None` leaves the choice to the partitioner (murmur2 of the key, as the Java client).
+    pub partition: Option<i32>,
+    /// `None` is Kafka's null.
+    pub key: Option<Bytes>,
+    /// `None` is Kafka's null.
+    pub value: Option<Bytes>,
+}
+
+impl Record {
+    /// Key and value, in bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.key.as_ref().map_or(0, Bytes::len) + self.value.as_ref().map_or(0, Bytes::len)
+    }
+}
+
+/// Where a record was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// From 0.
+    pub partition: i32,
+    /// From 0.
+    pub offset: i64,
+}
+
+/// Why a record is not known to be written. The messages go to the client as they stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// Nobody can know whether it is written: the brokers gave no answer in time, or one that may pass.
+    #[error("not confirmed in time: it may or may not be written; it may be sent again")]
+    Unconfirmed,
+    /// The topic is not on the cluster. Not written.
+    #[error("the topic is not on the cluster; it may be sent again once the topic is made")]
+    NoSuchTopic,
+    /// The topic has no such partition. Not written.
+    #[error("the topic has no such partition")]
+    NoSuchPartition,
+    /// Larger than the topic admits. Not written.
+    #[error("the record is larger than the topic admits (max.message.bytes)")]
+    TooLarge,
+    /// Refused for good, for a reason that no client can mend. Not written.
+    #[error("the cluster refused the record")]
+    Refused,
+    /// The cluster does not know who we are. Not written.
+    #[error("the cluster refused the log-in")]
+    Unauthenticated,
+    /// The cluster knows us and does not let us write to this topic. Not written.
+    #[error("the cluster does not allow writing to this topic")]
+    Unauthorized,
+}
+
+/// What became of one record.
+pub type Outcome = Result<Written, Failure>;
+
+/// Writes records to their topics.
+pub trait Publish: Send + Sync + 'static {
+    /// Writes `records` and says what became of each, in their order. A record is [`Written`] when all in-sync replicas
+    /// hold it. What is not answered by `deadline` is [`Failure::Unconfirmed`].
+    ///
+    /// # Cancellation
+    /// Records of a dropped future may or may not be written, now or later.
+    fn publish(&self, records: Vec<Record>, deadline: Instant) -> impl Future<Output = Vec<Outcome>> + Send;
+}
+
+/// Tells whether a cluster is there.
+pub trait Reach: Send + Sync + 'static {
+    /// Succeeds when a broker answered in the last seconds, else asks one now.
+    fn reach(&self, within: Duration) -> impl Future<Output = Result<(), Unreachable>> + Send;
+}
+
+/// No broker answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no Kafka broker answered within {:.1} s", .within.as_secs_f32())]
+pub struct Unreachable {
+    /// How long was waited.
+    pub within: Duration,
+}

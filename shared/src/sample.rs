@@ -1,0 +1,33 @@
+//! Rows to try the pipeline with: 877 posts of the course's database, as public notebooks of the course printed them.
+
+/// The rows of a table, a JSON object a line, when there are any. The same join keys are in every table, each once.
+#[must_use]
+pub fn rows(table: &str) -> Option<&'static str> {
+    TABLES.iter().find_map(|(name, rows)| (*name == table).then_some(*rows))
+}
+
+const TABLES: &[(&str, &str)] = &[
+    ("pinterest_data", include_str!("../sample/pinterest_data.jsonl")),
+    ("geolocation_data", include_str!("../sample/geolocation_data.jsonl")),
+    ("user_data", include_str!("../sample/user_data.jsonl")),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kind::CATALOG;
+
+    #[test]
+    fn each_post_has_a_valid_row_in_every_table() {
+        let keys = |(table, rows): &(&str, &str)| -> Vec<i64> {
+            let kind =
+                CATALOG.iter().find(|kind| kind.table == *table).unwrap_or_else(|| panic!("no kind for {table}"));
+            rows.lines().map(|row| kind.check(row, |_| String::new()).expect(row).join_key).collect()
+        };
+        let posts = keys(&TABLES[0]);
+        assert_eq!(posts.len(), 877);
+        for table in TABLES {
+            assert_eq!(keys(table), posts, "{}", table.0);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Settings from the environment: every wrong one is named at once, and a wrong one never becomes a default.
+
+use std::{fmt, str::FromStr};
+
+/// One environment variable that a function reads. The README's table is held to these by a test.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// The name in the environment.
+    pub name: &'static str,
+    /// What counts when the variable is not set; `None` makes it required.
+    pub default: Option<&'static str>,
+    /// What it sets, with its unit, in the words of the README's table.
+    pub meaning: &'static str,
+}
+
+/// Where Kafka is. Every function reads it.
+pub static BOOTSTRAP_SERVERS: Variable =
+    Variable { name: "BOOTSTRAP_SERVERS", default: None, meaning: "Kafka's addresses, `host:port`, comma separated" };
+
+/// Every setting that could not be used, a line each.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct SettingsError {
+    problems: Vec<Problem>,
+}
+
+#[derive(Debug)]
+enum Problem {
+    Missing(&'static Variable),
+    Invalid { variable: &'static Variable, reason: String },
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(Variable { name, meaning, .. }) => write!(f, "{name} is not set: {meaning}"),
+            // The value itself is not shown: it may hold a password.
+            Self::Invalid { variable: Variable { name, meaning, .. }, reason } => {
+                write!(f, "{name} cannot be used ({reason}): {meaning}")
+            }
+        }
+    }
+}
+
+/// Reads variables and remembers what is wrong with them until [`Reader::finish`].
+pub struct Reader<F> {
+    lookup: F,
+    problems: Vec<Problem>,
+}
+
+impl<F> fmt::Debug for Reader<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("problems", &self.problems).finish_non_exhaustive()
+    }
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    /// Reads through `lookup`: the process's environment in `main`, a map in tests.
+    pub const fn new(lookup: F) -> Self {
+        Self { lookup, problems: Vec::new() }
+    }
+
+    /// The variable's value or its default. `None` means that a problem was noted; an empty value counts as not set,
+    /// since a template cannot leave a variable out.
+    pub fn read<T: FromStr<Err: fmt::Display>>(&mut self, variable: &'static Variable) -> Option<T> {
+        let set = (self.lookup)(variable.name).filter(|value| !value.is_empty());
+        let Some(value) = set.or_else(|| variable.default.map(str::to_owned)) else {
+            self.problems.push(Problem::Missing(variable));
+            return None;
+        };
+        match value.parse() {
+            Ok(value) => Some(value),
+            Err(reason) => {
+                self.problems.push(Problem::Invalid { variable, reason: reason.to_string() });
+                None
+            }
+        }
+    }
+
+    /// The settings, once each variable was read.
+    ///
+    /// # Errors
+    /// When any variable is missing or does not parse, with all of them in the error.
+    pub fn finish<T>(self, settings: Option<T>) -> Result<T, SettingsError> {
+        match settings {
+            Some(settings) if self.problems.is_empty() => Ok(settings),
+            _ => Err(SettingsError { problems: self.problems }),
+        }
+    }
+}
+
+/// The process's environment, for [`Reader::new`]. Our settings are read nowhere else.
+#[must_use]
+pub fn environment(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+    let value = std::env::var_os(name)?;
+    // What is not UTF-8 will not parse, and so is named.
+    Some(value.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static PORT: Variable = Variable { name: "PORT", default: Some("80"), meaning: "the port" };
+    static HOST: Variable = Variable { name: "HOST", default: None, meaning: "the host" };
+
+    fn read(vars: &[(&str, &str)]) -> Result<(u16, String), SettingsError> {
+        let mut reader =
+            Reader::new(|name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()));
+        let port = reader.read(&PORT);
+        let host = reader.read(&HOST);
+        reader.finish(port.zip(host))
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_takes_its_default() {
+        assert_eq!(read(&[("HOST", "a")]).unwrap(), (80, "a".to_owned()));
+        assert_eq!(read(&[("HOST", "a"), ("PORT", "")]).unwrap().0, 80);
+    }
+
+    #[test]
+    fn every_wrong_variable_is_named_at_once_and_no_value_is_shown() {
+        let error = read(&[("PORT", "s3cret")]).unwrap_err().to_string();
+        assert_eq!(error, "PORT cannot be used (invalid digit found in string): the port\nHOST is not set: the host");
+    }
+}

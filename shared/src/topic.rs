@@ -1,0 +1,165 @@
+//! Which topics there are: one for each user id and kind, `<user_id>.<kind>`.
+
+use std::{fmt, str::FromStr};
+
+use crate::kind::{CATALOG, Kind};
+
+/// Kafka's limit for a topic's name, in characters.
+const MAX_TOPIC_CHARS: usize = 249;
+
+/// A topic prefix: in the course 12 hexadecimal or decimal digits, here any legal one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserId(String);
+
+/// Why a text is no user id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a user id has 1 to {} characters out of letters, digits, `.`, `_` and `-`", UserId::MAX_CHARS)]
+pub struct UserIdError;
+
+impl UserId {
+    /// What a topic's name leaves for the prefix beside `.` and a kind of up to 16 characters.
+    const MAX_CHARS: usize = MAX_TOPIC_CHARS - 17;
+}
+
+impl FromStr for UserId {
+    type Err = UserIdError;
+
+    fn from_str(text: &str) -> Result<Self, UserIdError> {
+        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if (1..=Self::MAX_CHARS).contains(&text.len()) && text.chars().all(legal) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(UserIdError)
+        }
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The user ids of one deployment, at least one and each once, in the order they were given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserIds(Vec<UserId>);
+
+/// Why a list of user ids cannot be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's message is its documentation")]
+pub enum UserIdsError {
+    #[error("`{0}`: {UserIdError}")]
+    Invalid(String),
+    #[error("`{0}` is given twice")]
+    Twice(UserId),
+    #[error("there is no user id")]
+    None,
+}
+
+impl UserIds {
+    /// Checks that there is one and none stands there twice.
+    ///
+    /// # Errors
+    /// When the list is empty or names a user id twice.
+    pub fn new(ids: Vec<UserId>) -> Result<Self, UserIdsError> {
+        if ids.is_empty() {
+            return Err(UserIdsError::None);
+        }
+        match ids.iter().enumerate().find(|(at, id)| ids[..*at].contains(id)) {
+            Some((_, twice)) => Err(UserIdsError::Twice(twice.clone())),
+            None => Ok(Self(ids)),
+        }
+    }
+
+    /// Each user id.
+    pub fn iter(&self) -> impl Iterator<Item = &UserId> {
+        self.0.iter()
+    }
+
+    /// The names of every user id's topics.
+    #[must_use]
+    pub fn topic_names(&self) -> Vec<String> {
+        self.topics().into_iter().map(|topic| topic.name).collect()
+    }
+
+    /// The topics of every user id, each with its kind.
+    #[must_use]
+    pub fn topics(&self) -> Vec<Topic> {
+        self.0.iter().flat_map(|user_id| CATALOG.iter().map(|kind| Topic::of(user_id, kind))).collect()
+    }
+}
+
+/// As they are parsed.
+impl fmt::Display for UserIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&ids.join(","))
+    }
+}
+
+/// Comma separated, as in an environment variable.
+impl FromStr for UserIds {
+    type Err = UserIdsError;
+
+    fn from_str(text: &str) -> Result<Self, UserIdsError> {
+        let parse = |id: &str| id.parse().map_err(|UserIdError| UserIdsError::Invalid(id.to_owned()));
+        Self::new(text.split(',').map(str::trim).filter(|id| !id.is_empty()).map(parse).collect::<Result<_, _>>()?)
+    }
+}
+
+/// A topic of ours and the kind that it takes.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    /// `<user_id>.<kind>`.
+    pub name: String,
+    /// What a record in it has to be.
+    pub kind: &'static Kind,
+}
+
+impl Topic {
+    /// The topic of one user id for one kind.
+    #[must_use]
+    pub fn of(user_id: &UserId, kind: &'static Kind) -> Self {
+        Self { name: format!("{user_id}.{}", kind.name), kind }
+    }
+
+    /// The same user id's topic for another kind.
+    #[must_use]
+    pub fn sibling(&self, kind: &Kind) -> String {
+        let user_id = self.name.strip_suffix(self.kind.name).unwrap_or(&self.name);
+        format!("{user_id}{}", kind.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_user_id_has_one_topic_a_kind() {
+        let ids: UserIds = "0a1b2c3d4e5f, demo".parse().unwrap();
+        let topics = ids.topics();
+        assert_eq!(topics.len(), 2 * CATALOG.len());
+        assert!(topics.iter().any(|topic| topic.name == "0a1b2c3d4e5f.pin"));
+        assert_eq!(topics[0].sibling(CATALOG[2]), "0a1b2c3d4e5f.user");
+    }
+
+    #[test]
+    fn a_prefix_that_kafka_would_refuse_is_refused() {
+        for (text, reason) in [
+            ("", "there is no user id"),
+            ("a,a", "`a` is given twice"),
+            ("a b", "`a b`: a user id has 1 to 232 characters out of letters, digits, `.`, `_` and `-`"),
+        ] {
+            assert_eq!(text.parse::<UserIds>().unwrap_err().to_string(), reason, "{text:?}");
+        }
+        assert!("a".repeat(233).parse::<UserId>().is_err());
+    }
+
+    #[test]
+    fn every_kind_fits_behind_the_longest_user_id() {
+        for kind in CATALOG {
+            assert!(UserId::MAX_CHARS + 1 + kind.name.len() <= MAX_TOPIC_CHARS, "{}", kind.name);
+        }
+    }
+}
