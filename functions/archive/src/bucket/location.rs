@@ -1,0 +1,168 @@
+//! Which bucket or folder an archive is in, and opening it.
+
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+
+use futures::TryStreamExt;
+use object_store::{
+    BackoffConfig, ClientConfigKey, Error, ObjectStore, RetryConfig,
+    aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut},
+    local::LocalFileSystem,
+    path::Path,
+    prefix::PrefixStore,
+};
+use url::Url;
+
+use super::Bucket;
+
+/// S3's page, which no request can make larger: `ListObjectsV2`, `MaxKeys`.
+const S3_PAGE: usize = 1_000;
+
+/// One request, so that with its retries it ends well within a run's minute.
+const S3_REQUEST_TIMEOUT: &str = "10 seconds";
+const S3_CONNECT_TIMEOUT: &str = "3 seconds";
+const S3_RETRIES: RetryConfig = RetryConfig {
+    backoff: BackoffConfig { init_backoff: Duration::from_millis(100), max_backoff: Duration::from_secs(2), base: 2.0 },
+    max_retries: 5,
+    retry_timeout: Duration::from_secs(15),
+};
+
+/// Where an archive is: `s3://bucket/prefix`, `file:///folder`, or a folder's path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArchiveUrl {
+    /// A bucket, and a prefix before the archive's own names, possibly empty.
+    S3 {
+        /// The bucket's name.
+        bucket: String,
+        /// Without slashes around it.
+        prefix: String,
+    },
+    /// A folder, which need not exist yet.
+    Folder(PathBuf),
+}
+
+/// Why a text is no [`ArchiveUrl`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ArchiveUrlError {
+    /// Not a URL, or one that names no place.
+    #[error("it is not `s3://bucket/prefix`, `file:///folder` or the path of a folder")]
+    Invalid,
+    /// Another place than these two.
+    #[error("only `s3://` and `file://` are known")]
+    Scheme,
+}
+
+impl FromStr for ArchiveUrl {
+    type Err = ArchiveUrlError;
+
+    fn from_str(text: &str) -> Result<Self, ArchiveUrlError> {
+        if text.is_empty() {
+            return Err(ArchiveUrlError::Invalid);
+        }
+        if !text.contains("://") {
+            return Ok(Self::Folder(text.into()));
+        }
+        let url = Url::parse(text).map_err(|_| ArchiveUrlError::Invalid)?;
+        match (url.scheme(), url.host_str()) {
+            ("s3", Some(bucket)) => {
+                let prefix = Path::from_url_path(url.path()).map_err(|_| ArchiveUrlError::Invalid)?;
+                Ok(Self::S3 { bucket: bucket.to_owned(), prefix: prefix.to_string() })
+            }
+            ("file", _) => url.to_file_path().map(Self::Folder).map_err(|()| ArchiveUrlError::Invalid),
+            ("s3", None) => Err(ArchiveUrlError::Invalid),
+            _ => Err(ArchiveUrlError::Scheme),
+        }
+    }
+}
+
+impl fmt::Display for ArchiveUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::S3 { bucket, prefix } if prefix.is_empty() => write!(f, "s3://{bucket}"),
+            Self::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+            Self::Folder(folder) => folder.display().fmt(f),
+        }
+    }
+}
+
+/// Why an archive could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder is not there and could not be made.
+    #[error("the archive {url} cannot be used: it is no folder and cannot be made one")]
+    Folder {
+        /// As it was set.
+        url: ArchiveUrl,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It could not be listed: there is no such bucket, it may not be read, or nobody is there. The source says which.
+    #[error("the archive {url} cannot be used")]
+    Unusable {
+        /// As it was set.
+        url: ArchiveUrl,
+        /// What the store said.
+        #[source]
+        source: Error,
+    },
+}
+
+impl Bucket {
+    /// Opens the archive, makes its folder when there is none, and lists it once, so that a wrong place shows at once.
+    ///
+    /// S3's region, credentials and endpoint are those of the environment's usual `AWS_` variables; with
+    /// `AWS_ENDPOINT_URL` and `AWS_ALLOW_HTTP=true` that may be a server on this machine.
+    ///
+    /// # Errors
+    /// When the place does not exist, or cannot be reached or used.
+    pub async fn open(url: &ArchiveUrl) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Unusable { url: url.clone(), source };
+        let bucket = match url {
+            ArchiveUrl::S3 { bucket, prefix } => {
+                let s3 = AmazonS3Builder::from_env()
+                    .with_bucket_name(bucket)
+                    .with_conditional_put(S3ConditionalPut::ETagMatch)
+                    .with_retry(S3_RETRIES)
+                    .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), S3_REQUEST_TIMEOUT)
+                    .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::ConnectTimeout), S3_CONNECT_TIMEOUT)
+                    .build()
+                    .map_err(failed)?;
+                let store: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(s3, prefix.as_str()));
+                Self::new(store, S3_PAGE)
+            }
+            ArchiveUrl::Folder(folder) => {
+                std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder { url: url.clone(), source })?;
+                let folder = LocalFileSystem::new_with_prefix(folder).map_err(failed)?.with_fsync(true);
+                // A folder is listed in any order.
+                Self::new(Arc::new(folder), usize::MAX)
+            }
+        };
+        bucket.store.list(Some(&Path::from("topics"))).try_next().await.map_err(failed)?;
+        Ok(bucket)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_bucket_with_a_prefix_or_a_folder() {
+        let s3 = |bucket: &str, prefix: &str| ArchiveUrl::S3 { bucket: bucket.into(), prefix: prefix.into() };
+        for (text, expected, shown) in [
+            ("s3://bucket", Ok(s3("bucket", "")), "s3://bucket"),
+            ("s3://bucket/", Ok(s3("bucket", "")), "s3://bucket"),
+            ("s3://bucket/a/b%20c/", Ok(s3("bucket", "a/b c")), "s3://bucket/a/b c"),
+            ("file:///tmp/a%20b", Ok(ArchiveUrl::Folder("/tmp/a b".into())), "/tmp/a b"),
+            ("target/archive", Ok(ArchiveUrl::Folder("target/archive".into())), "target/archive"),
+            ("s3:///prefix", Err(ArchiveUrlError::Invalid), ""),
+            ("https://bucket.s3.amazonaws.com", Err(ArchiveUrlError::Scheme), ""),
+            ("file://host/folder", Err(ArchiveUrlError::Invalid), ""),
+            ("", Err(ArchiveUrlError::Invalid), ""),
+        ] {
+            let parsed: Result<ArchiveUrl, _> = text.parse();
+            assert_eq!(parsed, expected, "{text}");
+            assert_eq!(parsed.map(|url| url.to_string()).unwrap_or_default(), shown, "{text}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The Lambda function: each minute's tick starts a run, a Kafka event is stored.
+
+use std::time::Duration;
+
+use aws_lambda_events::kafka::KafkaEvent;
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use serde::{Deserialize, Deserializer, de};
+use serde_json::{Map, Value};
+use shared::deadline;
+
+use crate::{
+    bucket::{Bucket, OpenError},
+    event,
+    reader::Kafka,
+    report::{Failed, Failure, Report},
+    run,
+    settings::Settings,
+    store::{Archiver, Limits},
+};
+
+/// What is kept of the invocation's time for the answer.
+const RESERVE: Duration = Duration::from_secs(2);
+
+/// What the function is invoked with.
+#[derive(Debug)]
+pub enum Trigger {
+    /// A batch of an event source mapping, from MSK or a cluster of one's own.
+    Kafka(KafkaEvent),
+    /// Any other JSON object, such as the scheduler's.
+    Tick,
+}
+
+impl<'de> Deserialize<'de> for Trigger {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let event = Map::deserialize(deserializer)?;
+        match event.get("eventSource").and_then(Value::as_str) {
+            Some("aws:kafka" | "SelfManagedKafka") => {
+                serde_json::from_value(Value::Object(event)).map(Self::Kafka).map_err(de::Error::custom)
+            }
+            Some(_) | None => Ok(Self::Tick),
+        }
+    }
+}
+
+impl From<Failed> for Diagnostic {
+    fn from(failed: Failed) -> Self {
+        Self { error_type: "archive::Failed".to_owned(), error_message: failed.to_string() }
+    }
+}
+
+/// One execution environment's function.
+#[derive(Debug)]
+pub struct Function {
+    bootstrap_servers: String,
+    topics: Vec<String>,
+    archiver: Archiver,
+}
+
+impl Function {
+    /// Opens the archive.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub async fn new(settings: Settings) -> Result<Self, OpenError> {
+        let bucket = Bucket::open(&settings.archive_url).await?;
+        Ok(Self {
+            bootstrap_servers: settings.bootstrap_servers,
+            topics: settings.user_ids.topic_names(),
+            archiver: Archiver::new(bucket, Limits::default()),
+        })
+    }
+
+    /// Stores what the event brings or, at a tick, what is new in the topics.
+    ///
+    /// A run connects anew: what is left of a connection after the minute in which the environment was frozen cannot
+    /// be told from outside.
+    ///
+    /// # Errors
+    /// When anything failed, whatever was stored beside it.
+    pub async fn handle(&self, event: LambdaEvent<Trigger>) -> Result<Report, Failed> {
+        let deadline = deadline::before(event.context.deadline(), RESERVE);
+        let report = match event.payload {
+            Trigger::Kafka(event) => event::store(&self.archiver, &self.topics, event, deadline).await,
+            Trigger::Tick => match Kafka::connect(&self.bootstrap_servers).await {
+                Ok(kafka) => run::run(&kafka, &self.archiver, &self.topics, deadline).await,
+                Err(error) => Report { failures: vec![Failure::Topics(error)], ..Report::default() },
+            },
+        };
+        report.into_result()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_runtime::Context;
+
+    use super::*;
+
+    /// What the function answers to `event`, with the usual time, a new folder, and no Kafka.
+    async fn answer(event: &str) -> Result<Report, Failed> {
+        let folder = tempfile::tempdir().unwrap();
+        let lookup = |name: &str| {
+            let value = match name {
+                "BOOTSTRAP_SERVERS" => "127.0.0.1:1",
+                "USER_IDS" => "0a1b",
+                _ => folder.path().to_str().unwrap(),
+            };
+            Some(value.to_owned())
+        };
+        let function = Function::new(Settings::from_lookup(lookup).unwrap()).await.unwrap();
+        // A deadline that is over counts as none.
+        function.handle(LambdaEvent::new(serde_json::from_str(event).unwrap(), Context::default())).await
+    }
+
+    #[tokio::test]
+    async fn an_event_is_stored_without_kafka() {
+        let event = r#"{"eventSource":"aws:kafka","records":{"0a1b.pin-0":[{"topic":"0a1b.pin","partition":0,
+            "offset":7,"timestamp":1595035749700,"timestampType":"CREATE_TIME","value":"e30=","headers":[]}]}}"#;
+        let answer = serde_json::to_value(answer(event).await.unwrap()).unwrap();
+        let counts = serde_json::json!({"records": 1, "objects": 1, "quarantined": 0, "lost": 0, "value_bytes": 2});
+        assert_eq!(answer["topics"]["0a1b.pin"], counts);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_tick_without_kafka_fails_and_names_it() {
+        let error = answer("{}").await.unwrap_err().to_string();
+        assert!(error.starts_with("the topics cannot be listed: cannot connect to Kafka at 127.0.0.1:1: "), "{error}");
+    }
+
+    #[test]
+    fn a_kafka_event_is_told_from_a_tick() {
+        let kafka = |text| matches!(serde_json::from_str(text), Ok(Trigger::Kafka(_)));
+        let tick = |text| matches!(serde_json::from_str(text), Ok(Trigger::Tick));
+        assert!(kafka(r#"{"eventSource":"aws:kafka","records":{}}"#));
+        assert!(kafka(r#"{"eventSource":"SelfManagedKafka","records":{}}"#));
+        assert!(tick("{}"));
+        assert!(tick(r#"{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}"#));
+        assert!(serde_json::from_str::<Trigger>("[]").is_err());
+        assert!(serde_json::from_str::<Trigger>(r#"{"eventSource":"aws:kafka","records":{"a.pin-0":[{}]}}"#).is_err());
+    }
+}

@@ -1,0 +1,166 @@
+//! The archive's object names. Notebooks, Spark and the archive itself find their way by them, so they are a contract.
+
+use std::fmt;
+
+use object_store::path::Path;
+use serde::{Serialize, Serializer};
+
+/// The highest offset that fits a name: with more than 10 digits names would no longer sort by offset.
+pub const MAX_OFFSET: u64 = 9_999_999_999;
+
+/// One partition of one topic.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition's number, from 0.
+    pub partition: i32,
+}
+
+/// `<topic>-<partition>`, as Kafka's own tools and Lambda's events write it.
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.topic, self.partition)
+    }
+}
+
+impl Serialize for TopicPartition {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The two folders that a partition has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Folder {
+    /// What notebooks read: nothing but `.json`.
+    Topics,
+    /// What is not JSON.
+    Quarantine,
+}
+
+/// What an object holds, which its folder and extension say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// A run of records with consecutive offsets from the name's on, a compact JSON text a line.
+    Lines,
+    /// The bytes of the one record that is not JSON.
+    NotJson,
+    /// Nothing: the record's value is null, which no bytes could say.
+    Null,
+}
+
+impl Content {
+    const ALL: [Self; 3] = [Self::Lines, Self::NotJson, Self::Null];
+
+    const fn folder(self) -> Folder {
+        match self {
+            Self::Lines => Folder::Topics,
+            Self::NotJson | Self::Null => Folder::Quarantine,
+        }
+    }
+
+    const fn extension(self) -> &'static str {
+        match self {
+            Self::Lines => ".json",
+            Self::NotJson => ".bin",
+            Self::Null => ".null",
+        }
+    }
+}
+
+impl TopicPartition {
+    /// Where this partition's objects lie in `folder`.
+    #[must_use]
+    pub fn folder(&self, folder: Folder) -> Path {
+        let root = match folder {
+            Folder::Topics => "topics",
+            Folder::Quarantine => "quarantine",
+        };
+        Path::from(format!("{root}/{}/partition={}", self.topic, self.partition))
+    }
+
+    /// The object that begins at `offset`, which is at most [`MAX_OFFSET`].
+    #[must_use]
+    pub fn object(&self, content: Content, offset: u64) -> Path {
+        Path::from(format!("{}{}", self.stem(content.folder(), offset), content.extension()))
+    }
+
+    /// A place between the objects before `offset` and those from it on: stores list what comes after a name.
+    #[must_use]
+    pub fn before(&self, folder: Folder, offset: u64) -> Path {
+        Path::from(self.stem(folder, offset))
+    }
+
+    fn stem(&self, folder: Folder, offset: u64) -> String {
+        format!("{}/{}+{}+{offset:010}", self.folder(folder), self.topic, self.partition)
+    }
+
+    /// The offset in the name of an object of `folder`.
+    ///
+    /// `None` for a foreign object. Those are ignored wherever objects are listed: consoles and query engines leave
+    /// markers (`_SUCCESS`, `…_$folder$`), and none of them can be taken for one of ours, or stand in its place.
+    #[must_use]
+    pub fn offset_of(&self, folder: Folder, location: &Path) -> Option<u64> {
+        let name = location.as_ref().strip_prefix(self.folder(folder).as_ref())?.strip_prefix('/')?;
+        let name = name.strip_prefix(&self.topic)?.strip_prefix('+')?;
+        let name = name.strip_prefix(&self.partition.to_string())?.strip_prefix('+')?;
+        let mut extensions =
+            Content::ALL.into_iter().filter(|content| content.folder() == folder).map(Content::extension);
+        let digits = extensions.find_map(|extension| name.strip_suffix(extension))?;
+        let ten_digits = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        ten_digits.then(|| digits.parse().ok())?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pins() -> TopicPartition {
+        TopicPartition { topic: "0a1b2c3d4e5f.pin".to_owned(), partition: 0 }
+    }
+
+    #[test]
+    fn an_object_is_named_by_the_contract() {
+        for (content, offset, name) in [
+            (Content::Lines, 0, "topics/0a1b2c3d4e5f.pin/partition=0/0a1b2c3d4e5f.pin+0+0000000000.json"),
+            (Content::NotJson, 42, "quarantine/0a1b2c3d4e5f.pin/partition=0/0a1b2c3d4e5f.pin+0+0000000042.bin"),
+            (Content::Null, MAX_OFFSET, "quarantine/0a1b2c3d4e5f.pin/partition=0/0a1b2c3d4e5f.pin+0+9999999999.null"),
+        ] {
+            let path = pins().object(content, offset);
+            assert_eq!(path.as_ref(), name);
+            assert_eq!(pins().offset_of(content.folder(), &path), Some(offset), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_place_before_an_offset_lies_between_its_neighbours() {
+        for content in Content::ALL {
+            for offset in [1, 10, 999_999_999, MAX_OFFSET] {
+                let before = pins().before(content.folder(), offset);
+                assert!(pins().object(content, offset - 1) < before, "{before}");
+                assert!(before < pins().object(content, offset), "{before}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_foreign_name_has_no_offset() {
+        let folder = pins().folder(Folder::Topics);
+        for name in [
+            "_SUCCESS",
+            "0a1b2c3d4e5f.pin+0+0000000000",
+            "0a1b2c3d4e5f.pin+0+0000000000.bin",
+            "0a1b2c3d4e5f.pin+0+0000000000.json.crc",
+            "0a1b2c3d4e5f.pin+0+000000000.json",
+            "0a1b2c3d4e5f.pin+0+00000000000.json",
+            "0a1b2c3d4e5f.pin+0++000000000.json",
+            "0a1b2c3d4e5f.pin+1+0000000000.json",
+            "0a1b2c3d4e5f.geo+0+0000000000.json",
+            "deeper/0a1b2c3d4e5f.pin+0+0000000000.json",
+        ] {
+            assert_eq!(pins().offset_of(Folder::Topics, &Path::from(format!("{folder}/{name}"))), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The Kafka client.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::{FutureExt, TryFutureExt, future::BoxFuture};
+use rskafka::{
+    BackoffConfig,
+    client::{
+        Client, ClientBuilder,
+        error::{Error, ProtocolError},
+        partition::{OffsetAt, PartitionClient, UnknownTopicHandling},
+    },
+    record::RecordAndOffset,
+};
+
+use super::{ReadError, Reader};
+use crate::{layout::TopicPartition, record::Record};
+
+/// For a request with its retries. The client has no such bound of its own, and neither has its connecting.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The client's own retries end before [`TIMEOUT`], so that its error says more than "no answer". Its default retries
+/// for ever, up to 500 s apart.
+const BACKOFF: BackoffConfig = BackoffConfig {
+    init_backoff: Duration::from_millis(100),
+    max_backoff: Duration::from_secs(1),
+    base: 3.0,
+    deadline: Some(Duration::from_secs(5)),
+};
+
+/// What one request brings at most, as it is stored in Kafka, so possibly compressed. A larger batch comes whole.
+/// Four partitions at once, five times as large when inflated, are 80 MiB.
+const FETCH_BYTES: i32 = 4 * 1024 * 1024;
+
+/// How long a broker waits for a record to come. There is one: nothing is read at the end.
+const FETCH_WAIT_MS: i32 = 500;
+
+/// A connection to Kafka, and one more for each partition that was read. They mend themselves when they break.
+pub struct Kafka {
+    servers: String,
+    client: Client,
+    partitions: Mutex<HashMap<TopicPartition, Arc<PartitionClient>>>,
+}
+
+impl fmt::Debug for Kafka {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kafka").field("servers", &self.servers).finish_non_exhaustive()
+    }
+}
+
+impl Kafka {
+    /// Connects to one of `servers`, `host:port`, comma separated.
+    ///
+    /// # Errors
+    /// When none can be used within 10 s.
+    pub async fn connect(servers: &str) -> Result<Self, ReadError> {
+        let list = servers.split(',').map(|server| server.trim().to_owned()).collect();
+        let client = ClientBuilder::new(list).client_id("archive").backoff_config(BACKOFF);
+        let failed = |error| ReadError::Connect { servers: servers.to_owned(), source: Box::new(error) };
+        let client = within(servers, client.build().map_err(failed).boxed()).await?;
+        Ok(Self { servers: servers.to_owned(), client, partitions: Mutex::default() })
+    }
+
+    async fn partition(&self, partition: &TopicPartition) -> Result<Arc<PartitionClient>, ReadError> {
+        let known = || self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = known().get(partition) {
+            return Ok(Arc::clone(client));
+        }
+        let TopicPartition { topic, partition: number } = partition;
+        let client = self.client.partition_client(topic, *number, UnknownTopicHandling::Error);
+        let client = Arc::new(client.await.map_err(refused)?);
+        known().insert(partition.clone(), Arc::clone(&client));
+        Ok(client)
+    }
+}
+
+impl Reader for Kafka {
+    async fn partitions(&self) -> Result<Vec<TopicPartition>, ReadError> {
+        let topics = within(&self.servers, self.client.list_topics().map_err(refused).boxed()).await?;
+        let of_topic = |topic: rskafka::topic::Topic| {
+            topic.partitions.into_iter().map(move |partition| TopicPartition { topic: topic.name.clone(), partition })
+        };
+        Ok(topics.into_iter().flat_map(of_topic).collect())
+    }
+
+    /// The end is that of the last committed transaction, where there are such.
+    async fn bounds(&self, partition: &TopicPartition) -> Result<Range<u64>, ReadError> {
+        let work = async {
+            let client = self.partition(partition).await?;
+            let start = client.get_offset(OffsetAt::Earliest).await.map_err(refused)?;
+            let end = client.get_offset(OffsetAt::Latest).await.map_err(refused)?;
+            Ok(offset(start)?..offset(end)?)
+        };
+        within(&self.servers, work.boxed()).await
+    }
+
+    async fn read(&self, partition: &TopicPartition, from: u64) -> Result<Vec<Record>, ReadError> {
+        let work = async {
+            let client = self.partition(partition).await?;
+            let at = i64::try_from(from).map_err(|_| ReadError::OutOfRange(from))?;
+            match client.fetch_records(at, 1..FETCH_BYTES, FETCH_WAIT_MS).await {
+                Ok((records, _)) => records.into_iter().map(record).collect(),
+                Err(Error::ServerError { protocol_error: ProtocolError::OffsetOutOfRange, .. }) => {
+                    Err(ReadError::OutOfRange(from))
+                }
+                Err(error) => Err(refused(error)),
+            }
+        };
+        within(&self.servers, work.boxed()).await
+    }
+}
+
+/// Boxed, since the client's own futures are nested too deep for the compiler inside of ours.
+async fn within<T>(servers: &str, work: BoxFuture<'_, Result<T, ReadError>>) -> Result<T, ReadError> {
+    match tokio::time::timeout(TIMEOUT, work).await {
+        Ok(done) => done,
+        Err(_) => Err(ReadError::Timeout { servers: servers.to_owned(), after: TIMEOUT }),
+    }
+}
+
+fn refused(error: Error) -> ReadError {
+    ReadError::Kafka(Box::new(error))
+}
+
+fn record(RecordAndOffset { record, offset: at }: RecordAndOffset) -> Result<Record, ReadError> {
+    Ok(Record { offset: offset(at)?, value: record.value.map(Into::into) })
+}
+
+fn offset(offset: i64) -> Result<u64, ReadError> {
+    u64::try_from(offset).map_err(|_| ReadError::Offset(offset))
+}

@@ -1,0 +1,135 @@
+//! Against librdkafka's mock cluster: the same protocol as a broker's, without its log-in, its retention by time and
+//! its transactions.
+
+use std::time::Duration;
+
+use rdkafka::{
+    ClientConfig,
+    mocking::MockCluster,
+    producer::{FutureProducer, FutureRecord, Producer},
+};
+use tokio::time::Instant;
+
+use super::*;
+use crate::{
+    run::run,
+    store::{Archiver, Limits},
+    testing::{Memory, forms, rows, stored},
+};
+
+type Cluster = MockCluster<'static, rdkafka::producer::DefaultProducerContext>;
+
+fn cluster(topics: &[&str]) -> Cluster {
+    let cluster = MockCluster::new(2).unwrap();
+    for topic in topics {
+        cluster.create_topic(topic, 1, 1).unwrap();
+    }
+    cluster
+}
+
+fn of(topic: &str) -> TopicPartition {
+    TopicPartition { topic: topic.to_owned(), partition: 0 }
+}
+
+async fn produce(cluster: &Cluster, topic: &str, compression: &str, records: &[Record]) {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", cluster.bootstrap_servers());
+    config.set("compression.type", compression).set("linger.ms", "20").set("max.in.flight", "1");
+    let producer: FutureProducer = config.create().unwrap();
+    let sent: Vec<_> = records
+        .iter()
+        .map(|record| {
+            let mut message = FutureRecord::<(), [u8]>::to(topic).partition(0);
+            message.payload = record.value.as_deref();
+            producer.send_result(message).unwrap()
+        })
+        .collect();
+    producer.flush(Duration::from_secs(10)).unwrap();
+    for (record, sent) in records.iter().zip(sent) {
+        assert_eq!(sent.await.unwrap().unwrap().offset, i64::try_from(record.offset).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_run_reads_every_compression_and_the_next_run_goes_on() {
+    let compressions = ["none", "gzip", "snappy", "lz4", "zstd"];
+    let topics = compressions.map(|compression| format!("{compression}.pin"));
+    let cluster = cluster(&topics.each_ref().map(String::as_str));
+    let memory = Memory::default();
+    let warm = Archiver::new(memory.bucket(1_000), Limits { records: 64, ..Limits::default() });
+    for (known, end) in [(0, 300), (300, 450)] {
+        for (topic, compression) in topics.iter().zip(compressions) {
+            produce(&cluster, topic, compression, &rows(topic, known..end)).await;
+        }
+        let kafka = Kafka::connect(&cluster.bootstrap_servers()).await.unwrap();
+        let report = run(&kafka, &warm, &topics, Instant::now() + Duration::from_mins(1)).await;
+        let report = report.into_result().unwrap();
+        for topic in &topics {
+            assert_eq!(report.topics[topic].records, end - known, "{topic}");
+            assert_eq!(stored(&memory, &of(topic)).await.0, forms(&rows(topic, 0..end)), "{topic}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nulls_and_what_is_not_json_come_as_they_were_sent() {
+    let cluster = cluster(&["a.pin"]);
+    let values = [Some(&b"1"[..]), None, Some(b""), Some(b"\xff{")];
+    let records: Vec<Record> =
+        (0..).zip(values).map(|(offset, value)| Record { offset, value: value.map(Into::into) }).collect();
+    produce(&cluster, "a.pin", "none", &records).await;
+    let kafka = Kafka::connect(&cluster.bootstrap_servers()).await.unwrap();
+    assert_eq!(kafka.partitions().await.unwrap(), [of("a.pin")]);
+    assert_eq!(kafka.bounds(&of("a.pin")).await.unwrap(), 0..4);
+    assert_eq!(kafka.read(&of("a.pin"), 0).await.unwrap(), records);
+}
+
+#[tokio::test]
+async fn reading_begins_in_the_middle_of_a_batch_and_ends_at_the_log() {
+    let cluster = cluster(&["a.pin"]);
+    let records = rows("a", 0..100);
+    produce(&cluster, "a.pin", "zstd", &records).await;
+    let kafka = Kafka::connect(&cluster.bootstrap_servers()).await.unwrap();
+    assert_eq!(kafka.read(&of("a.pin"), 41).await.unwrap(), records[41..]);
+    assert_eq!(kafka.read(&of("a.pin"), 100).await.unwrap(), []);
+    assert!(matches!(kafka.read(&of("a.pin"), 101).await, Err(ReadError::OutOfRange(101))));
+}
+
+#[tokio::test]
+async fn what_the_cluster_dropped_is_told_as_lost() {
+    let cluster = cluster(&["a.pin"]);
+    // The mock cluster keeps 5 MiB a partition.
+    let value = format!("\"{}\"", "x".repeat(100_000));
+    let records: Vec<Record> = (0..80).map(|offset| Record { offset, value: Some(value.clone().into()) }).collect();
+    for batch in records.chunks(8) {
+        produce(&cluster, "a.pin", "none", batch).await;
+    }
+    let memory = Memory::default();
+    let archiver = Archiver::new(memory.bucket(1_000), Limits::default());
+    let kafka = Kafka::connect(&cluster.bootstrap_servers()).await.unwrap();
+    let start = kafka.bounds(&of("a.pin")).await.unwrap().start;
+    assert!((10..80).contains(&start), "{start}");
+    let topics = ["a.pin".to_owned()];
+    let report = run(&kafka, &archiver, &topics, Instant::now() + Duration::from_mins(1)).await;
+    let total = report.into_result().unwrap().total();
+    assert_eq!((total.lost, total.records), (start, 80 - start));
+    assert!(matches!(kafka.read(&of("a.pin"), 0).await, Err(ReadError::OutOfRange(0))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_is_not_there_is_named_within_ten_seconds() {
+    let started = Instant::now();
+    let error = Kafka::connect("127.0.0.1:1, localhost:2").await.unwrap_err();
+    assert!(started.elapsed() < Duration::from_secs(11));
+    let line = shared::causes::in_one_line(&error);
+    assert!(line.starts_with("cannot connect to Kafka at 127.0.0.1:1, localhost:2: "), "{line}");
+    assert!(line.contains("Connection refused"), "{line}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_does_not_answer_is_named_within_ten_seconds() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let error = Kafka::connect(&address).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("Kafka at {address} did not answer within 10 s"));
+}
