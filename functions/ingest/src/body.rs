@@ -1,0 +1,149 @@
+//! A request's body, within bounds of size and time, inflated when it is gzip.
+
+use std::io::Read;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use flate2::bufread::GzDecoder;
+use http_body_util::BodyExt;
+use tokio::time::timeout_at;
+
+use crate::{
+    error::Error,
+    limits::{Deadline, MAX_BODY_BYTES, MAX_DISCARDED_BYTES},
+};
+
+/// How many gzip streams a body may be put together of. Clients send one.
+const MAX_GZIP_MEMBERS: usize = 100;
+
+/// What gzip begins with. No JSON does.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Reads the body and inflates it. The bytes tell whether it is gzip, not `Content-Encoding`: API Gateway may have
+/// inflated it already and left the header.
+pub(crate) async fn read(body: Body, deadline: Deadline) -> Result<Bytes, Error> {
+    let bytes = match timeout_at(deadline.0, collect(body)).await {
+        Ok(bytes) => bytes?,
+        Err(_) => return Err(Error::BodyTimeout),
+    };
+    if bytes.starts_with(&GZIP_MAGIC) { inflate(&bytes) } else { Ok(bytes) }
+}
+
+/// Reads a body that is of no interest, within the same bounds, so that its client gets to read the answer.
+pub(crate) async fn discard(body: Body, deadline: Deadline) {
+    drop(timeout_at(deadline.0, collect(body)).await);
+}
+
+async fn collect(mut body: Body) -> Result<Bytes, Error> {
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    let mut size = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(Error::BodyBroken)?;
+        let Ok(data) = frame.into_data() else { continue };
+        size += data.len();
+        if size > MAX_DISCARDED_BYTES {
+            break;
+        } else if size > MAX_BODY_BYTES {
+            whole = BytesMut::new();
+        } else if size == data.len() {
+            // Lambda's bodies, and most others, come in one piece.
+            first = data;
+        } else {
+            whole.extend_from_slice(&std::mem::take(&mut first));
+            whole.extend_from_slice(&data);
+        }
+    }
+    match size {
+        _ if size > MAX_BODY_BYTES => Err(Error::BodyTooLarge),
+        _ if whole.is_empty() => Ok(first),
+        _ => Ok(whole.freeze()),
+    }
+}
+
+fn inflate(mut bytes: &[u8]) -> Result<Bytes, Error> {
+    let mut inflated = Vec::new();
+    let mut members = 0;
+    while !bytes.is_empty() {
+        // An empty member costs a whole decoder and adds nothing that the size would bound.
+        members += 1;
+        if members > MAX_GZIP_MEMBERS {
+            return Err(Error::NotGzip(std::io::Error::other("too many members")));
+        }
+        let mut decoder = GzDecoder::new(bytes);
+        // One byte above the limit tells that there is more.
+        let room = MAX_BODY_BYTES + 1 - inflated.len();
+        decoder.by_ref().take(room as u64).read_to_end(&mut inflated).map_err(Error::NotGzip)?;
+        if inflated.len() > MAX_BODY_BYTES {
+            return Err(Error::BodyTooLarge);
+        }
+        bytes = decoder.into_inner();
+    }
+    Ok(inflated.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use axum::body::Body;
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    async fn code(body: Vec<u8>) -> Result<usize, u32> {
+        read(Body::from(body), Deadline::usual()).await.map(|bytes| bytes.len()).map_err(|error| error.code())
+    }
+
+    #[tokio::test]
+    async fn a_body_is_bounded_before_and_after_inflation() {
+        assert_eq!(code(vec![b' '; MAX_BODY_BYTES]).await, Ok(MAX_BODY_BYTES));
+        assert_eq!(code(vec![b' '; MAX_BODY_BYTES + 1]).await, Err(413));
+        assert_eq!(code(gzip(&vec![b' '; MAX_BODY_BYTES])).await, Ok(MAX_BODY_BYTES));
+        assert_eq!(code(gzip(&vec![b' '; MAX_BODY_BYTES + 1])).await, Err(413));
+    }
+
+    #[tokio::test]
+    async fn a_body_in_several_pieces_or_gzip_members_is_one() {
+        let frames = ["{\"a\"", ":", "1}"].map(|piece| Ok::<_, std::io::Error>(Bytes::from(piece)));
+        let body = Body::new(http_body_util::StreamBody::new(futures_stream(frames)));
+        assert_eq!(read(body, Deadline::usual()).await.unwrap(), "{\"a\":1}");
+        assert_eq!(
+            read(Body::from([gzip(b"{\"a\""), gzip(b":1}")].concat()), Deadline::usual()).await.unwrap(),
+            "{\"a\":1}"
+        );
+    }
+
+    fn futures_stream(
+        pieces: [Result<Bytes, std::io::Error>; 3],
+    ) -> impl futures::Stream<Item = Result<http_body::Frame<Bytes>, std::io::Error>> {
+        futures::stream::iter(pieces.map(|piece| piece.map(http_body::Frame::data)))
+    }
+
+    #[tokio::test]
+    async fn gzip_of_very_many_members_is_refused() {
+        assert_eq!(code(gzip(b" ").repeat(MAX_GZIP_MEMBERS)).await, Ok(MAX_GZIP_MEMBERS));
+        assert_eq!(code(gzip(b"").repeat(MAX_GZIP_MEMBERS + 1)).await, Err(400));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_end_in_time_is_given_up() {
+        let body = Body::new(http_body_util::StreamBody::new(futures::stream::pending::<
+            Result<http_body::Frame<Bytes>, std::io::Error>,
+        >()));
+        assert_eq!(read(body, Deadline::usual()).await.unwrap_err().code(), 408);
+    }
+
+    #[tokio::test]
+    async fn gzip_that_breaks_off_is_refused() {
+        let whole = gzip(b"{\"records\":[]}");
+        assert_eq!(code(whole[..whole.len() - 9].to_vec()).await, Err(400));
+        assert_eq!(code(GZIP_MAGIC.to_vec()).await, Err(400));
+    }
+}

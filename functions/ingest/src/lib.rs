@@ -1,0 +1,31 @@
+//! The HTTP front: validates pin, geo and user records and writes them to Kafka.
+//!
+//! The path of one record, in the order to read the modules:
+//!
+//! 1. [`event`] turns an API Gateway event into an HTTP request (`local` serves HTTP and needs no such step);
+//! 2. [`router()`] finds the route, whatever stage or slashes stand around it;
+//! 3. `produce` carries a request through the rest: `body` reads and inflates it within bounds, `media` agrees on types,
+//!    `envelope` finds the records, `records` validates each and keeps its bytes, a [`Publish`] writes them;
+//! 4. `answer` says what became of each, and [`error`] what every mishap means in HTTP.
+//!
+//! [`Publish`]: shared::publish::Publish
+
+mod answer;
+mod app;
+mod body;
+mod envelope;
+pub mod error;
+pub mod event;
+mod limits;
+mod media;
+mod path;
+mod produce;
+mod records;
+pub mod router;
+pub mod settings;
+pub mod violations;
+
+pub use app::{App, Counts};
+pub use limits::{Deadline, MAX_BODY_BYTES, MAX_RECORDS};
+pub use router::router;
+pub use settings::Settings;

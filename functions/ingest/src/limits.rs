@@ -1,0 +1,29 @@
+//! How much a request may hold, and how long it may take.
+
+use shared::deadline::USUAL_TIME;
+use tokio::time::Instant;
+
+/// The largest body, before and after inflation, in bytes: what Lambda's 6 MB for a whole event can hold, everywhere.
+pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
+
+/// How much of a body that is too large is read and thrown away, in bytes. A client that is still sending does not read
+/// its answer: it would see a broken pipe instead of the reason.
+pub(crate) const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
+
+/// The most records of one request. The answer has to fit into Lambda's 6 MB as well, and an entry of it takes up to
+/// 150 bytes.
+pub const MAX_RECORDS: usize = 40_000;
+
+/// The most violations that an answer lists.
+pub(crate) const MAX_VIOLATIONS: usize = 100;
+
+/// When a request has to be answered. An extension of the request, set by whatever feeds the router.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(pub Instant);
+
+impl Deadline {
+    /// For a request that came by another way than an event.
+    pub(crate) fn usual() -> Self {
+        Self(Instant::now() + USUAL_TIME)
+    }
+}

@@ -1,0 +1,117 @@
+//! The records of an envelope, validated all or none, each with the bytes that its client sent.
+
+use std::{borrow::Cow, sync::Arc};
+
+use base64::{
+    Engine,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use bytes::Bytes;
+use shared::{
+    json::{self, JsonError},
+    kind::{Invalid, Violation},
+    publish::Record,
+    shown::shown,
+    topic::Topic,
+};
+
+use crate::{
+    envelope::{Entry, Envelope},
+    error::Error,
+    media::Format,
+    violations::Violations,
+};
+
+/// As the Java client's decoder, which takes base64 with and without its padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Turns an envelope into records for `topic`, onto `partition` where a record names none itself.
+///
+/// `body` is the text that the envelope was read from: an error tells its place in it.
+pub(crate) fn records(
+    body: &[u8],
+    envelope: &Envelope<'_>,
+    format: Format,
+    topic: &Topic,
+    partition: Option<i32>,
+) -> Result<Vec<Record>, Error> {
+    let name: Arc<str> = topic.name.as_str().into();
+    let mut records = Vec::with_capacity(envelope.entries.len());
+    let mut violations = Violations::default();
+    for (at, entry) in envelope.entries.iter().enumerate() {
+        let checked = match format {
+            Format::Json => json_record(body, entry, topic)?,
+            Format::Binary => binary_record(entry, topic)?,
+        };
+        match checked {
+            Ok((key, value)) => records.push(Record {
+                topic: Arc::clone(&name),
+                partition: entry.partition.or(partition),
+                key: Some(key),
+                value: Some(value),
+            }),
+            Err(broken) => violations.add(at, broken),
+        }
+    }
+    if violations.count == 0 { Ok(records) } else { Err(Error::Invalid(violations)) }
+}
+
+/// A record's key and value, or the rules that the value breaks.
+type Checked = Result<(Bytes, Bytes), Vec<Violation>>;
+
+/// Keys and values as they stand in the envelope, less the whitespace outside of strings.
+fn json_record(body: &[u8], entry: &Entry<'_>, topic: &Topic) -> Result<Checked, Error> {
+    let placed = |part: &str, error: JsonError| Error::NotJson(error.within(body, start_of(part, body)));
+    let key = match entry.key {
+        None => None,
+        Some(key) => {
+            json::check(key.as_bytes()).map_err(|error| placed(key, error))?;
+            Some(compact(key))
+        }
+    };
+    let value = entry.value.unwrap_or("null");
+    match topic.kind.check(value, |kind| topic.sibling(kind)) {
+        Ok(row) => Ok(Ok((key.unwrap_or_else(|| row.key()), compact(value)))),
+        Err(Invalid::Rules(broken)) => Ok(Err(broken)),
+        Err(Invalid::NotJson(error)) => Err(placed(value, error)),
+    }
+}
+
+/// Keys and values as the bytes that their base64 stands for.
+fn binary_record(entry: &Entry<'_>, topic: &Topic) -> Result<Checked, Error> {
+    let key = entry.key.map(decode).transpose()?;
+    let value = entry.value.map(decode).transpose()?.unwrap_or(Bytes::from_static(b"null"));
+    let checked = json::utf8(&value)
+        .map_err(Invalid::NotJson)
+        .and_then(|text| topic.kind.check(text, |kind| topic.sibling(kind)));
+    Ok(match checked {
+        Ok(row) => Ok((key.unwrap_or_else(|| row.key()), value)),
+        Err(Invalid::Rules(broken)) => Err(broken),
+        // The request itself is JSON, so this is a rule that its record breaks.
+        Err(Invalid::NotJson(error)) => Err(vec![Violation { field: None, problem: format!("is not JSON: {error}") }]),
+    })
+}
+
+fn decode(json: &str) -> Result<Bytes, Error> {
+    serde_json::from_str::<Cow<'_, str>>(json)
+        .ok()
+        .and_then(|base64| BASE64.decode(base64.as_bytes()).ok())
+        .map(Bytes::from)
+        .ok_or_else(|| Error::NotBase64 { data: shown(json) })
+}
+
+fn compact(json: &str) -> Bytes {
+    match json::compact(json) {
+        Cow::Borrowed(text) => Bytes::copy_from_slice(text.as_bytes()),
+        Cow::Owned(text) => text.into(),
+    }
+}
+
+/// Where `part`, which was borrowed from `body`, begins in it.
+fn start_of(part: &str, body: &[u8]) -> usize {
+    (part.as_ptr() as usize).saturating_sub(body.as_ptr() as usize)
+}

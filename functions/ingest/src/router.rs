@@ -1,0 +1,139 @@
+//! Which request goes where, and what every answer has in common.
+
+use std::{any::Any, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::State,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{any, get, post},
+};
+use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
+use serde_json::json;
+use shared::{
+    causes::in_one_line,
+    publish::{Publish, Reach},
+};
+use tokio::time::Instant;
+use tower::util::MapRequestLayer;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{
+    answer::Failed,
+    app::App,
+    body,
+    error::{self, Error},
+    limits::Deadline,
+    path, produce,
+};
+
+/// How long `/health` waits for a broker.
+const HEALTH_TIME: Duration = Duration::from_secs(2);
+
+/// What "Enable API Gateway CORS" gave the course's API.
+const CORS: [(HeaderName, HeaderValue); 3] = [
+    (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+    (header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT")),
+    (
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("Content-Type,X-Amz-Date,Authorization,X-Api-Key,X-Amz-Security-Token"),
+    ),
+];
+
+/// The HTTP interface. Every request has an answer, and every answer a JSON body.
+pub fn router<P: Publish + Reach + Clone>(app: App<P>) -> Router {
+    let routes = Router::new()
+        .route("/", get(root).post(nothing_here))
+        .route("/health", get(health))
+        .route("/topics/{topic}", post(produce::produce))
+        .route("/topics/{topic}/partitions/{partition}", post(produce::produce))
+        .route("/consumers", any(no_consumers))
+        .route("/consumers/{*rest}", any(no_consumers))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(app);
+    // Around the routes, since a path is put in order before it is routed.
+    Router::new()
+        .fallback_service(tower::Layer::layer(&MapRequestLayer::new(normalize), routes))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(finish))
+}
+
+fn normalize(mut request: Request<Body>) -> Request<Body> {
+    let path = path::normalize(request.uri().path());
+    if path != request.uri().path() {
+        // Unwrap safety: fewer slashes and segments of a path make a path.
+        *request.uri_mut() = path.parse().unwrap_or_else(|_| Uri::from_static("/"));
+    }
+    request
+}
+
+/// Answers what a browser asks before it sends, logs, and adds what every answer has.
+async fn finish(request: Request<Body>, next: Next) -> Response {
+    let begun = Instant::now();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response =
+        if method == Method::OPTIONS { Json(json!({})).into_response() } else { next.run(request).await };
+    response.headers_mut().extend(CORS);
+    log(&method, &path, &response, begun.elapsed());
+    response
+}
+
+/// One line a request: `warn` when it was ours to serve.
+fn log(method: &Method, path: &str, response: &Response, took: Duration) {
+    let status = response.status().as_u16();
+    let duration_ms = took.as_secs_f64() * 1e3;
+    let extensions = response.extensions();
+    if let Some(error) = extensions.get::<Arc<Error>>() {
+        let error_code = error.code();
+        let error = in_one_line(error.as_ref());
+        if response.status().is_server_error() {
+            tracing::warn!(%method, path, status, duration_ms, error.code = error_code, error, "not served");
+        } else {
+            tracing::info!(%method, path, status, duration_ms, error.code = error_code, error, "refused");
+        }
+    } else if let Some(Failed { worst, records, of }) = extensions.get() {
+        let error_code = error::failure_code(*worst);
+        tracing::warn!(%method, path, status, duration_ms, error.code = error_code, error = %worst, records, of, "not written");
+    } else {
+        tracing::info!(%method, path, status, duration_ms, "answered");
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    tracing::error!(message, "a request's handler panicked");
+    Error::Internal.into_response()
+}
+
+async fn root<P>(State(app): State<App<P>>) -> Response {
+    Json(json!({ "topics": app.topic_names(), "health": "/health" })).into_response()
+}
+
+/// Students do post rows to the stage's root, so the answer to a POST gives the right address.
+async fn nothing_here<P>(State(app): State<App<P>>, method: Method, body: Body) -> Error {
+    body::discard(body, Deadline::usual()).await;
+    if method == Method::POST { Error::NothingToPostTo { topics: app.topic_names() } } else { Error::NotFound }
+}
+
+async fn method_not_allowed(body: Body) -> Error {
+    body::discard(body, Deadline::usual()).await;
+    Error::MethodNotAllowed
+}
+
+async fn no_consumers(body: Body) -> Error {
+    body::discard(body, Deadline::usual()).await;
+    Error::NoConsumers
+}
+
+async fn health<P: Reach>(State(app): State<App<P>>) -> Result<Response, Error> {
+    app.producer.reach(HEALTH_TIME).await?;
+    Ok(Json(json!({ "status": "ok" })).into_response())
+}
