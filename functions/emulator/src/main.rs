@@ -1,0 +1,20 @@
+//! The function `emulator`: at each tick, random posts to Kafka.
+
+use emulator::{Emulator, Settings, Source, tick};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use rand::{SeedableRng, rngs::StdRng};
+use shared::{causes::in_one_line, kafka::Producer, settings::environment};
+use tokio::sync::Mutex;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let settings = Settings::from_lookup(environment)?;
+    let producer = Producer::start(&settings.bootstrap_servers, settings.user_ids.topic_names()).await?;
+    let source = Source::new(&settings.database_url);
+    let emulator = Mutex::new(Emulator::new(source, producer, &settings.user_ids, StdRng::from_os_rng()));
+    run(service_fn(async |event: LambdaEvent<_>| {
+        tick::handle(&emulator, &settings, event).await.map_err(|error| Error::from(in_one_line(&error)))
+    }))
+    .await
+}

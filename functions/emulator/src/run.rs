@@ -1,0 +1,171 @@
+//! One run: draw posts, validate their rows, have them written.
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use serde::Serialize;
+use shared::{
+    deadline::USUAL_TIME,
+    kind::Invalid,
+    publish::{Publish, Record},
+    topic::{Topic, UserId, UserIds},
+};
+use tokio::time::{Instant, sleep_until};
+
+use crate::source::{Post, Row, Source, SourceError};
+
+/// How many refused rows a report names.
+const MAX_NAMED: usize = 10;
+
+/// Sends posts for some user ids.
+#[derive(Debug)]
+pub struct Emulator<P> {
+    source: Source,
+    publisher: P,
+    user_ids: Vec<UserId>,
+    /// The user id whose turn it is.
+    turn: usize,
+    rng: StdRng,
+}
+
+/// What became of a run.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Posts drawn and sent.
+    pub posts: u64,
+    /// Records that the in-sync replicas hold.
+    pub records_written: u64,
+    /// Rows that are not valid: not sent.
+    pub records_refused: u64,
+    /// Records that Kafka did not take, or not in time.
+    pub records_unconfirmed: u64,
+    /// The first refused rows, with what is wrong.
+    pub refused: Vec<String>,
+}
+
+impl Report {
+    /// Adds another run's figures.
+    pub fn add(&mut self, other: Self) {
+        self.posts += other.posts;
+        self.records_written += other.records_written;
+        self.records_refused += other.records_refused;
+        self.records_unconfirmed += other.records_unconfirmed;
+        let room = MAX_NAMED.saturating_sub(self.refused.len());
+        self.refused.extend(other.refused.into_iter().take(room));
+    }
+
+    fn refuse(&mut self, row: &Row, invalid: &Invalid) {
+        self.records_refused += 1;
+        let named = match invalid {
+            Invalid::NotJson(error) => format!("{}: {error}", row.kind.table),
+            Invalid::Rules(violations) => {
+                let rules = violations.iter().map(|broken| match &broken.field {
+                    Some(field) => format!("{field} {}", broken.problem),
+                    None => broken.problem.clone(),
+                });
+                format!("{}: {}", row.kind.table, rules.collect::<Vec<_>>().join("; "))
+            }
+        };
+        tracing::warn!(record.kind = row.kind.name, problem = named, "row refused");
+        if self.refused.len() < MAX_NAMED {
+            self.refused.push(named);
+        }
+    }
+}
+
+impl<P: Publish> Emulator<P> {
+    /// Sends posts of `source`, drawn by `rng`, to the topics of `user_ids`, in turn.
+    pub fn new(source: Source, publisher: P, user_ids: &UserIds, rng: StdRng) -> Self {
+        Self { source, publisher, user_ids: user_ids.iter().cloned().collect(), turn: 0, rng }
+    }
+
+    /// Sends `posts` posts, evenly over `spread` as far as `deadline` allows, and says what became of them. A row that is not
+    /// valid is counted and named, and the run goes on.
+    ///
+    /// # Errors
+    /// When the rows cannot be read. Nothing was sent then.
+    ///
+    /// # Cancellation
+    /// Posts of a dropped future may be sent in part.
+    pub async fn run(&mut self, posts: usize, spread: Duration, deadline: Instant) -> Result<Report, SourceError> {
+        let drawn = self.source.draw(posts, &mut self.rng).await?;
+        let slices = usize::try_from(spread.as_secs()).unwrap_or(usize::MAX).clamp(1, drawn.len().max(1));
+        let begun = Instant::now();
+        let mut report = Report::default();
+        for slice in 0..slices {
+            let due = begun + spread.mul_f64(slice as f64 / slices as f64);
+            if due >= deadline {
+                tracing::warn!(posts = drawn.len() as u64 - report.posts, "no time left for the rest of the posts");
+                break;
+            }
+            sleep_until(due).await;
+            let of_slice = drawn.len() * slice / slices..drawn.len() * (slice + 1) / slices;
+            self.send(&drawn[of_slice], deadline, &mut report).await;
+        }
+        Ok(report)
+    }
+
+    async fn send(&mut self, posts: &[Post], deadline: Instant, report: &mut Report) {
+        let mut records = Vec::with_capacity(3 * posts.len());
+        for post in posts {
+            report.posts += 1;
+            let user_id = &self.user_ids[self.turn % self.user_ids.len()];
+            self.turn = self.turn.wrapping_add(1);
+            for row in post {
+                match record(row, &Topic::of(user_id, row.kind)) {
+                    Ok(record) => records.push(record),
+                    Err(invalid) => report.refuse(row, &invalid),
+                }
+            }
+        }
+        let deadline = deadline.min(Instant::now() + USUAL_TIME);
+        let outcomes = self.publisher.publish(records, deadline).await;
+        let written = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        report.records_written += written as u64;
+        report.records_unconfirmed += (outcomes.len() - written) as u64;
+        if let Some(failure) = outcomes.iter().find_map(|outcome| outcome.err()) {
+            tracing::warn!(error = %failure, records = outcomes.len() - written, "records not written");
+        }
+    }
+}
+
+fn record(row: &Row, topic: &Topic) -> Result<Record, Invalid> {
+    let checked = row.kind.check(&row.json, |kind| topic.sibling(kind))?;
+    Ok(Record {
+        topic: topic.name.as_str().into(),
+        partition: None,
+        key: Some(checked.key()),
+        value: Some(row.json.clone().into()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::kind::{GEO, PIN};
+
+    use super::*;
+
+    #[test]
+    fn a_row_that_is_not_valid_is_counted_and_named() {
+        let topic = |kind| Topic::of(&"u".parse().unwrap(), kind);
+        let mut report = Report::default();
+        for row in [
+            Row { kind: &GEO, json: r#"{"ind":1,"timestamp":"never","latitude":91,"longitude":1}"#.to_owned() },
+            Row { kind: &PIN, json: "{".to_owned() },
+        ] {
+            report.refuse(&row, &record(&row, &topic(row.kind)).unwrap_err());
+        }
+        assert_eq!(report.records_refused, 2);
+        assert!(report.refused[0].starts_with("geolocation_data: timestamp must be a date and time"), "{report:?}");
+        assert!(report.refused[0].ends_with("; latitude must be a number from -90 to 90; it is the number 91"));
+        assert_eq!(report.refused[1], "pinterest_data: line 1, column 1: EOF while parsing an object");
+    }
+
+    #[test]
+    fn a_sum_names_no_more_than_ten_rows() {
+        let one = Report { records_refused: 6, refused: vec!["row".to_owned(); 6], ..Report::default() };
+        let mut sum = one.clone();
+        sum.add(one);
+        assert_eq!((sum.records_refused, sum.refused.len()), (12, MAX_NAMED));
+    }
+}

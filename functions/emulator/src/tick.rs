@@ -1,0 +1,43 @@
+//! A tick of the scheduler: one run.
+
+use std::time::Duration;
+
+use lambda_runtime::LambdaEvent;
+use serde::Deserialize;
+use shared::{deadline, publish::Publish};
+use tokio::sync::Mutex;
+
+use crate::{Emulator, Report, Settings, settings::PostsPerRun, source::SourceError};
+
+/// What is kept of the function's own time to end a run in order.
+const TIME_TO_END: Duration = Duration::from_secs(1);
+
+/// The scheduler's event. Whatever else it holds is of no interest.
+#[derive(Debug, Deserialize)]
+pub struct Tick {
+    /// Posts of this run, in place of the setting's.
+    pub posts: Option<PostsPerRun>,
+}
+
+/// Runs the emulator once.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn handle<P: Publish>(
+    emulator: &Mutex<Emulator<P>>,
+    settings: &Settings,
+    event: LambdaEvent<Tick>,
+) -> Result<Report, SourceError> {
+    let deadline = deadline::before(event.context.deadline(), TIME_TO_END);
+    let posts = event.payload.posts.unwrap_or(settings.posts_per_run).get();
+    let mut emulator = emulator.lock().await;
+    let report = emulator.run(posts, settings.spread.0, deadline).await?;
+    tracing::info!(
+        posts = report.posts,
+        records_written = report.records_written,
+        records_refused = report.records_refused,
+        records_unconfirmed = report.records_unconfirmed,
+        "run ended"
+    );
+    Ok(report)
+}
