@@ -1,0 +1,139 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Parser, ValueEnum};
+use emulator::DatabaseUrl;
+use shared::topic::UserId;
+
+/// The whole Pinterest data pipeline in one process: the HTTP API, Kafka, the emulator and the archive.
+///
+/// Needs nothing installed and no AWS account: Kafka is an embedded one, the rows ship with the project, the archive is a
+/// folder. Each of them can be replaced by a real one.
+#[derive(Debug, Parser)]
+#[command(name = "local", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Where the HTTP API listens; the default is the REST Proxy's port
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8082", value_parser = address)]
+    pub(crate) listen: SocketAddr,
+
+    /// A user id whose topics ID.pin, ID.geo and ID.user are served; may be given several times
+    #[arg(long = "user-id", value_name = "ID", default_value = "demo")]
+    pub(crate) user_ids: Vec<UserId>,
+
+    /// Random posts that the emulator sends each second; 0 sends none
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value = "1",
+        value_parser = posts_per_second,
+        allow_negative_numbers = true
+    )]
+    pub(crate) posts_per_second: f64,
+
+    /// Stop after this time, such as 30s or 5m; without it, run until Ctrl-C
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub(crate) duration: Option<Duration>,
+
+    /// Kafka's addresses, comma separated, in place of the embedded Kafka; the topics have to be there
+    #[arg(long, value_name = "HOST:PORT", value_parser = bootstrap_servers)]
+    pub(crate) bootstrap_servers: Option<String>,
+
+    /// A MySQL database with the course's tables, in place of the sample rows
+    #[arg(long, value_name = "mysql://…")]
+    pub(crate) database_url: Option<DatabaseUrl>,
+
+    /// A folder or an S3 URL for the archive; without it, a new folder under target/archive
+    #[arg(long, value_name = "FOLDER|s3://…")]
+    pub(crate) archive: Option<String>,
+
+    /// A file to write the functions' settings to, for cargo lambda watch --env-file
+    #[arg(long, value_name = "FILE", default_value = "target/local.env")]
+    pub(crate) env_file: PathBuf,
+
+    /// The form of the last line, which says what was done
+    #[arg(long, value_enum, value_name = "FORM", default_value = "words")]
+    pub(crate) summary: SummaryForm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SummaryForm {
+    /// In words
+    Words,
+    /// As one line of JSON
+    Json,
+}
+
+/// An address, or a port of this machine.
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    let local = text.strip_prefix("localhost:").unwrap_or(text);
+    let port = local.parse().map(|port: u16| SocketAddr::from(([127, 0, 0, 1], port)));
+    port.or_else(|_| text.parse()).map_err(|_| "neither an address such as 127.0.0.1:8082 nor a port")
+}
+
+fn bootstrap_servers(text: &str) -> Result<String, &'static str> {
+    let complete = |server: &str| {
+        server.trim().rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+    };
+    if text.split(',').all(complete) {
+        Ok(text.to_owned())
+    } else {
+        Err("not host:port, or several of them comma separated")
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text).map_err(|_| "not a time such as 30s, 5m or 1h30m")
+}
+
+/// The fastest that the emulator is asked to be.
+const MAX_POSTS_PER_SECOND: f64 = 10_000.0;
+
+fn posts_per_second(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|rate| (0.0..=MAX_POSTS_PER_SECOND).contains(rate))
+        .ok_or_else(|| format!("not a number from 0 to {MAX_POSTS_PER_SECOND}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_address_may_be_a_port_of_this_machine() {
+        for text in ["9091", "localhost:9091", "127.0.0.1:9091"] {
+            assert_eq!(address(text).unwrap(), SocketAddr::from(([127, 0, 0, 1], 9091)), "{text}");
+        }
+        assert_eq!(address("[::1]:80").unwrap().to_string(), "[::1]:80");
+        for text in ["nonsense", "70000", "example.org:80", ""] {
+            assert!(address(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn bootstrap_servers_have_a_port_each() {
+        for (text, good) in
+            [("a:1", true), ("a:1,b:2", true), ("a", false), ("a:1,b", false), (":1", false), ("", false)]
+        {
+            assert_eq!(bootstrap_servers(text).is_ok(), good, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_a_number_from_0_to_10000() {
+        for (text, rate) in [("0", Some(0.0)), ("0.5", Some(0.5)), ("500", Some(500.0))] {
+            assert_eq!(posts_per_second(text).ok(), rate);
+        }
+        for text in ["-1", "NaN", "inf", "10001", "many"] {
+            assert!(posts_per_second(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What runs where, and what to try.
+
+use crate::{cli::Cli, parts::Parts};
+
+/// Says it on stderr, so that stdout holds the summary alone.
+pub(crate) fn greet(cli: &Cli, parts: &Parts) {
+    let Parts { user_ids, address, bootstrap_servers, archive_url, embedded, .. } = parts;
+    let embedded = if embedded.is_some() { " (embedded)" } else { "" };
+    let rows = if cli.database_url.is_none() { "the sample rows" } else { "the database" };
+    let (rate, first) = (cli.posts_per_second, &cli.user_ids[0]);
+    let posts = if (rate - 1.0).abs() < f64::EPSILON { "post" } else { "posts" };
+    let lines = [
+        format!("HTTP API   http://{address}/topics/{{{user_ids}}}.{{pin,geo,user}}"),
+        format!("Kafka      {bootstrap_servers}{embedded}"),
+        format!("Emulator   {rate} {posts} per second from {rows}"),
+        format!("Archive    {archive_url}/topics"),
+        format!("Settings   {} for cargo lambda watch --env-file", cli.env_file.display()),
+        String::new(),
+        "Send a record:".to_owned(),
+        format!(
+            "  curl http://{address}/topics/{first}.geo -H 'Content-Type: application/vnd.kafka.json.v2+json' -d \
+             '{{\"records\":[{{\"value\":{{\"ind\":7528,\"timestamp\":\"2020-08-28 03:52:47\",\"latitude\":-89.9787,\
+             \"longitude\":-173.293,\"country\":\"Albania\"}}}}]}}'"
+        ),
+        "Stop with Ctrl-C.".to_owned(),
+        String::new(),
+    ];
+    eprintln!("{}", lines.join("\n"));
+}

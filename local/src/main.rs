@@ -1,0 +1,46 @@
+//! The whole pipeline in one process, with the handlers that run on AWS: what `cargo run` starts.
+//!
+//! [`parts`] are opened as the [`cli`] says, [`pipeline`] starts them and stops them in order: [`server`] is the HTTP front of `ingest`, [`ticker`] calls the
+//! emulator, [`archiver`] runs the archive each second. [`kafka`] is the embedded Kafka and what keeps it from
+//! overflowing. [`progress`] and [`summary`] say what happens.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+mod archiver;
+mod backlog;
+mod cli;
+mod greeting;
+mod kafka;
+mod parts;
+mod pipeline;
+mod progress;
+mod server;
+mod stop;
+mod summary;
+mod ticker;
+mod totals;
+
+use cli::Cli;
+
+/// Only what asks for a look; `RUST_LOG` overrides it.
+const LOG: &str = "warn,shared=error,ingest=error,rskafka=error";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let form = cli.summary;
+    match pipeline::run(cli).await {
+        Ok(summary) => summary.print(form),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What the pipeline is made of, opened as the command line says. Whatever a wrong flag makes fail fails here, before anything
+//! is sent.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use archive::{
+    bucket::{ArchiveUrl, ArchiveUrlError, Bucket, OpenError},
+    reader::{Kafka, ReadError},
+};
+use emulator::{DatabaseUrl, Source, source::SourceError};
+use rand::{SeedableRng, rngs::StdRng};
+use rdkafka::error::KafkaError;
+use shared::{
+    causes::in_one_line,
+    kafka::{Producer, ProducerError},
+    publish::Unreachable,
+    topic::{UserIds, UserIdsError},
+};
+use tokio::net::TcpListener;
+
+use crate::{cli::Cli, kafka::EmbeddedKafka};
+
+/// How long is waited for Kafka at the start.
+const TIME_TO_CONNECT: Duration = Duration::from_secs(5);
+
+/// Why the pipeline cannot start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error("--user-id: {0}")]
+    UserIds(#[from] UserIdsError),
+    #[error("the embedded Kafka cannot be started: {0}")]
+    EmbeddedKafka(#[from] KafkaError),
+    #[error("--bootstrap-servers: {}", in_one_line(.0))]
+    Producer(#[from] ProducerError),
+    #[error("Kafka at {servers}: {source}")]
+    NoKafka { servers: String, source: Unreachable },
+    #[error("{}", in_one_line(.0))]
+    Reader(#[from] ReadError),
+    #[error("--database-url: {}", in_one_line(.0))]
+    Source(#[from] SourceError),
+    #[error("--archive {text}: {source}")]
+    ArchiveUrl { text: String, source: ArchiveUrlError },
+    #[error("--archive: {}", in_one_line(.0))]
+    Archive(#[from] OpenError),
+    #[error("--archive {0}: cannot be listed: {source}", source = in_one_line(.1))]
+    Unlistable(ArchiveUrl, #[source] object_store::Error),
+    #[error(
+        "--archive {0}: there is an archive already, and the embedded Kafka begins at offset 0 again: choose another \
+         place, or leave --archive out for a new one"
+    )]
+    ArchiveUsed(ArchiveUrl),
+    #[error("--listen {address}: {source}; another address can be chosen, or port 0 for any free port")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("--env-file {file}: {source}", file = file.display())]
+    EnvFile { file: PathBuf, source: io::Error },
+    #[error("signals cannot be listened to: {0}")]
+    Signals(#[source] io::Error),
+}
+
+/// Everything, open and connected.
+pub(crate) struct Parts {
+    pub(crate) user_ids: UserIds,
+    pub(crate) listener: TcpListener,
+    pub(crate) address: SocketAddr,
+    pub(crate) source: Source,
+    /// Goes away with this; `None` when Kafka is a real one.
+    pub(crate) embedded: Option<EmbeddedKafka>,
+    pub(crate) bootstrap_servers: String,
+    pub(crate) producer: Producer,
+    pub(crate) kafka: Kafka,
+    pub(crate) archive_url: ArchiveUrl,
+    pub(crate) bucket: Bucket,
+}
+
+impl Parts {
+    /// Opens each part; the archive last, since that makes a folder.
+    pub(crate) async fn open(cli: &Cli) -> Result<Self, StartError> {
+        let user_ids = UserIds::new(cli.user_ids.clone())?;
+        let archive_url = archive_url(cli)?;
+        let (listener, address) = listen(cli.listen).await?;
+        let source = Source::new(cli.database_url.as_ref().unwrap_or(&DatabaseUrl::Sample));
+        if cli.posts_per_second > 0.0 {
+            source.draw(1, &mut StdRng::from_os_rng()).await?;
+        }
+        let (embedded, bootstrap_servers) = if let Some(servers) = &cli.bootstrap_servers {
+            (None, servers.clone())
+        } else {
+            let embedded = EmbeddedKafka::start(&user_ids.topics())?;
+            let servers = embedded.bootstrap_servers();
+            (Some(embedded), servers)
+        };
+        let producer = connect(&bootstrap_servers, &user_ids).await?;
+        let kafka = Kafka::connect(&bootstrap_servers).await?;
+        let bucket = open_archive(&archive_url, embedded.is_some()).await?;
+        let parts = Self {
+            user_ids,
+            listener,
+            address,
+            source,
+            embedded,
+            bootstrap_servers,
+            producer,
+            kafka,
+            archive_url,
+            bucket,
+        };
+        let file = &cli.env_file;
+        parts.write_env_file(file).map_err(|source| StartError::EnvFile { file: file.clone(), source })?;
+        Ok(parts)
+    }
+
+    /// What `cargo lambda watch` needs to run the functions beside this process, on the same Kafka and archive.
+    fn write_env_file(&self, file: &Path) -> io::Result<()> {
+        let archive = match &self.archive_url {
+            ArchiveUrl::Folder(folder) => folder.canonicalize()?.display().to_string(),
+            url @ ArchiveUrl::S3 { .. } => url.to_string(),
+        };
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let (servers, user_ids) = (&self.bootstrap_servers, &self.user_ids);
+        let text = format!(
+            "BOOTSTRAP_SERVERS={servers}\nUSER_IDS={user_ids}\nDATABASE_URL=sample\nPOSTS_PER_RUN=1\nARCHIVE_URL={archive}\n\
+             RUST_LOG=\"info,rskafka=warn\"\n"
+        );
+        fs::write(file, text)
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listener = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (bound, listener) = listener.map_err(|source| StartError::Listen { address, source })?;
+    Ok((listener, bound))
+}
+
+async fn connect(bootstrap_servers: &str, user_ids: &UserIds) -> Result<Producer, StartError> {
+    let producer = Producer::new(bootstrap_servers)?;
+    match producer.warm_up(user_ids.topic_names(), TIME_TO_CONNECT).await {
+        Ok(()) => Ok(producer),
+        Err(source) => Err(StartError::NoKafka { servers: bootstrap_servers.to_owned(), source }),
+    }
+}
+
+/// The archive that was asked for, or a new folder, named after the moment and below one that git ignores.
+fn archive_url(cli: &Cli) -> Result<ArchiveUrl, StartError> {
+    if let Some(text) = &cli.archive {
+        return text.parse().map_err(|source| StartError::ArchiveUrl { text: text.clone(), source });
+    }
+    #[expect(clippy::disallowed_methods, reason = "names a folder, decides nothing")]
+    let now = chrono::Local::now().format("%Y-%m-%dT%H-%M-%S%.3f");
+    Ok(ArchiveUrl::Folder(Path::new("target/archive").join(now.to_string())))
+}
+
+/// Opens the archive. One that is in use is refused when offsets begin at 0.
+async fn open_archive(url: &ArchiveUrl, embedded: bool) -> Result<Bucket, StartError> {
+    let bucket = Bucket::open(url).await?;
+    if embedded && !bucket.is_empty().await.map_err(|source| StartError::Unlistable(url.clone(), source))? {
+        return Err(StartError::ArchiveUsed(url.clone()));
+    }
+    Ok(bucket)
+}

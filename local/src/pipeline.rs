@@ -1,0 +1,108 @@
+//! Starts the parts, and stops them in the order in which records flow, so that what was sent is archived at the end.
+
+use std::sync::Arc;
+
+use archive::store::{Archiver, Limits};
+use emulator::Emulator;
+use ingest::{App, router};
+use rand::{SeedableRng, rngs::StdRng};
+use tokio::time::Instant;
+
+use crate::{
+    archiver::Archiving,
+    backlog::{Backlog, Bounded},
+    cli::Cli,
+    greeting::greet,
+    parts::{Parts, StartError},
+    progress,
+    server::{Server, TIME_TO_END},
+    stop::{self, Signals, Stop},
+    summary::{Summary, peak_memory_bytes},
+    ticker,
+    totals::Figures,
+};
+
+/// Runs the pipeline until it is told to stop, and says what it did.
+///
+/// # Errors
+/// When a part cannot be opened; nothing has been sent then.
+pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
+    let begun = Instant::now();
+    let parts = Parts::open(&cli).await?;
+    // Before the greeting says that Ctrl-C can be used.
+    let mut signals = Signals::listen().map_err(StartError::Signals)?;
+    greet(&cli, &parts);
+
+    let Parts { user_ids, listener, source, embedded, producer, kafka, archive_url, bucket, .. } = parts;
+    let backlog = embedded.as_ref().map(|_| Arc::new(Backlog::default()));
+    let producer = Bounded::new(producer, backlog.clone());
+    let app = App::new(producer.clone(), &user_ids);
+    let figures = Figures::new(&app.counts);
+
+    // Sending stops first; then what was sent is written; then it is archived.
+    let (sending, writing) = (Stop::new(), Stop::new());
+    let server = Server::start(listener, router(app), &sending);
+    let emulator = Emulator::new(source, producer, &user_ids, StdRng::from_os_rng());
+    let mut emulating =
+        tokio::spawn(ticker::run(emulator, cli.posts_per_second, sending.clone(), figures.emulator.clone()));
+    let topics = user_ids.topic_names();
+    let archiver = Archiver::new(bucket, Limits::default());
+    let archiving = Archiving { kafka, archiver, topics, backlog: backlog.clone(), counts: figures.archive.clone() };
+    let mut archiving = tokio::spawn(archiving.run(writing.clone()));
+    let shown = tokio::spawn(progress::show({
+        let figures = figures.clone();
+        move || figures.totals()
+    }));
+
+    let (mut emulated, mut archived) = (None, None);
+    tokio::select! {
+        () = stop::requested(&mut signals, cli.duration) => eprintln!(
+            "Stopping: what is in flight is written and archived first, within {} s. Ctrl-C again stops at once.",
+            TIME_TO_END.as_secs()
+        ),
+        // Neither of these ends before it is told to, unless it cannot go on.
+        ended = &mut emulating => {
+            eprintln!("Stopping: the emulator cannot go on.");
+            emulated = Some(ended);
+        }
+        ended = &mut archiving => {
+            eprintln!("Stopping: the archive cannot go on.");
+            archived = Some(ended);
+            if let Some(backlog) = &backlog {
+                backlog.close();
+            }
+        }
+    }
+    shown.abort();
+    stop::at_once_on(signals);
+    sending.stop();
+    let emulated = match emulated {
+        Some(ended) => ended,
+        None => emulating.await,
+    };
+    server.ended().await;
+    writing.stop();
+    let archived = match archived {
+        Some(ended) => ended,
+        None => archiving.await,
+    };
+
+    let totals = figures.totals();
+    let missing = totals.records_written.saturating_sub(totals.records_archived + totals.quarantined);
+    let failure = match (emulated, archived) {
+        (_, Ok(Err(error))) => Some(error.to_string()),
+        (Err(panic), _) | (_, Err(panic)) => Some(format!("a part broke down: {panic}")),
+        (Ok(()), Ok(Ok(()))) if figures.lost() > 0 => {
+            Some(format!("Kafka dropped {} records before they were archived", figures.lost()))
+        }
+        (Ok(()), Ok(Ok(()))) if missing > 0 => Some(format!("{missing} of the records written are not archived")),
+        (Ok(()), Ok(Ok(()))) => None,
+    };
+    Ok(Summary {
+        totals,
+        seconds: begun.elapsed().as_secs_f64(),
+        peak_memory_bytes: peak_memory_bytes(),
+        archive: archive_url.to_string(),
+        failure,
+    })
+}

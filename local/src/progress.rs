@@ -1,0 +1,68 @@
+//! What happens, while it does: a line that moves on a terminal, a line now and then elsewhere.
+
+use std::{
+    io::{IsTerminal, stderr},
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::{Instant, interval};
+
+use crate::totals::Totals;
+
+/// How often the line on a terminal moves.
+const ON_TERMINAL: Duration = Duration::from_millis(500);
+
+/// How often a line is added elsewhere.
+const ELSEWHERE: Duration = Duration::from_secs(5);
+
+/// Shows `totals` until it is dropped.
+pub(crate) async fn show(totals: impl Fn() -> Totals) {
+    let begun = Instant::now();
+    let terminal = stderr().is_terminal();
+    let every = if terminal { ON_TERMINAL } else { ELSEWHERE };
+    let bar = ProgressBar::new_spinner();
+    // The template is a constant that indicatif takes; without it the line only looks plainer.
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise}  {msg}") {
+        bar.set_style(style);
+    }
+    let mut ticks = interval(every);
+    ticks.tick().await;
+    let (mut before, mut at) = (totals(), Instant::now());
+    loop {
+        ticks.tick().await;
+        let now = totals();
+        let line = line(&before, &now, at.elapsed());
+        if terminal {
+            bar.set_message(line);
+            bar.tick();
+        } else {
+            eprintln!("{:>4.0} s  {line}", begun.elapsed().as_secs_f64());
+        }
+        (before, at) = (now, Instant::now());
+    }
+}
+
+fn line(before: &Totals, now: &Totals, passed: Duration) -> String {
+    let mut parts = vec![
+        format!("posts {} ({:.0}/s)", now.posts, rate(now.posts - before.posts, passed)),
+        format!(
+            "written {} ({:.0}/s)",
+            now.records_written,
+            rate(now.records_written - before.records_written, passed)
+        ),
+        format!("refused {}", now.records_refused),
+        format!("archived {}", now.records_archived),
+    ];
+    for (what, count) in [("unconfirmed", now.records_unconfirmed), ("quarantined", now.quarantined)] {
+        if count > 0 {
+            parts.push(format!("{what} {count}"));
+        }
+    }
+    parts.join(" · ")
+}
+
+/// A rate a second, over a time.
+fn rate(count: u64, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64().max(f64::MIN_POSITIVE)
+}
