@@ -1,0 +1,59 @@
+//! The README's tables are the code's.
+
+use std::{fmt::Write, fs, path::Path};
+
+use ingest::error::ANSWERS;
+use shared::{
+    kind::{CATALOG, JOIN_KEY, Presence},
+    settings::Variable,
+};
+
+/// Holds the README to a table.
+fn assert_in_readme(table: &str) {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    assert!(readme.contains(table), "the README has not this table as it is now:\n{table}");
+}
+
+#[test]
+fn the_readme_has_every_setting_of_every_function() {
+    let functions: [(&str, &[&Variable]); 3] = [
+        ("ingest", ingest::Settings::VARIABLES),
+        ("emulator", emulator::Settings::VARIABLES),
+        ("archive", archive::settings::Settings::VARIABLES),
+    ];
+    let mut table = "| function | variable | default | meaning |\n| --- | --- | --- | --- |\n".to_owned();
+    for (function, variables) in functions {
+        for Variable { name, default, meaning } in variables {
+            let default = default.map_or_else(|| "required".to_owned(), |default| format!("`{default}`"));
+            writeln!(table, "| {function} | `{name}` | {default} | {meaning} |").unwrap();
+        }
+    }
+    assert_in_readme(&table);
+}
+
+#[test]
+fn the_readme_has_every_answer() {
+    let mut table = "| status | `error_code` | when |\n| --- | --- | --- |\n".to_owned();
+    for answer in ANSWERS {
+        writeln!(table, "| {} | {} | {} |", answer.status.as_u16(), answer.code, answer.when).unwrap();
+    }
+    assert_in_readme(&table);
+}
+
+#[test]
+fn the_readme_has_every_field_of_every_kind() {
+    let mut table =
+        "| topic | field | must be | may be missing | may be null |\n| --- | --- | --- | --- | --- |\n".to_owned();
+    for kind in CATALOG {
+        writeln!(table, "| `.{kind}` | `{}` | {JOIN_KEY} | no | no |", kind.join_key).unwrap();
+        for field in kind.fields {
+            let (missing, null) = match field.presence {
+                Presence::NotNull => ("no", "no"),
+                Presence::Required => ("no", "yes"),
+                Presence::Optional => ("yes", "yes"),
+            };
+            writeln!(table, "| `.{kind}` | `{}` | {} | {missing} | {null} |", field.name, field.rule).unwrap();
+        }
+    }
+    assert_in_readme(&table);
+}

@@ -1,0 +1,126 @@
+//! The emulator sends what the course's script sends.
+
+use std::time::Duration;
+
+use emulator::{DatabaseUrl, Emulator, Report, Settings, Source, tick};
+use lambda_runtime::{Context, LambdaEvent};
+use rand::{SeedableRng, rngs::StdRng};
+use shared::{
+    json::compact,
+    kind::CATALOG,
+    publish::{Failure, Outcome, Publish, Record},
+    sample,
+};
+use tokio::{sync::Mutex, time::Instant};
+
+use crate::support::recorder::Recorder;
+
+fn emulator<P: Publish>(publisher: P, seed: u64) -> Emulator<P> {
+    let source = Source::new(&DatabaseUrl::Sample);
+    Emulator::new(source, publisher, &"a,b".parse().unwrap(), StdRng::seed_from_u64(seed))
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(10)
+}
+
+#[tokio::test]
+async fn a_post_is_its_pin_geo_and_user_row_in_this_order_for_each_user_id_in_turn() {
+    let recorder = Recorder::default();
+    let report = emulator(recorder.clone(), 1).run(4, Duration::ZERO, soon()).await.unwrap();
+    assert_eq!(report, Report { posts: 4, records_written: 12, ..Report::default() });
+    let records = recorder.take();
+    let topics: Vec<&str> = records.iter().map(|record| &*record.topic).collect();
+    assert_eq!(topics[..6], ["a.pin", "a.geo", "a.user", "b.pin", "b.geo", "b.user"]);
+    for post in records.chunks(3) {
+        assert!(post.iter().all(|record| record.key == post[0].key), "one post, one key");
+        for (kind, record) in CATALOG.iter().zip(post) {
+            let value = std::str::from_utf8(record.value.as_ref().unwrap()).unwrap();
+            assert!(sample::rows(kind.table).unwrap().lines().any(|row| compact(row) == value), "{value}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_start_sends_other_posts() {
+    let (one, other) = (Recorder::default(), Recorder::default());
+    emulator(one.clone(), 1).run(20, Duration::ZERO, soon()).await.unwrap();
+    emulator(other.clone(), 2).run(20, Duration::ZERO, soon()).await.unwrap();
+    assert_ne!(one.take(), other.take());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_is_spread_evenly_over_its_time() {
+    let recorder = Recorder::default();
+    let mut emulator = emulator(recorder.clone(), 1);
+    let run = emulator.run(30, Duration::from_secs(10), Instant::now() + Duration::from_mins(1));
+    tokio::pin!(run);
+    for second in 0..10 {
+        let so_far = tokio::time::timeout_at(Instant::now() + Duration::from_millis(999), &mut run).await;
+        assert_eq!(so_far.is_ok(), second == 9, "{second}");
+        assert_eq!(recorder.take().len(), 9, "{second}: three posts");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Takes every second record.
+#[derive(Debug)]
+struct Half;
+
+impl Publish for Half {
+    async fn publish(&self, records: Vec<Record>, _: Instant) -> Vec<Outcome> {
+        let outcome = |at| {
+            if at % 2 == 0 {
+                Err(Failure::Unconfirmed)
+            } else {
+                Ok(shared::publish::Written { partition: 0, offset: 0 })
+            }
+        };
+        (0..records.len()).map(outcome).collect()
+    }
+}
+
+#[tokio::test]
+async fn what_kafka_does_not_take_is_counted() {
+    let report = emulator(Half, 1).run(2, Duration::ZERO, soon()).await.unwrap();
+    assert_eq!((report.records_written, report.records_unconfirmed), (3, 3));
+}
+
+#[tokio::test]
+async fn a_tick_sends_what_is_set_and_an_event_may_say_another_number() {
+    let lookup = |name: &str| {
+        Some(
+            if name == "DATABASE_URL" {
+                "sample"
+            } else if name == "SPREAD_SECONDS" {
+                "0"
+            } else {
+                "7"
+            }
+            .to_owned(),
+        )
+    };
+    let settings = Settings::from_lookup(lookup).unwrap();
+    let emulator = Mutex::new(emulator(Recorder::default(), 1));
+    for (event, posts) in [
+        (include_str!("../events/emulator-tick.json"), 7),
+        (include_str!("../events/emulator-five-posts.json"), 5),
+        ("{}", 7),
+    ] {
+        let event = LambdaEvent::new(serde_json::from_str(event).unwrap(), Context::default());
+        assert_eq!(tick::handle(&emulator, &settings, event).await.unwrap().posts, posts);
+    }
+    for event in [r#"{"posts":0}"#, r#"{"posts":10001}"#, r#"{"posts":-1}"#] {
+        let error = serde_json::from_str::<tick::Tick>(event).unwrap_err().to_string();
+        assert!(error.contains("10000") || error.contains("u64"), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_ends_at_its_deadline_and_counts_what_it_sent() {
+    let recorder = Recorder::default();
+    let deadline = Instant::now() + Duration::from_millis(4500);
+    let report = emulator(recorder.clone(), 1).run(10, Duration::from_secs(10), deadline).await.unwrap();
+    assert_eq!((report.posts, recorder.take().len()), (5, 15));
+    assert!(Instant::now() < deadline);
+}

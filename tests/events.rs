@@ -1,0 +1,189 @@
+//! Whatever event reaches `ingest`, it gets an answer of ours: the files in `events/`, each with its answer as a golden
+//! file, and events that no gateway should send.
+
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
+
+use aws_lambda_events::{
+    apigw::{ApiGatewayProxyRequest, ApiGatewayV2httpRequest},
+    encodings::Body,
+};
+use ingest::event;
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Value, json};
+
+use crate::support::{golden::assert_all_golden, pipeline::Pipeline, recorder::Recorder};
+
+/// The event files whose names begin with `function`.
+fn events(function: &str) -> Vec<(String, String)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../events");
+    let mut events: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&path).unwrap()))
+        .filter(|(name, _)| name.starts_with(function))
+        .collect();
+    events.sort();
+    events
+}
+
+fn invocation(event: &str, time: Duration) -> LambdaEvent<Box<serde_json::value::RawValue>> {
+    let mut context = Context::default();
+    #[expect(clippy::disallowed_methods, reason = "Lambda tells the deadline as a time of day")]
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    context.deadline = u64::try_from((now + time).as_millis()).unwrap();
+    LambdaEvent::new(serde_json::from_str(event).unwrap(), context)
+}
+
+/// The body's text and the rest of a response, as API Gateway gets it.
+async fn answer(router: axum::Router, event: &str) -> (Value, String) {
+    let response = event::handle(router, invocation(event, Duration::from_secs(28))).await;
+    let Some(Body::Text(body)) = &response.body else { panic!("no text: {response:?}") };
+    (serde_json::to_value(&response).unwrap(), body.clone())
+}
+
+#[tokio::test]
+async fn every_event_file_has_its_answer() {
+    let events = events("ingest-");
+    let mut answers = Vec::new();
+    for (name, event) in events {
+        let pipeline = Pipeline::start_for("demo").await;
+        let (response, body) = answer(pipeline.router.clone(), &event).await;
+        let content_type = response["headers"]["content-type"].as_str().unwrap();
+        answers.push((format!("{name}.txt"), format!("{} {content_type}\n{body}\n", response["statusCode"])));
+        assert_eq!(response["isBase64Encoded"], false, "{name}");
+        assert_eq!(response["headers"]["access-control-allow-origin"], "*", "{name}");
+        let written = response["statusCode"] == 200 && name != "ingest-health";
+        assert_eq!(name.contains("refused"), response["statusCode"] != 200, "{name}");
+        let records: usize = ["demo.pin", "demo.geo", "demo.user"].map(|topic| pipeline.count(topic)).iter().sum();
+        assert_eq!(records, usize::from(written), "{name}");
+    }
+    assert_all_golden(&answers);
+}
+
+#[test]
+fn every_event_file_is_one_that_aws_could_send() {
+    for (name, event) in events("ingest-") {
+        let version_2 = event.contains(r#""version": "2.0""#);
+        if version_2 {
+            serde_json::from_str::<ApiGatewayV2httpRequest>(&event).unwrap_or_else(|error| panic!("{name}: {error}"));
+        } else {
+            serde_json::from_str::<ApiGatewayProxyRequest>(&event).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+}
+
+const ROW: &str = r#"{"ind":1,"timestamp":"2020-08-28 03:52:47","latitude":1,"longitude":1}"#;
+
+fn v1(change: impl FnOnce(&mut Value)) -> String {
+    let mut event = json!({
+        "httpMethod": "POST",
+        "path": "/topics/u.geo",
+        "headers": {"Content-Type": "application/json"},
+        "body": format!(r#"{{"records":[{{"value":{ROW}}}]}}"#),
+        "isBase64Encoded": false,
+    });
+    change(&mut event);
+    event.to_string()
+}
+
+#[tokio::test]
+async fn an_odd_event_is_answered_as_far_as_it_is_a_request() {
+    let multiple = json!({"content-type": ["text/html", "application/json"], "accept": []});
+    let cases = [
+        ("as it is", v1(|_| ()), 200),
+        ("no headers", v1(|event| event["headers"] = Value::Null), 200),
+        (
+            "headers that HTTP cannot express",
+            v1(|event| event["headers"] = json!({"a b": "c", "x": "\n", "y": null, "": ""})),
+            200,
+        ),
+        ("several types, of which the first counts", v1(|event| event["multiValueHeaders"] = multiple), 415),
+        ("base64 that is none", v1(|event| event["isBase64Encoded"] = json!(true)), 200),
+        ("null for whether it is base64", v1(|event| event["isBase64Encoded"] = Value::Null), 200),
+        ("no body", v1(|event| event["body"] = Value::Null), 400),
+        ("an unparsable Host", v1(|event| event["headers"] = json!({"Host": "a b:x"})), 200),
+        ("no path", v1(|event| event["path"] = Value::Null), 400),
+        ("an empty path", v1(|event| event["path"] = json!("")), 404),
+        ("a path without a slash", v1(|event| event["path"] = json!("topics/u.geo")), 200),
+        ("a path of 70 kB", v1(|event| event["path"] = json!("/a".repeat(35_000))), 404),
+        ("two dots", v1(|event| event["path"] = json!("/topics/../topics/u.geo")), 404),
+        ("letters, spaces, question marks", v1(|event| event["path"] = json!("/topics/é ?#{}\"<>\\^`|\n")), 404),
+        ("a percent sign", v1(|event| event["path"] = json!("/topics/%zz%")), 404),
+        ("a method of its own", v1(|event| event["httpMethod"] = json!("BREW")), 405),
+        ("no method", v1(|event| event["httpMethod"] = json!("")), 405),
+        ("a lower case method", v1(|event| event["httpMethod"] = json!("post")), 405),
+        ("a number for a path", v1(|event| event["path"] = json!(1)), 400),
+        ("nothing", "{}".to_owned(), 400),
+        ("a list", "[]".to_owned(), 400),
+        ("null", "null".to_owned(), 400),
+        ("an envelope", r#"{"records":[]}"#.to_owned(), 400),
+        ("a tick", r#"{"source":"aws.scheduler"}"#.to_owned(), 400),
+    ];
+    for (what, event, status) in cases {
+        let recorder = Recorder::default();
+        let (response, body) = answer(recorder.router(), &event).await;
+        assert_eq!(response["statusCode"], status, "{what}: {body}");
+        assert_eq!(recorder.take().len(), usize::from(status == 200), "{what}");
+        let body: Value = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{what}: {error}: {body}"));
+        if status != 200 {
+            assert!(body["message"].is_string() && body["error_code"].is_u64(), "{what}: {body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_stage_of_an_http_api_is_no_part_of_the_path() {
+    for (stage, path) in
+        [("prod", "/prod/topics/u.geo"), ("$default", "/topics/u.geo"), ("topics", "/topics/topics/u.geo")]
+    {
+        let event = json!({
+            "version": "2.0",
+            "rawPath": path,
+            "requestContext": {"stage": stage, "http": {"method": "POST"}},
+            "headers": {"content-type": "application/json"},
+            "body": format!(r#"{{"records":[{{"value":{ROW}}}]}}"#),
+        });
+        let (response, body) = answer(Recorder::default().router(), &event.to_string()).await;
+        assert_eq!(response["statusCode"], 200, "{stage}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_comes_before_the_invocations_deadline() {
+    let pipeline = Pipeline::start().await;
+    pipeline.cluster.broker_down(1).unwrap();
+    let begun = tokio::time::Instant::now();
+    let event = v1(|_| ());
+    let response = event::handle(pipeline.router.clone(), invocation(&event, Duration::from_secs(3))).await;
+    assert_eq!(response.status_code, 503);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn the_archives_event_files_are_stored_and_what_is_not_json_is_quarantined() {
+    let folder = tempfile::tempdir().unwrap();
+    let lookup = |name: &str| {
+        Some(match name {
+            "BOOTSTRAP_SERVERS" => "127.0.0.1:1".to_owned(),
+            "USER_IDS" => "demo".to_owned(),
+            _ => folder.path().to_str().unwrap().to_owned(),
+        })
+    };
+    let function = archive::Function::new(archive::settings::Settings::from_lookup(lookup).unwrap()).await.unwrap();
+    let events = events("archive-");
+    let event = |name: &str| events.iter().find(|(of, _)| of == name).map(|(_, event)| event.as_str()).unwrap();
+    for delivery in [1, 2] {
+        let batch = serde_json::from_str(event("archive-kafka-batch")).unwrap();
+        let report = function.handle(LambdaEvent::new(batch, Context::default())).await.unwrap();
+        let new = if delivery == 1 { (4, 1) } else { (0, 0) };
+        assert_eq!((report.total().records, report.total().quarantined), new, "delivery {delivery}");
+    }
+    let tick = serde_json::from_str(event("archive-tick")).unwrap();
+    let error = function.handle(LambdaEvent::new(tick, Context::default())).await.unwrap_err().to_string();
+    assert!(error.contains("cannot connect to Kafka at 127.0.0.1:1"), "a tick asks Kafka: {error}");
+    assert_eq!(events.len(), 2, "each of them is tested here");
+}

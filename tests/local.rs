@@ -1,0 +1,432 @@
+//! `cargo run` is the whole pipeline: what is sent to `local` by any client, and however the program is stopped, is in its
+//! archive at the end.
+
+use std::{collections::BTreeMap, fs, net::TcpListener, time::Duration};
+
+use ingest::{MAX_BODY_BYTES, MAX_RECORDS};
+use nix::sys::signal::Signal;
+use rdkafka::{
+    ClientConfig,
+    producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
+};
+use serde_json::{Value, json};
+use shared::{
+    kind::{CATALOG, GEO},
+    sample,
+};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    process::Command,
+};
+
+use crate::support::{
+    golden::assert_golden,
+    local::{Answer, Ended, Local, Process, answer, head, output, post, python},
+    pipeline::{JSON, envelope},
+    rows::{parse, with},
+};
+
+/// What the emulator sends to when it is not told otherwise.
+const TOPICS: [&str; 3] = ["demo.pin", "demo.geo", "demo.user"];
+const GEO_TOPIC: &str = "demo.geo";
+
+/// In bytes. The course's pin table, 8.4 MB, is too large as well, but what the server leaves unread of it would fit into the
+/// system's buffers: no client would notice.
+const TOO_LARGE: usize = 32_000_000;
+
+const TOO_LARGE_TEXT: &str =
+    r#"{"error_code":413,"message":"the body is larger than 6291456 bytes: send fewer records a request"}"#;
+
+/// Long enough to look for Kafka and a database that are not there.
+const TIME_TO_FAIL: Duration = Duration::from_secs(20);
+
+/// So many geo rows, those of the sample again and again.
+fn geo_rows(count: usize) -> String {
+    let rows: Vec<_> = sample::rows(GEO.table).unwrap().lines().cycle().take(count).collect();
+    envelope(&rows)
+}
+
+fn geo_row() -> String {
+    envelope(&[&with(&GEO, &[])])
+}
+
+/// The answer for one record with this offset.
+fn written(offset: u64) -> Answer {
+    let body = format!(
+        r#"{{"offsets":[{{"partition":0,"offset":{offset},"error_code":null,"error":null}}],"key_schema_id":null,"value_schema_id":null}}"#
+    );
+    (200, body)
+}
+
+fn assert_offsets((status, body): &Answer, count: usize) {
+    assert_eq!(*status, 200, "{body}");
+    let answer: Value = serde_json::from_str(body).unwrap();
+    let offsets = answer["offsets"].as_array().unwrap();
+    let expected =
+        (0..count).map(|offset| json!({"partition": 0, "offset": offset, "error_code": null, "error": null}));
+    assert!(offsets.iter().cloned().eq(expected), "{body}");
+}
+
+fn assert_all_archived(ended: &Ended, records: u64) {
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.figure(" records written"), records, "{}", ended.summary());
+    assert_eq!(ended.figure(" archived"), records, "{}", ended.summary());
+    let archived: usize = TOPICS.iter().map(|topic| ended.archived(topic).len()).sum();
+    assert_eq!(archived as u64, records, "{}", ended.summary());
+}
+
+#[tokio::test]
+async fn a_run_for_a_while_archives_all_that_the_emulator_sent_and_says_so_in_json() {
+    let local = Local::start(&["--for", "3s", "--posts-per-second", "20", "--summary", "json"]).await;
+    let ended = local.process.ended().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+
+    let summary: BTreeMap<String, Value> = serde_json::from_str(ended.summary()).unwrap();
+    let names = [
+        "objects",
+        "peak_memory_bytes",
+        "posts",
+        "quarantined",
+        "records_archived",
+        "records_refused",
+        "records_written",
+        "seconds",
+    ];
+    assert_eq!(summary.keys().collect::<Vec<_>>(), names);
+    let figure = |name: &str| summary[name].as_u64().unwrap();
+    assert!(figure("posts") > 0);
+    assert_eq!(figure("records_written"), 3 * figure("posts"));
+    assert_eq!(figure("records_archived"), figure("records_written"));
+    assert_eq!((figure("records_refused"), figure("quarantined")), (0, 0));
+    assert!(summary["seconds"].as_f64().unwrap() >= 3.0);
+
+    let mut objects = 0;
+    for topic in TOPICS {
+        assert_eq!(ended.archived(topic).len() as u64, figure("posts"), "{topic}");
+        objects += ended.objects(topic).len() as u64;
+    }
+    assert_eq!(objects, figure("objects"));
+}
+
+#[tokio::test]
+async fn what_was_sent_before_ctrl_c_or_sigterm_is_archived() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let local = Local::start(&["--posts-per-second", "50"]).await;
+        local.first_record("demo.user");
+        local.process.signal(signal);
+        let ended = local.process.ended().await;
+        let posts = ended.figure(" posts sent");
+        assert!(posts > 0);
+        assert_all_archived(&ended, 3 * posts);
+    }
+}
+
+/// Begins a request and waits until it is being served; its body is still to come.
+async fn begin(local: &Local, body: &str) -> TcpStream {
+    let mut client = local.connect().await;
+    let head = format!("{}Expect: 100-continue\r\n\r\n", head(GEO_TOPIC, body.len()));
+    client.write_all(head.as_bytes()).await.unwrap();
+    let mut go_on = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+    client.read_exact(&mut go_on).await.unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    client
+}
+
+#[tokio::test]
+async fn a_request_that_had_begun_before_ctrl_c_is_answered_and_archived() {
+    let mut local = Local::start_quiet().await;
+    let body = geo_rows(MAX_RECORDS);
+    let mut client = begin(&local, &body).await;
+    local.process.signal(Signal::SIGINT);
+    local.process.says("Stopping").await;
+    client.write_all(body.as_bytes()).await.unwrap();
+    assert_offsets(&answer(&mut client).await, MAX_RECORDS);
+    assert_all_archived(&local.process.ended().await, MAX_RECORDS as u64);
+}
+
+#[tokio::test]
+async fn a_second_ctrl_c_stops_at_once() {
+    let mut local = Local::start_quiet().await;
+    // The first Ctrl-C waits for this one.
+    let _client = begin(&local, &geo_row()).await;
+    local.process.signal(Signal::SIGINT);
+    local.process.says("Stopping").await;
+    local.process.signal(Signal::SIGINT);
+    let ended = local.process.ended_within(Duration::from_secs(10)).await;
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn wrong_usage_is_told_in_one_line() {
+    let busy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let busy = busy.local_addr().unwrap().to_string();
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let used = folder.path().join("used");
+    fs::create_dir_all(used.join("topics/demo.pin/partition=0")).unwrap();
+    fs::write(used.join("topics/demo.pin/partition=0/demo.pin+0+0000000000.json"), "{}\n").unwrap();
+    let (file, used) = (file.to_str().unwrap(), used.to_str().unwrap());
+
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["--nonsense"], &["--nonsense"]),
+        (&["--posts-per-second", "-1"], &["--posts-per-second", "not a number from 0 to 10000"]),
+        (&["--listen", "nonsense"], &["--listen", "nonsense"]),
+        (&["--listen", &busy], &["--listen", &busy, "another address"]),
+        (&["--user-id", "a b"], &["--user-id", "a b", "letters, digits"]),
+        (&["--user-id", "a", "--user-id", "a"], &["--user-id", "`a`", "twice"]),
+        (&["--bootstrap-servers", "127.0.0.1:1"], &["Kafka at 127.0.0.1:1", "no Kafka broker answered"]),
+        (&["--database-url", "mysql://root@127.0.0.1:1/x"], &["--database-url", "127.0.0.1:1"]),
+        (&["--database-url", "postgres://x"], &["--database-url", "postgres://x", "mysql://"]),
+        (&["--archive", "s3://"], &["--archive s3://", "s3://bucket/prefix"]),
+        (&["--archive", file], &["--archive", file, "cannot be made"]),
+        (&["--archive", used], &["--archive", used, "choose another place"]),
+        (&["--for", "soon"], &["--for", "soon"]),
+    ];
+    // All at once: two of them wait for somebody to answer.
+    let started: Vec<_> = cases
+        .iter()
+        .map(|(args, _)| {
+            let listen: &[&str] = if args[0] == "--listen" { &[] } else { &["--listen", "127.0.0.1:0"] };
+            Process::start(&[listen, args].concat())
+        })
+        .collect();
+    for ((args, parts), process) in cases.iter().zip(started) {
+        let ended = process.ended_within(TIME_TO_FAIL).await;
+        assert!(matches!(ended.code, Some(1 | 2)), "{args:?}: {:?}\n{}", ended.code, ended.stderr);
+        assert_eq!(ended.stdout, "", "{args:?}");
+        let (error, hints) = ended.stderr.split_once('\n').unwrap_or((&ended.stderr, ""));
+        assert!(error.starts_with("error: "), "{args:?}: {}", ended.stderr);
+        for part in *parts {
+            assert!(error.contains(part), "{args:?}, `{part}`: {error}");
+        }
+        for hint in hints.lines() {
+            let usual = hint.is_empty() || hint.starts_with("Usage: ") || hint == "For more information, try '--help'.";
+            assert!(usual, "{args:?}: {}", ended.stderr);
+        }
+    }
+}
+
+#[tokio::test]
+async fn help_says_what_every_flag_is_for() {
+    let ended = Process::start(&["--help"]).ended().await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert_golden("help.txt", &ended.stdout);
+}
+
+#[tokio::test]
+async fn a_kafka_client_finds_the_embedded_kafka_by_the_settings_file() {
+    let local = Local::start_quiet().await;
+    assert_eq!(local.post(GEO_TOPIC, &geo_row()).await, written(0));
+    assert_eq!(parse(&local.first_record(GEO_TOPIC)), parse(&with(&GEO, &[])));
+}
+
+#[tokio::test]
+async fn another_kafka_can_take_the_place_of_the_embedded_one() {
+    let first = Local::start_quiet().await;
+    let servers = first.bootstrap_servers();
+    let second = ["--bootstrap-servers", &servers, "--posts-per-second", "20", "--for", "2s"];
+    let second = Local::start(&second).await.process.ended().await;
+    let records = second.figure(" records written");
+    assert!(records > 0, "{}", second.summary());
+    assert_all_archived(&second, records);
+    let first = first.stop().await;
+    assert_eq!(first.figure(" archived"), records, "both archives hold them: {}", first.summary());
+    for topic in TOPICS {
+        assert_eq!(first.archived(topic), second.archived(topic), "{topic}");
+    }
+}
+
+#[tokio::test]
+async fn records_that_the_embedded_kafka_drops_stop_it_loudly() {
+    let local = Local::start_quiet().await;
+    // Another client need not wait for the archive as the HTTP API does.
+    let producer: ThreadedProducer<DefaultProducerContext> =
+        ClientConfig::new().set("bootstrap.servers", local.bootstrap_servers()).create().unwrap();
+    let value = format!(r#"{{"a":"{}"}}"#, "x".repeat(100_000));
+    for _ in 0..200 {
+        producer.send(BaseRecord::<(), _>::to(GEO_TOPIC).payload(&value)).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(Duration::from_mins(1)).unwrap();
+    let ended = local.process.ended().await;
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("records were dropped by the embedded Kafka"), "{}", ended.stderr);
+}
+
+/// 6 MB of empty objects, lists and fields, of which a gzip body of 6 kB could hold as many.
+#[tokio::test]
+async fn a_value_is_kept_in_memory_only_as_far_as_a_rule_looks_at_it() {
+    let local = Local::start(&["--posts-per-second", "0", "--summary", "json"]).await;
+    for nested in ["{}", "[]", r#"{"":0}"#, r#"[{"":[]}]"#] {
+        let list = vec![nested; (MAX_BODY_BYTES - 100) / (nested.len() + 1)].join(",");
+        for body in [envelope(&[&format!("[{list}]")]), envelope(&[&format!(r#"{{"tag_list":[{list}]}}"#)])] {
+            let (status, answer) = local.post(GEO_TOPIC, &body).await;
+            assert_eq!(status, 422, "{answer}");
+        }
+    }
+    let fields = vec![r#""":0"#; (MAX_BODY_BYTES - 100) / 5].join(",");
+    let (status, answer) = local.post(GEO_TOPIC, &envelope(&[&format!("{{{fields}}}")])).await;
+    assert_eq!(status, 422, "{answer}");
+    let ended = local.stop().await;
+    let summary: Value = serde_json::from_str(ended.summary()).unwrap();
+    let peak = summary["peak_memory_bytes"].as_u64().unwrap();
+    assert!(peak < 100_000_000, "{peak}");
+}
+
+#[tokio::test]
+async fn large_records_are_kept_and_one_that_kafka_would_not_keep_is_refused() {
+    let local = Local::start_quiet().await;
+    let of_size = |bytes| envelope(&[&with(&GEO, &[("filler", Some(json!("x".repeat(bytes))))])]);
+    for offset in 0..12 {
+        assert_eq!(local.post(GEO_TOPIC, &of_size(1_000_000)).await, written(offset));
+        let (status, body) = local.post(GEO_TOPIC, &of_size(4_300_000)).await;
+        assert_eq!(status, 413, "{body}");
+        assert!(body.contains(r#""error_code":50002,"error":"the record is larger than the topic admits"#), "{body}");
+    }
+    assert_all_archived(&local.stop().await, 12);
+}
+
+#[tokio::test]
+async fn a_large_post_to_a_wrong_path_reads_the_right_one() {
+    let local = Local::start_quiet().await;
+    let (status, body) = local.post("demo.geo/nope", &" ".repeat(TOO_LARGE)).await;
+    assert_eq!(status, 404);
+    assert!(body.contains("records are sent to POST /topics/{topic}; the topics here are demo.geo,"), "{body}");
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_in_the_middle_of_its_body_writes_nothing_and_the_next_one_is_served() {
+    let local = Local::start_quiet().await;
+    let body = geo_row();
+    let mut client = begin(&local, &body).await;
+    client.write_all(&body.as_bytes()[..body.len() / 2]).await.unwrap();
+    drop(client);
+    assert_eq!(local.post(GEO_TOPIC, &geo_row()).await, written(0));
+    assert_all_archived(&local.stop().await, 1);
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_while_its_records_are_written_and_a_ctrl_c_leave_none_behind() {
+    let local = Local::start_quiet().await;
+    let mut client = local.connect().await;
+    client.write_all(post(GEO_TOPIC, &geo_rows(MAX_RECORDS)).as_bytes()).await.unwrap();
+    // Before that the server may not have seen the request, and need not serve it to nobody.
+    local.first_record(GEO_TOPIC);
+    drop(client);
+    assert_all_archived(&local.stop().await, MAX_RECORDS as u64);
+}
+
+#[tokio::test]
+async fn a_body_in_pieces_with_other_requests_between_is_one_body() {
+    let local = Local::start_quiet().await;
+    let body = geo_row();
+    let mut client = begin(&local, &body).await;
+    client.set_nodelay(true).unwrap();
+    let (start, end) = (body.len() / 3, body.len() / 3 * 2);
+    for (offset, piece) in [&body[..start], &body[start..end]].into_iter().enumerate() {
+        for byte in piece.as_bytes() {
+            client.write_u8(*byte).await.unwrap();
+        }
+        assert_eq!(local.post(GEO_TOPIC, &geo_row()).await, written(offset as u64));
+    }
+    client.write_all(&body.as_bytes()[end..]).await.unwrap();
+    assert_eq!(answer(&mut client).await, written(2));
+    assert_all_archived(&local.stop().await, 3);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answers_keeps_nobody_waiting() {
+    let local = Local::start_quiet().await;
+    let socket = TcpSocket::new_v4().unwrap();
+    // Two answers of 2.4 MB are more than the system takes off the server's hands for a client with so small a buffer.
+    socket.set_recv_buffer_size(4096).unwrap();
+    let (mut answers, mut requests) = socket.connect(local.address).await.unwrap().into_split();
+    let last = post(GEO_TOPIC, &geo_rows(MAX_RECORDS));
+    let first = last.replace("Connection: close", "Connection: keep-alive");
+    let sent = tokio::spawn(async move {
+        requests.write_all([first, last].concat().as_bytes()).await.unwrap();
+        // Dropped, it would say that the client has gone.
+        requests
+    });
+    answers.readable().await.unwrap();
+
+    let (status, body) = local.post(GEO_TOPIC, &geo_row()).await;
+    assert_eq!(status, 200, "{body}");
+    let ((_, bodies), _) = tokio::join!(answer(&mut answers), sent);
+    assert_eq!(bodies.matches(r#""error_code":null"#).count(), 2 * MAX_RECORDS);
+}
+
+#[tokio::test]
+async fn as_many_rows_as_a_request_may_hold_are_written_and_archived_in_order() {
+    let local = Local::start_quiet().await;
+    assert_offsets(&local.post(GEO_TOPIC, &geo_rows(MAX_RECORDS)).await, MAX_RECORDS);
+    let ended = local.stop().await;
+    assert_all_archived(&ended, MAX_RECORDS as u64);
+    let sent = sample::rows(GEO.table).unwrap().lines().map(|row| Value::Object(parse(row)));
+    assert!(ended.archived(GEO_TOPIC).into_iter().eq(sent.collect::<Vec<_>>().into_iter().cycle().take(MAX_RECORDS)));
+}
+
+#[tokio::test]
+async fn more_rows_than_a_request_may_hold_are_refused_with_the_limit() {
+    let local = Local::start_quiet().await;
+    let answer = local.post(GEO_TOPIC, &geo_rows(MAX_RECORDS + 1)).await;
+    let body = r#"{"error_code":413,"message":"the request has 40001 records, more than 40000: send fewer records a request"}"#;
+    assert_eq!(answer, (413, body.to_owned()));
+    assert_all_archived(&local.stop().await, 0);
+}
+
+#[tokio::test]
+async fn a_client_that_sends_a_body_that_is_too_large_to_its_end_reads_why() {
+    let local = Local::start_quiet().await;
+    let answer = local.post(GEO_TOPIC, &" ".repeat(TOO_LARGE)).await;
+    assert_eq!(answer, (413, TOO_LARGE_TEXT.to_owned()));
+    assert_eq!(local.post(GEO_TOPIC, &geo_row()).await, written(0));
+}
+
+#[tokio::test]
+#[ignore = "needs Python with requests: make test"]
+async fn requests_and_urllib_read_why_a_body_is_too_large() {
+    let local = Local::start_quiet().await;
+    let url = format!("http://{}/topics/{GEO_TOPIC}", local.address);
+    for script in ["post_requests.py", "post_urllib.py"] {
+        let printed = output(python(script).arg(&url), &" ".repeat(TOO_LARGE)).await;
+        assert_eq!(printed.trim_end(), format!("413 {TOO_LARGE_TEXT}"), "{script}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs curl: make test"]
+async fn curl_reads_why_a_body_is_too_large() {
+    let local = Local::start_quiet().await;
+    let url = format!("http://{}/topics/{GEO_TOPIC}", local.address);
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--show-error", "--data-binary", "@-", "--write-out", " %{http_code}"]);
+    curl.args(["--header", &format!("Content-Type: {JSON}"), &url]);
+    let printed = output(&mut curl, &" ".repeat(TOO_LARGE)).await;
+    assert_eq!(printed, format!("{TOO_LARGE_TEXT} 413"));
+}
+
+#[tokio::test]
+#[ignore = "needs Python with requests: make test"]
+async fn the_courses_script_finds_its_rows_in_the_archive() {
+    let local = Local::start_quiet().await;
+    let rows: Vec<Vec<Value>> = CATALOG
+        .iter()
+        .map(|kind| sample::rows(kind.table).unwrap().lines().take(50).map(|row| Value::Object(parse(row))).collect())
+        .collect();
+    let post = |at: usize| {
+        let of_kind = CATALOG.iter().zip(&rows).map(|(kind, rows)| (kind.name.to_owned(), rows[at].clone()));
+        Value::Object(of_kind.collect())
+    };
+    let posts: Vec<_> = (0..50).map(|at| post(at).to_string()).collect();
+    let topics = format!("http://{}/test/topics/demo", local.address);
+    output(python("course_script.py").arg(topics), &posts.join("\n")).await;
+
+    let ended = local.stop().await;
+    assert_all_archived(&ended, 150);
+    for (kind, rows) in CATALOG.iter().zip(&rows) {
+        assert_eq!(ended.archived(&format!("demo.{}", kind.name)), *rows, "{kind}");
+    }
+}

@@ -1,0 +1,305 @@
+//! The program `local` as a process of its own, in a folder of its own, and what its clients send it.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::OnceLock,
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use rdkafka::{
+    ClientConfig, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+    process::{Child, Command},
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use crate::support::pipeline::JSON;
+
+/// More than anything takes that ends at all, on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A started `local`, killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    stdout: JoinHandle<String>,
+    stderr: UnboundedReceiver<String>,
+    heard: Vec<String>,
+    folder: TempDir,
+}
+
+/// A `local` that serves requests.
+pub(crate) struct Local {
+    pub(crate) process: Process,
+    pub(crate) address: SocketAddr,
+}
+
+/// A `local` that has ended, and what it left.
+pub(crate) struct Ended {
+    /// `None` after a signal that it did not handle.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    folder: TempDir,
+}
+
+impl Process {
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut child = Command::new(program())
+            .args(args)
+            .current_dir(folder.path())
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let stdout = tokio::spawn(async move {
+            let mut text = String::new();
+            stdout.read_to_string(&mut text).await.unwrap();
+            text
+        });
+        // Always read, heard or not: a full pipe would stop the program.
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (sender, stderr) = unbounded_channel();
+        tokio::spawn(async move {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, stdout, stderr, heard: Vec::new(), folder }
+    }
+
+    /// The next line on stderr that holds `text`.
+    pub(crate) async fn says(&mut self, text: &str) -> String {
+        loop {
+            let Some(line) = timeout(PATIENCE, self.stderr.recv()).await.ok().flatten() else {
+                panic!("never said `{text}`:\n{}", self.heard.join("\n"));
+            };
+            self.heard.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = self.child.id().expect("a process that has not been waited for");
+        kill(Pid::from_raw(id.try_into().unwrap()), signal).unwrap();
+    }
+
+    pub(crate) async fn ended(self) -> Ended {
+        self.ended_within(PATIENCE).await
+    }
+
+    pub(crate) async fn ended_within(mut self, time: Duration) -> Ended {
+        let Ok(status) = timeout(time, self.child.wait()).await else {
+            panic!("still runs after {time:?}:\n{}", self.heard.join("\n"));
+        };
+        while let Some(line) = self.stderr.recv().await {
+            self.heard.push(line);
+        }
+        Ended {
+            code: status.unwrap().code(),
+            stdout: self.stdout.await.unwrap(),
+            stderr: self.heard.join("\n"),
+            folder: self.folder,
+        }
+    }
+}
+
+impl Local {
+    /// Starts it on a free port and waits until it serves.
+    pub(crate) async fn start(args: &[&str]) -> Self {
+        let mut process = Process::start(&[&["--listen", "127.0.0.1:0"], args].concat());
+        let greeting = process.says("HTTP API").await;
+        let (_, after) = greeting.split_once("http://").unwrap();
+        let address = after.split('/').next().unwrap().parse().unwrap();
+        process.says("Stop with Ctrl-C").await;
+        Self { process, address }
+    }
+
+    /// Starts it without the emulator: what is written is what a test sends.
+    pub(crate) async fn start_quiet() -> Self {
+        Self::start(&["--posts-per-second", "0"]).await
+    }
+
+    /// Stops it as Ctrl-C does.
+    pub(crate) async fn stop(self) -> Ended {
+        self.process.signal(Signal::SIGINT);
+        self.process.ended().await
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Posts in the JSON format: all is sent before anything of the answer is read.
+    pub(crate) async fn post(&self, topic: &str, body: &str) -> Answer {
+        let mut client = self.connect().await;
+        client.write_all(post(topic, body).as_bytes()).await.unwrap();
+        answer(&mut client).await
+    }
+
+    /// What it wrote for `cargo lambda watch`.
+    pub(crate) fn settings_file(&self) -> PathBuf {
+        self.process.folder.path().join("target/local.env")
+    }
+
+    /// Where Kafka is, by the settings file.
+    pub(crate) fn bootstrap_servers(&self) -> String {
+        let settings = fs::read_to_string(self.settings_file()).unwrap();
+        settings.lines().find_map(|line| line.strip_prefix("BOOTSTRAP_SERVERS=")).unwrap().to_owned()
+    }
+
+    /// The first record of a topic, read by a Kafka client that knows only what the settings file says. Waits for it.
+    pub(crate) fn first_record(&self, topic: &str) -> String {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", self.bootstrap_servers())
+            .set("group.id", "tests")
+            .create()
+            .unwrap();
+        let mut place = TopicPartitionList::new();
+        place.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
+        consumer.assign(&place).unwrap();
+        let record = consumer.poll(PATIENCE).expect("a record").unwrap();
+        String::from_utf8(record.payload().unwrap().to_vec()).unwrap()
+    }
+}
+
+impl Ended {
+    /// The last line on stdout.
+    pub(crate) fn summary(&self) -> &str {
+        self.stdout.lines().last().unwrap_or_default()
+    }
+
+    /// The figure before `words` in the summary.
+    pub(crate) fn figure(&self, words: &str) -> u64 {
+        let before = self.summary().split_once(words).map(|(before, _)| before);
+        let figure = before.and_then(|before| before.trim_end().rsplit(' ').next()?.parse().ok());
+        figure.unwrap_or_else(|| panic!("no figure before `{words}`: {}\n{}", self.summary(), self.stderr))
+    }
+
+    /// The lines of each of a topic's objects, in order.
+    ///
+    /// # Panics
+    /// When an object's name is not the contract's: notebooks find the objects by it.
+    pub(crate) fn objects(&self, topic: &str) -> Vec<Vec<String>> {
+        let [archive] = &children(&self.folder.path().join("target/archive"))[..] else {
+            panic!("one run, one archive")
+        };
+        let mut objects: Vec<Vec<String>> = Vec::new();
+        for object in children(&archive.join("topics").join(topic).join("partition=0")) {
+            let start: usize = objects.iter().map(Vec::len).sum();
+            assert_eq!(object.file_name().unwrap().to_str().unwrap(), format!("{topic}+0+{start:010}.json"));
+            let text = fs::read_to_string(object).unwrap();
+            assert!(text.ends_with('\n'), "{text}");
+            objects.push(text.lines().map(str::to_owned).collect());
+        }
+        objects
+    }
+
+    /// A topic's records in the archive, as a notebook reads them.
+    pub(crate) fn archived(&self, topic: &str) -> Vec<Value> {
+        let lines = self.objects(topic).concat();
+        lines.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    }
+}
+
+/// A status and a body.
+pub(crate) type Answer = (u16, String);
+
+/// A whole request, whose answer ends the connection.
+pub(crate) fn post(topic: &str, body: &str) -> String {
+    format!("{}\r\n{body}", head(topic, body.len()))
+}
+
+/// What comes before a body of this length, without the empty line that ends it.
+pub(crate) fn head(topic: &str, length: usize) -> String {
+    format!(
+        "POST /topics/{topic} HTTP/1.1\r\nHost: local\r\nContent-Type: {JSON}\r\nContent-Length: {length}\r\n\
+         Connection: close\r\n"
+    )
+}
+
+/// Reads until the connection ends.
+pub(crate) async fn answer(client: &mut (impl AsyncRead + Unpin)) -> Answer {
+    let mut text = String::new();
+    timeout(PATIENCE, client.read_to_string(&mut text)).await.expect("an answer in time").unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: `{text}`"));
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, body.to_owned())
+}
+
+/// What another program prints that gets `input` on its stdin and has to succeed.
+pub(crate) async fn output(command: &mut Command, input: &str) -> String {
+    // A proxy that is set for the machine is not meant for an address of the machine itself.
+    let command = command.env("NO_PROXY", "*").kill_on_drop(true);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let write = async move { stdin.write_all(input.as_bytes()).await };
+    let (written, output) = timeout(PATIENCE, async { tokio::join!(write, child.wait_with_output()) }).await.unwrap();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {said}", output.status);
+    written.unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The Python of `make test`, about to run a script of `tests/clients`.
+pub(crate) fn python(script: &str) -> Command {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = tests.join("../.tools/venv/bin/python");
+    assert!(python.exists(), "{} is missing: `make test` makes it", python.display());
+    let mut command = Command::new(python);
+    command.arg(tests.join("clients").join(script));
+    command
+}
+
+/// The program, built once from the sources as they are.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    PROGRAM.get_or_init(build).as_deref().expect("a `local` that can be built")
+}
+
+/// Builds the program and tells where it is. `None` when it cannot be built: Cargo has said why.
+fn build() -> Option<PathBuf> {
+    let built = std::process::Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", "local", "--message-format", "json-render-diagnostics"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    let messages = String::from_utf8(built.stdout).unwrap();
+    messages.lines().find_map(|message| {
+        let message: Value = serde_json::from_str(message).unwrap();
+        message["executable"].as_str().map(PathBuf::from)
+    })
+}
+
+/// What a folder holds, by name; nothing where there is no folder.
+fn children(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
