@@ -153,7 +153,7 @@ mod tests {
             ("s3://bucket", Ok(s3("bucket", "")), "s3://bucket"),
             ("s3://bucket/", Ok(s3("bucket", "")), "s3://bucket"),
             ("s3://bucket/a/b%20c/", Ok(s3("bucket", "a/b c")), "s3://bucket/a/b c"),
-            ("file:///tmp/a%20b", Ok(ArchiveUrl::Folder("/tmp/a b".into())), "/tmp/a b"),
+            ("file:///data/a%20b", Ok(ArchiveUrl::Folder("/data/a b".into())), "/data/a b"),
             ("target/archive", Ok(ArchiveUrl::Folder("target/archive".into())), "target/archive"),
             ("s3:///prefix", Err(ArchiveUrlError::Invalid), ""),
             ("https://bucket.s3.amazonaws.com", Err(ArchiveUrlError::Scheme), ""),
