@@ -168,7 +168,7 @@ async fn a_producer_that_failed_for_good_is_replaced_and_the_next_request_is_ser
     // As when the rights of a new function have not reached the brokers yet.
     let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
     cluster.request_errors(RDKafkaApiKey::InitProducerId, &[denied]);
-    let producer = Producer::new(&cluster.bootstrap_servers()).unwrap();
+    let producer = Producer::new(&shared::cluster::Cluster::plaintext(cluster.bootstrap_servers())).unwrap();
     let router = router(App::new(producer, &user_ids));
     let post = async || {
         let body = Body::from(envelope(&[&with(&GEO, &[])]));

@@ -16,7 +16,7 @@ use tokio::{sync::Mutex, time::Instant};
 use crate::support::recorder::Recorder;
 
 fn emulator<P: Publish>(publisher: P, seed: u64) -> Emulator<P> {
-    let source = Source::new(&DatabaseUrl::Sample);
+    let source = Source::open(&DatabaseUrl::Sample, |_| None).unwrap();
     Emulator::new(source, publisher, &"a,b".parse().unwrap(), StdRng::seed_from_u64(seed))
 }
 
@@ -92,6 +92,8 @@ async fn a_tick_sends_what_is_set_and_an_event_may_say_another_number() {
         Some(
             if name == "DATABASE_URL" {
                 "sample"
+            } else if name == "SECURITY_PROTOCOL" {
+                "PLAINTEXT"
             } else if name == "SPREAD_SECONDS" {
                 "0"
             } else {

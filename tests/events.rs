@@ -169,6 +169,7 @@ async fn the_archives_event_files_are_stored_and_what_is_not_json_is_quarantined
     let lookup = |name: &str| {
         Some(match name {
             "BOOTSTRAP_SERVERS" => "127.0.0.1:1".to_owned(),
+            "SECURITY_PROTOCOL" => "PLAINTEXT".to_owned(),
             "USER_IDS" => "demo".to_owned(),
             _ => folder.path().to_str().unwrap().to_owned(),
         })

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use emulator::DatabaseUrl;
-use shared::topic::UserId;
+use shared::{cluster::Protocol, topic::UserId};
 
 /// The whole Pinterest data pipeline in one process: the HTTP API, Kafka, the emulator and the archive.
 ///
@@ -38,6 +38,14 @@ pub(crate) struct Cli {
     /// Kafka's addresses, comma separated, in place of the embedded Kafka; the topics have to be there
     #[arg(long, value_name = "HOST:PORT", value_parser = bootstrap_servers)]
     pub(crate) bootstrap_servers: Option<String>,
+
+    /// How that Kafka is spoken to: SASL_SSL is TLS and a log-in by IAM with the environment's AWS credentials
+    #[arg(long, value_name = "PROTOCOL", default_value = "PLAINTEXT", requires = "bootstrap_servers")]
+    pub(crate) security_protocol: Protocol,
+
+    /// A PEM file of the authorities that sign its certificates; without it, those that the system trusts
+    #[arg(long, value_name = "FILE", requires = "bootstrap_servers")]
+    pub(crate) ssl_ca_location: Option<String>,
 
     /// A MySQL database with the course's tables, in place of the sample rows
     #[arg(long, value_name = "mysql://…")]

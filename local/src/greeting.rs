@@ -4,14 +4,14 @@ use crate::{cli::Cli, parts::Parts};
 
 /// Says it on stderr, so that stdout holds the summary alone.
 pub(crate) fn greet(cli: &Cli, parts: &Parts) {
-    let Parts { user_ids, address, bootstrap_servers, archive_url, embedded, .. } = parts;
+    let Parts { user_ids, address, cluster, archive_url, embedded, .. } = parts;
     let embedded = if embedded.is_some() { " (embedded)" } else { "" };
     let rows = if cli.database_url.is_none() { "the sample rows" } else { "the database" };
     let (rate, first) = (cli.posts_per_second, &cli.user_ids[0]);
     let posts = if (rate - 1.0).abs() < f64::EPSILON { "post" } else { "posts" };
     let lines = [
         format!("HTTP API   http://{address}/topics/{{{user_ids}}}.{{pin,geo,user}}"),
-        format!("Kafka      {bootstrap_servers}{embedded}"),
+        format!("Kafka      {cluster}{embedded}"),
         format!("Emulator   {rate} {posts} per second from {rows}"),
         format!("Archive    {archive_url}/topics"),
         format!("Settings   {} for cargo lambda watch --env-file", cli.env_file.display()),

@@ -17,8 +17,10 @@ use rand::{SeedableRng, rngs::StdRng};
 use rdkafka::error::KafkaError;
 use shared::{
     causes::in_one_line,
+    cluster::{Cluster, Security},
     kafka::{Producer, ProducerError},
     publish::Unreachable,
+    settings::{Reader, SettingsError, environment},
     topic::{UserIds, UserIdsError},
 };
 use tokio::net::TcpListener;
@@ -35,12 +37,16 @@ pub(crate) enum StartError {
     UserIds(#[from] UserIdsError),
     #[error("the embedded Kafka cannot be started: {0}")]
     EmbeddedKafka(#[from] KafkaError),
+    #[error("--bootstrap-servers: {0}")]
+    Cluster(#[from] SettingsError),
     #[error("--bootstrap-servers: {}", in_one_line(.0))]
     Producer(#[from] ProducerError),
     #[error("Kafka at {servers}: {source}")]
     NoKafka { servers: String, source: Unreachable },
     #[error("{}", in_one_line(.0))]
     Reader(#[from] ReadError),
+    #[error("--database-url: {0}")]
+    Login(#[source] SettingsError),
     #[error("--database-url: {}", in_one_line(.0))]
     Source(#[from] SourceError),
     #[error("--archive {text}: {source}")]
@@ -70,7 +76,7 @@ pub(crate) struct Parts {
     pub(crate) source: Source,
     /// Goes away with this; `None` when Kafka is a real one.
     pub(crate) embedded: Option<EmbeddedKafka>,
-    pub(crate) bootstrap_servers: String,
+    pub(crate) cluster: Cluster,
     pub(crate) producer: Producer,
     pub(crate) kafka: Kafka,
     pub(crate) archive_url: ArchiveUrl,
@@ -83,32 +89,23 @@ impl Parts {
         let user_ids = UserIds::new(cli.user_ids.clone())?;
         let archive_url = archive_url(cli)?;
         let (listener, address) = listen(cli.listen).await?;
-        let source = Source::new(cli.database_url.as_ref().unwrap_or(&DatabaseUrl::Sample));
+        let source = Source::open(cli.database_url.as_ref().unwrap_or(&DatabaseUrl::Sample), environment);
+        let source = source.map_err(StartError::Login)?;
         if cli.posts_per_second > 0.0 {
             source.draw(1, &mut StdRng::from_os_rng()).await?;
         }
-        let (embedded, bootstrap_servers) = if let Some(servers) = &cli.bootstrap_servers {
-            (None, servers.clone())
+        let (embedded, cluster) = if let Some(servers) = &cli.bootstrap_servers {
+            (None, cluster(cli, servers)?)
         } else {
             let embedded = EmbeddedKafka::start(&user_ids.topics())?;
-            let servers = embedded.bootstrap_servers();
-            (Some(embedded), servers)
+            let cluster = Cluster::plaintext(embedded.bootstrap_servers());
+            (Some(embedded), cluster)
         };
-        let producer = connect(&bootstrap_servers, &user_ids).await?;
-        let kafka = Kafka::connect(&bootstrap_servers).await?;
+        let producer = connect(&cluster, &user_ids).await?;
+        let kafka = Kafka::connect(&cluster).await?;
         let bucket = open_archive(&archive_url, embedded.is_some()).await?;
-        let parts = Self {
-            user_ids,
-            listener,
-            address,
-            source,
-            embedded,
-            bootstrap_servers,
-            producer,
-            kafka,
-            archive_url,
-            bucket,
-        };
+        let parts =
+            Self { user_ids, listener, address, source, embedded, cluster, producer, kafka, archive_url, bucket };
         let file = &cli.env_file;
         parts.write_env_file(file).map_err(|source| StartError::EnvFile { file: file.clone(), source })?;
         Ok(parts)
@@ -123,9 +120,13 @@ impl Parts {
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder)?;
         }
-        let (servers, user_ids) = (&self.bootstrap_servers, &self.user_ids);
+        let (servers, user_ids) = (&self.cluster.bootstrap_servers, &self.user_ids);
+        let security = match &self.cluster.security {
+            Security::Plaintext => "SECURITY_PROTOCOL=PLAINTEXT".to_owned(),
+            Security::Iam { authorities, .. } => format!("SSL_CA_LOCATION=\"{authorities}\""),
+        };
         let text = format!(
-            "BOOTSTRAP_SERVERS={servers}\nUSER_IDS={user_ids}\nDATABASE_URL=sample\nPOSTS_PER_RUN=1\nARCHIVE_URL={archive}\n\
+            "BOOTSTRAP_SERVERS={servers}\n{security}\nUSER_IDS={user_ids}\nDATABASE_URL=sample\nPOSTS_PER_RUN=1\nARCHIVE_URL={archive}\n\
              RUST_LOG=\"info,rskafka=warn\"\n"
         );
         fs::write(file, text)
@@ -138,11 +139,23 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     Ok((listener, bound))
 }
 
-async fn connect(bootstrap_servers: &str, user_ids: &UserIds) -> Result<Producer, StartError> {
-    let producer = Producer::new(bootstrap_servers)?;
+/// A real cluster, with the identity of the environment where it wants one.
+fn cluster(cli: &Cli, bootstrap_servers: &str) -> Result<Cluster, SettingsError> {
+    let mut reader = Reader::new(|name: &str| match name {
+        "BOOTSTRAP_SERVERS" => Some(bootstrap_servers.to_owned()),
+        "SECURITY_PROTOCOL" => Some(cli.security_protocol.to_string()),
+        "SSL_CA_LOCATION" => cli.ssl_ca_location.clone(),
+        name => environment(name),
+    });
+    let cluster = Cluster::read(&mut reader);
+    reader.finish(cluster)
+}
+
+async fn connect(cluster: &Cluster, user_ids: &UserIds) -> Result<Producer, StartError> {
+    let producer = Producer::new(cluster)?;
     match producer.warm_up(user_ids.topic_names(), TIME_TO_CONNECT).await {
         Ok(()) => Ok(producer),
-        Err(source) => Err(StartError::NoKafka { servers: bootstrap_servers.to_owned(), source }),
+        Err(source) => Err(StartError::NoKafka { servers: cluster.to_string(), source }),
     }
 }
 

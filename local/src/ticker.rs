@@ -89,7 +89,7 @@ mod tests {
 
     /// The posts of ten seconds and a bit.
     async fn posts(posts_per_second: f64, time_to_write: Duration) -> u64 {
-        let source = Source::new(&DatabaseUrl::Sample);
+        let source = Source::open(&DatabaseUrl::Sample, |_| None).unwrap();
         let emulator = Emulator::new(source, Slow(time_to_write), &"u".parse().unwrap(), StdRng::seed_from_u64(1));
         let (stop, reports) = (Stop::new(), watch::Sender::default());
         let ticking = tokio::spawn(run(emulator, posts_per_second, stop.clone(), reports.clone()));

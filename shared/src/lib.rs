@@ -5,7 +5,19 @@
 //! A concern that is heavy to build is a feature, none of them on by default.
 
 pub mod causes;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "iam")]
+pub mod cluster;
+#[cfg(any(feature = "database", feature = "iam"))]
+pub mod credentials;
+#[cfg(feature = "custom-resource")]
+pub mod custom_resource;
+#[cfg(feature = "database")]
+pub mod database;
 pub mod deadline;
+#[cfg(feature = "iam")]
+pub mod iam;
 pub mod json;
 #[cfg(feature = "kafka")]
 pub mod kafka;
@@ -15,4 +27,6 @@ pub mod publish;
 pub mod sample;
 pub mod settings;
 pub mod shown;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod topic;

@@ -80,10 +80,16 @@ pub trait Reach: Send + Sync + 'static {
     fn reach(&self, within: Duration) -> impl Future<Output = Result<(), Unreachable>> + Send;
 }
 
-/// No broker answered.
+/// Kafka cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no Kafka broker answered within {:.1} s", .within.as_secs_f32())]
-pub struct Unreachable {
-    /// How long was waited.
-    pub within: Duration,
+pub enum Unreachable {
+    /// No broker answered.
+    #[error("no Kafka broker answered within {:.1} s", .within.as_secs_f32())]
+    NoAnswer {
+        /// How long was waited.
+        within: Duration,
+    },
+    /// The brokers do not know who we are.
+    #[error("Kafka refuses the log-in")]
+    LogInRefused,
 }

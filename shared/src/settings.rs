@@ -13,10 +13,6 @@ pub struct Variable {
     pub meaning: &'static str,
 }
 
-/// Where Kafka is. Every function reads it.
-pub static BOOTSTRAP_SERVERS: Variable =
-    Variable { name: "BOOTSTRAP_SERVERS", default: None, meaning: "Kafka's addresses, `host:port`, comma separated" };
-
 /// Every setting that could not be used, a line each.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]

@@ -19,7 +19,7 @@ use rdkafka::{
     producer::DefaultProducerContext,
 };
 use serde_json::Value;
-use shared::{kafka::Producer, topic::UserIds};
+use shared::{cluster::Cluster, kafka::Producer, topic::UserIds};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -68,7 +68,7 @@ impl Pipeline {
             let partitions = if topic.name.starts_with('v') { 3 } else { 1 };
             cluster.create_topic(&topic.name, partitions, 1).unwrap();
         }
-        let producer = Producer::new(&cluster.bootstrap_servers()).unwrap();
+        let producer = Producer::new(&Cluster::plaintext(cluster.bootstrap_servers())).unwrap();
         producer.warm_up(user_ids.topic_names(), Duration::from_secs(10)).await.unwrap();
         let router = router(App::new(producer, &user_ids));
         let consumer = consumer(&cluster.bootstrap_servers());

@@ -6,7 +6,7 @@ use aws_lambda_events::kafka::KafkaEvent;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
-use shared::deadline;
+use shared::{cluster::Cluster, deadline};
 
 use crate::{
     bucket::{Bucket, OpenError},
@@ -51,7 +51,7 @@ impl From<Failed> for Diagnostic {
 /// One execution environment's function.
 #[derive(Debug)]
 pub struct Function {
-    bootstrap_servers: String,
+    cluster: Cluster,
     topics: Vec<String>,
     archiver: Archiver,
 }
@@ -64,7 +64,7 @@ impl Function {
     pub async fn new(settings: Settings) -> Result<Self, OpenError> {
         let bucket = Bucket::open(&settings.archive_url).await?;
         Ok(Self {
-            bootstrap_servers: settings.bootstrap_servers,
+            cluster: settings.cluster,
             topics: settings.user_ids.topic_names(),
             archiver: Archiver::new(bucket, Limits::default()),
         })
@@ -81,7 +81,7 @@ impl Function {
         let deadline = deadline::before(event.context.deadline(), RESERVE);
         let report = match event.payload {
             Trigger::Kafka(event) => event::store(&self.archiver, &self.topics, event, deadline).await,
-            Trigger::Tick => match Kafka::connect(&self.bootstrap_servers).await {
+            Trigger::Tick => match Kafka::connect(&self.cluster).await {
                 Ok(kafka) => run::run(&kafka, &self.archiver, &self.topics, deadline).await,
                 Err(error) => Report { failures: vec![Failure::Topics(error)], ..Report::default() },
             },
@@ -102,6 +102,7 @@ mod tests {
         let lookup = |name: &str| {
             let value = match name {
                 "BOOTSTRAP_SERVERS" => "127.0.0.1:1",
+                "SECURITY_PROTOCOL" => "PLAINTEXT",
                 "USER_IDS" => "0a1b",
                 _ => folder.path().to_str().unwrap(),
             };

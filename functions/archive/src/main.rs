@@ -2,10 +2,11 @@
 
 use archive::{Function, settings::Settings};
 use lambda_runtime::{Error, service_fn, tracing};
-use shared::{causes::in_one_line, settings::environment};
+use shared::{causes::in_one_line, settings::environment, tls};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
+    tls::install_provider();
     tracing::init_default_subscriber();
     let settings = Settings::from_lookup(environment)?;
     let function = Function::new(settings).await.map_err(|error| in_one_line(&error))?;

@@ -2,6 +2,8 @@
 
 use std::{ops::Range, time::Duration};
 
+use shared::client::ConnectError;
+
 use crate::{layout::TopicPartition, record::Record};
 
 mod kafka;
@@ -31,14 +33,8 @@ pub trait Reader: Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// No broker could be used.
-    #[error("cannot connect to Kafka at {servers}")]
-    Connect {
-        /// The bootstrap servers.
-        servers: String,
-        /// What the client said.
-        #[source]
-        source: Box<rskafka::client::error::Error>,
-    },
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// Nobody said no, and nobody answered.
     #[error("Kafka at {servers} did not answer within {} s", after.as_secs())]
     Timeout {

@@ -1,7 +1,8 @@
 //! What a deployment sets.
 
 use shared::{
-    settings::{BOOTSTRAP_SERVERS, Reader, SettingsError, Variable},
+    cluster::{BOOTSTRAP_SERVERS, Cluster, SECURITY_PROTOCOL, SSL_CA_LOCATION},
+    settings::{Reader, SettingsError, Variable},
     topic::UserIds,
 };
 
@@ -20,10 +21,10 @@ static ARCHIVE_URL: Variable = Variable {
 };
 
 /// The settings of `archive`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
-    /// Kafka's addresses.
-    pub bootstrap_servers: String,
+    /// How Kafka is reached.
+    pub cluster: Cluster,
     /// Whose topics are archived.
     pub user_ids: UserIds,
     /// Where the archive is.
@@ -32,7 +33,8 @@ pub struct Settings {
 
 impl Settings {
     /// Every variable that `archive` reads. S3's region, credentials and endpoint are AWS's own `AWS_` variables.
-    pub const VARIABLES: &[&Variable] = &[&BOOTSTRAP_SERVERS, &USER_IDS, &ARCHIVE_URL];
+    pub const VARIABLES: &[&Variable] =
+        &[&BOOTSTRAP_SERVERS, &SECURITY_PROTOCOL, &SSL_CA_LOCATION, &USER_IDS, &ARCHIVE_URL];
 
     /// Reads the settings through `lookup`.
     ///
@@ -40,13 +42,14 @@ impl Settings {
     /// When a variable is missing or does not parse, with all of them named.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
-        let bootstrap_servers = reader.read(&BOOTSTRAP_SERVERS);
+        let cluster = Cluster::read(&mut reader);
         let user_ids = reader.read(&USER_IDS);
         let archive_url = reader.read(&ARCHIVE_URL);
-        let settings = bootstrap_servers
-            .zip(user_ids)
-            .zip(archive_url)
-            .map(|((bootstrap_servers, user_ids), archive_url)| Self { bootstrap_servers, user_ids, archive_url });
+        let settings = cluster.zip(user_ids).zip(archive_url).map(|((cluster, user_ids), archive_url)| Self {
+            cluster,
+            user_ids,
+            archive_url,
+        });
         reader.finish(settings)
     }
 }
@@ -59,7 +62,7 @@ mod tests {
     fn every_wrong_variable_is_named_at_once() {
         let lookup = |name: &str| (name == "ARCHIVE_URL").then(|| "ftp://host".to_owned());
         let error = Settings::from_lookup(lookup).unwrap_err().to_string();
-        for variable in Settings::VARIABLES {
+        for variable in Settings::VARIABLES.iter().filter(|variable| variable.default.is_none()) {
             assert!(error.contains(variable.name), "{error}");
         }
         assert!(error.contains("only `s3://` and `file://` are known"), "{error}");

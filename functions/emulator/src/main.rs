@@ -10,8 +10,8 @@ use tokio::sync::Mutex;
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
     let settings = Settings::from_lookup(environment)?;
-    let producer = Producer::start(&settings.bootstrap_servers, settings.user_ids.topic_names()).await?;
-    let source = Source::new(&settings.database_url);
+    let producer = Producer::start(&settings.cluster, settings.user_ids.topic_names()).await?;
+    let source = Source::open(&settings.database_url, environment)?;
     let emulator = Mutex::new(Emulator::new(source, producer, &settings.user_ids, StdRng::from_os_rng()));
     run(service_fn(async |event: LambdaEvent<_>| {
         tick::handle(&emulator, &settings, event).await.map_err(|error| Error::from(in_one_line(&error)))

@@ -4,7 +4,8 @@ use std::{str::FromStr, time::Duration};
 
 use serde::Deserialize;
 use shared::{
-    settings::{BOOTSTRAP_SERVERS, Reader, SettingsError, Variable},
+    cluster::{BOOTSTRAP_SERVERS, Cluster, SECURITY_PROTOCOL, SSL_CA_LOCATION},
+    settings::{Reader, SettingsError, Variable},
     topic::UserIds,
 };
 
@@ -19,7 +20,8 @@ static USER_IDS: Variable = Variable {
 static DATABASE_URL: Variable = Variable {
     name: "DATABASE_URL",
     default: None,
-    meaning: "where the rows come from: `mysql://user@host/database`, or `sample` for those that ship with the project",
+    meaning: "where the rows come from: `mysql://user@host/database?login=iam`, `mysql://user:password@host/database`, or \
+              `sample` for those that ship with the project",
 };
 
 static POSTS_PER_RUN: Variable =
@@ -34,8 +36,8 @@ static SPREAD_SECONDS: Variable = Variable {
 /// The settings of `emulator`.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Kafka's addresses.
-    pub bootstrap_servers: String,
+    /// How Kafka is reached.
+    pub cluster: Cluster,
     /// Whose topics the posts go to, in turn.
     pub user_ids: UserIds,
     /// Where the rows come from.
@@ -110,8 +112,15 @@ impl FromStr for Spread {
 
 impl Settings {
     /// Every variable that `emulator` reads.
-    pub const VARIABLES: &[&Variable] =
-        &[&BOOTSTRAP_SERVERS, &USER_IDS, &DATABASE_URL, &POSTS_PER_RUN, &SPREAD_SECONDS];
+    pub const VARIABLES: &[&Variable] = &[
+        &BOOTSTRAP_SERVERS,
+        &SECURITY_PROTOCOL,
+        &SSL_CA_LOCATION,
+        &USER_IDS,
+        &DATABASE_URL,
+        &POSTS_PER_RUN,
+        &SPREAD_SECONDS,
+    ];
 
     /// Reads the settings through `lookup`.
     ///
@@ -119,14 +128,14 @@ impl Settings {
     /// When a variable is missing or does not parse, with all of them named.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
-        let bootstrap_servers = reader.read(&BOOTSTRAP_SERVERS);
+        let cluster = Cluster::read(&mut reader);
         let user_ids = reader.read(&USER_IDS);
         let database_url = reader.read(&DATABASE_URL);
         let posts_per_run = reader.read(&POSTS_PER_RUN);
         let spread = reader.read(&SPREAD_SECONDS);
         let settings = (|| {
             Some(Self {
-                bootstrap_servers: bootstrap_servers?,
+                cluster: cluster?,
                 user_ids: user_ids?,
                 database_url: database_url?,
                 posts_per_run: posts_per_run?,
@@ -148,6 +157,7 @@ mod tests {
                 "POSTS_PER_RUN" => "0".to_owned(),
                 "SPREAD_SECONDS" => "-1".to_owned(),
                 "DATABASE_URL" => "sample".to_owned(),
+                "SECURITY_PROTOCOL" => "PLAINTEXT".to_owned(),
                 _ => "demo".to_owned(),
             })
         })

@@ -1,10 +1,13 @@
 //! Where posts come from: the database, or the rows that ship with the project.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{str::FromStr, time::Duration};
 
 use rand::{Rng, rngs::StdRng};
-use shared::kind::Kind;
-use sqlx::mysql::MySqlConnectOptions;
+use shared::{
+    database::{ConnectError, Location, LocationError},
+    kind::Kind,
+    settings::{Reader, SettingsError},
+};
 
 mod mysql;
 mod sample;
@@ -22,22 +25,12 @@ pub struct Row {
 pub type Post = Vec<Row>;
 
 /// Where rows are read.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub enum DatabaseUrl {
     /// The rows that ship with the project.
     Sample,
     /// A MySQL database with the course's tables.
-    MySql(Box<MySqlConnectOptions>),
-}
-
-/// The options hold a password.
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sample => f.write_str("Sample"),
-            Self::MySql(_) => f.write_str("MySql(…)"),
-        }
-    }
+    MySql(Box<Location>),
 }
 
 /// Why a text names no database.
@@ -46,10 +39,8 @@ impl fmt::Debug for DatabaseUrl {
 pub enum DatabaseUrlError {
     #[error("not `mysql://user:password@host:3306/database`, nor `sample`")]
     Scheme,
-    #[error("no MySQL URL")]
-    Url(#[source] sqlx::Error),
-    #[error("the URL names no database: mysql://user@host/database")]
-    NoDatabase,
+    #[error(transparent)]
+    Location(#[from] LocationError),
 }
 
 impl FromStr for DatabaseUrl {
@@ -58,13 +49,7 @@ impl FromStr for DatabaseUrl {
     fn from_str(text: &str) -> Result<Self, DatabaseUrlError> {
         match text {
             "sample" => Ok(Self::Sample),
-            _ if text.starts_with("mysql://") => {
-                let options = text.parse::<MySqlConnectOptions>().map_err(DatabaseUrlError::Url)?;
-                if options.get_database().is_none_or(str::is_empty) {
-                    return Err(DatabaseUrlError::NoDatabase);
-                }
-                Ok(Self::MySql(Box::new(options)))
-            }
+            _ if text.starts_with("mysql://") => Ok(Self::MySql(Box::new(text.parse()?))),
             _ => Err(DatabaseUrlError::Scheme),
         }
     }
@@ -76,15 +61,17 @@ pub enum Source {
     /// The rows that ship with the project.
     Sample(sample::Sample),
     /// A MySQL database.
-    MySql(mysql::Database),
+    MySql(Box<mysql::Tables>),
 }
 
 /// Why posts could not be read.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum SourceError {
-    #[error("no database answered at {host}:{port} within {} s", within.as_secs())]
-    Unreachable { host: String, port: u16, within: Duration },
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("the database {database} stopped answering: the rows did not come within {} s", within.as_secs())]
+    Silent { database: String, within: Duration },
     #[error("the database cannot be read")]
     Database(#[from] sqlx::Error),
     #[error("the tables have no join key in common: there is no post to send")]
@@ -94,13 +81,19 @@ pub enum SourceError {
 }
 
 impl Source {
-    /// Opens the source. Connects to no database yet.
-    #[must_use]
-    pub fn new(url: &DatabaseUrl) -> Self {
-        match url {
+    /// Opens the source. Connects to no database yet; who logs in to it by IAM is read through `lookup`.
+    ///
+    /// # Errors
+    /// When a variable of AWS's is missing that the log-in needs.
+    pub fn open(url: &DatabaseUrl, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        Ok(match url {
             DatabaseUrl::Sample => Self::Sample(sample::Sample::new()),
-            DatabaseUrl::MySql(options) => Self::MySql(mysql::Database::new(options)),
-        }
+            DatabaseUrl::MySql(location) => {
+                let mut reader = Reader::new(lookup);
+                let database = location.identify(&mut reader);
+                Self::MySql(Box::new(mysql::Tables::new(reader.finish(database)?)))
+            }
+        })
     }
 
     /// Draws `count` posts at random among the join keys that every table has. Where there are fewer, some come again.
@@ -110,8 +103,8 @@ impl Source {
     pub async fn draw(&self, count: usize, rng: &mut StdRng) -> Result<Vec<Post>, SourceError> {
         match self {
             Self::Sample(sample) => Ok(sample.draw(count, rng)),
-            Self::MySql(database) => {
-                let drawn = database.draw(count).await?;
+            Self::MySql(tables) => {
+                let drawn = tables.draw(count).await?;
                 if drawn.is_empty() {
                     return Err(SourceError::NoPosts);
                 }

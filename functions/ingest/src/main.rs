@@ -8,7 +8,7 @@ use shared::{kafka::Producer, settings::environment};
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
     let settings = Settings::from_lookup(environment)?;
-    let producer = Producer::start(&settings.bootstrap_servers, settings.user_ids.topic_names()).await?;
+    let producer = Producer::start(&settings.cluster, settings.user_ids.topic_names()).await?;
     let router = router(App::new(producer, &settings.user_ids));
     run(service_fn(async |event: LambdaEvent<_>| Ok::<_, Error>(event::handle(router.clone(), event).await))).await
 }

@@ -1,7 +1,8 @@
 //! What a deployment sets.
 
 use shared::{
-    settings::{BOOTSTRAP_SERVERS, Reader, SettingsError, Variable},
+    cluster::{BOOTSTRAP_SERVERS, Cluster, SECURITY_PROTOCOL, SSL_CA_LOCATION},
+    settings::{Reader, SettingsError, Variable},
     topic::UserIds,
 };
 
@@ -12,17 +13,17 @@ static USER_IDS: Variable = Variable {
 };
 
 /// The settings of `ingest`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
-    /// Kafka's addresses.
-    pub bootstrap_servers: String,
+    /// How Kafka is reached.
+    pub cluster: Cluster,
     /// Whose topics are served.
     pub user_ids: UserIds,
 }
 
 impl Settings {
     /// Every variable that `ingest` reads.
-    pub const VARIABLES: &[&Variable] = &[&BOOTSTRAP_SERVERS, &USER_IDS];
+    pub const VARIABLES: &[&Variable] = &[&BOOTSTRAP_SERVERS, &SECURITY_PROTOCOL, &SSL_CA_LOCATION, &USER_IDS];
 
     /// Reads the settings through `lookup`.
     ///
@@ -30,10 +31,9 @@ impl Settings {
     /// When a variable is missing or does not parse, with all of them named.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
-        let bootstrap_servers = reader.read(&BOOTSTRAP_SERVERS);
+        let cluster = Cluster::read(&mut reader);
         let user_ids = reader.read(&USER_IDS);
-        let settings =
-            bootstrap_servers.zip(user_ids).map(|(bootstrap_servers, user_ids)| Self { bootstrap_servers, user_ids });
+        let settings = cluster.zip(user_ids).map(|(cluster, user_ids)| Self { cluster, user_ids });
         reader.finish(settings)
     }
 }
@@ -48,6 +48,9 @@ mod tests {
         assert_eq!(
             error,
             "BOOTSTRAP_SERVERS is not set: Kafka's addresses, `host:port`, comma separated\n\
+             AWS_REGION is not set: the region\n\
+             AWS_ACCESS_KEY_ID is not set: the access key that logs in\n\
+             AWS_SECRET_ACCESS_KEY is not set: the access key's secret\n\
              USER_IDS is not set: the user ids whose topics `<user_id>.pin`, `.geo` and `.user` are served, comma separated"
         );
     }

@@ -12,12 +12,14 @@ use futures::{FutureExt, TryFutureExt, future::BoxFuture};
 use rskafka::{
     BackoffConfig,
     client::{
-        Client, ClientBuilder,
+        Client,
         error::{Error, ProtocolError},
         partition::{OffsetAt, PartitionClient, UnknownTopicHandling},
     },
     record::RecordAndOffset,
 };
+
+use shared::{client, cluster::Cluster};
 
 use super::{ReadError, Reader};
 use crate::{layout::TopicPartition, record::Record};
@@ -55,16 +57,15 @@ impl fmt::Debug for Kafka {
 }
 
 impl Kafka {
-    /// Connects to one of `servers`, `host:port`, comma separated.
+    /// Connects to one of the cluster's servers.
     ///
     /// # Errors
     /// When none can be used within 10 s.
-    pub async fn connect(servers: &str) -> Result<Self, ReadError> {
-        let list = servers.split(',').map(|server| server.trim().to_owned()).collect();
-        let client = ClientBuilder::new(list).client_id("archive").backoff_config(BACKOFF);
-        let failed = |error| ReadError::Connect { servers: servers.to_owned(), source: Box::new(error) };
-        let client = within(servers, client.build().map_err(failed).boxed()).await?;
-        Ok(Self { servers: servers.to_owned(), client, partitions: Mutex::default() })
+    pub async fn connect(cluster: &Cluster) -> Result<Self, ReadError> {
+        let servers = cluster.to_string();
+        let connecting = client::connect(cluster, "archive", BACKOFF).map_err(ReadError::from);
+        let client = within(&servers, connecting.boxed()).await?;
+        Ok(Self { servers, client, partitions: Mutex::default() })
     }
 
     async fn partition(&self, partition: &TopicPartition) -> Result<Arc<PartitionClient>, ReadError> {

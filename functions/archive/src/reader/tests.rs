@@ -50,6 +50,10 @@ async fn produce(cluster: &Cluster, topic: &str, compression: &str, records: &[R
     }
 }
 
+async fn connect(servers: &str) -> Result<Kafka, ReadError> {
+    Kafka::connect(&shared::cluster::Cluster::plaintext(servers.to_owned())).await
+}
+
 #[tokio::test]
 async fn a_run_reads_every_compression_and_the_next_run_goes_on() {
     let compressions = ["none", "gzip", "snappy", "lz4", "zstd"];
@@ -61,7 +65,7 @@ async fn a_run_reads_every_compression_and_the_next_run_goes_on() {
         for (topic, compression) in topics.iter().zip(compressions) {
             produce(&cluster, topic, compression, &rows(topic, known..end)).await;
         }
-        let kafka = Kafka::connect(&cluster.bootstrap_servers()).await.unwrap();
+        let kafka = connect(&cluster.bootstrap_servers()).await.unwrap();
         let report = run(&kafka, &warm, &topics, Instant::now() + Duration::from_mins(1)).await;
         let report = report.into_result().unwrap();
         for topic in &topics {
@@ -78,7 +82,7 @@ async fn nulls_and_what_is_not_json_come_as_they_were_sent() {
     let records: Vec<Record> =
         (0..).zip(values).map(|(offset, value)| Record { offset, value: value.map(Into::into) }).collect();
     produce(&cluster, "a.pin", "none", &records).await;
-    let kafka = Kafka::connect(&cluster.bootstrap_servers()).await.unwrap();
+    let kafka = connect(&cluster.bootstrap_servers()).await.unwrap();
     assert_eq!(kafka.partitions().await.unwrap(), [of("a.pin")]);
     assert_eq!(kafka.bounds(&of("a.pin")).await.unwrap(), 0..4);
     assert_eq!(kafka.read(&of("a.pin"), 0).await.unwrap(), records);
@@ -89,7 +93,7 @@ async fn reading_begins_in_the_middle_of_a_batch_and_ends_at_the_log() {
     let cluster = cluster(&["a.pin"]);
     let records = rows("a", 0..100);
     produce(&cluster, "a.pin", "zstd", &records).await;
-    let kafka = Kafka::connect(&cluster.bootstrap_servers()).await.unwrap();
+    let kafka = connect(&cluster.bootstrap_servers()).await.unwrap();
     assert_eq!(kafka.read(&of("a.pin"), 41).await.unwrap(), records[41..]);
     assert_eq!(kafka.read(&of("a.pin"), 100).await.unwrap(), []);
     assert!(matches!(kafka.read(&of("a.pin"), 101).await, Err(ReadError::OutOfRange(101))));
@@ -106,7 +110,7 @@ async fn what_the_cluster_dropped_is_told_as_lost() {
     }
     let memory = Memory::default();
     let archiver = Archiver::new(memory.bucket(1_000), Limits::default());
-    let kafka = Kafka::connect(&cluster.bootstrap_servers()).await.unwrap();
+    let kafka = connect(&cluster.bootstrap_servers()).await.unwrap();
     let start = kafka.bounds(&of("a.pin")).await.unwrap().start;
     assert!((10..80).contains(&start), "{start}");
     let topics = ["a.pin".to_owned()];
@@ -119,7 +123,7 @@ async fn what_the_cluster_dropped_is_told_as_lost() {
 #[tokio::test(start_paused = true)]
 async fn a_cluster_that_is_not_there_is_named_within_ten_seconds() {
     let started = Instant::now();
-    let error = Kafka::connect("127.0.0.1:1, localhost:2").await.unwrap_err();
+    let error = connect("127.0.0.1:1, localhost:2").await.unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(11));
     let line = shared::causes::in_one_line(&error);
     assert!(line.starts_with("cannot connect to Kafka at 127.0.0.1:1, localhost:2: "), "{line}");
@@ -130,6 +134,6 @@ async fn a_cluster_that_is_not_there_is_named_within_ten_seconds() {
 async fn a_cluster_that_does_not_answer_is_named_within_ten_seconds() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = silent.local_addr().unwrap().to_string();
-    let error = Kafka::connect(&address).await.unwrap_err();
+    let error = connect(&address).await.unwrap_err();
     assert_eq!(error.to_string(), format!("Kafka at {address} did not answer within 10 s"));
 }

@@ -6,79 +6,76 @@ use serde::{
     Serialize, Serializer,
     ser::{Error as _, SerializeMap},
 };
-use shared::kind::{CATALOG, Kind};
+use shared::{
+    database::Database,
+    kind::{CATALOG, Kind},
+};
 use sqlx::{
-    AssertSqlSafe, Column, MySql, MySqlPool, QueryBuilder, Row as _, TypeInfo, ValueRef,
-    mysql::{MySqlColumn, MySqlConnectOptions, MySqlPoolOptions, MySqlRow},
-    pool::PoolConnection,
+    AssertSqlSafe, Column, Connection, MySql, MySqlConnection, QueryBuilder, Row as _, TypeInfo, ValueRef,
+    mysql::{MySqlColumn, MySqlRow},
     types::chrono::{NaiveDate, NaiveDateTime},
 };
+use tokio::time::timeout;
 
 use super::{Post, Row, SourceError};
 
-/// How long a run waits for the database before it gives up.
-const TIME_TO_CONNECT: Duration = Duration::from_secs(5);
+/// How long the rows of a run may take. 10,000 posts of 11,154 take about a second.
+const TIME_TO_READ: Duration = Duration::from_secs(20);
 
-/// A database with the catalog's tables.
+/// The catalog's tables in a database.
 #[derive(Debug)]
-pub struct Database {
-    pool: MySqlPool,
-    host: String,
-    port: u16,
-}
+pub struct Tables(Database);
 
-impl Database {
-    pub(super) fn new(options: &MySqlConnectOptions) -> Self {
-        // One run at a time, one query at a time.
-        let pool = MySqlPoolOptions::new().max_connections(1).acquire_timeout(TIME_TO_CONNECT);
-        let (host, port) = (options.get_host().to_owned(), options.get_port());
-        Self { pool: pool.connect_lazy_with(options.clone()), host, port }
-    }
-
-    /// A connection that works; the pool tries until its time is over and forgets why.
-    async fn connect(&self) -> Result<PoolConnection<MySql>, SourceError> {
-        self.pool.acquire().await.map_err(|error| match error {
-            sqlx::Error::PoolTimedOut => {
-                SourceError::Unreachable { host: self.host.clone(), port: self.port, within: TIME_TO_CONNECT }
-            }
-            error => SourceError::Database(error),
-        })
+impl Tables {
+    pub(super) const fn new(database: Database) -> Self {
+        Self(database)
     }
 
     /// Up to `count` different posts, at random.
     pub(super) async fn draw(&self, count: usize) -> Result<Vec<Post>, SourceError> {
-        let Some((first, others)) = CATALOG.split_first() else { return Ok(Vec::new()) };
-        let mut connection = self.connect().await?;
-        let rows = sqlx::query(AssertSqlSafe(random_rows(first, others)))
-            .bind(u64::try_from(count).unwrap_or(u64::MAX))
-            .fetch_all(&mut *connection)
-            .await?;
-        let mut posts = Vec::with_capacity(rows.len());
-        for row in &rows {
-            posts.push((join_key(first, row)?, vec![to_row(first, row)?]));
-        }
-        if posts.is_empty() {
-            return Ok(Vec::new());
-        }
-        for kind in others {
-            let mut query: QueryBuilder<MySql> =
-                QueryBuilder::new(format!("SELECT * FROM `{}` WHERE `{}` IN (", kind.table, kind.join_key));
-            let mut keys = query.separated(", ");
-            for (key, _) in &posts {
-                keys.push_bind(*key);
-            }
-            query.push(")");
-            let mut rows = HashMap::new();
-            for row in query.build().fetch_all(&mut *connection).await? {
-                rows.insert(join_key(kind, &row)?, to_row(kind, &row)?);
-            }
-            // A row may have gone since the keys were drawn: its post is sent without it.
-            for (key, post) in &mut posts {
-                post.extend(rows.get(key).cloned());
-            }
-        }
-        Ok(posts.into_iter().map(|(_, post)| post).collect())
+        let mut connection = self.0.connect().await?;
+        let posts = timeout(TIME_TO_READ, draw(&mut connection, count)).await;
+        let posts = posts.map_err(|_| SourceError::Silent { database: self.0.to_string(), within: TIME_TO_READ })??;
+        // The rows are here; a farewell that does not arrive changes nothing.
+        drop(timeout(TIME_TO_LEAVE, connection.close()).await);
+        Ok(posts)
     }
+}
+
+/// How long a run waits for the end of its connection.
+const TIME_TO_LEAVE: Duration = Duration::from_secs(1);
+
+async fn draw(connection: &mut MySqlConnection, count: usize) -> Result<Vec<Post>, SourceError> {
+    let Some((first, others)) = CATALOG.split_first() else { return Ok(Vec::new()) };
+    let rows = sqlx::query(AssertSqlSafe(random_rows(first, others)))
+        .bind(u64::try_from(count).unwrap_or(u64::MAX))
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut posts = Vec::with_capacity(rows.len());
+    for row in &rows {
+        posts.push((join_key(first, row)?, vec![to_row(first, row)?]));
+    }
+    if posts.is_empty() {
+        return Ok(Vec::new());
+    }
+    for kind in others {
+        let mut query: QueryBuilder<MySql> =
+            QueryBuilder::new(format!("SELECT * FROM `{}` WHERE `{}` IN (", kind.table, kind.join_key));
+        let mut keys = query.separated(", ");
+        for (key, _) in &posts {
+            keys.push_bind(*key);
+        }
+        query.push(")");
+        let mut rows = HashMap::new();
+        for row in query.build().fetch_all(&mut *connection).await? {
+            rows.insert(join_key(kind, &row)?, to_row(kind, &row)?);
+        }
+        // A row may have gone since the keys were drawn: its post is sent without it.
+        for (key, post) in &mut posts {
+            post.extend(rows.get(key).cloned());
+        }
+    }
+    Ok(posts.into_iter().map(|(_, post)| post).collect())
 }
 
 /// Random rows of `kind` whose join key every other table has as well. Table and column names are the catalog's constants.

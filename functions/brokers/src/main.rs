@@ -1,0 +1,13 @@
+//! The Lambda function's wiring.
+
+use lambda_runtime::{Error, service_fn, tracing};
+use shared::{custom_resource, tls};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    tls::install_provider();
+    tracing::init_default_subscriber();
+    let client = brokers::client().await;
+    lambda_runtime::run(service_fn(|event| custom_resource::answer(event, |request| brokers::find(&client, request))))
+        .await
+}

@@ -1,0 +1,174 @@
+//! What the template says. CloudFormation turns every number into a string.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, de};
+use shared::topic::UserIds;
+
+/// What makes the topic take the cluster's own number of replicas: Kafka's word for it since 2.4 (KIP-464).
+const OF_THE_CLUSTER: i16 = -1;
+
+/// Which topics there have to be, and how one that is missing is made.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Raw")]
+pub struct Properties {
+    /// Kafka's addresses, `host:port`, comma separated.
+    pub bootstrap_servers: String,
+    /// The topics' names, each once.
+    pub topics: Vec<String>,
+    /// Each topic's partitions, at least one.
+    pub partitions: i32,
+    /// Each partition's replicas; -1 for the cluster's own number.
+    pub replication_factor: i16,
+}
+
+/// Why the properties cannot be used.
+#[derive(Debug, thiserror::Error)]
+enum PropertiesError {
+    #[error("UserIds: {0}")]
+    UserIds(shared::topic::UserIdsError),
+    #[error("neither UserIds nor Topics names anything")]
+    NoTopics,
+    #[error("Partitions is {0} and must be at least 1")]
+    Partitions(i32),
+    #[error("ReplicationFactor is {0} and must be at least 1, or -1 for the cluster's own")]
+    ReplicationFactor(i16),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Raw {
+    bootstrap_servers: String,
+    #[serde(default)]
+    user_ids: Names,
+    #[serde(default)]
+    topics: Names,
+    #[serde(default = "one", deserialize_with = "number")]
+    partitions: i32,
+    #[serde(default = "of_the_cluster", deserialize_with = "number")]
+    replication_factor: i16,
+}
+
+/// A list, or the same comma separated: a parameter of the type `CommaDelimitedList` is the one, a string the other.
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum Names {
+    #[default]
+    None,
+    List(Vec<String>),
+    Text(String),
+}
+
+impl Names {
+    /// None of them empty: a template cannot leave a list out, it makes it a list of nothing.
+    fn each(&self) -> Vec<&str> {
+        let names: Vec<_> = match self {
+            Self::None => Vec::new(),
+            Self::List(names) => names.iter().map(String::as_str).collect(),
+            Self::Text(names) => names.split(',').collect(),
+        };
+        names.into_iter().map(str::trim).filter(|name| !name.is_empty()).collect()
+    }
+}
+
+impl TryFrom<Raw> for Properties {
+    type Error = PropertiesError;
+
+    fn try_from(raw: Raw) -> Result<Self, PropertiesError> {
+        let Raw { bootstrap_servers, user_ids, topics: others, partitions, replication_factor } = raw;
+        let user_ids = user_ids.each().join(",");
+        let mut topics = match user_ids.as_str() {
+            "" => Vec::new(),
+            ids => ids.parse::<UserIds>().map_err(PropertiesError::UserIds)?.topic_names(),
+        };
+        for name in others.each() {
+            if !topics.iter().any(|known| known == name) {
+                topics.push(name.to_owned());
+            }
+        }
+        if topics.is_empty() {
+            return Err(PropertiesError::NoTopics);
+        }
+        if partitions < 1 {
+            return Err(PropertiesError::Partitions(partitions));
+        }
+        if replication_factor < 1 && replication_factor != OF_THE_CLUSTER {
+            return Err(PropertiesError::ReplicationFactor(replication_factor));
+        }
+        Ok(Self { bootstrap_servers, topics, partitions, replication_factor })
+    }
+}
+
+fn one() -> i32 {
+    1
+}
+
+fn of_the_cluster() -> i16 {
+    OF_THE_CLUSTER
+}
+
+fn number<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(String),
+        Number(i64),
+    }
+    let text = match Written::deserialize(deserializer)? {
+        Written::Text(text) => text,
+        Written::Number(number) => number.to_string(),
+    };
+    text.trim().parse().map_err(|reason| de::Error::custom(format!("`{text}` is no number that fits ({reason})")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(properties: Value) -> Result<Properties, String> {
+        serde_json::from_value(properties).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn each_user_id_has_a_topic_a_kind_and_the_rest_is_the_clusters() {
+        let properties = read(json!({"BootstrapServers": "b:9098", "UserIds": ["a", "b"]})).unwrap();
+        assert_eq!(properties.topics, "a,b".parse::<UserIds>().unwrap().topic_names());
+        assert_eq!((properties.partitions, properties.replication_factor), (1, -1));
+    }
+
+    #[test]
+    fn numbers_come_as_strings_and_lists_as_either() {
+        let strings = json!({"BootstrapServers": "b:9098", "UserIds": "a, b", "Topics": "", "Partitions": "6", "ReplicationFactor": "3"});
+        let lists = json!({"BootstrapServers": "b:9098", "UserIds": ["a", "b"], "Topics": [""], "Partitions": 6, "ReplicationFactor": 3});
+        assert_eq!(read(strings).unwrap(), read(lists).unwrap());
+    }
+
+    #[test]
+    fn other_topics_stand_beside_those_of_user_ids_each_once() {
+        let properties = json!({"BootstrapServers": "b:9098", "UserIds": ["a"], "Topics": ["a.pin", "dead-letters"]});
+        assert_eq!(read(properties).unwrap().topics, ["a.pin", "a.geo", "a.user", "dead-letters"]);
+        assert_eq!(read(json!({"BootstrapServers": "b:9098", "Topics": ["x"]})).unwrap().topics, ["x"]);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        for (wrong, said) in [
+            (json!({"UserIds": ["a b"]}), "UserIds: `a b`: a user id has"),
+            (json!({"UserIds": ["a", "a"]}), "UserIds: `a` is given twice"),
+            (json!({"UserIds": ""}), "neither UserIds nor Topics names anything"),
+            (json!({"UserIds": "a", "Partitions": "0"}), "Partitions is 0 and must be at least 1"),
+            (json!({"UserIds": "a", "Partitions": "many"}), "`many` is no number that fits"),
+            (json!({"UserIds": "a", "ReplicationFactor": "0"}), "ReplicationFactor is 0 and must be at least 1, or -1"),
+            (json!({"UserIds": "a", "ReplicationFactor": "-2"}), "ReplicationFactor is -2"),
+            (json!({"UserIds": "a", "Partition": "1"}), "unknown field `Partition`"),
+        ] {
+            let mut properties = wrong;
+            properties["BootstrapServers"] = json!("b:9098");
+            let error = read(properties).unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
+        assert!(read(json!({"UserIds": "a"})).unwrap_err().contains("missing field `BootstrapServers`"));
+    }
+}

@@ -1,0 +1,213 @@
+//! How Kafka is reached: where it is, and whether by TLS and IAM.
+
+use std::{fmt, path::PathBuf, str::FromStr};
+
+use crate::{
+    credentials::Signer,
+    iam::Identity,
+    settings::{Reader, Variable},
+};
+
+/// Where Kafka is.
+pub static BOOTSTRAP_SERVERS: Variable =
+    Variable { name: "BOOTSTRAP_SERVERS", default: None, meaning: "Kafka's addresses, `host:port`, comma separated" };
+
+/// Whether by TLS and IAM.
+pub static SECURITY_PROTOCOL: Variable = Variable {
+    name: "SECURITY_PROTOCOL",
+    default: Some("SASL_SSL"),
+    meaning: "`SASL_SSL` for TLS and a log-in by IAM, which MSK asks for, or `PLAINTEXT` for neither",
+};
+
+/// Whom to trust.
+pub static SSL_CA_LOCATION: Variable = Variable {
+    name: "SSL_CA_LOCATION",
+    default: Some("probe"),
+    meaning: "a PEM file of the authorities that sign the brokers' certificates, or `probe` for those of the system",
+};
+
+/// A cluster, and how it is reached.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    /// Its addresses, `host:port`, comma separated.
+    pub bootstrap_servers: String,
+    /// What protects the connection.
+    pub security: Security,
+}
+
+/// What protects a connection, in the words of Kafka's `security.protocol`.
+#[derive(Debug, Clone)]
+pub enum Security {
+    /// Nothing: `PLAINTEXT`.
+    Plaintext,
+    /// TLS and a log-in by IAM: `SASL_SSL` with OAUTHBEARER.
+    Iam {
+        /// Who logs in.
+        identity: Identity,
+        /// Whom to trust.
+        authorities: Authorities,
+    },
+}
+
+/// Who may have signed the brokers' certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authorities {
+    /// Whom the system trusts, wherever it keeps them: the place differs between Amazon Linux and Debian.
+    System,
+    /// The authorities in a PEM file.
+    File(PathBuf),
+}
+
+impl Cluster {
+    /// A cluster without TLS and log-in.
+    #[must_use]
+    pub const fn plaintext(bootstrap_servers: String) -> Self {
+        Self { bootstrap_servers, security: Security::Plaintext }
+    }
+
+    /// Reads the variables; `None` means that the reader noted a problem.
+    pub fn read<F: Fn(&str) -> Option<String>>(reader: &mut Reader<F>) -> Option<Self> {
+        let bootstrap_servers = reader.read(&BOOTSTRAP_SERVERS);
+        let security = Security::read(reader);
+        Some(Self { bootstrap_servers: bootstrap_servers?, security: security? })
+    }
+
+    /// The addresses, one by one.
+    pub fn servers(&self) -> impl Iterator<Item = &str> {
+        self.bootstrap_servers.split(',').map(str::trim).filter(|server| !server.is_empty())
+    }
+}
+
+/// Names the addresses and nothing of the identity.
+impl fmt::Display for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.bootstrap_servers)
+    }
+}
+
+impl Security {
+    /// Reads the variables but for the addresses; `None` means that the reader noted a problem.
+    pub fn read<F: Fn(&str) -> Option<String>>(reader: &mut Reader<F>) -> Option<Self> {
+        match reader.read(&SECURITY_PROTOCOL)? {
+            Protocol::Plaintext => Some(Self::Plaintext),
+            Protocol::SaslSsl => {
+                let authorities = reader.read(&SSL_CA_LOCATION);
+                let Signer { region, credentials } = Signer::read(reader)?;
+                Some(Self::Iam { identity: Identity::new(&region, credentials), authorities: authorities? })
+            }
+        }
+    }
+}
+
+/// A value of Kafka's `security.protocol`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// Neither TLS nor a log-in.
+    Plaintext,
+    /// TLS and a log-in by IAM.
+    SaslSsl,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plaintext => "PLAINTEXT",
+            Self::SaslSsl => "SASL_SSL",
+        })
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "PLAINTEXT" => Ok(Self::Plaintext),
+            "SASL_SSL" => Ok(Self::SaslSsl),
+            _ => Err("neither `SASL_SSL` nor `PLAINTEXT`"),
+        }
+    }
+}
+
+/// As the setting says it.
+impl fmt::Display for Authorities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => f.write_str("probe"),
+            Self::File(file) => file.display().fmt(f),
+        }
+    }
+}
+
+impl FromStr for Authorities {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "probe" {
+            return Ok(Self::System);
+        }
+        let file = PathBuf::from(text);
+        // What librdkafka would say of a missing file names neither the file nor the setting.
+        match file.metadata() {
+            Ok(_) => Ok(Self::File(file)),
+            Err(error) => Err(format!("{text}: {error}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IAM: &[(&str, &str)] = &[
+        ("BOOTSTRAP_SERVERS", "b-1:9098, b-2:9098"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIA"),
+        ("AWS_SECRET_ACCESS_KEY", "s3cret"),
+    ];
+
+    fn read(variables: &[(&str, &str)]) -> Result<Cluster, String> {
+        // The last one counts.
+        let lookup =
+            |name: &str| variables.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let mut reader = Reader::new(lookup);
+        let cluster = Cluster::read(&mut reader);
+        reader.finish(cluster).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_cluster_is_reached_by_iam_unless_the_setting_says_otherwise() {
+        let cluster = read(IAM).unwrap();
+        assert_eq!(cluster.servers().collect::<Vec<_>>(), ["b-1:9098", "b-2:9098"]);
+        assert!(matches!(cluster.security, Security::Iam { authorities: Authorities::System, .. }));
+
+        let cluster = read(&[("BOOTSTRAP_SERVERS", "a:1"), ("SECURITY_PROTOCOL", "PLAINTEXT")]).unwrap();
+        assert!(matches!(cluster.security, Security::Plaintext), "and then AWS's variables are not asked for");
+    }
+
+    #[test]
+    fn every_variable_that_is_missing_for_iam_is_named_at_once() {
+        let error = read(&[("BOOTSTRAP_SERVERS", "a:1")]).unwrap_err();
+        for name in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+            assert!(error.contains(&format!("{name} is not set")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_with_what_it_may_be() {
+        for (wrong, said) in [
+            (("SECURITY_PROTOCOL", "SSL"), "SECURITY_PROTOCOL cannot be used (neither `SASL_SSL` nor `PLAINTEXT`)"),
+            (("SSL_CA_LOCATION", "/no/such.pem"), "SSL_CA_LOCATION cannot be used (/no/such.pem: No such file"),
+            (("AWS_CREDENTIAL_EXPIRATION", "soon"), "AWS_CREDENTIAL_EXPIRATION cannot be used"),
+        ] {
+            let error = read(&[IAM, &[wrong]].concat()).unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let shown = format!("{:?}", read(&[IAM, &[("AWS_SESSION_TOKEN", "t0ken")]].concat()).unwrap());
+        assert!(!shown.contains("s3cret") && !shown.contains("t0ken"), "{shown}");
+    }
+}

@@ -1,0 +1,153 @@
+//! The event, as CloudFormation sends it.
+
+use std::fmt;
+
+use reqwest::Url;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::AnswerError;
+
+/// What CloudFormation adds to a resource's own properties.
+const NOT_OURS: [&str; 2] = ["ServiceToken", "ServiceTimeout"];
+
+/// A request, but for the URL: that is a secret, and kept where it is not printed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Event {
+    pub(super) request_type: RequestType,
+    pub(super) stack_id: String,
+    pub(super) request_id: String,
+    pub(super) logical_resource_id: String,
+    physical_resource_id: Option<String>,
+    #[serde(default)]
+    resource_properties: Value,
+}
+
+/// What to do with the resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum RequestType {
+    Create,
+    Update,
+    Delete,
+    Other(String),
+}
+
+impl<'de> Deserialize<'de> for RequestType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match String::deserialize(deserializer)?.as_str() {
+            "Create" => Self::Create,
+            "Update" => Self::Update,
+            "Delete" => Self::Delete,
+            other => Self::Other(other.to_owned()),
+        })
+    }
+}
+
+impl fmt::Display for RequestType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Create => "Create",
+            Self::Update => "Update",
+            Self::Delete => "Delete",
+            Self::Other(other) => other,
+        })
+    }
+}
+
+impl Event {
+    /// The resource's name for CloudFormation, which takes another name for another resource and deletes the old one. So
+    /// it stays as it is; the first one is of the request, for the event may come twice.
+    pub(super) fn physical_resource_id(&self) -> String {
+        match &self.physical_resource_id {
+            Some(known) => known.clone(),
+            None => format!("{}-{}", self.logical_resource_id, self.request_id),
+        }
+    }
+
+    /// The properties that are the resource's own.
+    pub(super) fn properties(&self) -> Value {
+        let mut properties = self.resource_properties.clone();
+        if let Value::Object(properties) = &mut properties {
+            properties.retain(|name, _| !NOT_OURS.contains(&name.as_str()));
+        }
+        properties
+    }
+}
+
+/// Where the answer goes to. Whoever knows the URL can answer, so only its host is printed.
+pub(super) struct ResponseUrl(pub(super) Url);
+
+impl fmt::Debug for ResponseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ResponseUrl({self})")
+    }
+}
+
+impl fmt::Display for ResponseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.host_str().unwrap_or("a URL without a host"))
+    }
+}
+
+/// The request and where its answer goes to.
+///
+/// # Errors
+/// When it is no request of CloudFormation's.
+pub(super) fn parse(mut payload: Value) -> Result<(Event, ResponseUrl), AnswerError> {
+    let url = payload.as_object_mut().and_then(|payload| payload.remove("ResponseURL"));
+    let url = url.as_ref().and_then(Value::as_str).ok_or(AnswerError::NoUrl)?;
+    let url = Url::parse(url).map_err(AnswerError::Url)?;
+    let event = serde_json::from_value(payload).map_err(AnswerError::Event)?;
+    Ok((event, ResponseUrl(url)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn request() -> Value {
+        json!({
+            "RequestType": "Update", "ResponseURL": "https://bucket.s3.amazonaws.com/x?X-Amz-Signature=s3cret",
+            "StackId": "stack", "RequestId": "request", "LogicalResourceId": "Topics", "PhysicalResourceId": "before",
+            "ResourceType": "Custom::Topics", "OldResourceProperties": {},
+            "ResourceProperties": {"ServiceToken": "arn:aws:lambda", "ServiceTimeout": "300", "UserIds": ["a"]}
+        })
+    }
+
+    #[test]
+    fn the_url_is_shown_nowhere() {
+        let parsed = parse(request()).unwrap();
+        let shown = format!("{parsed:?} {}", parsed.1);
+        assert!(shown.contains("bucket.s3.amazonaws.com") && !shown.contains("s3cret"), "{shown}");
+    }
+
+    #[test]
+    fn a_resource_keeps_its_name_and_gets_it_from_the_request_that_makes_it() {
+        let name = |request| parse(request).unwrap().0.physical_resource_id();
+        assert_eq!(name(request()), "before");
+        let mut create = request();
+        create.as_object_mut().unwrap().remove("PhysicalResourceId");
+        assert_eq!(name(create), "Topics-request");
+    }
+
+    #[test]
+    fn the_properties_are_the_resources_own() {
+        assert_eq!(parse(request()).unwrap().0.properties(), json!({"UserIds": ["a"]}));
+    }
+
+    #[test]
+    fn an_event_of_somebody_else_is_named_as_such() {
+        for (payload, said) in [
+            (json!({}), "the event has no ResponseURL, so it is not CloudFormation's"),
+            (json!([1]), "the event has no ResponseURL"),
+            (json!({"ResponseURL": "nowhere"}), "the event's ResponseURL cannot be used"),
+            (json!({"ResponseURL": "https://s3/"}), "the event is not CloudFormation's request for a custom resource"),
+        ] {
+            let error = parse(payload).unwrap_err().to_string();
+            assert!(error.starts_with(said), "{error}");
+        }
+    }
+}

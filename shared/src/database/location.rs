@@ -1,0 +1,230 @@
+//! A database's URL: where it is, how its TLS is verified, and how one logs in.
+
+use std::{fmt, net::IpAddr, str::FromStr};
+
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+
+use super::{Authorities, AuthoritiesError, Database};
+use crate::{credentials::Signer, settings::Reader};
+
+/// `mysql://user:password@host:3306/database`, with options after a `?`:
+///
+/// - `login=iam`: a token of IAM's in place of the password;
+/// - `ssl-mode`: as MySQL's own clients have it. Without it the server has to prove that it is the host
+///   (`VERIFY_IDENTITY`). Only on this machine, where nobody is between, TLS is used if there is some (`PREFERRED`);
+/// - `ssl-ca`: a PEM file of the authorities to trust in place of Amazon's for RDS.
+#[derive(Clone)]
+pub struct Location {
+    options: MySqlConnectOptions,
+    iam: bool,
+}
+
+/// The options hold a password.
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Location")
+            .field("host", &self.options.get_host())
+            .field("user", &self.options.get_username())
+            .field("iam", &self.iam)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a text does not say how a database is reached. None shows the text: it may hold a password.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's message is its documentation")]
+pub enum LocationError {
+    #[error("not `mysql://user:password@host:3306/database`")]
+    Scheme,
+    #[error(
+        "not a URL as `mysql://user:password@host:3306/database`: what is special in a password stands there as `%40`"
+    )]
+    Url(#[source] sqlx::Error),
+    #[error("the URL names no database: mysql://user@host/database")]
+    NoDatabase,
+    #[error("`ssl-mode` is DISABLED, PREFERRED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY")]
+    Mode(#[source] sqlx::Error),
+    // Not named: after a `?` in a password it is the rest of that.
+    #[error("after the `?` stands an option other than {}", OPTIONS.join(", "))]
+    Option,
+    #[error("`{name}` stands in the URL twice")]
+    Twice { name: String },
+    #[error("`login` is `iam` or `password`")]
+    Login,
+    #[error("ssl-ca: {0}")]
+    Authorities(#[from] AuthoritiesError),
+    #[error("`ssl-ca` has no effect unless `ssl-mode` is VERIFY_IDENTITY or VERIFY_CA")]
+    AuthoritiesUnused,
+    #[error(
+        "`login=iam` sends its token in clear text inside of TLS: `ssl-mode` has to be VERIFY_IDENTITY, or be left out"
+    )]
+    IamUnverified,
+    #[error("`login=iam` needs the user in the URL, of ASCII letters, digits, `_`, `-` and `.`, and no password")]
+    IamUser,
+}
+
+/// What may follow the `?`. sqlx would pass over any other, and a misspelt `login` would be none.
+const OPTIONS: &[&str] = &["login", "ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket"];
+
+impl Location {
+    /// Reads AWS's variables if the log-in needs them; `None` means that the reader noted a problem.
+    pub fn identify<F: Fn(&str) -> Option<String>>(&self, reader: &mut Reader<F>) -> Option<Database> {
+        let signer = if self.iam { Some(Signer::read(reader)?) } else { None };
+        Some(Database { options: self.options.clone(), signer })
+    }
+}
+
+impl FromStr for Location {
+    type Err = LocationError;
+
+    fn from_str(text: &str) -> Result<Self, LocationError> {
+        if !text.starts_with("mysql://") {
+            return Err(LocationError::Scheme);
+        }
+        let query = Query::of(text)?;
+        let iam = match query.get("login") {
+            Some("iam") => true,
+            None | Some("password") => false,
+            Some(_) => return Err(LocationError::Login),
+        };
+        let mode = query.get("ssl-mode").map(str::parse::<MySqlSslMode>).transpose().map_err(LocationError::Mode)?;
+        // sqlx has the same notion of a URL, takes the options that it knows, and undoes the escapes.
+        let mut options = text.parse::<MySqlConnectOptions>().map_err(LocationError::Url)?;
+        if options.get_database().is_none_or(str::is_empty) {
+            return Err(LocationError::NoDatabase);
+        }
+        if iam && !names_only_a_user(text, options.get_username()) {
+            return Err(LocationError::IamUser);
+        }
+        let authorities = query.get("ssl-ca");
+        if mode.is_none() && (iam || authorities.is_some() || !is_this_machine(&options)) {
+            options = options.ssl_mode(MySqlSslMode::VerifyIdentity);
+        }
+        let mode = options.get_ssl_mode();
+        if iam && (!matches!(mode, MySqlSslMode::VerifyIdentity) || options.get_socket().is_some()) {
+            return Err(LocationError::IamUnverified);
+        }
+        if matches!(mode, MySqlSslMode::VerifyIdentity | MySqlSslMode::VerifyCa) {
+            let authorities = authorities.map_or(Ok(Authorities::AmazonRds), str::parse)?;
+            options = options.ssl_ca_from_pem(authorities.into_pem());
+        } else if authorities.is_some() {
+            return Err(LocationError::AuthoritiesUnused);
+        }
+        Ok(Self { options, iam })
+    }
+}
+
+/// The options after the `?`, as they stand there.
+struct Query<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Query<'a> {
+    fn of(url: &'a str) -> Result<Self, LocationError> {
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        let mut options: Vec<(&str, &str)> = Vec::new();
+        for option in query.split('&').filter(|option| !option.is_empty()) {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            if !OPTIONS.contains(&name) {
+                return Err(LocationError::Option);
+            }
+            if options.iter().any(|(other, _)| *other == name) {
+                return Err(LocationError::Twice { name: name.to_owned() });
+            }
+            options.push((name, value));
+        }
+        Ok(Self(options))
+    }
+
+    fn get(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().find_map(|(key, value)| (*key == name).then_some(*value))
+    }
+}
+
+/// Whether the URL has this user, whose name means itself in another URL, and no password.
+fn names_only_a_user(url: &str, user: &str) -> bool {
+    let plain = user.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+    plain && url.starts_with(&format!("mysql://{user}@"))
+}
+
+/// Whether what is sent stays on this machine.
+fn is_this_machine(options: &MySqlConnectOptions) -> bool {
+    let host = options.get_host().trim_matches(['[', ']']);
+    let loopback = host.parse::<IpAddr>().map_or(host == "localhost", |address| address.is_loopback());
+    loopback || options.get_socket().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RDS: &str = "db.abc.eu-west-1.rds.amazonaws.com";
+
+    fn mode(url: &str) -> MySqlSslMode {
+        url.parse::<Location>().unwrap_or_else(|error| panic!("{url}: {error}")).options.get_ssl_mode()
+    }
+
+    #[test]
+    fn tls_is_verified_unless_the_database_is_on_this_machine_or_the_url_says_otherwise() {
+        for url in ["mysql://u:p@db/d", "mysql://u@10.0.0.1:3307/d", "mysql://u@localhost/d?login=iam"] {
+            assert!(matches!(mode(url), MySqlSslMode::VerifyIdentity), "{url}");
+        }
+        for url in ["mysql://u@localhost/d", "mysql://127.0.0.1/d", "mysql://u@[::1]:1/d", "mysql://u/d?socket=/s"] {
+            assert!(matches!(mode(url), MySqlSslMode::Preferred), "{url}");
+        }
+        assert!(matches!(mode("mysql://u@db/d?ssl-mode=DISABLED"), MySqlSslMode::Disabled));
+        assert!(matches!(mode("mysql://u@db/d?ssl-mode=VERIFY_CA"), MySqlSslMode::VerifyCa));
+    }
+
+    #[test]
+    fn what_would_fail_silently_is_refused() {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        for (url, said) in [
+            ("postgres:/u@h/d", "not `mysql://"),
+            ("mysql://u:s3cret@h:port/d", "not a URL as `mysql://"),
+            ("mysql://u:s3cret@h", "names no database"),
+            ("mysql://u:s3cret@h/d?logn=iam", "an option other than login, ssl-mode"),
+            ("mysql://u:s3cret@h/d?sslmode=DISABLED", "an option other than login"),
+            ("mysql://u:1?s3cret@h/d", "an option other than login"),
+            ("mysql://u@h/d?login=iam&login=password", "`login` stands in the URL twice"),
+            ("mysql://u@h/d?login=IAM", "`login` is `iam` or `password`"),
+            ("mysql://u:s3cret@h/d?login=iam", "needs the user in the URL"),
+            ("mysql://h/d?login=iam", "needs the user in the URL"),
+            ("mysql://a%26b@h/d?login=iam", "needs the user in the URL"),
+            ("mysql://u@h/d?login=iam&ssl-mode=REQUIRED", "`ssl-mode` has to be VERIFY_IDENTITY"),
+            ("mysql://u@h/d?login=iam&ssl-mode=VERIFY_CA", "`ssl-mode` has to be VERIFY_IDENTITY"),
+            ("mysql://u@h/d?login=iam&socket=/s", "`ssl-mode` has to be VERIFY_IDENTITY"),
+            ("mysql://u@h/d?ssl-mode=REQUIRED&ssl-ca=/a.pem", "`ssl-ca` has no effect"),
+            ("mysql://u@h/d?ssl-ca=/no/such.pem", "ssl-ca: /no/such.pem: No such file"),
+            (&format!("mysql://u@localhost/d?ssl-ca={manifest}"), "holds no certificate"),
+            ("mysql://u@h/d?ssl-mode=SAFE", "`ssl-mode` is DISABLED, PREFERRED"),
+        ] {
+            let error = url.parse::<Location>().expect_err(url).to_string();
+            assert!(error.contains(said) && !error.contains("s3cret"), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_log_in_by_iam_names_every_variable_that_it_misses() {
+        let location: Location = format!("mysql://emulator@{RDS}/pinterest?login=iam").parse().unwrap();
+        let mut reader = Reader::new(|_: &str| None);
+        let database = location.identify(&mut reader);
+        let error = reader.finish(database).unwrap_err().to_string();
+        for name in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+            assert!(error.contains(&format!("{name} is not set")), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let location: Location = format!("mysql://u:s3cret@{RDS}/d").parse().unwrap();
+        let database = location.identify(&mut Reader::new(|_: &str| None)).unwrap();
+        let shown = format!("{location:?} {database:?} {database}");
+        assert!(shown.contains("u@db.abc") && !shown.contains("s3cret"), "{shown}");
+
+        let location: Location = format!("mysql://u@{RDS}/d?login=iam").parse().unwrap();
+        let database = location.identify(&mut Reader::new(|name: &str| Some(format!("s3cret-{name}"))));
+        assert!(database.is_none(), "a date of expiry that is none");
+        let lookup = |name: &str| (name != "AWS_CREDENTIAL_EXPIRATION").then(|| format!("s3cret-{name}"));
+        let shown = format!("{:?}", location.identify(&mut Reader::new(lookup)).unwrap());
+        assert!(!shown.contains("s3cret"), "{shown}");
+    }
+}

@@ -1,0 +1,268 @@
+//! One librdkafka producer with its connections, and when it is too old to be used.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientConfig,
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _},
+};
+use tokio::{
+    task,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+
+use super::{context::Context, failure::sort, link::Link, moment::Moment};
+use crate::{
+    cluster::{Cluster, Security},
+    publish::{Failure, Record},
+};
+
+/// An unused connection is given up sooner than others may drop it: Lambda's network after 350 s, Kafka's brokers after
+/// 10 minutes.
+const IDLE: Duration = Duration::from_mins(5);
+
+/// For how long a broker admits a connection when it did not say: for a token's life.
+const USUAL_SESSION: Duration = Duration::from_mins(15);
+
+/// How long one question for metadata blocks its thread.
+const TIME_TO_ASK: Duration = Duration::from_secs(1);
+
+/// How long to wait for a broker's own connection: as long as librdkafka would.
+const TIME_TO_BE_KNOWN: Duration = Duration::from_secs(1);
+
+/// Between two questions that are answered at once.
+const SHORT_PAUSE: Duration = Duration::from_millis(5);
+
+/// Between two questions, where the first one failed at once.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a record waits before it is offered again to a full queue. It empties at the speed of the network.
+const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(10);
+
+/// One librdkafka producer.
+pub(super) struct Connection {
+    /// `None` once it is being dropped.
+    client: Option<FutureProducer<Context>>,
+    pub(super) link: Arc<Link>,
+    /// Whether it logs in, so that its sessions end.
+    logs_in: bool,
+    made: Moment,
+    used: Mutex<Moment>,
+    answered: Mutex<Option<Moment>>,
+    /// The topics that librdkafka knows.
+    topics: Mutex<BTreeSet<Arc<str>>>,
+}
+
+/// Whose connection brought an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answerer {
+    /// The first one's, to an address of the settings.
+    Bootstrap,
+    /// That of a broker which the cluster named.
+    Broker,
+}
+
+/// Why a connection is not used any more.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum WornOut {
+    #[error("it failed for good: {0}")]
+    Fatal(String),
+    #[error("it has no token to log in with")]
+    NoToken,
+    #[error("it was not used for {} s", .0.as_secs())]
+    Idle(Duration),
+    #[error("its session is near its end, {} s after it was made", .0.as_secs())]
+    Session(Duration),
+}
+
+impl Connection {
+    pub(super) fn new(config: &ClientConfig, cluster: &Cluster) -> KafkaResult<Self> {
+        let link = Arc::<Link>::default();
+        let identity = match &cluster.security {
+            Security::Plaintext => None,
+            Security::Iam { identity, .. } => Some(identity.clone()),
+        };
+        let logs_in = identity.is_some();
+        let client = config.create_with_context(Context { identity, link: Arc::clone(&link) })?;
+        let made = Moment::now();
+        Ok(Self {
+            client: Some(client),
+            link,
+            logs_in,
+            made,
+            used: Mutex::new(made),
+            answered: Mutex::default(),
+            topics: Mutex::default(),
+        })
+    }
+
+    #[expect(clippy::expect_used, reason = "unwrap safety: it is taken when this is dropped, and not before")]
+    fn client(&self) -> &FutureProducer<Context> {
+        self.client.as_ref().expect("a connection in use")
+    }
+
+    /// Why it has to be replaced before a request uses it at `now`, if it has to be.
+    pub(super) fn worn_out(&self, now: Moment) -> Option<WornOut> {
+        if let Some((_, reason)) = self.client().client().fatal_error() {
+            return Some(WornOut::Fatal(reason));
+        }
+        if self.link.has_no_token() {
+            return Some(WornOut::NoToken);
+        }
+        let session = self.logs_in.then(|| self.link.session().unwrap_or(USUAL_SESSION));
+        let unused = now.since(*lock(&self.used));
+        worn_out(now.since(self.made), unused, session)
+    }
+
+    /// Whoever uses it says so before and after.
+    pub(super) fn touch(&self) {
+        *lock(&self.used) = Moment::now();
+    }
+
+    /// A broker did what was asked.
+    pub(super) fn note_answer(&self) {
+        *lock(&self.answered) = Some(Moment::now());
+        self.link.answered();
+    }
+
+    pub(super) fn answered_within(&self, time: Duration) -> bool {
+        let answered = *lock(&self.answered);
+        answered.is_some_and(|answered| Moment::now().since(answered) < time)
+    }
+
+    /// Has librdkafka learn of the topics that it does not know, so that their first records do not wait; tries until a
+    /// broker answers.
+    ///
+    /// # Cancellation
+    /// Loses nothing.
+    pub(super) async fn learn(&self, topics: impl IntoIterator<Item = &Arc<str>>) {
+        for topic in topics {
+            let (known, first) = {
+                let known = lock(&self.topics);
+                (known.contains(topic), known.is_empty())
+            };
+            if known {
+                continue;
+            }
+            // An answer of the bootstrap connection alone leaves an idempotent producer waiting for its id, for up to a second.
+            // One of a broker that it can ask for the id ends that at once: so the first question is asked until it has come.
+            let patience = Instant::now() + if first { TIME_TO_BE_KNOWN } else { Duration::ZERO };
+            loop {
+                match self.ask(Some(topic), TIME_TO_ASK).await {
+                    Ok(Answerer::Bootstrap) if Instant::now() < patience => sleep(SHORT_PAUSE).await,
+                    Ok(_) => break,
+                    Err(()) => sleep(PAUSE).await,
+                }
+            }
+            lock(&self.topics).insert(Arc::clone(topic));
+        }
+    }
+
+    /// Asks a broker for metadata, of a topic or of all.
+    pub(super) async fn ask(&self, topic: Option<&Arc<str>>, within: Duration) -> Result<Answerer, ()> {
+        let client = self.client().clone();
+        let topic = topic.cloned();
+        // It blocks. Its own timeout ends the thread's work, the outer one our waiting.
+        let asking = task::spawn_blocking(move || client.client().fetch_metadata(topic.as_deref(), within));
+        match timeout(within, asking).await {
+            Ok(Ok(Ok(metadata))) => {
+                self.note_answer();
+                Ok(if metadata.orig_broker_id() < 0 { Answerer::Bootstrap } else { Answerer::Broker })
+            }
+            Ok(Ok(Err(error))) => {
+                tracing::debug!(%error, "no metadata");
+                Err(())
+            }
+            Ok(Err(_)) | Err(_) => Err(()),
+        }
+    }
+
+    /// Puts a record into librdkafka's queue.
+    pub(super) async fn enqueue(&self, record: &Record, deadline: Instant) -> Result<DeliveryFuture, Failure> {
+        loop {
+            let result = self.client().send_result(FutureRecord {
+                topic: &record.topic,
+                partition: record.partition,
+                payload: record.value.as_deref(),
+                key: record.key.as_deref(),
+                timestamp: None,
+                headers: None,
+            });
+            match result {
+                Ok(delivery) => return Ok(delivery),
+                Err((error, _)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
+                    if Instant::now() >= deadline {
+                        return Err(Failure::Unconfirmed);
+                    }
+                    sleep_until(deadline.min(Instant::now() + QUEUE_FULL_PAUSE)).await;
+                }
+                Err((error, _)) => return Err(self.failure(&error)),
+            }
+        }
+    }
+
+    /// What an error says of its record. After a failure for good every record that was not sent fails with a code that
+    /// only says so, and the producer has the cause.
+    pub(super) fn failure(&self, error: &KafkaError) -> Failure {
+        let Some(code) = error.rdkafka_error_code() else { return Failure::Unconfirmed };
+        let cause = self.client().client().fatal_error().map_or(code, |(cause, _)| cause);
+        let not_sent = matches!(code, RDKafkaErrorCode::Fatal | RDKafkaErrorCode::PurgeQueue);
+        let failure = sort(if not_sent { cause } else { code });
+        tracing::debug!(%code, %cause, ?failure, "record not written");
+        failure
+    }
+}
+
+/// Records that were not sent are never written then; what is in flight stays unconfirmed.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // librdkafka's threads are waited for, up to half a second: not on the path of a request.
+        let client = self.client.take();
+        thread::spawn(move || drop(client));
+    }
+}
+
+/// librdkafka 2.12.1 may stay stuck for ever when it logs in again on a connection that broke meanwhile, in a freeze or by
+/// being idle. It does so at nine tenths of a session, so no connection is used for longer than eight: it is replaced,
+/// which costs no more than logging in again.
+fn worn_out(age: Duration, unused: Duration, session: Option<Duration>) -> Option<WornOut> {
+    if unused >= IDLE {
+        return Some(WornOut::Idle(unused));
+    }
+    (session.is_some_and(|session| age >= session * 8 / 10)).then_some(WornOut::Session(age))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn secs(secs: u64) -> Duration {
+        Duration::from_secs(secs)
+    }
+
+    #[test]
+    fn a_connection_is_replaced_before_its_session_ends_and_when_it_was_idle() {
+        for (age, unused, session, replaced) in [
+            (0, 0, Some(900), None),
+            (719, 299, Some(900), None),
+            (720, 0, Some(900), Some(WornOut::Session(secs(720)))),
+            (8, 1, Some(10), Some(WornOut::Session(secs(8)))),
+            (301, 300, Some(900), Some(WornOut::Idle(secs(300)))),
+            (100_000, 299, None, None),
+            (100_000, 300, None, Some(WornOut::Idle(secs(300)))),
+        ] {
+            let session = session.map(secs);
+            assert_eq!(worn_out(secs(age), secs(unused), session), replaced, "{age} {unused} {session:?}");
+        }
+    }
+}
