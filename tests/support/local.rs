@@ -5,7 +5,6 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
-    sync::OnceLock,
     time::Duration,
 };
 
@@ -18,6 +17,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
 };
 use serde_json::Value;
+use stack::lambda::built;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -58,9 +58,9 @@ pub(crate) struct Ended {
 }
 
 impl Process {
-    pub(crate) fn start(args: &[&str]) -> Self {
+    pub(crate) async fn start(args: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
-        let mut child = Command::new(program())
+        let mut child = Command::new(built("local").await.unwrap())
             .args(args)
             .current_dir(folder.path())
             .env_remove("RUST_LOG")
@@ -130,7 +130,7 @@ impl Process {
 impl Local {
     /// Starts it on a free port and waits until it serves.
     pub(crate) async fn start(args: &[&str]) -> Self {
-        let mut process = Process::start(&[&["--listen", "127.0.0.1:0"], args].concat());
+        let mut process = Process::start(&[&["--listen", "127.0.0.1:0"], args].concat()).await;
         let greeting = process.says("HTTP API").await;
         let (_, after) = greeting.split_once("http://").unwrap();
         let address = after.split('/').next().unwrap().parse().unwrap();
@@ -273,27 +273,6 @@ pub(crate) fn python(script: &str) -> Command {
     let mut command = Command::new(python);
     command.arg(tests.join("clients").join(script));
     command
-}
-
-/// The program, built once from the sources as they are.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
-    PROGRAM.get_or_init(build).as_deref().expect("a `local` that can be built")
-}
-
-/// Builds the program and tells where it is. `None` when it cannot be built: Cargo has said why.
-fn build() -> Option<PathBuf> {
-    let built = std::process::Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "local", "--message-format", "json-render-diagnostics"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    let messages = String::from_utf8(built.stdout).unwrap();
-    messages.lines().find_map(|message| {
-        let message: Value = serde_json::from_str(message).unwrap();
-        message["executable"].as_str().map(PathBuf::from)
-    })
 }
 
 /// What a folder holds, by name; nothing where there is no folder.

@@ -1,0 +1,173 @@
+//! CloudFormation waits an hour for an answer, so it always gets one; and what `brokers` and `topics` answer.
+
+use std::{convert::Infallible, io, time::Duration};
+
+use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use shared::custom_resource::{AnswerError, Request, Success, answer};
+
+use crate::support::{
+    cloudformation::{CloudFormation, SIGNATURE, invocation},
+    stub::Told,
+};
+
+mod brokers;
+mod topics;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Properties {
+    name: String,
+}
+
+async fn make(request: Request<Properties>) -> Result<Success, io::Error> {
+    Ok(Success::default().with("Name", request.properties.name))
+}
+
+/// The properties as CloudFormation sends them.
+fn properties() -> Value {
+    json!({"ServiceToken": "arn:aws:lambda:eu-west-1:123456789012:function:topics", "Name": "a"})
+}
+
+#[tokio::test]
+async fn a_resource_that_was_made_is_answered_with_its_attributes() {
+    let cloudformation = CloudFormation::start().await;
+    answer(cloudformation.asks("Create", &properties()), make).await.unwrap();
+    let expected = json!({
+        "Status": "SUCCESS", "PhysicalResourceId": "Topics-6e8c", "RequestId": "6e8c", "LogicalResourceId": "Topics",
+        "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/pinterest/5b1f", "NoEcho": false,
+        "Data": {"Name": "a"}
+    });
+    assert_eq!(cloudformation.answered(), expected);
+}
+
+#[tokio::test]
+async fn an_update_keeps_the_resources_name_whatever_it_was() {
+    let cloudformation = CloudFormation::start().await;
+    let mut event = cloudformation.asks("Update", &properties());
+    event.payload["PhysicalResourceId"] = "the one before".into();
+    event.payload["OldResourceProperties"] = json!({"Name": ["of another form"]});
+    answer(event, make).await.unwrap();
+    assert_eq!(cloudformation.answered()["PhysicalResourceId"], "the one before");
+}
+
+#[tokio::test]
+async fn an_error_is_answered_with_its_causes_in_one_line() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("the topics\nare not there")]
+    struct NotThere(#[source] io::Error);
+    let cloudformation = CloudFormation::start().await;
+    let fail = async |_: Request<Properties>| Err(NotThere(io::Error::other("nobody knows why")));
+    let mut event = cloudformation.asks("Create", &properties());
+    let config = lambda_runtime::Config {
+        log_group: "/aws/lambda/topics".to_owned(),
+        log_stream: "2026/01/31".to_owned(),
+        ..lambda_runtime::Config::default()
+    };
+    event.context.env_config = config.into();
+    answer(event, fail).await.unwrap();
+    let expected = "the topics are not there: nobody knows why (log: /aws/lambda/topics 2026/01/31)";
+    assert_eq!(cloudformation.reason(), expected);
+}
+
+#[tokio::test]
+async fn properties_that_cannot_be_used_are_named() {
+    let cloudformation = CloudFormation::start().await;
+    answer(cloudformation.asks("Create", &json!({"ServiceToken": "arn"})), make).await.unwrap();
+    assert_eq!(cloudformation.reason(), "the resource's properties cannot be used: missing field `Name`");
+}
+
+#[tokio::test]
+async fn a_panic_is_answered() {
+    let cloudformation = CloudFormation::start().await;
+    let panic = async |request: Request<Properties>| -> Result<Success, Infallible> {
+        panic!("a mistake at {}", request.properties.name)
+    };
+    answer(cloudformation.asks("Create", &properties()), panic).await.unwrap();
+    assert_eq!(cloudformation.reason(), "the function panicked, which is a mistake in it; its log tells where");
+}
+
+#[tokio::test]
+async fn work_that_takes_too_long_is_answered_before_the_function_is_ended() {
+    let cloudformation = CloudFormation::start().await;
+    let hang = async |_: Request<Properties>| std::future::pending::<Result<Success, Infallible>>().await;
+    let event = cloudformation.asks("Create", &properties()).payload;
+    // A tenth of a second more than what is kept for the answer.
+    let (time, start) = (Duration::from_millis(7_100), tokio::time::Instant::now());
+    answer(cloudformation.sends(event, time), hang).await.unwrap();
+    assert!(cloudformation.reason().starts_with("the function's time was over before the work was done"));
+    assert!(start.elapsed() + Duration::from_secs(3) < time, "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_deletion_takes_nothing_away_and_asks_nothing_of_the_properties() {
+    let cloudformation = CloudFormation::start().await;
+    let never = async |_: Request<Properties>| -> Result<Success, Infallible> { panic!("nothing is to be made") };
+    // As after a creation that failed for its properties.
+    let mut event = cloudformation.asks("Delete", &json!({"Name": {}}));
+    event.payload["PhysicalResourceId"] = "Topics-6e8c".into();
+    answer(event, never).await.unwrap();
+    assert_eq!(cloudformation.data(), json!({}));
+    assert_eq!(cloudformation.answered()["PhysicalResourceId"], "Topics-6e8c");
+}
+
+#[tokio::test]
+async fn a_request_of_a_new_kind_is_answered() {
+    let cloudformation = CloudFormation::start().await;
+    answer(cloudformation.asks("Import", &properties()), make).await.unwrap();
+    assert!(cloudformation.reason().starts_with("CloudFormation asks for Import"), "{}", cloudformation.reason());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_taken_is_sent_again() {
+    let busy = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS, StatusCode::OK].map(Told::status);
+    let cloudformation = CloudFormation::that_answers(busy.to_vec()).await;
+    answer(cloudformation.asks("Create", &properties()), make).await.unwrap();
+    let attempts = cloudformation.attempts();
+    assert_eq!(attempts.len(), 3);
+    assert!(attempts.iter().all(|attempt| attempt.body == attempts[0].body));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_refused_fails_the_function_and_the_url_stays_secret() {
+    let cloudformation = CloudFormation::that_answers(vec![Told::status(StatusCode::FORBIDDEN)]).await;
+    let error = answer(cloudformation.asks("Create", &properties()), make).await.unwrap_err();
+    assert_eq!(cloudformation.attempts().len(), 1);
+    assert_eq!(error.to_string(), "127.0.0.1 refused the answer with 403 Forbidden");
+    assert!(!format!("{error:?}").contains(SIGNATURE), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_fails_the_function_in_time_and_the_url_stays_secret() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let cloudformation = CloudFormation::start().await;
+    let mut event = cloudformation.asks("Delete", &properties()).payload;
+    event["ResponseURL"] = format!("http://{nobody}/answer?{SIGNATURE}").into();
+    let (time, start) = (Duration::from_millis(1_500), tokio::time::Instant::now());
+    let error = answer(invocation(event, time), make).await.unwrap_err();
+    assert!(start.elapsed() < time, "{:?}", start.elapsed());
+    let AnswerError::Unreachable { attempts, last, .. } = &error else { panic!("{error}") };
+    assert!(*attempts > 1 && last.contains("refused"), "{error}");
+    assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_event_of_somebody_else_is_told_so() {
+    let error = answer(invocation(json!({"posts": 5}), Duration::from_secs(10)), make).await.unwrap_err();
+    let expected = "the event has no ResponseURL, so it is not CloudFormation's: ";
+    assert!(error.to_string().starts_with(expected), "{error}");
+}
+
+#[test]
+fn the_event_files_are_what_aws_could_send() {
+    for name in ["brokers", "topics"] {
+        for request_type in ["create", "update", "delete"] {
+            let file = format!("{}/../events/{name}-{request_type}.json", env!("CARGO_MANIFEST_DIR"));
+            let event = std::fs::read_to_string(&file).unwrap();
+            serde_json::from_str::<CloudFormationCustomResourceRequest>(&event)
+                .unwrap_or_else(|e| panic!("{file}: {e}"));
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! `brokers`, on a stub of the control plane. The stub proves what is asked and how answers are taken; that AWS answers so
+//! is read from its documentation.
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_kafka::{
+    Client,
+    config::{BehaviorVersion, Region, retry::RetryConfig},
+};
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+use shared::custom_resource::{AnswerError, Response, answer};
+use stack::lambda::{Function, Lambda, built};
+
+use crate::support::{
+    cloudformation::CloudFormation,
+    stub::{Stub, Told},
+};
+
+/// As in `events/brokers-*.json`.
+const ARN: &str = "arn:aws:kafka:us-east-1:123456789012:cluster/pinterest/4f0c1b6e-7a3d-4e1b-9b43-4c9f6d8f2a11-13";
+
+const BOOTSTRAP: &str = "/bootstrap-brokers";
+const DESCRIBE: &str = "-13";
+const SERVERS: &str = "b-1.pinterest.x.c13.kafka.us-east-1.amazonaws.com:9098";
+
+/// A client of the stub, whose retries take no time.
+fn client(control_plane: &Stub) -> Client {
+    let config = aws_sdk_kafka::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(control_plane.address())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("AKID", "secret", None, None, "test"))
+        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))
+        .build();
+    Client::from_conf(config)
+}
+
+/// Deploys, where the function has so much time for its work.
+async fn deploy(
+    cloudformation: &CloudFormation,
+    control_plane: &Stub,
+    work: Duration,
+) -> Result<Response, AnswerError> {
+    let event = cloudformation.sends_file("brokers-create", |_| {}).payload;
+    // What is kept for the answer, and the second before that.
+    let event = cloudformation.sends(event, work + Duration::from_secs(8));
+    let client = client(control_plane);
+    answer(event, |request| brokers::find(&client, request)).await
+}
+
+fn servers(servers: &Value) -> Told {
+    Told::ok(&json!({"bootstrapBrokerStringSaslIam": servers, "bootstrapBrokerStringTls": "b-1:9094"}))
+}
+
+fn cluster(cluster: &Value) -> Told {
+    Told::ok(&json!({"clusterInfo": cluster}))
+}
+
+const NO_TIME: Duration = Duration::ZERO;
+
+#[tokio::test]
+async fn the_servers_of_a_cluster_are_found_by_a_signed_request_and_nothing_else_is_asked() {
+    // What a Serverless cluster answers has the same form.
+    for found in [SERVERS, "boot-x1y2z3.c1.kafka-serverless.us-east-1.amazonaws.com:9098"] {
+        let control_plane = Stub::start([(BOOTSTRAP, vec![servers(&found.into())])]).await;
+        let cloudformation = CloudFormation::start().await;
+        deploy(&cloudformation, &control_plane, NO_TIME).await.unwrap();
+        let cluster = "pinterest/4f0c1b6e-7a3d-4e1b-9b43-4c9f6d8f2a11-13";
+        let expected = json!({
+            "BootstrapServers": found,
+            "ClusterName": "pinterest",
+            "ClusterUuid": "4f0c1b6e-7a3d-4e1b-9b43-4c9f6d8f2a11-13",
+            "TopicArnPrefix": format!("arn:aws:kafka:us-east-1:123456789012:topic/{cluster}"),
+            "GroupArnPrefix": format!("arn:aws:kafka:us-east-1:123456789012:group/{cluster}"),
+        });
+        assert_eq!(cloudformation.data(), expected);
+
+        let [asked] = &control_plane.asked()[..] else { panic!("{:?}", control_plane.asked()) };
+        assert_eq!(asked.method, Method::GET);
+        let path = format!("/v1/clusters/{}/bootstrap-brokers", ARN.replace(':', "%3A").replace('/', "%2F"));
+        assert_eq!(asked.uri.path(), path);
+        let signature = asked.header("authorization").unwrap();
+        assert!(signature.starts_with("AWS4-HMAC-SHA256 Credential=AKID/"), "{signature}");
+        assert!(signature.contains("/us-east-1/kafka/aws4_request, SignedHeaders="), "{signature}");
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_being_made_is_waited_for() {
+    let not_yet = Told::error(StatusCode::BAD_REQUEST, "BadRequestException", "the cluster is not ACTIVE");
+    let control_plane = Stub::start([
+        (BOOTSTRAP, vec![not_yet, servers(&"".into()), servers(&SERVERS.into())]),
+        (DESCRIBE, vec![cluster(&json!({"state": "CREATING"}))]),
+    ])
+    .await;
+    let cloudformation = CloudFormation::start().await;
+    deploy(&cloudformation, &control_plane, Duration::from_secs(20)).await.unwrap();
+    assert_eq!(cloudformation.data()["BootstrapServers"], SERVERS);
+    assert_eq!(control_plane.asked().len(), 5);
+}
+
+#[tokio::test]
+async fn requests_that_are_refused_by_rate_are_repeated() {
+    let slower = || Told::error(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "slower");
+    let control_plane = Stub::start([(BOOTSTRAP, vec![slower(), slower(), servers(&SERVERS.into())])]).await;
+    let cloudformation = CloudFormation::start().await;
+    deploy(&cloudformation, &control_plane, NO_TIME).await.unwrap();
+    assert_eq!(cloudformation.data()["BootstrapServers"], SERVERS);
+    assert_eq!(control_plane.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_cluster_or_the_role_is_said_with_what_to_do() {
+    let none = || servers(&Value::Null);
+    let refused = |status, error| Told::error(StatusCode::from_u16(status).unwrap(), error, "in AWS's words");
+    let provisioned = |iam: &Value| json!({"clientAuthentication": {"sasl": {"iam": iam}}});
+    let cases = [
+        (refused(404, "NotFoundException"), None, format!("there is no cluster {ARN}: check its ARN, and that")),
+        (
+            refused(403, "ForbiddenException"),
+            None,
+            "the function's role may not ask: allow kafka:GetBootstrapBrokers and kafka:DescribeClusterV2 on the cluster (ForbiddenException: in AWS's words)".to_owned(),
+        ),
+        (refused(429, "TooManyRequestsException"), None, "AWS refuses the request by rate: deploy again".to_owned()),
+        (
+            refused(500, "InternalServerErrorException"),
+            None,
+            "AWS answers InternalServerErrorException: in AWS's words".to_owned(),
+        ),
+        (
+            none(),
+            Some(json!({"state": "CREATING"})),
+            "the cluster is CREATING and tells no servers for IAM yet; deploy again when it is ACTIVE".to_owned(),
+        ),
+        (
+            none(),
+            Some(json!({"state": "FAILED", "stateInfo": {"message": "no subnet"}})),
+            "the cluster is FAILED: no subnet".to_owned(),
+        ),
+        (
+            none(),
+            Some(json!({"state": "ACTIVE", "provisioned": provisioned(&json!({"enabled": false}))})),
+            "the cluster takes no log-in by IAM: enable IAM access control for it".to_owned(),
+        ),
+        (
+            none(),
+            Some(json!({"state": "ACTIVE", "provisioned": {}})),
+            "the cluster takes no log-in by IAM: enable IAM access control for it".to_owned(),
+        ),
+        (
+            none(),
+            Some(json!({"state": "ACTIVE", "serverless": provisioned(&json!({"enabled": true}))})),
+            "the cluster is ACTIVE and tells no servers for IAM yet".to_owned(),
+        ),
+        (
+            refused(400, "BadRequestException"),
+            Some(json!({"state": "ACTIVE", "provisioned": provisioned(&json!({"enabled": true}))})),
+            "AWS answers BadRequestException: in AWS's words".to_owned(),
+        ),
+    ];
+    for (told, described, said) in cases {
+        let described = described.map_or(refused(500, "NotAsked"), |described| cluster(&described));
+        let control_plane = Stub::start([(BOOTSTRAP, vec![told]), (DESCRIBE, vec![described])]).await;
+        let cloudformation = CloudFormation::start().await;
+        deploy(&cloudformation, &control_plane, NO_TIME).await.unwrap();
+        let reason = cloudformation.reason();
+        assert!(reason.starts_with(&said), "{said}\n{reason}");
+        assert!(!reason.contains('{') && !reason.contains("SdkError"), "no debug output: {reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_control_plane_that_is_not_reached_is_named_as_such() {
+    let control_plane = Stub::start([]).await;
+    let address = control_plane.address().to_owned();
+    let client = client(&control_plane);
+    drop(control_plane);
+    // Until the port is closed.
+    while tokio::net::TcpStream::connect(address.trim_start_matches("http://")).await.is_ok() {}
+    let cloudformation = CloudFormation::start().await;
+    let event = cloudformation.sends_file("brokers-create", |_| {}).payload;
+    let event = cloudformation.sends(event, Duration::from_secs(9));
+    answer(event, |request| brokers::find(&client, request)).await.unwrap();
+    let reason = cloudformation.reason();
+    assert!(
+        reason.starts_with("AWS's control plane for Kafka does not answer: a function in a VPC does not"),
+        "{reason}"
+    );
+    assert!(reason.contains("refused") && !reason.contains('{'), "{reason}");
+}
+
+#[tokio::test]
+async fn another_arn_is_refused_before_anything_is_asked() {
+    let control_plane = Stub::start([]).await;
+    let cloudformation = CloudFormation::start().await;
+    let event = cloudformation.sends_file("brokers-update", |event| {
+        event["ResourceProperties"]["ClusterArn"] = "arn:aws:s3:::bucket".into();
+    });
+    let client = client(&control_plane);
+    answer(event, |request| brokers::find(&client, request)).await.unwrap();
+    let said = "the resource's properties cannot be used: `arn:aws:s3:::bucket` is not an MSK cluster's ARN";
+    assert!(cloudformation.reason().starts_with(said), "{}", cloudformation.reason());
+    assert!(control_plane.asked().is_empty());
+}
+
+#[tokio::test]
+#[ignore = "needs the runtime interface emulator: make test"]
+async fn the_program_asks_the_endpoint_of_its_environment() {
+    let control_plane = Stub::start([(BOOTSTRAP, vec![servers(&SERVERS.into())])]).await;
+    let environment = [
+        ("AWS_ENDPOINT_URL_KAFKA", control_plane.address()),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "AKID"),
+        ("AWS_SECRET_ACCESS_KEY", "s3cret"),
+    ];
+    let program = Function::new(&built("brokers").await.unwrap(), environment);
+    let lambda = Lambda::start(&program).await.unwrap();
+    let cloudformation = CloudFormation::start().await;
+    let event = cloudformation.sends_file("brokers-create", |_| {});
+    lambda.invoke(&event.payload).await.unwrap();
+    assert_eq!(cloudformation.data()["BootstrapServers"], SERVERS);
+    assert_eq!(control_plane.asked().len(), 1);
+    assert!(!lambda.log().contains("s3cret"), "{}", lambda.log());
+}

@@ -1,0 +1,186 @@
+//! `topics`, on Kafka with IAM.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shared::custom_resource::{Request, answer};
+use stack::{
+    kafka::{Kafka, Operation, Topics},
+    lambda::{Function, Lambda, built},
+};
+use tokio::time::{Instant, sleep};
+
+use crate::support::{
+    cloudformation::CloudFormation,
+    msk::{Role, shared_kafka},
+};
+
+/// The function's environment.
+fn environment(role: &Role, kafka: &Kafka) -> impl Fn(&str) -> Option<String> {
+    let variables = role.variables(kafka);
+    move |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+}
+
+/// The function's policy.
+async fn may_make_topics(kafka: &Kafka, role: &Role, user_id: &str) {
+    let topics = format!("{user_id}.");
+    kafka.allow(&role.name, &[Operation::Create, Operation::Describe], Topics::Prefixed(&topics)).await.unwrap();
+}
+
+/// Deploys, and says what was answered.
+async fn deploy(kafka: &Kafka, role: &Role, properties: Value) -> CloudFormation {
+    let cloudformation = CloudFormation::start().await;
+    let event = cloudformation.sends_file("topics-create", |event| {
+        event["ResourceProperties"] = properties;
+        event["ResourceProperties"]["BootstrapServers"] = kafka.bootstrap_servers().into();
+    });
+    let event = cloudformation.sends(event.payload, Duration::from_mins(3));
+    answer(event, |request| topics::make(request, environment(role, kafka))).await.unwrap();
+    cloudformation
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn the_topics_of_each_user_id_are_made_once_and_another_partition_count_is_reported_and_left() {
+    shared::tls::install_provider();
+    let kafka = shared_kafka().await;
+    let role = Role::new("deployer").known_to(kafka);
+    may_make_topics(kafka, &role, "made").await;
+    // By somebody else, before.
+    kafka.create_topic("made.geo", 3).await.unwrap();
+
+    let first = deploy(kafka, &role, json!({"UserIds": ["made"], "Topics": "made.extra"})).await;
+    let told = |created: &str, existing: &str| {
+        json!({
+            "Topics": "made.pin,made.geo,made.user,made.extra", "Created": created, "Existing": existing,
+            "Differing": "made.geo has 3 partitions"
+        })
+    };
+    assert_eq!(first.data(), told("3", "1"));
+    let second = deploy(kafka, &role, json!({"UserIds": ["made"], "Topics": "made.extra"})).await;
+    assert_eq!(second.data(), told("0", "4"));
+    let fourth_partition = deploy(kafka, &role, json!({"UserIds": ["made"], "Partitions": "4"})).await;
+    let differing = "made.geo has 3 partitions,made.pin has 1 partitions,made.user has 1 partitions";
+    assert_eq!(fourth_partition.data()["Differing"], differing);
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn a_topic_that_kafka_will_not_make_is_named_at_once_with_kafkas_words() {
+    shared::tls::install_provider();
+    let kafka = shared_kafka().await;
+    let role = Role::new("asker").known_to(kafka);
+    may_make_topics(kafka, &role, "asked").await;
+    let start = Instant::now();
+    let answer = deploy(kafka, &role, json!({"UserIds": "asked", "ReplicationFactor": "7"})).await;
+    let said = "0 of 3 topics are there: Kafka will not make the topic asked.pin: InvalidReplicationFactor: ";
+    assert!(answer.reason().starts_with(said), "{}", answer.reason());
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn a_topic_that_the_role_may_not_see_is_known_to_be_there_when_it_is_made() {
+    shared::tls::install_provider();
+    let kafka = shared_kafka().await;
+    let role = Role::new("blind").known_to(kafka);
+    kafka.allow(&role.name, &[Operation::Create], Topics::Prefixed("unseen.")).await.unwrap();
+    kafka.create_topic("unseen.pin", 1).await.unwrap();
+    let data = deploy(kafka, &role, json!({"UserIds": ["unseen"]})).await.data();
+    assert_eq!((&data["Created"], &data["Existing"]), (&json!("2"), &json!("1")));
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn a_role_whose_rights_arrive_half_a_minute_later_is_waited_for() {
+    shared::tls::install_provider();
+    let kafka = shared_kafka().await;
+    let role = Role::new("late");
+    // First it may not log in, then it may not make topics. The time is IAM's own: nothing tells that it is over.
+    let rights_arrive = async {
+        sleep(Duration::from_secs(15)).await;
+        let role = role.clone().known_to(kafka);
+        sleep(Duration::from_secs(15)).await;
+        may_make_topics(kafka, &role, "late").await;
+    };
+    let start = Instant::now();
+    let (answer, ()) = tokio::join!(deploy(kafka, &role, json!({"UserIds": ["late"]})), rights_arrive);
+    assert_eq!(answer.data()["Created"], "3");
+    assert!(start.elapsed() > Duration::from_secs(30), "without its rights: {:?}", start.elapsed());
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka and the runtime interface emulator: make test"]
+async fn the_program_makes_the_topics_as_its_environment_says() {
+    shared::tls::install_provider();
+    let kafka = shared_kafka().await;
+    let role = Role::new("program").known_to(kafka);
+    may_make_topics(kafka, &role, "program").await;
+    let program = Function::new(&built("topics").await.unwrap(), role.variables(kafka));
+    let lambda = Lambda::start(&program).await.unwrap();
+    let cloudformation = CloudFormation::start().await;
+    let event = cloudformation.sends_file("topics-create", |event| {
+        event["ResourceProperties"]["BootstrapServers"] = kafka.bootstrap_servers().into();
+        event["ResourceProperties"]["UserIds"] = json!(["program"]);
+    });
+    lambda.invoke(&event.payload).await.unwrap();
+    assert_eq!(cloudformation.data()["Created"], "3");
+    let log = lambda.log();
+    assert!(!log.contains("s3cret") && !log.contains(&role.secret), "{log}");
+}
+
+/// Ends before patience does: what is answered when the time is over.
+async fn deploy_in_time(kafka: &Kafka, role: &Role, user_id: &str, time: Duration) -> String {
+    let properties = json!({"BootstrapServers": kafka.bootstrap_servers(), "UserIds": user_id});
+    let properties = serde_json::from_value(properties).unwrap();
+    let request = Request { properties, deadline: Instant::now() + time };
+    let error = topics::make(request, environment(role, kafka)).await.unwrap_err();
+    shared::causes::in_one_line(&error)
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn rights_that_never_come_are_named_and_no_secret_is() {
+    shared::tls::install_provider();
+    let kafka = shared_kafka().await;
+    let time = Duration::from_secs(5);
+    let stranger = Role::new("stranger");
+    let known = Role::new("known").known_to(kafka);
+    for role in [&stranger, &known] {
+        let start = Instant::now();
+        let said = deploy_in_time(kafka, role, "never", time).await;
+        let expected = "0 of 3 topics are there: Kafka refuses the function's role: allow kafka-cluster:Connect on the";
+        assert!(said.starts_with(expected), "{said}");
+        assert!(!said.contains(&role.secret) && !said.contains("session+token"), "{said}");
+        assert!(start.elapsed() < time + Duration::from_secs(1), "{:?}", start.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn brokers_that_are_not_there_are_named_in_time() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let cloudformation = CloudFormation::start().await;
+    let event = cloudformation.sends_file("topics-create", |event| {
+        event["ResourceProperties"]["BootstrapServers"] = nobody.to_string().into();
+    });
+    // Two seconds for the work.
+    let event = cloudformation.sends(event.payload, Duration::from_secs(10));
+    let plaintext = |name: &str| (name == "SECURITY_PROTOCOL").then(|| "PLAINTEXT".to_owned());
+    answer(event, |request| topics::make(request, plaintext)).await.unwrap();
+    let said =
+        format!("0 of 3 topics are there: Kafka at {nobody} does not answer: the function must be in the cluster's");
+    assert!(cloudformation.reason().starts_with(&said), "{}", cloudformation.reason());
+}
+
+#[tokio::test]
+async fn brokers_that_take_a_connection_and_say_nothing_are_given_up_in_time() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let properties = json!({"BootstrapServers": silent.local_addr().unwrap().to_string(), "UserIds": "a"});
+    let properties = serde_json::from_value(properties).unwrap();
+    let start = Instant::now();
+    let request = Request { properties, deadline: start + Duration::from_secs(1) };
+    let plaintext = |name: &str| (name == "SECURITY_PROTOCOL").then(|| "PLAINTEXT".to_owned());
+    let error = topics::make(request, plaintext).await.unwrap_err();
+    assert!(shared::causes::in_one_line(&error).contains("does not answer"), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+}

@@ -1,0 +1,168 @@
+//! `database` sets up what `emulator` reads, and tells nobody the master password. Without a database: the half that talks
+//! to AWS. With MariaDB in the place of RDS: the other half, and `emulator` on what it made.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use database::{Function, Settings, log};
+use lambda_runtime::{Context, LambdaEvent, tracing::subscriber::util::SubscriberInitExt};
+use serde_json::{Value, json};
+use shared::causes::in_one_line;
+
+use crate::support::{aws::Aws, log::Log};
+
+mod mariadb;
+
+const PASSWORD: &str = "s3cret'\"\\ü";
+
+fn event(event: Value, time: Duration) -> LambdaEvent<Value> {
+    let mut context = Context::default();
+    #[expect(clippy::disallowed_methods, reason = "Lambda tells the deadline as a time of day")]
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    context.deadline = u64::try_from((now + time).as_millis()).unwrap();
+    LambdaEvent::new(event, context)
+}
+
+/// The event of a file, with the answer going to `aws` and some properties changed.
+fn cloudformation(text: &str, aws: &Aws, properties: &[(&str, &str)]) -> LambdaEvent<Value> {
+    let mut request: Value = serde_json::from_str(text).unwrap();
+    request["ResponseURL"] = aws.response_url().into();
+    for (name, value) in properties {
+        request["ResourceProperties"][*name] = (*value).into();
+    }
+    event(request, Duration::from_mins(2))
+}
+
+fn create(aws: &Aws) -> LambdaEvent<Value> {
+    cloudformation(include_str!("../events/database-create.json"), aws, &[])
+}
+
+async fn function(aws: &Aws, ssl_ca: &str) -> Function {
+    shared::tls::install_provider();
+    let settings = Settings::from_lookup(|name| (name == "DATABASE_SSL_CA").then(|| ssl_ca.to_owned())).unwrap();
+    Function::new(&aws.config().await, settings)
+}
+
+fn secret() -> String {
+    json!({"username": "admin", "password": PASSWORD}).to_string()
+}
+
+fn done() -> Value {
+    json!({"tables_made": 3, "rows_loaded": 2631, "user_made": true})
+}
+
+/// The answer that CloudFormation got.
+fn answered(aws: &Aws) -> Value {
+    let calls = aws.take();
+    let answers: Vec<_> = calls.iter().filter(|call| call.path == "/response").collect();
+    assert_eq!(answers.len(), 1, "{calls:?}");
+    answers[0].body.clone()
+}
+
+#[tokio::test]
+async fn the_other_half_gets_the_master_password_and_cloudformation_what_was_done() {
+    let aws = Aws::start(&secret()).await;
+    aws.function_answers(false, done());
+    function(&aws, "").await.handle(create(&aws)).await.unwrap();
+
+    let calls = aws.take();
+    let [asked, invoked, answered] = &calls[..] else { panic!("{calls:?}") };
+    assert!(asked.body["SecretId"].as_str().unwrap().contains(":secret:rds!db-"), "{asked:?}");
+    for (call, service) in [(asked, "secretsmanager"), (invoked, "lambda")] {
+        let scope = format!("/eu-west-1/{service}/aws4_request");
+        assert!(call.authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIATEST/"), "{call:?}");
+        assert!(call.authorization.contains(&scope), "{call:?}");
+    }
+    assert_eq!(invoked.path, "/2015-03-31/functions/database-in-vpc/invocations");
+    let mut expected: Value = serde_json::from_str(include_str!("../events/database-setup.json")).unwrap();
+    expected["master"]["password"] = PASSWORD.into();
+    assert_eq!(invoked.body, expected);
+    assert_eq!(answered.body["Status"], "SUCCESS", "{answered:?}");
+    assert_eq!(answered.body["Data"], json!({"TablesMade": "3", "RowsLoaded": "2631", "UserMade": "true"}));
+}
+
+#[tokio::test]
+async fn a_deletion_asks_nobody_for_anything() {
+    let aws = Aws::start(&secret()).await;
+    let delete = cloudformation(include_str!("../events/database-delete.json"), &aws, &[]);
+    function(&aws, "").await.handle(delete).await.unwrap();
+    let calls = aws.take();
+    assert_eq!(calls.len(), 1, "{calls:?}");
+    assert_eq!(calls[0].body["Status"], "SUCCESS");
+}
+
+#[tokio::test]
+async fn what_keeps_the_resource_from_being_there_is_told_to_cloudformation() {
+    let message = "the database refuses admin@db:3306: check the user's name and password";
+    let failure = json!({"errorType": "&str", "errorMessage": message});
+    let no_master = r#"{"username":"admin","password":["s3cret"]}"#.to_owned();
+    for (what, secret, answer, properties, said) in [
+        ("the other half", secret(), (true, failure), [("Port", "1")], message),
+        ("a time-out", secret(), (true, json!({"errorMessage": "Task timed out"})), [("Port", "1")], "Task timed out"),
+        ("another version", secret(), (false, json!({"done": true})), [("Port", "1")], "deploy both halves anew"),
+        ("another secret", no_master, (false, done()), [("Port", "1")], "is not one that RDS keeps for a master user"),
+        ("a property", self::secret(), (false, done()), [("User", "a'b")], "`a'b` is not a name"),
+    ] {
+        let aws = Aws::start(&secret).await;
+        aws.function_answers(answer.0, answer.1);
+        let create = cloudformation(include_str!("../events/database-create.json"), &aws, &properties);
+        function(&aws, "").await.handle(create).await.unwrap();
+        let answer = answered(&aws);
+        assert_eq!(answer["Status"], "FAILED", "{what}: {answer}");
+        let reason = answer["Reason"].as_str().unwrap();
+        assert!(reason.contains(said) && !reason.contains("s3cret"), "{what}: {reason}");
+    }
+}
+
+#[tokio::test]
+async fn rights_that_aws_does_not_know_of_yet_are_waited_for() {
+    let aws = Aws::start(&secret()).await;
+    aws.function_answers(false, done());
+    aws.refuse_the_secret(1);
+    function(&aws, "").await.handle(create(&aws)).await.unwrap();
+    assert_eq!(answered(&aws)["Status"], "SUCCESS");
+}
+
+/// Both halves at work, their log as `main` sets it up, and an environment that asks for all of it.
+#[tokio::test]
+async fn the_master_password_is_in_no_log() {
+    let log = Log::default();
+    let writer = log.clone();
+    let everything = |_: &str| Some("TRACE".to_owned());
+    let _log = log::subscriber(everything, move || writer.clone()).set_default();
+
+    let aws = Aws::start(&secret()).await;
+    aws.function_answers(true, json!({"errorMessage": "no"}));
+    let function = function(&aws, "").await;
+    function.handle(create(&aws)).await.unwrap();
+    let setup = aws.take().into_iter().find(|call| call.path.ends_with("/invocations")).unwrap().body;
+    for (host, database) in [("127.0.0.1", "pinterest_data"), ("127.0.0.1", "mysql"), ("a b", "pinterest_data")] {
+        let mut setup = setup.clone();
+        (setup["host"], setup["port"], setup["database"]) = (host.into(), 1.into(), database.into());
+        let error = function.handle(event(setup, Duration::from_secs(3))).await.unwrap_err();
+        assert!(!format!("{error:?} {}", in_one_line(&error)).contains("s3cret"), "{error:?}");
+    }
+    let mut unreadable = setup;
+    unreadable["master"] = PASSWORD.into();
+    let error = function.handle(event(unreadable, Duration::from_secs(3))).await.unwrap_err();
+    assert!(!format!("{error:?} {}", in_one_line(&error)).contains("s3cret"), "{error:?}");
+
+    let text = log.text();
+    assert!(text.contains("the resource is not there"), "it is the log of this test: {text}");
+    for part in ["s3cret", "k3y", "AKIATEST"] {
+        assert!(!text.contains(part), "{part}: {text}");
+    }
+}
+
+/// The columns of each of the sample's rows, by table and join key.
+fn sample_rows() -> BTreeMap<String, Vec<String>> {
+    shared::kind::CATALOG
+        .iter()
+        .map(|kind| {
+            let rows = shared::sample::rows(kind.table).unwrap().lines();
+            (kind.table.to_owned(), rows.map(|row| shared::json::compact(row).into_owned()).collect())
+        })
+        .collect()
+}

@@ -1,0 +1,253 @@
+//! MariaDB in the place of RDS, with a front that takes IAM's tokens as RDS does.
+
+use std::time::Duration;
+
+use emulator::{DatabaseUrl, Source};
+use lambda_runtime::tracing::{
+    Level,
+    subscriber::{self, util::SubscriberInitExt},
+};
+use rand::{SeedableRng, rngs::StdRng};
+use serde_json::{Value, json};
+use shared::causes::in_one_line;
+use stack::mysql::{Identity, MySql, RdsFront};
+use tokio::time::Instant;
+
+use super::{PASSWORD, event, function, sample_rows};
+use crate::support::{aws::Aws, log::Log};
+
+/// More than the sample has.
+const ALL: usize = 1000;
+
+struct Rds {
+    mysql: MySql,
+    front: RdsFront,
+    aws: Aws,
+}
+
+impl Rds {
+    async fn start() -> Self {
+        let mysql = MySql::start().await.unwrap();
+        // RDS's master may do most things, and hand on what it may.
+        let password = PASSWORD.replace('\\', "\\\\").replace('\'', "\\'");
+        let master =
+            format!("CREATE USER admin IDENTIFIED BY '{password}'; GRANT ALL ON *.* TO admin WITH GRANT OPTION");
+        mysql.execute(&master).await.unwrap();
+        let identity = Identity {
+            access_key: "AKIATEST".to_owned(),
+            secret_key: "k3y".to_owned(),
+            session_token: Some("t0/ken+==".to_owned()),
+            region: "eu-west-1".to_owned(),
+        };
+        let front = RdsFront::start(&mysql, identity).await.unwrap();
+        Self { mysql, front, aws: Aws::start("").await }
+    }
+
+    fn setup(&self) -> Value {
+        json!({
+            "host": self.front.host(), "port": self.front.port(),
+            "master": {"username": "admin", "password": PASSWORD},
+            "database": "pinterest_data", "user": "emulator", "sample": true,
+        })
+    }
+
+    /// Has `database` do it.
+    async fn set_up(&self, setup: Value, time: Duration) -> Result<Value, String> {
+        let function = function(&self.aws, self.mysql.ca_file().to_str().unwrap()).await;
+        function.handle(event(setup, time)).await.map_err(|error| in_one_line(&error))
+    }
+
+    async fn set_up_as_usual(&self) -> Value {
+        self.set_up(self.setup(), Duration::from_mins(1)).await.unwrap()
+    }
+
+    /// The emulator's rows, read by `user`, who is who these variables say.
+    fn source(&self, user: &str, variables: &[(&str, &str)]) -> Source {
+        let (host, port, ca) = (self.front.host(), self.front.port(), self.mysql.ca_file().display());
+        let url = format!("mysql://{user}@{host}:{port}/pinterest_data?login=iam&ssl-ca={ca}");
+        let lookup = |name: &str| {
+            let usual = IDENTITY.iter().filter(|(key, _)| variables.iter().all(|(other, _)| other != key));
+            let mut all = usual.chain(variables);
+            all.find_map(|(key, value)| (*key == name).then(|| (*value).to_owned()))
+        };
+        Source::open(&url.parse::<DatabaseUrl>().unwrap(), lookup).unwrap()
+    }
+}
+
+const IDENTITY: &[(&str, &str)] = &[
+    ("AWS_REGION", "eu-west-1"),
+    ("AWS_ACCESS_KEY_ID", "AKIATEST"),
+    ("AWS_SECRET_ACCESS_KEY", "k3y"),
+    ("AWS_SESSION_TOKEN", "t0/ken+=="),
+];
+
+async fn draw(source: &Source, posts: usize) -> Result<Vec<emulator::source::Post>, String> {
+    source.draw(posts, &mut StdRng::seed_from_u64(1)).await.map_err(|error| in_one_line(&error))
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: make test"]
+async fn the_emulator_sends_every_row_of_the_sample_byte_for_byte_from_what_database_made() {
+    let rds = Rds::start().await;
+    assert_eq!(rds.set_up_as_usual().await, json!({"tables_made": 3, "rows_loaded": 3 * 877, "user_made": true}));
+
+    let posts = draw(&rds.source("emulator", &[]), ALL).await.unwrap();
+    for (at, (table, mut expected)) in ["pinterest_data", "geolocation_data", "user_data"]
+        .into_iter()
+        .map(|table| (table, sample_rows().remove(table).unwrap()))
+        .enumerate()
+    {
+        let mut rows: Vec<String> = posts.iter().map(|post| post[at].json.clone()).collect();
+        rows.sort_unstable();
+        // The posts beyond the 877 come again.
+        rows.dedup();
+        expected.sort_unstable();
+        assert_eq!(rows.len(), 877, "{table}");
+        for (row, expected) in rows.iter().zip(&expected) {
+            assert_eq!(row, expected, "{table}");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: make test"]
+async fn a_second_time_changes_nothing_and_rows_that_are_there_are_somebodys() {
+    let rds = Rds::start().await;
+    rds.set_up_as_usual().await;
+    let change = "UPDATE pinterest_data.pinterest_data SET title = 'mine' WHERE `index` = 4; \
+                  DELETE FROM pinterest_data.user_data WHERE ind = 25";
+    rds.mysql.execute(change).await.unwrap();
+    assert_eq!(rds.set_up_as_usual().await, json!({"tables_made": 0, "rows_loaded": 0, "user_made": false}));
+    let rows = "SELECT title FROM pinterest_data.pinterest_data WHERE `index` = 4; \
+                SELECT COUNT(*) FROM pinterest_data.user_data";
+    assert_eq!(rds.mysql.execute(rows).await.unwrap(), "mine\n876\n");
+
+    let emptied = "TRUNCATE pinterest_data.pinterest_data; DROP TABLE pinterest_data.user_data";
+    rds.mysql.execute(emptied).await.unwrap();
+    let done = rds.set_up_as_usual().await;
+    assert_eq!(done["tables_made"], 1);
+    assert_eq!(done["rows_loaded"], 0, "one table holds rows: the sample's posts are not put beside them");
+
+    let mut without = rds.setup();
+    (without["sample"], without["database"]) = (false.into(), "empty".into());
+    let done = rds.set_up(without, Duration::from_mins(1)).await.unwrap();
+    assert_eq!(done, json!({"tables_made": 3, "rows_loaded": 0, "user_made": false}));
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: make test"]
+async fn the_user_reads_the_tables_over_tls_and_may_do_nothing_else() {
+    let rds = Rds::start().await;
+    rds.set_up_as_usual().await;
+    let grants = rds.mysql.execute("SHOW GRANTS FOR emulator").await.unwrap();
+    let mut grants: Vec<&str> = grants.lines().collect();
+    let usage = grants.remove(0);
+    assert!(usage.starts_with("GRANT USAGE ON *.* TO") && usage.ends_with("REQUIRE SSL"), "{usage}");
+    grants.sort_unstable();
+    let tables = ["geolocation_data", "pinterest_data", "user_data"];
+    let expected = tables.map(|table| format!("GRANT SELECT ON `pinterest_data`.`{table}` TO `emulator`@`%`"));
+    assert_eq!(grants, expected);
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: make test"]
+async fn who_is_refused_reads_what_to_check_and_no_secret() {
+    let rds = Rds::start().await;
+    rds.set_up_as_usual().await;
+    let token = "the role may `rds-db:connect` as this user";
+    for (user, variable, said) in [
+        ("emulator", ("AWS_SECRET_ACCESS_KEY", "wr0ng"), token),
+        ("emulator", ("AWS_SESSION_TOKEN", "wr0ng"), token),
+        ("emulator", ("AWS_REGION", "us-east-1"), "that the database is in us-east-1"),
+        ("nobody", ("AWS_REGION", "eu-west-1"), token),
+        ("emulator", ("AWS_CREDENTIAL_EXPIRATION", "2020-01-01T00:00:00Z"), "the AWS credentials ended"),
+    ] {
+        let error = draw(&rds.source(user, &[variable]), 1).await.unwrap_err();
+        let login = format!("{user}@{}:{}", rds.front.host(), rds.front.port());
+        assert!(error.contains(&login) && error.contains(said), "{error}");
+        for secret in ["k3y", "wr0ng", "X-Amz", "t0/ken"] {
+            assert!(!error.contains(secret), "{error}");
+        }
+    }
+    draw(&rds.source("emulator", &[]), 1).await.unwrap();
+
+    let mut setup = rds.setup();
+    setup["master"]["password"] = "s3cond".into();
+    let error = rds.set_up(setup, Duration::from_mins(1)).await.unwrap_err();
+    assert!(error.starts_with("the database refuses admin@localhost:"), "{error}");
+    assert!(error.contains("check the user's name and password") && !error.contains("s3cond"), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: make test"]
+async fn a_token_is_in_no_log_whatever_is_logged() {
+    let rds = Rds::start().await;
+    rds.set_up_as_usual().await;
+    let log = Log::default();
+    let writer = log.clone();
+    let everything = subscriber::fmt().with_max_level(Level::TRACE).with_writer(move || writer.clone());
+    let _log = everything.finish().set_default();
+    draw(&rds.source("emulator", &[]), 1).await.unwrap();
+    let text = log.text();
+    assert!(text.contains("ORDER BY RAND()"), "it is the log of the run: {text}");
+    for part in ["X-Amz-Signature=", "t0/ken", "t0%2Fken", "k3y"] {
+        assert!(!text.contains(part), "{part}: {text}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: make test"]
+async fn a_database_that_cannot_prove_who_it_is_gets_neither_token_nor_password() {
+    let rds = Rds::start().await;
+    rds.set_up_as_usual().await;
+    let (host, port) = (rds.front.host(), rds.front.port());
+    for url in [
+        format!("mysql://emulator@{host}:{port}/pinterest_data?login=iam"),
+        format!("mysql://emulator:k3y@{host}:{port}/pinterest_data?ssl-mode=VERIFY_IDENTITY"),
+    ] {
+        let lookup = |name: &str| IDENTITY.iter().find_map(|(key, value)| (*key == name).then(|| (*value).to_owned()));
+        let source = Source::open(&url.parse::<DatabaseUrl>().unwrap(), lookup).unwrap();
+        let error = draw(&source, 1).await.unwrap_err();
+        assert!(error.starts_with(&format!("the TLS of the database at {host}:{port} cannot be trusted")), "{error}");
+    }
+    assert_eq!(rds.front.refusals(), [], "no token arrived");
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: make test"]
+async fn a_database_that_was_away_is_read_again_without_a_restart() {
+    let mut rds = Rds::start().await;
+    rds.set_up_as_usual().await;
+    let by_token = rds.source("emulator", &[]);
+    let url = format!("{}/pinterest_data", rds.mysql.url("admin", PASSWORD));
+    let by_password = Source::open(&url.parse::<DatabaseUrl>().unwrap(), |_| None).unwrap();
+    for source in [&by_token, &by_password] {
+        draw(source, 1).await.unwrap();
+    }
+    rds.mysql.stop().await.unwrap();
+    let begun = Instant::now();
+    for (source, port) in [(&by_token, rds.front.port()), (&by_password, rds.mysql.port())] {
+        let error = draw(source, 1).await.unwrap_err();
+        assert!(error.starts_with(&format!("the database at localhost:{port} cannot be reached")), "{error}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    rds.mysql.restart().await.unwrap();
+    for source in [&by_token, &by_password] {
+        draw(source, 1).await.unwrap();
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: make test"]
+async fn a_database_that_is_just_starting_is_waited_for() {
+    let mut rds = Rds::start().await;
+    rds.mysql.stop().await.unwrap();
+    let error = rds.set_up(rds.setup(), Duration::from_secs(3)).await.unwrap_err();
+    assert!(error.contains("cannot be reached"), "the time was over: {error}");
+
+    let function = function(&rds.aws, rds.mysql.ca_file().to_str().unwrap()).await;
+    let setup = event(rds.setup(), Duration::from_mins(1));
+    let (done, restarted) = tokio::join!(function.handle(setup), rds.mysql.restart());
+    restarted.unwrap();
+    assert_eq!(done.unwrap()["tables_made"], 3);
+}

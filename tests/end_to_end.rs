@@ -1,0 +1,198 @@
+//! The whole way, each part as near to AWS as it gets here: the course's script to API Gateway's events, `ingest` under the
+//! Lambda runtime, Kafka by IAM, `archive` under the Lambda runtime, S3, and a notebook's reader. What each stand-in proves
+//! and what not is in `tests/README.md`.
+
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
+
+use archive::{
+    layout::TopicPartition,
+    reader::{Kafka as Reading, Reader},
+};
+use aws_credential_types::Credentials;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use futures::TryStreamExt;
+use object_store::{
+    ObjectStore, ObjectStoreExt,
+    aws::{AmazonS3, AmazonS3Builder},
+};
+use serde_json::{Map, Value, json};
+use shared::{kind::CATALOG, sample};
+use stack::{
+    gateway::{Api, Gateway},
+    lambda::{Function, Lambda, built},
+    s3::{ACCESS_KEY, SECRET_KEY},
+};
+
+use crate::support::{
+    cloudformation::CloudFormation,
+    deployed::{BUCKET, Deployed},
+    local::{output, python},
+    msk::cluster,
+    rows::parse,
+};
+
+const POSTS: usize = 40;
+
+/// A function as it is deployed, with some variables of its own.
+async fn function(deployed: &Deployed, name: &str, more: &[(&'static str, String)]) -> Lambda {
+    let mut variables = deployed.variables();
+    variables.extend(more.iter().cloned());
+    let mut function = Function::new(&built(name).await.unwrap(), variables);
+    function.timeout = Duration::from_secs(29);
+    Lambda::start(&function).await.unwrap()
+}
+
+fn file(event: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../events/{event}.json"));
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn bucket(deployed: &Deployed) -> AmazonS3 {
+    let builder = AmazonS3Builder::new().with_bucket_name(BUCKET).with_endpoint(deployed.s3.endpoint());
+    let builder = builder.with_allow_http(true).with_region("us-east-1");
+    builder.with_access_key_id(ACCESS_KEY).with_secret_access_key(SECRET_KEY).build().unwrap()
+}
+
+/// Every object below a prefix, by its name without the prefix.
+async fn objects(bucket: &AmazonS3, prefix: &str) -> BTreeMap<String, Vec<u8>> {
+    let listed: Vec<_> = bucket.list(Some(&prefix.into())).try_collect().await.unwrap();
+    let mut objects = BTreeMap::new();
+    for object in listed {
+        let name = object.location.as_ref().strip_prefix(prefix).unwrap().trim_start_matches('/').to_owned();
+        let bytes = bucket.get(&object.location).await.unwrap().bytes().await.unwrap();
+        objects.insert(name, bytes.to_vec());
+    }
+    objects
+}
+
+/// What a notebook reads of a topic: types are guessed by what stands in the objects, as Spark does.
+async fn read_as_a_notebook(objects: &BTreeMap<String, Vec<u8>>, topic: &str) -> Vec<Map<String, Value>> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in objects {
+        let file = folder.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, bytes).unwrap();
+    }
+    let objects = folder.path().join(format!("topics/{topic}/partition=0/*.json"));
+    let rows = output(python("read_archive.py").arg(objects), "").await;
+    rows.lines().map(parse).collect()
+}
+
+fn sample_row(table: &str, at: usize) -> Map<String, Value> {
+    parse(sample::rows(table).unwrap().lines().nth(at).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka, MariaDB, S3 and the Lambda runtime: make test"]
+async fn a_row_of_the_script_and_one_of_the_database_are_read_by_a_notebook_as_they_were_sent() {
+    let deployed = Deployed::start("e2e").await.unwrap();
+    deployed.set_up_database().await.unwrap();
+
+    // At deployment.
+    let cloudformation = CloudFormation::start().await;
+    let (servers, user_ids) = (deployed.kafka.bootstrap_servers(), ["e2e"]);
+    let create = cloudformation.sends_file("topics-create", |event| {
+        event["ResourceProperties"] = json!({"BootstrapServers": servers, "UserIds": user_ids, "Partitions": "1"});
+    });
+    function(&deployed, "topics", &[]).await.invoke(&create.payload).await.unwrap();
+    let answer = cloudformation.answered();
+    assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+    assert_eq!(answer["Data"]["Created"], "3", "{answer}");
+
+    // The script.
+    let gateway = Gateway::start(Arc::new(function(&deployed, "ingest", &[]).await), Api::rest("test")).await.unwrap();
+    let post = |at: usize| {
+        let row = |kind: &shared::kind::Kind| (kind.name.to_owned(), Value::Object(sample_row(kind.table, at)));
+        Value::Object(CATALOG.iter().map(|kind| row(kind)).collect())
+    };
+    let posts: Vec<_> = (0..POSTS).map(|at| post(at).to_string()).collect();
+    output(python("course_script.py").arg(format!("{}/topics/e2e", gateway.url())), &posts.join("\n")).await;
+
+    // The schedule.
+    let archive = function(&deployed, "archive", &[]).await;
+    let report = archive.invoke(&file("archive-tick")).await.unwrap();
+    assert_eq!((&report["failures"], &report["left_behind"]), (&json!([]), &json!([])), "{report}");
+    let stored = objects(&bucket(&deployed), "archive").await;
+    for kind in CATALOG {
+        let rows = read_as_a_notebook(&stored, &format!("e2e.{kind}")).await;
+        let sent: Vec<_> = (0..POSTS).map(|at| sample_row(kind.table, at)).collect();
+        assert_eq!(rows, sent, "{kind}");
+    }
+
+    // The event source mapping, with another archive.
+    let by_event = [("ARCHIVE_URL", Deployed::archive_url("by-event"))];
+    let event = kafka_event(&deployed).await;
+    function(&deployed, "archive", &by_event).await.invoke(&event).await.unwrap();
+    assert!(objects(&bucket(&deployed), "by-event").await == stored, "the same objects whoever brings the records");
+
+    // The emulator.
+    let emulator = function(&deployed, "emulator", &[]).await;
+    let report = emulator.invoke(&file("emulator-five-posts")).await.unwrap();
+    assert_eq!((&report["posts"], &report["records_written"]), (&json!(5), &json!(15)), "{report}");
+    let report = archive.invoke(&file("archive-tick")).await.unwrap();
+    assert_eq!((&report["failures"], &report["left_behind"]), (&json!([]), &json!([])), "{report}");
+    let stored = objects(&bucket(&deployed), "archive").await;
+    for kind in CATALOG {
+        let prefix = format!("topics/e2e.{kind}/");
+        let lines = stored.iter().filter(|(name, _)| name.starts_with(&prefix)).map(|(_, bytes)| bytes);
+        let lines = String::from_utf8(lines.flatten().copied().collect()).unwrap();
+        let emulated: Vec<_> = lines.lines().skip(POSTS).collect();
+        assert_eq!(emulated.len(), 5, "{kind}");
+        for line in emulated {
+            let row = parse(line);
+            assert!(sample::rows(kind.table).unwrap().lines().any(|sample| parse(sample) == row), "{kind}: {line}");
+        }
+    }
+}
+
+/// What an event source mapping sends of everything that is in the topics.
+async fn kafka_event(deployed: &Deployed) -> Value {
+    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
+    let cluster = cluster(&deployed.kafka, deployed.kafka.region(), credentials);
+    let kafka = Reading::connect(&cluster).await.unwrap();
+    let mut records = Map::new();
+    for kind in CATALOG {
+        let topic = format!("e2e.{kind}");
+        let partition = TopicPartition { topic: topic.clone(), partition: 0 };
+        let read = kafka.read(&partition, 0).await.unwrap();
+        assert_eq!(read.len(), POSTS, "one fetch brings them all");
+        let record = |record: &archive::record::Record| {
+            json!({
+                "topic": topic, "partition": 0, "offset": record.offset, "timestamp": 1_598_586_767_000_u64,
+                "timestampType": "CREATE_TIME", "headers": [],
+                "value": BASE64_STANDARD.encode(record.value.as_ref().unwrap()),
+            })
+        };
+        records.insert(format!("{topic}-0"), read.iter().map(record).collect());
+    }
+    json!({"eventSource": "aws:kafka", "eventSourceArn": "arn", "bootstrapServers": "b", "records": records})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka, MariaDB, S3 and the Lambda runtime: make test"]
+async fn an_archive_that_cannot_be_written_is_said_so_and_caught_up_with_later() {
+    let mut deployed = Deployed::start("later").await.unwrap();
+    for kind in CATALOG {
+        deployed.kafka.create_topic(&format!("later.{kind}"), 1).await.unwrap();
+    }
+    let ingest = function(&deployed, "ingest", &[]).await;
+    let geo = crate::support::pipeline::envelope(&[&Value::Object(sample_row("geolocation_data", 0)).to_string()]);
+    let event = crate::support::gateway::v1("POST", "/topics/later.geo", &geo);
+    assert_eq!(ingest.invoke(&event).await.unwrap()["statusCode"], 200);
+    for (case, change, said) in [
+        ("a bucket that is not there", ("ARCHIVE_URL", "s3://elsewhere/archive".to_owned()), "elsewhere"),
+        ("a role without rights", ("AWS_SECRET_ACCESS_KEY", "wrong".to_owned()), "s3://pinterest/archive"),
+    ] {
+        let error = function(&deployed, "archive", &[change]).await.invoke(&file("archive-tick")).await.unwrap_err();
+        eprintln!("{case}: {error}");
+        assert!(error.to_string().contains(said), "{case}: {error}");
+    }
+    let archive = function(&deployed, "archive", &[]).await;
+    deployed.s3.stop().await.unwrap();
+    let error = archive.invoke(&file("archive-tick")).await.unwrap_err().to_string();
+    eprintln!("S3 away: {error}");
+    deployed.s3.restart().await.unwrap();
+    let report = archive.invoke(&file("archive-tick")).await.unwrap();
+    assert_eq!(report["topics"]["later.geo"]["records"], 1, "{report}");
+    assert_eq!(objects(&bucket(&deployed), "archive").await.len(), 1);
+}

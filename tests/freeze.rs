@@ -1,0 +1,105 @@
+//! An environment that was frozen, or was idle, serves its next request.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use shared::kind::GEO;
+use stack::{
+    kafka::{Kafka, Options},
+    lambda::{Function, Lambda, built},
+    proxy::End,
+};
+use tokio::time::{Instant, sleep};
+
+use crate::support::{
+    gateway::v1,
+    msk::{Ingest, cluster, tenant},
+    pipeline::envelope,
+    rows::with,
+};
+
+/// The sessions of these tests; MSK's live for 15 minutes.
+const SESSION: Duration = Duration::from_secs(10);
+
+fn geo() -> String {
+    envelope(&[&with(&GEO, &[])])
+}
+
+/// Without being frozen: `local` on a quiet day. librdkafka would log in again at nine tenths of the session.
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn connections_that_the_broker_closed_before_their_log_in_was_due_are_replaced() {
+    let kafka = Kafka::start(Options::default()).await.unwrap();
+    let (user_ids, role) = tenant(&kafka, "idle").await;
+    kafka.set_session_cap(Some(SESSION)).unwrap();
+    let cluster = cluster(&kafka, kafka.region(), role.credentials());
+    let ingests = join_all((0..6).map(async |_| {
+        let ingest = Ingest::start(&cluster, &user_ids).await;
+        assert_eq!(ingest.post("/topics/idle.geo", geo()).await.status, 200);
+        ingest
+    }))
+    .await;
+    sleep(SESSION * 85 / 100).await;
+    kafka.proxy().cut(End::Finish).await;
+    sleep(SESSION * 25 / 100).await;
+    let begun = Instant::now();
+    let answers = join_all(ingests.iter().map(|ingest| ingest.post("/topics/idle.geo", geo()))).await;
+    eprintln!("answered within {:?}", begun.elapsed());
+    for answer in answers {
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+}
+
+/// What Lambda's network does after 350 idle seconds, and any other machine on the way may do sooner: no end is sent, no byte
+/// comes through.
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn a_connection_that_was_forgotten_on_the_way_is_given_up_within_the_requests_time() {
+    let kafka = Kafka::start(Options::default()).await.unwrap();
+    let (user_ids, role) = tenant(&kafka, "forgotten").await;
+    let ingest = Ingest::start(&cluster(&kafka, kafka.region(), role.credentials()), &user_ids).await;
+    assert_eq!(ingest.post("/topics/forgotten.geo", geo()).await.status, 200);
+    kafka.proxy().forget();
+    let begun = Instant::now();
+    let answer = ingest.post("/topics/forgotten.geo", geo()).await;
+    eprintln!("answered after {:?}", begun.elapsed());
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(answer.body.contains(r#""offset":1,"#), "written once: {}", answer.body);
+}
+
+/// Twenty minutes by the wall clock and eleven seconds by the steady one, over which the sessions end: as Lambda's freeze may
+/// or may not stop the steady clock, both are passed. Meanwhile the token ends and the connections are cut. Of several
+/// environments some would be stuck for ever, were their connections not replaced.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka and the Lambda runtime: make test"]
+async fn the_first_request_after_a_freeze_of_twenty_minutes_is_served_by_every_environment() {
+    const ENVIRONMENTS: usize = 6;
+    const FREEZE: Duration = Duration::from_mins(20);
+    let kafka = Kafka::start(Options::default()).await.unwrap();
+    let (_, role) = tenant(&kafka, "frozen").await;
+    kafka.set_session_cap(Some(SESSION)).unwrap();
+    let mut variables = role.variables(&kafka);
+    variables.push(("USER_IDS", "frozen".to_owned()));
+    let mut ingest = Function::new(&built("ingest").await.unwrap(), variables);
+    (ingest.concurrency, ingest.movable_clock, ingest.timeout) = (ENVIRONMENTS, true, Duration::from_secs(29));
+    let lambda = Lambda::start(&ingest).await.unwrap();
+    let event = v1("POST", "/topics/frozen.geo", &geo());
+    let all = async || {
+        let answers = join_all((0..ENVIRONMENTS).map(|_| lambda.invoke(&event))).await;
+        for answer in answers {
+            let answer = answer.unwrap();
+            assert_eq!(answer["statusCode"], 200, "{answer}");
+        }
+    };
+    all().await;
+    lambda.freeze().await.unwrap();
+    kafka.proxy().cut(End::Finish).await;
+    sleep(SESSION + Duration::from_secs(1)).await;
+    lambda.move_clock(FREEZE).unwrap();
+    kafka.set_clock_offset(FREEZE.as_secs().try_into().unwrap()).unwrap();
+    all().await;
+    for report in lambda.reports() {
+        eprintln!("{report:?}");
+        assert_eq!((report.inits.len(), report.invocations.len()), (1, 2), "the same process answered both");
+    }
+}

@@ -1,0 +1,207 @@
+//! A log-in that is refused is answered as documented, in seconds, and needs no restart once it is mended.
+
+use std::time::{Duration, SystemTime};
+
+use futures::future::join_all;
+use shared::{
+    cluster::{Authorities, Security},
+    kind::GEO,
+};
+use stack::kafka::{Kafka, Operation, Options, Topics};
+use tokio::time::Instant;
+
+use crate::support::{
+    msk::{Ingest, Role, cluster, shared_kafka, tenant},
+    pipeline::{Answer, envelope},
+    rows::with,
+};
+
+/// A request has 27 s: an answer before that is not its deadline's. The promise is about 3 s.
+const LONG_BEFORE_THE_DEADLINE: Duration = Duration::from_secs(8);
+
+const DENIED: &str = r#"{"offsets":[{"partition":null,"offset":null,"error_code":40101,"error":"the cluster refused the log-in"}],"key_schema_id":null,"value_schema_id":null}"#;
+
+fn geo() -> String {
+    envelope(&[&with(&GEO, &[])])
+}
+
+fn assert_written(answer: &Answer, case: &str) {
+    assert_eq!(answer.status, 200, "{case}: {}", answer.body);
+}
+
+async fn assert_denied(ingest: &Ingest, path: &str, case: &str) {
+    let begun = Instant::now();
+    let answer = ingest.post(path, geo()).await;
+    let took = begun.elapsed();
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (401, DENIED), "{case}");
+    assert!(took < LONG_BEFORE_THE_DEADLINE, "{case}: {took:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn records_are_written_by_iam() {
+    let kafka = shared_kafka().await;
+    let (user_ids, role) = tenant(kafka, "iam").await;
+    let ingest = Ingest::start(&cluster(kafka, kafka.region(), role.credentials()), &user_ids).await;
+    for offset in 0..3 {
+        let answer = ingest.post("/topics/iam.geo", geo()).await;
+        assert_written(&answer, "by IAM");
+        assert!(answer.body.contains(&format!(r#""offset":{offset},"#)), "{}", answer.body);
+    }
+}
+
+/// Each of these makes the token one that the cluster does not take; what is wrong is told by its own log alone.
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn a_log_in_that_the_cluster_refuses_is_a_401_in_seconds() {
+    let kafka = shared_kafka().await;
+    let (user_ids, role) = tenant(kafka, "refused").await;
+    let right = role.credentials();
+    let past = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000));
+    let token = role.session_token.clone();
+    let credentials = |secret: &str, token, expiry| {
+        aws_credential_types::Credentials::new(&role.access_key, secret, token, expiry, "test")
+    };
+    let home = kafka.region();
+    for (case, reason, region, credentials) in [
+        ("another secret", "signature", home, credentials("wrong", token.clone(), None)),
+        ("another region", "us-east-1", "us-east-1", right.clone()),
+        ("no session token", "session token", home, credentials(&role.secret, None, None)),
+        ("another session's token", "session token", home, credentials(&role.secret, Some("old".to_owned()), None)),
+        ("an unknown access key", "access key", home, Role::new("nobody").credentials()),
+        ("credentials that are over", "over", home, credentials(&role.secret, token, past)),
+    ] {
+        let before = kafka.refusals().unwrap().len();
+        let ingest = Ingest::start(&cluster(kafka, region, credentials), &user_ids).await;
+        assert_denied(&ingest, "/topics/refused.geo", case).await;
+        let refusals = kafka.refusals().unwrap().split_off(before);
+        let told = refusals.iter().any(|refusal| refusal.reason.contains(reason));
+        // A token of credentials that are over is not even made.
+        assert_eq!(told, case != "credentials that are over", "{case}: {refusals:?}");
+    }
+    let ingest = Ingest::start(&cluster(kafka, home, right), &user_ids).await;
+    assert_written(&ingest.post("/topics/refused.geo", geo()).await, "and the right ones are taken");
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn once_the_log_in_is_mended_the_next_request_is_served() {
+    let kafka = Kafka::start(Options::default()).await.unwrap();
+    let (user_ids, role) = tenant(&kafka, "mended").await;
+    let cluster = cluster(&kafka, kafka.region(), role.credentials());
+
+    kafka.set_secret(&role.access_key, "rotated").unwrap();
+    let ingest = Ingest::start(&cluster, &user_ids).await;
+    assert_denied(&ingest, "/topics/mended.geo", "a secret that is not known yet").await;
+    kafka.set_secret(&role.access_key, &role.secret).unwrap();
+    assert_written(&ingest.post("/topics/mended.geo", geo()).await, "known now");
+
+    // What is open stays open: the clocks matter at the next log-in.
+    let twenty_minutes = 20 * 60;
+    for skew in [twenty_minutes, -twenty_minutes] {
+        kafka.set_clock_offset(skew).unwrap();
+        let ingest = Ingest::start(&cluster, &user_ids).await;
+        assert_denied(&ingest, "/topics/mended.geo", "a clock that is wrong by 20 minutes").await;
+        kafka.set_clock_offset(0).unwrap();
+        assert_written(&ingest.post("/topics/mended.geo", geo()).await, "set right");
+    }
+    let values = ingest.post("/topics/mended.geo", geo()).await.body;
+    assert!(values.contains(r#""offset":3,"#), "nothing that was refused is written later: {values}");
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn a_right_that_is_missing_on_one_topic_is_a_403_on_that_topic() {
+    let kafka = shared_kafka().await;
+    let (user_ids, role) = tenant(kafka, "onetopic").await;
+    let pin = Topics::Named("onetopic.pin");
+    kafka.deny("onetopic", &[Operation::Write], pin).await.unwrap();
+    let ingest = Ingest::start(&cluster(kafka, kafka.region(), role.credentials()), &user_ids).await;
+    let pin_row = envelope(&[&with(&shared::kind::PIN, &[])]);
+    let begun = Instant::now();
+    let answer = ingest.post("/topics/onetopic.pin", pin_row.clone()).await;
+    assert_eq!(answer.status, 403, "{}", answer.body);
+    assert!(answer.body.contains(r#""error_code":40301,"error":"the cluster does not allow writing to this topic""#));
+    assert!(begun.elapsed() < LONG_BEFORE_THE_DEADLINE, "{:?}", begun.elapsed());
+    assert_written(&ingest.post("/topics/onetopic.geo", geo()).await, "the other topic");
+    kafka.revoke("onetopic", &[Operation::Write], pin).await.unwrap();
+    kafka.allow("onetopic", &[Operation::Write], pin).await.unwrap();
+    assert_written(&ingest.post("/topics/onetopic.pin", pin_row).await, "once the right is given");
+}
+
+/// The quota of MSK's small brokers, and as many cold environments as a class of students makes.
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn a_cluster_that_takes_few_log_ins_a_second_is_waited_for() {
+    let kafka = Kafka::start(Options::default()).await.unwrap();
+    let (user_ids, role) = tenant(&kafka, "storm").await;
+    let cluster = cluster(&kafka, kafka.region(), role.credentials());
+    kafka.set_connects_per_second(Some(4.0)).unwrap();
+    let begun = Instant::now();
+    let answers = join_all((0..12).map(async |_| {
+        let ingest = Ingest::start(&cluster, &user_ids).await;
+        let answer = ingest.post("/topics/storm.geo", geo()).await;
+        (answer, begun.elapsed())
+    }))
+    .await;
+    let refused = kafka.refusals().unwrap();
+    assert!(refused.iter().any(|refusal| refusal.said.ends_with("Too many connects")), "the quota was felt");
+    eprintln!("{} refusals; answers after {:?}", refused.len(), answers.iter().map(|(_, at)| at).collect::<Vec<_>>());
+    for (answer, _) in &answers {
+        assert_written(answer, "within the request's own time");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn a_cluster_that_takes_no_log_in_in_time_is_a_503_that_may_be_sent_again() {
+    let kafka = Kafka::start(Options::default()).await.unwrap();
+    let (user_ids, role) = tenant(&kafka, "quota").await;
+    // None is left for a long time.
+    kafka.set_connects_per_second(Some(0.001)).unwrap();
+    let cluster = cluster(&kafka, kafka.region(), role.credentials());
+    let mut ingest = Ingest::start(&cluster, &user_ids).await;
+    ingest.time = Duration::from_secs(5);
+    let answer = ingest.post("/topics/quota.geo", geo()).await;
+    assert_eq!(answer.status, 503, "not a refusal of the identity: {}", answer.body);
+    assert!(answer.headers.contains_key("retry-after"), "{:?}", answer.headers);
+    kafka.set_connects_per_second(None).unwrap();
+    assert_written(&ingest.post("/topics/quota.geo", geo()).await, "when the quota allows");
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn a_cluster_that_is_away_at_the_start_does_not_keep_the_function_from_starting() {
+    let kafka = Kafka::start(Options::default()).await.unwrap();
+    let (user_ids, role) = tenant(&kafka, "away").await;
+    kafka.proxy().refuse().await;
+    let begun = Instant::now();
+    let mut ingest = Ingest::start(&cluster(&kafka, kafka.region(), role.credentials()), &user_ids).await;
+    assert!(begun.elapsed() < Duration::from_secs(9), "Lambda gives an init 10 s: {:?}", begun.elapsed());
+    ingest.time = Duration::from_secs(2);
+    let answer = ingest.post("/topics/away.geo", geo()).await;
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    kafka.proxy().pass().unwrap();
+    ingest.time = shared::deadline::USUAL_TIME;
+    assert_written(&ingest.post("/topics/away.geo", geo()).await, "once it is there");
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn a_broker_whose_certificate_nobody_known_has_signed_is_not_spoken_to() {
+    let kafka = shared_kafka().await;
+    let (user_ids, role) = tenant(kafka, "stranger").await;
+    let mut cluster = cluster(kafka, kafka.region(), role.credentials());
+    if let Security::Iam { authorities, .. } = &mut cluster.security {
+        *authorities = Authorities::System;
+    }
+    let refusals = kafka.refusals().unwrap().len();
+    let mut ingest = Ingest::start(&cluster, &user_ids).await;
+    ingest.time = Duration::from_secs(2);
+    let answer = ingest.post("/topics/stranger.geo", geo()).await;
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert_eq!(kafka.refusals().unwrap().len(), refusals, "no token was shown to it");
+    let error = archive::reader::Kafka::connect(&cluster).await.unwrap_err();
+    let error = shared::causes::in_one_line(&error);
+    assert!(error.contains("invalid peer certificate"), "{error}");
+}

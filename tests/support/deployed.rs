@@ -1,0 +1,99 @@
+//! The parts that a deployment has, on this machine: Kafka with IAM, MySQL with the sample in it, S3 with a bucket.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use database::Function as Database;
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::json;
+use stack::{
+    StackError,
+    kafka::{self, Kafka, Operation, Options, Topics},
+    mysql::{self, MySql, RdsFront},
+    s3::{ACCESS_KEY, S3, SECRET_KEY},
+};
+
+/// S3's, and so everyone's.
+const REGION: &str = "us-east-1";
+
+/// The bucket's name.
+pub(crate) const BUCKET: &str = "pinterest";
+
+/// The parts. They end with this value.
+#[derive(Debug)]
+pub(crate) struct Deployed {
+    pub(crate) kafka: Kafka,
+    pub(crate) s3: S3,
+    rds: RdsFront,
+    mysql: MySql,
+    user_id: String,
+}
+
+impl Deployed {
+    /// Starts everything for one user id, but for its topics.
+    pub(crate) async fn start(user_id: &str) -> Result<Self, StackError> {
+        let options = Options { region: REGION.to_owned(), ..Options::default() };
+        let (kafka, s3, mysql) = tokio::try_join!(Kafka::start(options), S3::start(), MySql::start())?;
+        s3.create_bucket(BUCKET).await?;
+        // One role does everything here: S3 knows no other.
+        kafka.add_identity(kafka::Identity::new(ACCESS_KEY, SECRET_KEY, "pipeline"))?;
+        let actions = [Operation::Create, Operation::Describe, Operation::Read, Operation::Write];
+        kafka.allow("pipeline", &actions, Topics::Prefixed(&format!("{user_id}."))).await?;
+        let identity = mysql::Identity {
+            access_key: ACCESS_KEY.to_owned(),
+            secret_key: SECRET_KEY.to_owned(),
+            session_token: None,
+            region: REGION.to_owned(),
+        };
+        let rds = RdsFront::start(&mysql, identity).await?;
+        Ok(Self { kafka, s3, rds, mysql, user_id: user_id.to_owned() })
+    }
+
+    /// Has `database` make the tables, fill them and make the emulator's user.
+    pub(crate) async fn set_up_database(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.mysql
+            .execute("CREATE USER admin IDENTIFIED BY 'master'; GRANT ALL ON *.* TO admin WITH GRANT OPTION")
+            .await?;
+        let authorities = self.mysql.ca_file().display().to_string();
+        let settings =
+            database::Settings::from_lookup(|name| (name == "DATABASE_SSL_CA").then(|| authorities.clone()))?;
+        // The half that sets up asks AWS for nothing.
+        let aws = aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build();
+        let event = json!({
+            "host": self.rds.host(), "port": self.rds.port(),
+            "master": {"username": "admin", "password": "master"},
+            "database": "pinterest_data", "user": "emulator", "sample": true,
+        });
+        Database::new(&aws, settings).handle(LambdaEvent::new(event, Context::default())).await?;
+        Ok(())
+    }
+
+    /// Where the archive is, below the bucket.
+    pub(crate) fn archive_url(prefix: &str) -> String {
+        format!("s3://{BUCKET}/{prefix}")
+    }
+
+    /// Where the emulator reads.
+    pub(crate) fn database_url(&self) -> String {
+        let (host, port, authorities) = (self.rds.host(), self.rds.port(), self.mysql.ca_file().display());
+        format!("mysql://emulator@{host}:{port}/pinterest_data?login=iam&ssl-ca={authorities}")
+    }
+
+    /// Whom Kafka's clients have to trust.
+    pub(crate) fn authorities(&self) -> PathBuf {
+        self.kafka.ca_file().to_owned()
+    }
+
+    /// What the template sets for the functions, and what Lambda does.
+    pub(crate) fn variables(&self) -> BTreeMap<&'static str, String> {
+        let mut variables: BTreeMap<_, _> = self.s3.environment().into_iter().collect();
+        variables.extend([
+            ("BOOTSTRAP_SERVERS", self.kafka.bootstrap_servers()),
+            ("SSL_CA_LOCATION", self.authorities().display().to_string()),
+            ("USER_IDS", self.user_id.clone()),
+            ("DATABASE_URL", self.database_url()),
+            ("ARCHIVE_URL", Self::archive_url("archive")),
+            ("RUST_LOG", "info,rskafka=warn".to_owned()),
+        ]);
+        variables
+    }
+}

@@ -1,0 +1,14 @@
+//! The events that API Gateway makes of requests.
+
+use serde_json::{Value, json};
+
+/// A REST API's: the file of an event with another request in it.
+pub(crate) fn v1(method: &str, path: &str, body: &str) -> Value {
+    let mut event: Value = serde_json::from_str(include_str!("../../events/ingest-geo.json")).unwrap();
+    event["httpMethod"] = json!(method);
+    event["path"] = json!(path);
+    event["body"] = json!(body);
+    event["requestContext"]["path"] = json!(format!("/dev{path}"));
+    event["requestContext"]["httpMethod"] = json!(method);
+    event
+}

@@ -1,0 +1,111 @@
+//! Kafka as MSK is reached: TLS, a log-in by IAM, rights by topic. What it proves and what not is in `stack::kafka`.
+
+use std::{path::Path, time::Duration};
+
+use aws_credential_types::{Credentials, provider::ProvideCredentials};
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, header},
+};
+use ingest::{App, Deadline, router};
+use shared::{
+    cluster::{Authorities, Cluster, Security},
+    deadline::USUAL_TIME,
+    iam::Identity,
+    kafka::Producer,
+    topic::UserIds,
+};
+use stack::kafka::{self, Kafka, Operation, Options, Topics};
+use tokio::{sync::OnceCell, time::Instant};
+
+use crate::support::pipeline::{Answer, JSON, answer};
+
+/// A cluster for tests that leave it as they found it.
+pub(crate) async fn shared_kafka() -> &'static Kafka {
+    static KAFKA: OnceCell<Kafka> = OnceCell::const_new();
+    KAFKA.get_or_init(async || Kafka::start(Options::default()).await.unwrap()).await
+}
+
+/// The credentials of a function's role: temporary ones, with characters that have to be escaped.
+#[derive(Debug, Clone)]
+pub(crate) struct Role {
+    pub(crate) name: String,
+    pub(crate) access_key: String,
+    pub(crate) secret: String,
+    pub(crate) session_token: Option<String>,
+}
+
+impl Role {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            access_key: format!("ASIA{name}"),
+            secret: format!("{name}/secret+key"),
+            session_token: Some(format!("{name}/session+token==")),
+        }
+    }
+
+    /// A role that may log in and do nothing.
+    pub(crate) fn known_to(self, kafka: &Kafka) -> Self {
+        let identity = kafka::Identity::new(&self.access_key, &self.secret, &self.name);
+        let token = self.session_token.as_deref().unwrap();
+        kafka.add_identity(identity.with_session_token(token)).unwrap();
+        self
+    }
+
+    pub(crate) fn credentials(&self) -> Credentials {
+        Credentials::new(&self.access_key, &self.secret, self.session_token.clone(), None, "test")
+    }
+
+    /// What Lambda sets in a function's environment.
+    pub(crate) fn variables(&self, kafka: &Kafka) -> Vec<(&'static str, String)> {
+        vec![
+            ("BOOTSTRAP_SERVERS", kafka.bootstrap_servers()),
+            ("SSL_CA_LOCATION", kafka.ca_file().display().to_string()),
+            ("AWS_REGION", kafka.region().to_owned()),
+            ("AWS_ACCESS_KEY_ID", self.access_key.clone()),
+            ("AWS_SECRET_ACCESS_KEY", self.secret.clone()),
+            ("AWS_SESSION_TOKEN", self.session_token.clone().unwrap_or_default()),
+        ]
+    }
+}
+
+/// A cluster as `role` reaches it from `region`.
+pub(crate) fn cluster(kafka: &Kafka, region: &str, credentials: impl ProvideCredentials + 'static) -> Cluster {
+    let authorities = Authorities::File(Path::new(kafka.ca_file()).to_owned());
+    let identity = Identity::new(region, credentials);
+    Cluster { bootstrap_servers: kafka.bootstrap_servers(), security: Security::Iam { identity, authorities } }
+}
+
+/// `user_id`'s topics, and a role that may write them as the function's policy says.
+pub(crate) async fn tenant(kafka: &Kafka, user_id: &str) -> (UserIds, Role) {
+    let user_ids: UserIds = user_id.parse().unwrap();
+    for topic in user_ids.topic_names() {
+        kafka.create_topic(&topic, 1).await.unwrap();
+    }
+    let role = Role::new(user_id).known_to(kafka);
+    let actions = [Operation::Describe, Operation::Write, Operation::Read];
+    kafka.allow(user_id, &actions, Topics::Prefixed(&format!("{user_id}."))).await.unwrap();
+    (user_ids, role)
+}
+
+/// `ingest` in this process, started as its `main` does.
+pub(crate) struct Ingest {
+    router: Router,
+    /// How long a request may take.
+    pub(crate) time: Duration,
+}
+
+impl Ingest {
+    pub(crate) async fn start(cluster: &Cluster, user_ids: &UserIds) -> Self {
+        let producer = Producer::start(cluster, user_ids.topic_names()).await.unwrap();
+        Self { router: router(App::new(producer, user_ids)), time: USUAL_TIME }
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: String) -> Answer {
+        let mut request = Request::post(path).header(header::CONTENT_TYPE, JSON).body(Body::from(body)).unwrap();
+        request.extensions_mut().insert(Deadline(Instant::now() + self.time));
+        answer(&self.router, request).await
+    }
+}
