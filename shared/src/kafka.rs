@@ -73,10 +73,9 @@ impl Producer {
             config: config::config(cluster),
             connection: Mutex::default(),
         }));
-        let bootstrap_servers = || cluster.bootstrap_servers.clone();
         match producer.connection() {
             Ok(_) => Ok(producer),
-            Err(source) => Err(ProducerError { bootstrap_servers: bootstrap_servers(), source }),
+            Err(source) => Err(ProducerError { bootstrap_servers: cluster.bootstrap_servers.clone(), source }),
         }
     }
 

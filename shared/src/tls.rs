@@ -21,7 +21,7 @@ pub struct AuthoritiesError {
     source: io::Error,
 }
 
-/// Chooses the cryptography provider. Each `main` calls it first: two are compiled in, since rskafka brings another one, and
+/// Chooses the cryptography provider. Each `main` whose program uses rustls calls it first: two are compiled in, since rskafka brings another one, and
 /// rustls does not choose between them.
 pub fn install_provider() {
     // Only a second call fails, and the first has chosen the same.

@@ -3,11 +3,12 @@
 use emulator::{Emulator, Settings, Source, tick};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use rand::{SeedableRng, rngs::StdRng};
-use shared::{causes::in_one_line, kafka::Producer, settings::environment};
+use shared::{causes::in_one_line, kafka::Producer, settings::environment, tls};
 use tokio::sync::Mutex;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
+    tls::install_provider();
     tracing::init_default_subscriber();
     let settings = Settings::from_lookup(environment)?;
     let producer = Producer::start(&settings.cluster, settings.user_ids.topic_names()).await?;
