@@ -7,10 +7,14 @@ use shared::{
     cluster::{Authorities, Security},
     kind::GEO,
 };
-use stack::kafka::{Kafka, Operation, Options, Topics};
+use stack::{
+    kafka::{Kafka, Operation, Options, Topics},
+    lambda::{Function, Lambda, built},
+};
 use tokio::time::Instant;
 
 use crate::support::{
+    gateway::v1,
     msk::{Ingest, Role, cluster, shared_kafka, tenant},
     pipeline::{Answer, envelope},
     rows::with,
@@ -204,4 +208,24 @@ async fn a_broker_whose_certificate_nobody_known_has_signed_is_not_spoken_to() {
     let error = archive::reader::Kafka::connect(&cluster).await.unwrap_err();
     let error = shared::causes::in_one_line(&error);
     assert!(error.contains("invalid peer certificate"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka and the Lambda runtime: make test"]
+async fn a_refused_log_in_is_one_line_in_the_functions_log() {
+    let kafka = shared_kafka().await;
+    let (_, mut role) = tenant(kafka, "oneline").await;
+    "wrong".clone_into(&mut role.secret);
+    let mut variables = role.variables(kafka);
+    variables.push(("USER_IDS", "oneline".to_owned()));
+    let mut ingest = Function::new(&built("ingest").await.unwrap(), variables);
+    ingest.timeout = Duration::from_secs(29);
+    let lambda = Lambda::start(&ingest).await.unwrap();
+    let answer = lambda.invoke(&v1("POST", "/topics/oneline.geo", &geo())).await.unwrap();
+    assert_eq!(answer["statusCode"], 401, "{answer}");
+    let log = lambda.log();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("Access denied")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains("Kafka refuses the log-in: look at the function's role, and at the clock"), "{log}");
+    assert!(!log.contains(role.session_token.as_deref().unwrap()), "{log}");
 }
