@@ -22,6 +22,7 @@ pub mod json;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod kind;
+pub mod metrics;
 pub mod publish;
 #[cfg(feature = "sample")]
 pub mod sample;
