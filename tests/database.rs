@@ -102,7 +102,13 @@ async fn what_keeps_the_resource_from_being_there_is_told_to_cloudformation() {
         ("the other half", secret(), (true, failure), [("Port", "1")], message),
         ("a time-out", secret(), (true, json!({"errorMessage": "Task timed out"})), [("Port", "1")], "Task timed out"),
         ("another version", secret(), (false, json!({"done": true})), [("Port", "1")], "deploy both halves anew"),
-        ("another secret", no_master, (false, done()), [("Port", "1")], "is not one that RDS keeps for a master user"),
+        (
+            "another secret",
+            no_master,
+            (false, done()),
+            [("Port", "1")],
+            "is not one with a `username` and a `password`",
+        ),
         ("a property", self::secret(), (false, done()), [("User", "a'b")], "`a'b` is not a name"),
     ] {
         let aws = Aws::start(&secret).await;

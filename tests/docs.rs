@@ -26,7 +26,11 @@ fn the_readme_has_every_setting_of_every_function() {
     let mut table = "| function | variable | default | meaning |\n| --- | --- | --- | --- |\n".to_owned();
     for (function, variables) in functions {
         for Variable { name, default, meaning } in variables {
-            let default = default.map_or_else(|| "required".to_owned(), |default| format!("`{default}`"));
+            let default = match default {
+                None => "required".to_owned(),
+                Some("") => "none".to_owned(),
+                Some(default) => format!("`{default}`"),
+            };
             writeln!(table, "| {function} | `{name}` | {default} | {meaning} |").unwrap();
         }
     }

@@ -7,6 +7,7 @@ mod support;
 mod broker;
 mod custom_resources;
 mod database;
+mod delivery;
 mod docs;
 mod emulator;
 mod end_to_end;

@@ -4,6 +4,8 @@
 //! becomes of a record and names no client library; `kafka` is the one module that knows librdkafka.
 //! A concern that is heavy to build is a feature, none of them on by default.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod causes;
 #[cfg(feature = "client")]
 pub mod client;

@@ -24,6 +24,7 @@ pub struct SettingsError {
 enum Problem {
     Missing(&'static Variable),
     Invalid { variable: &'static Variable, reason: String },
+    Choice { variables: [&'static Variable; 2], both: bool },
 }
 
 impl fmt::Display for Problem {
@@ -33,6 +34,10 @@ impl fmt::Display for Problem {
             // The value itself is not shown: it may hold a password.
             Self::Invalid { variable: Variable { name, meaning, .. }, reason } => {
                 write!(f, "{name} cannot be used ({reason}): {meaning}")
+            }
+            Self::Choice { variables: [one, other], both } => {
+                let set = if *both { "are both set" } else { "are not set" };
+                write!(f, "{} and {} {set}: exactly one of them has to be", one.name, other.name)
             }
         }
     }
@@ -68,6 +73,18 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             Ok(value) => Some(value),
             Err(reason) => {
                 self.problems.push(Problem::Invalid { variable, reason: reason.to_string() });
+                None
+            }
+        }
+    }
+
+    /// The one of two variables that is set. `None` means that a problem was noted: neither is, or both are.
+    pub fn one_of(&mut self, variables: [&'static Variable; 2]) -> Option<&'static Variable> {
+        match variables.map(|variable| (self.lookup)(variable.name).is_some_and(|value| !value.is_empty())) {
+            [true, false] => Some(variables[0]),
+            [false, true] => Some(variables[1]),
+            [one, _] => {
+                self.problems.push(Problem::Choice { variables, both: one });
                 None
             }
         }
@@ -119,5 +136,17 @@ mod tests {
     fn every_wrong_variable_is_named_at_once_and_no_value_is_shown() {
         let error = read(&[("PORT", "s3cret")]).unwrap_err().to_string();
         assert_eq!(error, "PORT cannot be used (invalid digit found in string): the port\nHOST is not set: the host");
+    }
+    #[test]
+    fn of_two_variables_exactly_one_has_to_be_set() {
+        for (set, found) in [
+            (&["HOST", "PORT"][..], "HOST and PORT are both set: exactly one of them has to be"),
+            (&[], "HOST and PORT are not set: exactly one of them has to be"),
+            (&["PORT"], "PORT"),
+        ] {
+            let mut reader = Reader::new(|name: &str| Some(if set.contains(&name) { "1" } else { "" }.to_owned()));
+            let one = reader.one_of([&HOST, &PORT]).map(|variable| variable.name.to_owned());
+            assert_eq!(reader.finish(one).unwrap_or_else(|error| error.to_string()), found);
+        }
     }
 }

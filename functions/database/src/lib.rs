@@ -15,7 +15,6 @@ use shared::{
 pub mod log;
 pub mod name;
 pub mod outer;
-pub mod secret;
 pub mod settings;
 pub mod setup;
 mod tables;

@@ -6,18 +6,19 @@ use aws_config::SdkConfig;
 use aws_sdk_lambda::primitives::Blob;
 use serde::{Deserialize, de::Error as _};
 use serde_json::Value;
-use shared::custom_resource::{Request, Success};
+use shared::{
+    aws::{
+        Told,
+        secret::{self, Login, SecretError, Unreadable},
+    },
+    custom_resource::{Request, Success},
+};
 use tokio::time::{Instant, sleep};
 
 use crate::{
     name::{DatabaseName, UserName},
-    secret::{Master, Unreadable},
     setup::{Done, Setup},
 };
-
-mod told;
-
-pub use told::Told;
 
 /// How long to wait before AWS is asked again for what it does not allow yet.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -67,12 +68,8 @@ fn yes_or_no<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, 
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum OuterError {
-    #[error("the secret {arn} cannot be read")]
-    Secret { arn: String, source: Told },
-    #[error("the secret {arn} holds no text")]
-    NoText { arn: String },
-    #[error("the secret {arn} is not one that RDS keeps for a master user")]
-    NoMaster { arn: String, source: Unreadable },
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     #[error("the function {function} cannot be invoked")]
     Invoke { function: String, source: Told },
     #[error("{reason} (said the function {function})")]
@@ -118,20 +115,13 @@ impl Outer {
             .with("UserMade", done.user_made.to_string()))
     }
 
-    async fn master(&self, arn: &str, settled: Instant) -> Result<Master, OuterError> {
-        let secret = loop {
-            let answer = self.secrets.get_secret_value().secret_id(arn).send().await;
-            match answer.map_err(|error| Told::of(&error)) {
-                Err(told) if not_yet(&told, settled) => sleep(PAUSE).await,
-                Err(source) => return Err(OuterError::Secret { arn: arn.to_owned(), source }),
-                Ok(secret) => break secret,
+    async fn master(&self, arn: &str, settled: Instant) -> Result<Login, OuterError> {
+        loop {
+            match secret::read(&self.secrets, arn).await {
+                Err(SecretError::Refused { source, .. }) if not_yet(&source, settled) => sleep(PAUSE).await,
+                login => return Ok(login?),
             }
-        };
-        let text = secret.secret_string().ok_or_else(|| OuterError::NoText { arn: arn.to_owned() })?;
-        serde_json::from_str(text).map_err(|error| OuterError::NoMaster {
-            arn: arn.to_owned(),
-            source: Unreadable::new("the secret", &error),
-        })
+        }
     }
 
     async fn invoke(&self, function: String, setup: &Setup, settled: Instant) -> Result<Done, OuterError> {

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use shared::database::{Address, Authorities, ConnectError, Database};
+use shared::{
+    aws::secret::{Login, Unreadable},
+    database::{Address, Authorities, ConnectError, Database},
+};
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
     name::{DatabaseName, UserName},
-    secret::{Master, Unreadable},
     tables,
     user::{self, Made, PLUGIN},
 };
@@ -31,7 +33,7 @@ pub struct Setup {
     /// The server's port.
     pub port: u16,
     /// Who may make databases and users there.
-    pub master: Master,
+    pub master: Login,
     /// The database to make.
     pub database: DatabaseName,
     /// The user to make, who logs in by IAM.
