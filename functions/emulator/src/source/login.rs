@@ -9,7 +9,6 @@ use shared::{
 };
 use sqlx::MySqlConnection;
 use tokio::sync::{Mutex, OnceCell};
-use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 
 use super::SourceError;
 use crate::aws::Aws;
@@ -63,8 +62,8 @@ impl KeptLogin {
                 connection => return Ok(connection?),
             }
         }
-        // Boxed: the SDK's futures are large. At TRACE it logs what it reads: not this.
-        let login = Box::pin(self.read()).with_subscriber(NoSubscriber::default()).await?;
+        // Boxed: the SDK's futures are large.
+        let login = Box::pin(self.read()).await?;
         let connection = with(&login).connect().await?;
         *kept = Some(login);
         Ok(connection)
