@@ -45,6 +45,10 @@ test: tools ## Every test, those that need what `tools` fetches included
 real: tools ## The local pipeline on Kafka with IAM, MariaDB and S3; ARGS="--posts-per-second 5" are its flags
 	cargo run --quiet --package tests --example real --all-features --locked -- $(ARGS)
 
+.PHONY: smoke
+smoke: ## Posts to a deployed API and says what is broken: URL=https://…/<stage>, ARGS="--api-key … --archive s3://…"
+	@cargo run --quiet --package tests --example smoke --all-features --locked -- $(URL) $(ARGS)
+
 .PHONY: bench
 bench: tools ## Cold start and freeze, next to the same in Python
 	cargo build --release --package ingest --locked

@@ -21,4 +21,5 @@ mod local;
 mod metrics;
 mod properties;
 mod replicas;
+mod smoke_says;
 mod validation;

@@ -103,6 +103,12 @@ impl Database {
         Self { options, signer: None }
     }
 
+    /// The same database, and another user who logs in to it by `password`.
+    #[must_use]
+    pub fn with_login(&self, user: &str, password: &str) -> Self {
+        Self { options: self.options.clone().username(user).password(password), signer: None }
+    }
+
     /// Connects. A token is made for this connection alone.
     ///
     /// # Errors

@@ -78,9 +78,23 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
     }
 
+    /// The variable's value, `Some(None)` when it is not set. `None` means that a problem was noted.
+    pub fn read_if_set<T: FromStr<Err: fmt::Display>>(&mut self, variable: &'static Variable) -> Option<Option<T>> {
+        if self.is_set(variable) { self.read(variable).map(Some) } else { Some(None) }
+    }
+
+    /// Notes that a variable cannot be used for what another one says.
+    pub fn refuse(&mut self, variable: &'static Variable, reason: &str) {
+        self.problems.push(Problem::Invalid { variable, reason: reason.to_owned() });
+    }
+
+    fn is_set(&self, variable: &Variable) -> bool {
+        (self.lookup)(variable.name).is_some_and(|value| !value.is_empty())
+    }
+
     /// The one of two variables that is set. `None` means that a problem was noted: neither is, or both are.
     pub fn one_of(&mut self, variables: [&'static Variable; 2]) -> Option<&'static Variable> {
-        match variables.map(|variable| (self.lookup)(variable.name).is_some_and(|value| !value.is_empty())) {
+        match variables.map(|variable| self.is_set(variable)) {
             [true, false] => Some(variables[0]),
             [false, true] => Some(variables[1]),
             [one, _] => {

@@ -1,4 +1,5 @@
-//! Secrets Manager, Lambda and the place of CloudFormation's answers in one server, as far as `database` calls them.
+//! Secrets Manager, Lambda and the place of CloudFormation's answers in one server, as far as `database` and `emulator` call
+//! them.
 //!
 //! It proves what is sent and how answers are read, not what AWS allows: that each request is signed is all that it checks.
 
@@ -56,6 +57,11 @@ impl Aws {
     /// The invoked function answers, or fails, with this.
     pub(crate) fn function_answers(&self, failed: bool, answer: Value) {
         self.script.lock().unwrap().invoked = (failed, answer);
+    }
+
+    /// The secret is another one from now on.
+    pub(crate) fn rotate(&self, secret: &str) {
+        secret.clone_into(&mut self.script.lock().unwrap().secret);
     }
 
     pub(crate) fn refuse_the_secret(&self, times: usize) {

@@ -38,7 +38,11 @@ pub(crate) struct Told {
 
 impl Told {
     pub(crate) fn ok(body: &serde_json::Value) -> Self {
-        Self { status: StatusCode::OK, header: None, body: body.to_string() }
+        Self::answer(StatusCode::OK, body)
+    }
+
+    pub(crate) fn answer(status: StatusCode, body: &serde_json::Value) -> Self {
+        Self { status, header: None, body: body.to_string() }
     }
 
     /// What Lambda says of a function that failed.

@@ -15,6 +15,7 @@ async fn main() -> Result<(), Error> {
     let topics = settings.user_ids.topic_names();
     let publisher = Publisher::start(&settings.delivery, topics, &aws, metrics.clone()).await?;
     let source = Source::open(&settings.database_url, environment)?;
+    let source = source.with_secret(settings.database_secret.clone(), &aws);
     let emulator = Emulator::new(source, publisher, &settings.user_ids, StdRng::from_os_rng(), metrics.clone());
     let emulator = Mutex::new(emulator);
     run(service_fn(async |event: LambdaEvent<_>| {

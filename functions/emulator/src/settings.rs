@@ -11,7 +11,7 @@ use shared::{
 
 use crate::{
     delivery::{Delivery, FunctionName},
-    source::DatabaseUrl,
+    source::{DatabaseUrl, SecretArn},
 };
 
 static BOOTSTRAP_SERVERS: Variable = Variable {
@@ -39,6 +39,13 @@ static DATABASE_URL: Variable = Variable {
               `sample` for those that ship with the project",
 };
 
+static DATABASE_SECRET_ARN: Variable = Variable {
+    name: "DATABASE_SECRET_ARN",
+    default: Some(""),
+    meaning: "a secret of Secrets Manager, `{\"username\":…,\"password\":…}`, that logs in to the database; `DATABASE_URL` is \
+              `mysql://host/database` then",
+};
+
 static POSTS_PER_RUN: Variable =
     Variable { name: "POSTS_PER_RUN", default: Some("60"), meaning: "posts of one run, 1 to 10000" };
 
@@ -57,6 +64,8 @@ pub struct Settings {
     pub user_ids: UserIds,
     /// Where the rows come from.
     pub database_url: DatabaseUrl,
+    /// Who logs in there, if `database_url` does not say it.
+    pub database_secret: Option<SecretArn>,
     /// Posts of one run, unless its event says otherwise.
     pub posts_per_run: PostsPerRun,
     /// The time over which a run spreads its posts.
@@ -134,6 +143,7 @@ impl Settings {
         &INGEST_FUNCTION,
         &USER_IDS,
         &DATABASE_URL,
+        &DATABASE_SECRET_ARN,
         &POSTS_PER_RUN,
         &SPREAD_SECONDS,
     ];
@@ -146,7 +156,13 @@ impl Settings {
         let mut reader = Reader::new(lookup);
         let delivery = delivery(&mut reader);
         let user_ids = reader.read(&USER_IDS);
-        let database_url = reader.read(&DATABASE_URL);
+        let database_url = reader.read::<DatabaseUrl>(&DATABASE_URL);
+        let database_secret = reader.read_if_set::<SecretArn>(&DATABASE_SECRET_ARN);
+        if let (Some(database_url), Some(Some(_))) = (&database_url, &database_secret)
+            && !database_url.takes_login()
+        {
+            reader.refuse(&DATABASE_SECRET_ARN, "`DATABASE_URL` names a user itself, or no database");
+        }
         let posts_per_run = reader.read(&POSTS_PER_RUN);
         let spread = reader.read(&SPREAD_SECONDS);
         let settings = (|| {
@@ -154,6 +170,7 @@ impl Settings {
                 delivery: delivery?,
                 user_ids: user_ids?,
                 database_url: database_url?,
+                database_secret: database_secret?,
                 posts_per_run: posts_per_run?,
                 spread: spread?,
             })
@@ -196,6 +213,25 @@ mod tests {
         assert!(neither.starts_with("BOOTSTRAP_SERVERS and INGEST_FUNCTION are not set"), "{neither}");
         let no_name = read(&[("INGEST_FUNCTION", "a/../b")]).unwrap_err();
         assert!(no_name.contains("neither a function's name nor its ARN"), "{no_name}");
+    }
+
+    #[test]
+    fn a_secret_logs_in_where_the_url_names_nobody() {
+        const SECRET: (&str, &str) =
+            ("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf");
+        let with = |url| read(&[("INGEST_FUNCTION", "ingest"), SECRET, ("DATABASE_URL", url)]);
+        let settings = with("mysql://db.example/pinterest_data").unwrap();
+        assert_eq!(settings.database_secret.unwrap().to_string(), SECRET.1);
+        for url in ["sample", "mysql://u:s3cret@db/d", "mysql://u@db/d?login=iam"] {
+            let error = with(url).unwrap_err();
+            assert!(
+                error.contains("DATABASE_SECRET_ARN cannot be used (`DATABASE_URL` names a user itself"),
+                "{error}"
+            );
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+        let error = read(&[("INGEST_FUNCTION", "ingest"), ("DATABASE_SECRET_ARN", "s3cret")]).unwrap_err();
+        assert!(error.contains("not an ARN of Secrets Manager") && !error.contains("s3cret"), "{error}");
     }
 
     #[test]

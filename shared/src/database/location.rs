@@ -17,6 +17,7 @@ use crate::{credentials::Signer, settings::Reader};
 pub struct Location {
     options: MySqlConnectOptions,
     iam: bool,
+    has_login: bool,
 }
 
 /// The options hold a password.
@@ -67,6 +68,12 @@ pub enum LocationError {
 const OPTIONS: &[&str] = &["login", "ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket"];
 
 impl Location {
+    /// Whether the URL says who logs in. Without that it leaves this to a secret.
+    #[must_use]
+    pub const fn has_login(&self) -> bool {
+        self.has_login
+    }
+
     /// Reads AWS's variables if the log-in needs them; `None` means that the reader noted a problem.
     pub fn identify<F: Fn(&str) -> Option<String>>(&self, reader: &mut Reader<F>) -> Option<Database> {
         let signer = if self.iam { Some(Signer::read(reader)?) } else { None };
@@ -110,7 +117,9 @@ impl FromStr for Location {
         } else if authorities.is_some() {
             return Err(LocationError::AuthoritiesUnused);
         }
-        Ok(Self { options, iam })
+        let authority = text.trim_start_matches("mysql://").split('/').next();
+        let has_login = iam || authority.is_some_and(|authority| authority.contains('@'));
+        Ok(Self { options, iam, has_login })
     }
 }
 
@@ -172,6 +181,15 @@ mod tests {
         }
         assert!(matches!(mode("mysql://u@db/d?ssl-mode=DISABLED"), MySqlSslMode::Disabled));
         assert!(matches!(mode("mysql://u@db/d?ssl-mode=VERIFY_CA"), MySqlSslMode::VerifyCa));
+    }
+
+    #[test]
+    fn a_url_says_who_logs_in_or_leaves_it_open() {
+        let has_login = |url: &str| url.parse::<Location>().unwrap().has_login();
+        for url in ["mysql://u@h/d", "mysql://u:p@h/d", "mysql://u@h/d?login=iam"] {
+            assert!(has_login(url), "{url}");
+        }
+        assert!(!has_login("mysql://h:3307/d?ssl-mode=REQUIRED"));
     }
 
     #[test]
