@@ -6,7 +6,7 @@ use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::custom_resource::{AnswerError, Request, Success, answer};
+use shared::custom_resource::{AnswerError, Request, Success, TIME_FOR_THE_ANSWER, answer};
 
 use crate::support::{
     cloudformation::{CloudFormation, SIGNATURE, invocation},
@@ -94,8 +94,7 @@ async fn work_that_takes_too_long_is_answered_before_the_function_is_ended() {
     let cloudformation = CloudFormation::start().await;
     let hang = async |_: Request<Properties>| std::future::pending::<Result<Success, Infallible>>().await;
     let event = cloudformation.asks("Create", &properties()).payload;
-    // A tenth of a second more than what is kept for the answer.
-    let (time, start) = (Duration::from_millis(7_100), tokio::time::Instant::now());
+    let (time, start) = (TIME_FOR_THE_ANSWER, tokio::time::Instant::now());
     answer(cloudformation.sends(event, time), hang).await.unwrap();
     assert!(cloudformation.reason().starts_with("the function's time was over before the work was done"));
     assert!(start.elapsed() + Duration::from_secs(3) < time, "{:?}", start.elapsed());

@@ -6,10 +6,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use database::{Function, Settings, log};
+use database::Function;
 use lambda_runtime::{Context, LambdaEvent, tracing::subscriber::util::SubscriberInitExt};
 use serde_json::{Value, json};
-use shared::causes::in_one_line;
+use shared::{causes::in_one_line, log};
 
 use crate::support::{aws::Aws, log::Log};
 
@@ -39,10 +39,15 @@ fn create(aws: &Aws) -> LambdaEvent<Value> {
     cloudformation(include_str!("../events/database-create.json"), aws, &[])
 }
 
-async fn function(aws: &Aws, ssl_ca: &str) -> Function {
+async fn function(aws: &Aws) -> Function {
     shared::tls::install_provider();
-    let settings = Settings::from_lookup(|name| (name == "DATABASE_SSL_CA").then(|| ssl_ca.to_owned())).unwrap();
-    Function::new(&aws.config().await, settings)
+    Function::new(&aws.config().await)
+}
+
+/// An environment with one variable of ours.
+fn trusting(ssl_ca: &str) -> impl Fn(&str) -> Option<String> + use<> {
+    let ssl_ca = ssl_ca.to_owned();
+    move |name| (name == "DATABASE_SSL_CA").then(|| ssl_ca.clone())
 }
 
 fn secret() -> String {
@@ -65,7 +70,7 @@ fn answered(aws: &Aws) -> Value {
 async fn the_other_half_gets_the_master_password_and_cloudformation_what_was_done() {
     let aws = Aws::start(&secret()).await;
     aws.function_answers(false, done());
-    function(&aws, "").await.handle(create(&aws)).await.unwrap();
+    function(&aws).await.handle(create(&aws), trusting("")).await.unwrap();
 
     let calls = aws.take();
     let [asked, invoked, answered] = &calls[..] else { panic!("{calls:?}") };
@@ -87,7 +92,7 @@ async fn the_other_half_gets_the_master_password_and_cloudformation_what_was_don
 async fn a_deletion_asks_nobody_for_anything() {
     let aws = Aws::start(&secret()).await;
     let delete = cloudformation(include_str!("../events/database-delete.json"), &aws, &[]);
-    function(&aws, "").await.handle(delete).await.unwrap();
+    function(&aws).await.handle(delete, trusting("")).await.unwrap();
     let calls = aws.take();
     assert_eq!(calls.len(), 1, "{calls:?}");
     assert_eq!(calls[0].body["Status"], "SUCCESS");
@@ -108,7 +113,7 @@ async fn what_keeps_the_resource_from_being_there_is_told_to_cloudformation() {
         let aws = Aws::start(&secret).await;
         aws.function_answers(answer.0, answer.1);
         let create = cloudformation(include_str!("../events/database-create.json"), &aws, &properties);
-        function(&aws, "").await.handle(create).await.unwrap();
+        function(&aws).await.handle(create, trusting("")).await.unwrap();
         let answer = answered(&aws);
         assert_eq!(answer["Status"], "FAILED", "{what}: {answer}");
         let reason = answer["Reason"].as_str().unwrap();
@@ -116,12 +121,29 @@ async fn what_keeps_the_resource_from_being_there_is_told_to_cloudformation() {
     }
 }
 
+/// Only the half inside reads it, once it has an event: nothing ends before there is somebody to tell.
+#[tokio::test]
+async fn a_wrong_setting_is_told_to_cloudformation() {
+    let aws = Aws::start(&secret()).await;
+    let function = function(&aws).await;
+    let setup: Value = serde_json::from_str(include_str!("../events/database-setup.json")).unwrap();
+    let setup = event(setup, Duration::from_secs(3));
+    let error = in_one_line(&function.handle(setup, trusting("/no/such.pem")).await.unwrap_err());
+    let said = "the function's settings are wrong: DATABASE_SSL_CA cannot be used (/no/such.pem: No such file";
+    assert!(error.starts_with(said), "{error}");
+
+    aws.function_answers(true, json!({"errorMessage": error}));
+    function.handle(create(&aws), trusting("/no/such.pem")).await.unwrap();
+    let answer = answered(&aws);
+    assert!(answer["Reason"].as_str().unwrap().starts_with(said), "{answer}");
+}
+
 #[tokio::test]
 async fn rights_that_aws_does_not_know_of_yet_are_waited_for() {
     let aws = Aws::start(&secret()).await;
     aws.function_answers(false, done());
     aws.refuse_the_secret(1);
-    function(&aws, "").await.handle(create(&aws)).await.unwrap();
+    function(&aws).await.handle(create(&aws), trusting("")).await.unwrap();
     assert_eq!(answered(&aws)["Status"], "SUCCESS");
 }
 
@@ -135,18 +157,18 @@ async fn the_master_password_is_in_no_log() {
 
     let aws = Aws::start(&secret()).await;
     aws.function_answers(true, json!({"errorMessage": "no"}));
-    let function = function(&aws, "").await;
-    function.handle(create(&aws)).await.unwrap();
+    let function = function(&aws).await;
+    function.handle(create(&aws), trusting("")).await.unwrap();
     let setup = aws.take().into_iter().find(|call| call.path.ends_with("/invocations")).unwrap().body;
     for (host, database) in [("127.0.0.1", "pinterest_data"), ("127.0.0.1", "mysql"), ("a b", "pinterest_data")] {
         let mut setup = setup.clone();
         (setup["host"], setup["port"], setup["database"]) = (host.into(), 1.into(), database.into());
-        let error = function.handle(event(setup, Duration::from_secs(3))).await.unwrap_err();
+        let error = function.handle(event(setup, Duration::from_secs(3)), trusting("")).await.unwrap_err();
         assert!(!format!("{error:?} {}", in_one_line(&error)).contains("s3cret"), "{error:?}");
     }
     let mut unreadable = setup;
     unreadable["master"] = PASSWORD.into();
-    let error = function.handle(event(unreadable, Duration::from_secs(3))).await.unwrap_err();
+    let error = function.handle(event(unreadable, Duration::from_secs(3)), trusting("")).await.unwrap_err();
     assert!(!format!("{error:?} {}", in_one_line(&error)).contains("s3cret"), "{error:?}");
 
     let text = log.text();

@@ -3,8 +3,10 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
-use emulator::DatabaseUrl;
-use shared::{cluster::Protocol, topic::UserId};
+use shared::{
+    cluster::{Authorities, Protocol},
+    topic::UserId,
+};
 
 /// The whole Pinterest data pipeline in one process: the HTTP API, Kafka, the emulator and the archive.
 ///
@@ -45,11 +47,12 @@ pub(crate) struct Cli {
 
     /// A PEM file of the authorities that sign its certificates; without it, those that the system trusts
     #[arg(long, value_name = "FILE", requires = "bootstrap_servers")]
-    pub(crate) ssl_ca_location: Option<String>,
+    pub(crate) ssl_ca_location: Option<Authorities>,
 
+    // Read later, since what is wrong with it is shown here with the whole value: it may hold a password.
     /// A MySQL database with the course's tables, in place of the sample rows
     #[arg(long, value_name = "mysql://…")]
-    pub(crate) database_url: Option<DatabaseUrl>,
+    pub(crate) database_url: Option<String>,
 
     /// A folder or an S3 URL for the archive; without it, a new folder under target/archive
     #[arg(long, value_name = "FOLDER|s3://…")]

@@ -4,7 +4,6 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use crate::{
     credentials::Signer,
-    iam::Identity,
     settings::{Reader, Variable},
 };
 
@@ -43,7 +42,7 @@ pub enum Security {
     /// TLS and a log-in by IAM: `SASL_SSL` with OAUTHBEARER.
     Iam {
         /// Who logs in.
-        identity: Identity,
+        signer: Signer,
         /// Whom to trust.
         authorities: Authorities,
     },
@@ -78,7 +77,7 @@ impl Cluster {
     }
 }
 
-/// Names the addresses and nothing of the identity.
+/// Names the addresses and nothing of who logs in.
 impl fmt::Display for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.bootstrap_servers)
@@ -92,8 +91,8 @@ impl Security {
             Protocol::Plaintext => Some(Self::Plaintext),
             Protocol::SaslSsl => {
                 let authorities = reader.read(&SSL_CA_LOCATION);
-                let Signer { region, credentials } = Signer::read(reader)?;
-                Some(Self::Iam { identity: Identity::new(&region, credentials), authorities: authorities? })
+                let signer = Signer::read(reader)?;
+                Some(Self::Iam { signer, authorities: authorities? })
             }
         }
     }

@@ -34,6 +34,14 @@ pub struct Signer {
     pub credentials: Credentials,
 }
 
+/// The credentials have ended: what they sign would be refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the AWS credentials ended {} s ago", ago.as_secs())]
+pub struct Expired {
+    /// How long ago.
+    pub ago: Duration,
+}
+
 /// Shows neither key nor secret.
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,10 +62,15 @@ impl Signer {
         Some(Self { region: region?, credentials })
     }
 
-    /// How long before `now` the credentials ended, if they have.
-    #[must_use]
-    pub fn ended(&self, now: SystemTime) -> Option<Duration> {
-        self.credentials.expiry().and_then(|expiry| now.duration_since(expiry).ok())
+    /// The credentials, to sign with at `now`.
+    ///
+    /// # Errors
+    /// When they ended before.
+    pub fn credentials_at(&self, now: SystemTime) -> Result<&Credentials, Expired> {
+        match self.credentials.expiry().and_then(|expiry| now.duration_since(expiry).ok()) {
+            Some(ago) => Err(Expired { ago }),
+            None => Ok(&self.credentials),
+        }
     }
 }
 
@@ -70,7 +83,6 @@ impl FromStr for Expiration {
         if text.is_empty() {
             return Ok(Self(None));
         }
-        let seconds = text.parse::<DateTime<Utc>>()?.timestamp();
-        Ok(Self(Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.try_into().unwrap_or(0)))))
+        Ok(Self(Some(text.parse::<DateTime<Utc>>()?.into())))
     }
 }

@@ -10,11 +10,11 @@ use aws_sdk_kafka::{
 };
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
-use shared::custom_resource::{AnswerError, Response, answer};
+use shared::custom_resource::{AnswerError, Response, TIME_FOR_THE_ANSWER, answer};
 use stack::lambda::{Function, Lambda, built};
 
 use crate::support::{
-    cloudformation::CloudFormation,
+    cloudformation::{CloudFormation, SIGNATURE},
     stub::{Stub, Told},
 };
 
@@ -44,8 +44,7 @@ async fn deploy(
     work: Duration,
 ) -> Result<Response, AnswerError> {
     let event = cloudformation.sends_file("brokers-create", |_| {}).payload;
-    // What is kept for the answer, and the second before that.
-    let event = cloudformation.sends(event, work + Duration::from_secs(8));
+    let event = cloudformation.sends(event, work + TIME_FOR_THE_ANSWER);
     let client = client(control_plane);
     answer(event, |request| brokers::find(&client, request)).await
 }
@@ -132,7 +131,7 @@ async fn what_is_wrong_with_the_cluster_or_the_role_is_said_with_what_to_do() {
         (
             none(),
             Some(json!({"state": "CREATING"})),
-            "the cluster is CREATING and tells no servers for IAM yet; deploy again when it is ACTIVE".to_owned(),
+            "the cluster is CREATING and tells no servers for IAM yet; deploy again in some minutes".to_owned(),
         ),
         (
             none(),
@@ -152,7 +151,7 @@ async fn what_is_wrong_with_the_cluster_or_the_role_is_said_with_what_to_do() {
         (
             none(),
             Some(json!({"state": "ACTIVE", "serverless": provisioned(&json!({"enabled": true}))})),
-            "the cluster is ACTIVE and tells no servers for IAM yet".to_owned(),
+            "the cluster is ACTIVE and tells no servers for IAM yet; deploy again in some minutes".to_owned(),
         ),
         (
             refused(400, "BadRequestException"),
@@ -181,7 +180,7 @@ async fn a_control_plane_that_is_not_reached_is_named_as_such() {
     while tokio::net::TcpStream::connect(address.trim_start_matches("http://")).await.is_ok() {}
     let cloudformation = CloudFormation::start().await;
     let event = cloudformation.sends_file("brokers-create", |_| {}).payload;
-    let event = cloudformation.sends(event, Duration::from_secs(9));
+    let event = cloudformation.sends(event, TIME_FOR_THE_ANSWER + Duration::from_secs(1));
     answer(event, |request| brokers::find(&client, request)).await.unwrap();
     let reason = cloudformation.reason();
     assert!(
@@ -213,7 +212,8 @@ async fn the_program_asks_the_endpoint_of_its_environment() {
         ("AWS_ENDPOINT_URL_KAFKA", control_plane.address()),
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "AKID"),
-        ("AWS_SECRET_ACCESS_KEY", "s3cret"),
+        ("AWS_SECRET_ACCESS_KEY", "k3y"),
+        ("RUST_LOG", "trace"),
     ];
     let program = Function::new(&built("brokers").await.unwrap(), environment);
     let lambda = Lambda::start(&program).await.unwrap();
@@ -222,5 +222,9 @@ async fn the_program_asks_the_endpoint_of_its_environment() {
     lambda.invoke(&event.payload).await.unwrap();
     assert_eq!(cloudformation.data()["BootstrapServers"], SERVERS);
     assert_eq!(control_plane.asked().len(), 1);
-    assert!(!lambda.log().contains("s3cret"), "{}", lambda.log());
+    let log = lambda.log();
+    assert!(log.contains("the resource is as the template says"), "{log}");
+    for told in [SIGNATURE, "k3y"] {
+        assert!(!log.contains(told), "{told}: {log}");
+    }
 }

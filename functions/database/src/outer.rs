@@ -6,7 +6,7 @@ use aws_config::SdkConfig;
 use aws_sdk_lambda::primitives::Blob;
 use serde::{Deserialize, de::Error as _};
 use serde_json::Value;
-use shared::custom_resource::{Request, Success};
+use shared::custom_resource::{Request, Success, TIME_FOR_RIGHTS};
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -25,12 +25,9 @@ const PAUSE: Duration = Duration::from_secs(3);
 /// Rights of a new role, and a new function, may take a while until AWS knows them everywhere.
 const NOT_YET: [&str; 3] = ["AccessDeniedException", "ResourceConflictException", "ResourceNotReadyException"];
 
-/// For how long it may be that. A minute is what IAM takes at most, as a rule.
-const TIME_TO_SETTLE: Duration = Duration::from_secs(70);
-
 /// The resource's properties in the template. CloudFormation hands on each value as a string.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Properties {
     /// The secret in which RDS keeps the master user's name and password.
     secret_arn: String,
@@ -101,7 +98,7 @@ impl Outer {
     /// When AWS does not hand out the password or does not invoke the function, or that one fails.
     pub async fn make(&self, request: Request<Properties>) -> Result<Success, OuterError> {
         let Request { properties, deadline } = request;
-        let settled = deadline.min(Instant::now() + TIME_TO_SETTLE);
+        let settled = deadline.min(Instant::now() + TIME_FOR_RIGHTS);
         let function = properties.function_name.clone();
         let setup = Setup {
             master: self.master(&properties.secret_arn, settled).await?,
@@ -190,6 +187,7 @@ mod tests {
             ("Sample", "maybe", "Sample: `maybe` is neither `true` nor `false`"),
             ("User", "a'; DROP USER 'b", "is not a name of 1 to 32 ASCII letters"),
             ("Database", "a`.b", "is not a name of 1 to 64 ASCII letters"),
+            ("Samples", "false", "unknown field `Samples`"),
         ] {
             let error = properties(|p| p[name] = wrong.into()).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");

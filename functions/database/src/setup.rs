@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use shared::database::{Address, Authorities, ConnectError, Database};
+use shared::{
+    database::{Address, Authorities, ConnectError, Database},
+    settings::SettingsError,
+};
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -25,6 +28,7 @@ const RESERVED: [&str; 4] = ["information_schema", "mysql", "performance_schema"
 
 /// What to make, and where: the event of this half.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Setup {
     /// The server's host.
     pub host: String,
@@ -57,6 +61,8 @@ pub struct Done {
 pub enum SetupError {
     #[error("the event is neither CloudFormation's nor that of this function's other half")]
     Event(#[source] Unreadable),
+    #[error("the function's settings are wrong")]
+    Settings(#[from] SettingsError),
     #[error("`{0}` is a database of the server's own: choose another name")]
     Reserved(DatabaseName),
     #[error("the user `{0}` is the server's master: choose another name for the one that reads by IAM")]

@@ -73,7 +73,7 @@ mod tests {
     use rdkafka::{ClientContext, producer::FutureProducer};
 
     use super::*;
-    use crate::iam::Identity;
+    use crate::credentials::Signer;
 
     struct Lines(Sender<String>);
 
@@ -87,8 +87,9 @@ mod tests {
     /// A build by librdkafka's own script looks where the vendored OpenSSL would be installed: nowhere on Lambda.
     #[test]
     fn the_systems_authorities_are_found_where_the_system_keeps_them() {
-        let identity = Identity::new("eu-west-1", Credentials::new("AKIA", "secret", None, None, "test"));
-        let security = Security::Iam { identity, authorities: Authorities::System };
+        let credentials = Credentials::new("AKIA", "secret", None, None, "test");
+        let signer = Signer { region: "eu-west-1".to_owned(), credentials };
+        let security = Security::Iam { signer, authorities: Authorities::System };
         let cluster = Cluster { bootstrap_servers: "127.0.0.1:1".to_owned(), security };
         let (sender, lines) = channel();
         let _producer: FutureProducer<Lines> = config(&cluster).create_with_context(Lines(sender)).unwrap();

@@ -84,12 +84,12 @@ pub(super) enum WornOut {
 impl Connection {
     pub(super) fn new(config: &ClientConfig, cluster: &Cluster) -> KafkaResult<Self> {
         let link = Arc::<Link>::default();
-        let identity = match &cluster.security {
+        let signer = match &cluster.security {
             Security::Plaintext => None,
-            Security::Iam { identity, .. } => Some(identity.clone()),
+            Security::Iam { signer, .. } => Some(signer.clone()),
         };
-        let logs_in = identity.is_some();
-        let client = config.create_with_context(Context { identity, link: Arc::clone(&link) })?;
+        let logs_in = signer.is_some();
+        let client = config.create_with_context(Context { signer, link: Arc::clone(&link) })?;
         let made = Moment::now();
         Ok(Self {
             client: Some(client),
