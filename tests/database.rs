@@ -129,7 +129,8 @@ async fn a_wrong_setting_is_told_to_cloudformation() {
     let setup: Value = serde_json::from_str(include_str!("../events/database-setup.json")).unwrap();
     let setup = event(setup, Duration::from_secs(3));
     let error = in_one_line(&function.handle(setup, trusting("/no/such.pem")).await.unwrap_err());
-    let said = "the function's settings are wrong: DATABASE_SSL_CA cannot be used (/no/such.pem: No such file";
+    let said =
+        "the function's settings are wrong: DATABASE_SSL_CA cannot be used (/no/such.pem cannot be read: No such file";
     assert!(error.starts_with(said), "{error}");
 
     aws.function_answers(true, json!({"errorMessage": error}));

@@ -188,7 +188,7 @@ async fn wrong_usage_is_told_in_one_line() {
         ),
         (
             &["--bootstrap-servers=a:1", "--security-protocol=SASL_SSL", "--ssl-ca-location=/no.pem"],
-            &["--ssl-ca-location", "/no.pem: No such file"],
+            &["--ssl-ca-location", "/no.pem cannot be read: No such file"],
         ),
         (&["--archive", "s3://"], &["--archive s3://", "s3://bucket/prefix"]),
         (&["--archive", file], &["--archive", file, "cannot be made"]),

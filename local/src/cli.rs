@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use shared::{
+    causes::in_one_line,
     cluster::{Authorities, Protocol},
     topic::UserId,
 };
@@ -46,7 +47,7 @@ pub(crate) struct Cli {
     pub(crate) security_protocol: Protocol,
 
     /// A PEM file of the authorities that sign its certificates; without it, those that the system trusts
-    #[arg(long, value_name = "FILE", requires = "bootstrap_servers")]
+    #[arg(long, value_name = "FILE", requires = "bootstrap_servers", value_parser = authorities)]
     pub(crate) ssl_ca_location: Option<Authorities>,
 
     // Read later, since what is wrong with it is shown here with the whole value: it may hold a password.
@@ -91,6 +92,10 @@ fn bootstrap_servers(text: &str) -> Result<String, &'static str> {
     } else {
         Err("not host:port, or several of them comma separated")
     }
+}
+
+fn authorities(text: &str) -> Result<Authorities, String> {
+    text.parse().map_err(|error| in_one_line(&error))
 }
 
 fn duration(text: &str) -> Result<Duration, &'static str> {

@@ -25,6 +25,10 @@ static AWS_CREDENTIAL_EXPIRATION: Variable = Variable {
     meaning: "when temporary credentials end, as in 2026-01-31T12:00:00Z",
 };
 
+/// What Lambda sets, and what `export-credentials` adds to it.
+pub const VARIABLES: &[&Variable] =
+    &[&AWS_REGION, &AWS_ACCESS_KEY_ID, &AWS_SECRET_ACCESS_KEY, &AWS_SESSION_TOKEN, &AWS_CREDENTIAL_EXPIRATION];
+
 /// Who signs, and for which region.
 #[derive(Clone)]
 pub struct Signer {

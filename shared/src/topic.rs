@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::kind::{CATALOG, Kind};
+use crate::{
+    kind::{CATALOG, Kind},
+    settings::Variable,
+};
 
 /// Kafka's limit for a topic's name, in characters.
 const MAX_TOPIC_CHARS: usize = 249;
@@ -39,6 +42,13 @@ impl fmt::Display for UserId {
         f.write_str(&self.0)
     }
 }
+
+/// Whose topics there are.
+pub static USER_IDS: Variable = Variable {
+    name: "USER_IDS",
+    default: None,
+    meaning: "the user ids whose topics `<user_id>.pin`, `.geo` and `.user` are served, written to and archived, comma separated",
+};
 
 /// The user ids of one deployment, at least one and each once, in the order they were given.
 #[derive(Debug, Clone, PartialEq, Eq)]

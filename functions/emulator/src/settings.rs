@@ -6,16 +6,10 @@ use serde::Deserialize;
 use shared::{
     cluster::{BOOTSTRAP_SERVERS, Cluster, SECURITY_PROTOCOL, SSL_CA_LOCATION},
     settings::{Reader, SettingsError, Variable},
-    topic::UserIds,
+    topic::{USER_IDS, UserIds},
 };
 
 use crate::source::DatabaseUrl;
-
-static USER_IDS: Variable = Variable {
-    name: "USER_IDS",
-    default: None,
-    meaning: "the user ids that posts are sent for, in turn, comma separated",
-};
 
 static DATABASE_URL: Variable = Variable {
     name: "DATABASE_URL",

@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 
 use shared::{
-    cluster::{Cluster, Security},
+    cluster::{Cluster, SECURITY_PROTOCOL, SSL_CA_LOCATION, Security},
     custom_resource::{Request, Success},
-    settings::{Reader, SettingsError},
+    settings::{Reader, SettingsError, Variable},
 };
 
 mod kafka;
@@ -23,6 +23,9 @@ pub use properties::Properties;
 
 /// What of a list is answered, in bytes: a stack's output takes 1,024, and the whole answer 4,096.
 const MAX_LIST_BYTES: usize = 1_000;
+
+/// Every variable that `topics` reads, but for AWS's own.
+pub const VARIABLES: &[&Variable] = &[&SECURITY_PROTOCOL, &SSL_CA_LOCATION];
 
 /// Why the topics are not there.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
-use crate::cluster::{Authorities, Cluster, Security};
+use crate::cluster::{Cluster, Security};
 
 const CONFIG: &[(&str, &str)] = &[
     // 200 means written to the in-sync replicas, and once: a retry inside librdkafka is no duplicate.
@@ -50,11 +50,8 @@ pub(super) fn config(cluster: &Cluster) -> ClientConfig {
         }
         Security::Iam { authorities, .. } => {
             set(IAM);
-            match authorities {
-                // Where the vendored OpenSSL would look by itself there is nothing on Amazon Linux.
-                Authorities::System => config.set("ssl.ca.location", "probe"),
-                Authorities::File(file) => config.set("ssl.ca.location", file.to_string_lossy()),
-            };
+            // Also for the system's: where the vendored OpenSSL would look by itself there is nothing on Amazon Linux.
+            config.set("ssl.ca.location", authorities.to_string());
             config.set_log_level(RDKafkaLogLevel::Debug);
         }
     }
@@ -73,7 +70,7 @@ mod tests {
     use rdkafka::{ClientContext, producer::FutureProducer};
 
     use super::*;
-    use crate::credentials::Signer;
+    use crate::{cluster::Authorities, credentials::Signer};
 
     struct Lines(Sender<String>);
 
