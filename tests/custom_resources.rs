@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use shared::custom_resource::{AnswerError, Request, Success, TIME_FOR_THE_ANSWER, answer};
 
 use crate::support::{
-    cloudformation::{CloudFormation, SIGNATURE, invocation},
+    cloudformation::{CloudFormation, SIGNATURE},
+    invocation,
     stub::Told,
 };
 
@@ -37,7 +38,7 @@ async fn a_resource_that_was_made_is_answered_with_its_attributes() {
     answer(cloudformation.asks("Create", &properties()), make).await.unwrap();
     let expected = json!({
         "Status": "SUCCESS", "PhysicalResourceId": "Topics-6e8c", "RequestId": "6e8c", "LogicalResourceId": "Topics",
-        "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/pinterest/5b1f", "NoEcho": false,
+        "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/pinterest/5b1f",
         "Data": {"Name": "a"}
     });
     assert_eq!(cloudformation.answered(), expected);

@@ -1,29 +1,18 @@
 //! `database` sets up what `emulator` reads, and tells nobody the master password. Without a database: the half that talks
 //! to AWS. With MariaDB in the place of RDS: the other half, and `emulator` on what it made.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use database::Function;
-use lambda_runtime::{Context, LambdaEvent, tracing::subscriber::util::SubscriberInitExt};
+use lambda_runtime::{LambdaEvent, tracing::subscriber::util::SubscriberInitExt};
 use serde_json::{Value, json};
 use shared::{causes::in_one_line, log};
 
-use crate::support::{aws::Aws, log::Log};
+use crate::support::{aws::Aws, invocation, log::Log};
 
 mod mariadb;
 
 const PASSWORD: &str = "s3cret'\"\\ü";
-
-fn event(event: Value, time: Duration) -> LambdaEvent<Value> {
-    let mut context = Context::default();
-    #[expect(clippy::disallowed_methods, reason = "Lambda tells the deadline as a time of day")]
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    context.deadline = u64::try_from((now + time).as_millis()).unwrap();
-    LambdaEvent::new(event, context)
-}
 
 /// The event of a file, with the answer going to `aws` and some properties changed.
 fn cloudformation(text: &str, aws: &Aws, properties: &[(&str, &str)]) -> LambdaEvent<Value> {
@@ -32,7 +21,7 @@ fn cloudformation(text: &str, aws: &Aws, properties: &[(&str, &str)]) -> LambdaE
     for (name, value) in properties {
         request["ResourceProperties"][*name] = (*value).into();
     }
-    event(request, Duration::from_mins(2))
+    invocation(request, Duration::from_mins(2))
 }
 
 fn create(aws: &Aws) -> LambdaEvent<Value> {
@@ -40,7 +29,6 @@ fn create(aws: &Aws) -> LambdaEvent<Value> {
 }
 
 async fn function(aws: &Aws) -> Function {
-    shared::tls::install_provider();
     Function::new(&aws.config().await)
 }
 
@@ -69,7 +57,7 @@ fn answered(aws: &Aws) -> Value {
 #[tokio::test]
 async fn the_other_half_gets_the_master_password_and_cloudformation_what_was_done() {
     let aws = Aws::start(&secret()).await;
-    aws.function_answers(false, done());
+    aws.function_answers(false, &done());
     function(&aws).await.handle(create(&aws), trusting("")).await.unwrap();
 
     let calls = aws.take();
@@ -111,7 +99,7 @@ async fn what_keeps_the_resource_from_being_there_is_told_to_cloudformation() {
         ("a property", self::secret(), (false, done()), [("User", "a'b")], "`a'b` is not a name"),
     ] {
         let aws = Aws::start(&secret).await;
-        aws.function_answers(answer.0, answer.1);
+        aws.function_answers(answer.0, &answer.1);
         let create = cloudformation(include_str!("../events/database-create.json"), &aws, &properties);
         function(&aws).await.handle(create, trusting("")).await.unwrap();
         let answer = answered(&aws);
@@ -127,13 +115,13 @@ async fn a_wrong_setting_is_told_to_cloudformation() {
     let aws = Aws::start(&secret()).await;
     let function = function(&aws).await;
     let setup: Value = serde_json::from_str(include_str!("../events/database-setup.json")).unwrap();
-    let setup = event(setup, Duration::from_secs(3));
+    let setup = invocation(setup, Duration::from_secs(3));
     let error = in_one_line(&function.handle(setup, trusting("/no/such.pem")).await.unwrap_err());
     let said =
         "the function's settings are wrong: DATABASE_SSL_CA cannot be used (/no/such.pem cannot be read: No such file";
     assert!(error.starts_with(said), "{error}");
 
-    aws.function_answers(true, json!({"errorMessage": error}));
+    aws.function_answers(true, &json!({"errorMessage": error}));
     function.handle(create(&aws), trusting("/no/such.pem")).await.unwrap();
     let answer = answered(&aws);
     assert!(answer["Reason"].as_str().unwrap().starts_with(said), "{answer}");
@@ -142,7 +130,7 @@ async fn a_wrong_setting_is_told_to_cloudformation() {
 #[tokio::test]
 async fn rights_that_aws_does_not_know_of_yet_are_waited_for() {
     let aws = Aws::start(&secret()).await;
-    aws.function_answers(false, done());
+    aws.function_answers(false, &done());
     aws.refuse_the_secret(1);
     function(&aws).await.handle(create(&aws), trusting("")).await.unwrap();
     assert_eq!(answered(&aws)["Status"], "SUCCESS");
@@ -157,19 +145,19 @@ async fn the_master_password_is_in_no_log() {
     let _log = log::subscriber(everything, move || writer.clone()).set_default();
 
     let aws = Aws::start(&secret()).await;
-    aws.function_answers(true, json!({"errorMessage": "no"}));
+    aws.function_answers(true, &json!({"errorMessage": "no"}));
     let function = function(&aws).await;
     function.handle(create(&aws), trusting("")).await.unwrap();
     let setup = aws.take().into_iter().find(|call| call.path.ends_with("/invocations")).unwrap().body;
     for (host, database) in [("127.0.0.1", "pinterest_data"), ("127.0.0.1", "mysql"), ("a b", "pinterest_data")] {
         let mut setup = setup.clone();
         (setup["host"], setup["port"], setup["database"]) = (host.into(), 1.into(), database.into());
-        let error = function.handle(event(setup, Duration::from_secs(3)), trusting("")).await.unwrap_err();
+        let error = function.handle(invocation(setup, Duration::from_secs(3)), trusting("")).await.unwrap_err();
         assert!(!format!("{error:?} {}", in_one_line(&error)).contains("s3cret"), "{error:?}");
     }
     let mut unreadable = setup;
     unreadable["master"] = PASSWORD.into();
-    let error = function.handle(event(unreadable, Duration::from_secs(3)), trusting("")).await.unwrap_err();
+    let error = function.handle(invocation(unreadable, Duration::from_secs(3)), trusting("")).await.unwrap_err();
     assert!(!format!("{error:?} {}", in_one_line(&error)).contains("s3cret"), "{error:?}");
 
     let text = log.text();

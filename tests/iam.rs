@@ -68,20 +68,27 @@ async fn a_log_in_that_the_cluster_refuses_is_a_401_in_seconds() {
     };
     let home = kafka.region();
     for (case, reason, region, credentials) in [
-        ("another secret", "signature", home, credentials("wrong", token.clone(), None)),
-        ("another region", "us-east-1", "us-east-1", right.clone()),
-        ("no session token", "session token", home, credentials(&role.secret, None, None)),
-        ("another session's token", "session token", home, credentials(&role.secret, Some("old".to_owned()), None)),
-        ("an unknown access key", "access key", home, Role::new("nobody").credentials()),
-        ("credentials that are over", "over", home, credentials(&role.secret, token, past)),
+        ("another secret", Some("signature"), home, credentials("wrong", token.clone(), None)),
+        ("another region", Some("us-east-1"), "us-east-1", right.clone()),
+        ("no session token", Some("session token"), home, credentials(&role.secret, None, None)),
+        (
+            "another session's token",
+            Some("session token"),
+            home,
+            credentials(&role.secret, Some("old".to_owned()), None),
+        ),
+        ("an unknown access key", Some("access key"), home, Role::new("nobody").credentials()),
+        // A token of theirs is not even made.
+        ("credentials that are over", None, home, credentials(&role.secret, token, past)),
     ] {
         let before = kafka.refusals().unwrap().len();
         let ingest = Ingest::start(&cluster(kafka, region, credentials), &user_ids).await;
         assert_denied(&ingest, "/topics/refused.geo", case).await;
         let refusals = kafka.refusals().unwrap().split_off(before);
-        let told = refusals.iter().any(|refusal| refusal.reason.contains(reason));
-        // A token of credentials that are over is not even made.
-        assert_eq!(told, case != "credentials that are over", "{case}: {refusals:?}");
+        match reason {
+            Some(reason) => assert!(refusals.iter().any(|it| it.reason.contains(reason)), "{case}: {refusals:?}"),
+            None => assert_eq!(refusals, [], "{case}"),
+        }
     }
     let ingest = Ingest::start(&cluster(kafka, home, right), &user_ids).await;
     assert_written(&ingest.post("/topics/refused.geo", geo()).await, "and the right ones are taken");
@@ -141,17 +148,14 @@ async fn a_cluster_that_takes_few_log_ins_a_second_is_waited_for() {
     let (user_ids, role) = tenant(&kafka, "storm").await;
     let cluster = cluster(&kafka, kafka.region(), role.credentials());
     kafka.set_connects_per_second(Some(4.0)).unwrap();
-    let begun = Instant::now();
     let answers = join_all((0..12).map(async |_| {
         let ingest = Ingest::start(&cluster, &user_ids).await;
-        let answer = ingest.post("/topics/storm.geo", geo()).await;
-        (answer, begun.elapsed())
+        ingest.post("/topics/storm.geo", geo()).await
     }))
     .await;
     let refused = kafka.refusals().unwrap();
     assert!(refused.iter().any(|refusal| refusal.said.ends_with("Too many connects")), "the quota was felt");
-    eprintln!("{} refusals; answers after {:?}", refused.len(), answers.iter().map(|(_, at)| at).collect::<Vec<_>>());
-    for (answer, _) in &answers {
+    for answer in &answers {
         assert_written(answer, "within the request's own time");
     }
 }

@@ -1,4 +1,5 @@
-//! TLS by rustls, with one cryptography provider for the whole process.
+//! TLS by rustls, with a cryptography provider that is named: two are compiled in, since rskafka brings another one, and rustls
+//! does not choose between them.
 
 use std::{
     path::{Path, PathBuf},
@@ -34,13 +35,6 @@ pub enum AuthoritiesError {
     /// The cryptography provider lacks a version of TLS.
     #[error("the cryptography provider cannot do TLS")]
     Provider(#[source] rustls::Error),
-}
-
-/// Chooses the cryptography provider. Each `main` whose program uses rustls calls it first: two are compiled in, since rskafka brings another one, and
-/// rustls does not choose between them.
-pub fn install_provider() {
-    // Only a second call fails, and the first has chosen the same.
-    drop(aws_lc_rs::default_provider().install_default());
 }
 
 /// A client's side of TLS that trusts the authorities in a PEM file, or those of the system.

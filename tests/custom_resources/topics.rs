@@ -42,7 +42,6 @@ async fn deploy(kafka: &Kafka, role: &Role, properties: Value) -> CloudFormation
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
 async fn the_topics_of_each_user_id_are_made_once_and_another_partition_count_is_reported_and_left() {
-    shared::tls::install_provider();
     let kafka = shared_kafka().await;
     let role = Role::new("deployer").known_to(kafka);
     may_make_topics(kafka, &role, "made").await;
@@ -67,7 +66,6 @@ async fn the_topics_of_each_user_id_are_made_once_and_another_partition_count_is
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
 async fn a_topic_that_kafka_will_not_make_is_named_at_once_with_kafkas_words() {
-    shared::tls::install_provider();
     let kafka = shared_kafka().await;
     let role = Role::new("asker").known_to(kafka);
     may_make_topics(kafka, &role, "asked").await;
@@ -81,7 +79,6 @@ async fn a_topic_that_kafka_will_not_make_is_named_at_once_with_kafkas_words() {
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
 async fn a_topic_that_the_role_may_not_see_is_known_to_be_there_when_it_is_made() {
-    shared::tls::install_provider();
     let kafka = shared_kafka().await;
     let role = Role::new("blind").known_to(kafka);
     kafka.allow(&role.name, &[Operation::Create], Topics::Prefixed("unseen.")).await.unwrap();
@@ -93,7 +90,6 @@ async fn a_topic_that_the_role_may_not_see_is_known_to_be_there_when_it_is_made(
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
 async fn a_role_whose_rights_arrive_half_a_minute_later_is_waited_for() {
-    shared::tls::install_provider();
     let kafka = shared_kafka().await;
     let role = Role::new("late");
     // First it may not log in, then it may not make topics. The time is IAM's own: nothing tells that it is over.
@@ -112,7 +108,6 @@ async fn a_role_whose_rights_arrive_half_a_minute_later_is_waited_for() {
 #[tokio::test]
 #[ignore = "needs Kafka and the runtime interface emulator: make test"]
 async fn the_program_makes_the_topics_as_its_environment_says() {
-    shared::tls::install_provider();
     let kafka = shared_kafka().await;
     let role = Role::new("program").known_to(kafka);
     may_make_topics(kafka, &role, "program").await;
@@ -145,7 +140,6 @@ async fn deploy_in_time(kafka: &Kafka, role: &Role, user_id: &str, time: Duratio
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
 async fn rights_that_never_come_are_named_and_no_secret_is() {
-    shared::tls::install_provider();
     let kafka = shared_kafka().await;
     let time = Duration::from_secs(5);
     let stranger = Role::new("stranger");
@@ -163,7 +157,6 @@ async fn rights_that_never_come_are_named_and_no_secret_is() {
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
 async fn brokers_that_nobody_known_vouches_for_are_named_at_once() {
-    shared::tls::install_provider();
     let kafka = shared_kafka().await;
     let role = Role::new("truster").known_to(kafka);
     let lookup = environment(&role, kafka);

@@ -13,8 +13,8 @@ use shared::causes::in_one_line;
 use stack::mysql::{Identity, MySql, RdsFront};
 use tokio::time::Instant;
 
-use super::{PASSWORD, event, function, sample_rows, trusting};
-use crate::support::{aws::Aws, log::Log};
+use super::{PASSWORD, function, sample_rows, trusting};
+use crate::support::{aws::Aws, invocation, log::Log};
 
 /// More than the sample has.
 const ALL: usize = 1000;
@@ -55,7 +55,7 @@ impl Rds {
     async fn set_up(&self, setup: Value, time: Duration) -> Result<Value, String> {
         let function = function(&self.aws).await;
         let lookup = trusting(self.mysql.ca_file().to_str().unwrap());
-        function.handle(event(setup, time), lookup).await.map_err(|error| in_one_line(&error))
+        function.handle(invocation(setup, time), lookup).await.map_err(|error| in_one_line(&error))
     }
 
     async fn set_up_as_usual(&self) -> Value {
@@ -247,7 +247,7 @@ async fn a_database_that_is_just_starting_is_waited_for() {
     assert!(error.contains("cannot be reached"), "the time was over: {error}");
 
     let function = function(&rds.aws).await;
-    let setup = event(rds.setup(), Duration::from_mins(1));
+    let setup = invocation(rds.setup(), Duration::from_mins(1));
     let lookup = trusting(rds.mysql.ca_file().to_str().unwrap());
     let (done, restarted) = tokio::join!(function.handle(setup, lookup), rds.mysql.restart());
     restarted.unwrap();

@@ -2,12 +2,11 @@
 
 use archive::{Function, settings::Settings};
 use lambda_runtime::{Error, service_fn};
-use shared::{causes::in_one_line, log, settings::environment, tls};
+use shared::{causes::in_one_line, log, settings::environment};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     log::init(environment);
-    tls::install_provider();
     let settings = Settings::from_lookup(environment)?;
     let function = Function::new(settings).await.map_err(|error| in_one_line(&error))?;
     lambda_runtime::run(service_fn(|event| function.handle(event))).await

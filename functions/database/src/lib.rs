@@ -1,8 +1,8 @@
 //! Makes the sample tables, fills them, and makes the user that reads them by IAM, for CloudFormation.
 //!
 //! Two halves in one program, told apart by their event, since no one place reaches everything: the half outside of the
-//! VPC ([`outer`]) is the custom resource and reads the master user's password from Secrets Manager; it hands it to the half
-//! inside of the VPC ([`setup`]), which reaches the database. Neither logs its event, and `shared::log` sees to what libraries log.
+//! VPC (`outer`) is the custom resource and reads the master user's password from Secrets Manager; it hands it to the half
+//! inside of the VPC (`setup`), which reaches the database. Neither logs its event, and `shared::log` sees to what libraries log.
 
 use aws_config::SdkConfig;
 use lambda_runtime::LambdaEvent;
@@ -12,11 +12,11 @@ use shared::{
     deadline,
 };
 
-pub mod name;
-pub mod outer;
+mod name;
+mod outer;
 pub mod secret;
-pub mod settings;
-pub mod setup;
+mod settings;
+mod setup;
 mod tables;
 mod user;
 

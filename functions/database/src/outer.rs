@@ -17,7 +17,7 @@ use crate::{
 
 mod told;
 
-pub use told::Told;
+use told::Told;
 
 /// How long to wait before AWS is asked again for what it does not allow yet.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -28,7 +28,7 @@ const NOT_YET: [&str; 3] = ["AccessDeniedException", "ResourceConflictException"
 /// The resource's properties in the template. CloudFormation hands on each value as a string.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub struct Properties {
+pub(crate) struct Properties {
     /// The secret in which RDS keeps the master user's name and password.
     secret_arn: String,
     /// The half inside of the VPC: its name or ARN.
@@ -62,8 +62,7 @@ fn yes_or_no<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, 
 
 /// Why the resource is not there. None holds a password.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each variant's message is its documentation")]
-pub enum OuterError {
+pub(crate) enum OuterError {
     #[error("the secret {arn} cannot be read")]
     Secret { arn: String, source: Told },
     #[error("the secret {arn} holds no text")]
@@ -82,7 +81,7 @@ pub enum OuterError {
 
 /// The clients of what the half outside of the VPC calls.
 #[derive(Debug)]
-pub struct Outer {
+pub(crate) struct Outer {
     secrets: aws_sdk_secretsmanager::Client,
     functions: aws_sdk_lambda::Client,
 }
@@ -96,7 +95,7 @@ impl Outer {
     ///
     /// # Errors
     /// When AWS does not hand out the password or does not invoke the function, or that one fails.
-    pub async fn make(&self, request: Request<Properties>) -> Result<Success, OuterError> {
+    pub(crate) async fn make(&self, request: Request<Properties>) -> Result<Success, OuterError> {
         let Request { properties, deadline } = request;
         let settled = deadline.min(Instant::now() + TIME_FOR_RIGHTS);
         let function = properties.function_name.clone();

@@ -3,13 +3,12 @@
 use emulator::{Emulator, Settings, Source, tick};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use rand::{SeedableRng, rngs::StdRng};
-use shared::{causes::in_one_line, kafka::Producer, log, settings::environment, tls};
+use shared::{causes::in_one_line, kafka::Producer, log, settings::environment};
 use tokio::sync::Mutex;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     log::init(environment);
-    tls::install_provider();
     let settings = Settings::from_lookup(environment)?;
     let producer = Producer::start(&settings.cluster, settings.user_ids.topic_names()).await?;
     let source = Source::open(&settings.database_url, environment)?;

@@ -42,13 +42,10 @@ const RIGHTS: &str = "Kafka refuses the function's role: allow kafka-cluster:Con
 /// Whether a topic was there before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It was not.
     Created,
-    /// It was.
     Existing,
 }
 
-/// A connection.
 pub(crate) struct Kafka {
     servers: String,
     client: Client,

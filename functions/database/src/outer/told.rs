@@ -1,3 +1,5 @@
+//! What is kept of an error of AWS's SDK.
+
 use std::fmt;
 
 use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
@@ -5,7 +7,7 @@ use shared::causes::in_one_line;
 
 /// What AWS says of a request that it refused, or why it was not reached. The SDK's own error holds the whole response too.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub(crate) struct Told {
     code: Option<String>,
     text: String,
 }
@@ -29,8 +31,7 @@ impl Told {
     }
 
     /// AWS's name for the error, if AWS was reached.
-    #[must_use]
-    pub fn code(&self) -> Option<&str> {
+    pub(super) fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
 }
