@@ -6,8 +6,9 @@ SHELL := /bin/bash
 # Everything that is fetched or built for the work lies here, and nothing outside.
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
-PINNED := requests==2.32.5 cargo-lambda==1.9.2 typos==1.52.0
+PINNED := requests==2.32.5 cargo-lambda==1.9.2 ziglang==0.17.1 typos==1.52.0
 PINNED += aws-msk-iam-sasl-signer-python==1.0.2 confluent-kafka==2.16.1
+PINNED += aws-sam-cli==1.170.0 cfn-lint==1.58.0
 
 # MSK offers the line of 3.9 too: `make test KAFKA_VERSION=3.9.1`. The tests read the same variable.
 export KAFKA_VERSION ?= 4.3.1
@@ -22,13 +23,15 @@ help: ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 .PHONY: check
-check: $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete $(VENV)/ready ## Format, lints, documentation, licences, unused dependencies, spelling
+check: $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete $(VENV)/ready ## Format, lints, documentation, licences, unused dependencies, spelling, the template
 	cargo fmt --check
 	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features --document-private-items --locked
 	$(TOOLS)/bin/cargo-deny --log-level error --all-features --config .deny.toml check bans licenses sources
 	$(TOOLS)/bin/cargo-machete
 	$(VENV)/bin/typos --config .typos.toml
+	$(VENV)/bin/cfn-lint
+	SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam validate --lint
 
 .PHONY: audit
 audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; needs github.com, where their list is kept
@@ -110,15 +113,11 @@ $(TOOLS)/mariadb-$(MARIADB_VERSION)/installed:
 	touch $@; \
 	echo "fetched MariaDB $(MARIADB_VERSION) from Maven Central in $$SECONDS s"
 
-# Of all of SAM, only the emulator of Lambda's runtime interface.
+# SAM's emulator of Lambda's runtime interface.
 $(TOOLS)/aws-lambda-rie/ready: $(VENV)/ready
-	@rm -rf $(@D); mkdir -p $(@D)/wheel; \
-	$(VENV)/bin/pip download --quiet --no-cache-dir --disable-pip-version-check --no-deps --dest $(@D)/wheel aws-sam-cli==1.170.0; \
-	$(VENV)/bin/python -m zipfile -e $(@D)/wheel/*.whl $(@D)/wheel; \
-	install $(@D)/wheel/samcli/local/rapid/aws-lambda-rie-x86_64 $(@D)/aws-lambda-rie; \
-	rm -rf $(@D)/wheel; \
-	touch $@; \
-	echo "fetched aws-sam-cli 1.170.0's emulator of the Lambda runtime from PyPI in $$SECONDS s"
+	@mkdir -p $(@D); \
+	install $(VENV)/lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64 $(@D)/aws-lambda-rie; \
+	touch $@
 
 # Both only read; without optimizing they build in half the time.
 $(TOOLS)/bin/cargo-deny: Makefile

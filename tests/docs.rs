@@ -5,6 +5,7 @@ use std::{fmt::Write, fs, path::Path};
 use ingest::error::ANSWERS;
 use shared::{
     kind::{CATALOG, JOIN_KEY, Presence},
+    metrics::{self, Metric},
     settings::Variable,
 };
 
@@ -78,6 +79,16 @@ fn the_readme_has_every_field_of_every_kind() {
             };
             writeln!(table, "| `.{kind}` | `{}` | {} | {missing} | {null} |", field.name, field.rule).unwrap();
         }
+    }
+    assert_in_readme(&table);
+}
+
+#[test]
+fn the_readme_has_every_metric() {
+    let mut table = "| function | metric | unit | by | meaning |\n| --- | --- | --- | --- | --- |\n".to_owned();
+    for Metric { functions, name, unit, dimension, meaning } in metrics::CATALOG {
+        let by = dimension.map_or_else(String::new, |dimension| format!("`{dimension}`"));
+        writeln!(table, "| {functions} | `{name}` | {unit:?} | {by} | {meaning} |").unwrap();
     }
     assert_in_readme(&table);
 }

@@ -8,6 +8,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use shared::{
     json::compact,
     kind::CATALOG,
+    metrics::Metrics,
     publish::{Failure, Outcome, Publish, Record},
     sample,
 };
@@ -17,7 +18,7 @@ use crate::support::recorder::Recorder;
 
 fn emulator<P: Publish>(publisher: P, seed: u64) -> Emulator<P> {
     let source = Source::open(&DatabaseUrl::Sample, |_| None).unwrap();
-    Emulator::new(source, publisher, &"a,b".parse().unwrap(), StdRng::seed_from_u64(seed))
+    Emulator::new(source, publisher, &"a,b".parse().unwrap(), StdRng::seed_from_u64(seed), Metrics::default())
 }
 
 fn soon() -> Instant {
@@ -110,7 +111,7 @@ async fn a_tick_sends_what_is_set_and_an_event_may_say_another_number() {
         ("{}", 7),
     ] {
         let event = LambdaEvent::new(serde_json::from_str(event).unwrap(), Context::default());
-        assert_eq!(tick::handle(&emulator, &settings, event).await.unwrap().posts, posts);
+        assert_eq!(tick::handle(&emulator, &settings, &Metrics::default(), event).await.unwrap().posts, posts);
     }
     for event in [r#"{"posts":0}"#, r#"{"posts":10001}"#, r#"{"posts":-1}"#] {
         let error = serde_json::from_str::<tick::Tick>(event).unwrap_err().to_string();

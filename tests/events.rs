@@ -10,6 +10,7 @@ use aws_lambda_events::{
 use ingest::event;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json, value::RawValue};
+use shared::metrics::Metrics;
 
 use crate::support::{self, golden::assert_all_golden, pipeline::Pipeline, recorder::Recorder};
 
@@ -32,7 +33,7 @@ fn invocation(event: &str, time: Duration) -> LambdaEvent<Box<RawValue>> {
 
 /// The body's text and the rest of a response, as API Gateway gets it.
 async fn answer(router: axum::Router, event: &str) -> (Value, String) {
-    let response = event::handle(router, invocation(event, Duration::from_secs(28))).await;
+    let response = event::handle(router, &Metrics::default(), invocation(event, Duration::from_secs(28))).await;
     let Some(Body::Text(body)) = &response.body else { panic!("no text: {response:?}") };
     (serde_json::to_value(&response).unwrap(), body.clone())
 }
@@ -150,7 +151,8 @@ async fn an_answer_comes_before_the_invocations_deadline() {
     pipeline.cluster.broker_down(1).unwrap();
     let begun = tokio::time::Instant::now();
     let event = v1(|_| ());
-    let response = event::handle(pipeline.router.clone(), invocation(&event, Duration::from_secs(3))).await;
+    let response =
+        event::handle(pipeline.router.clone(), &pipeline.metrics, invocation(&event, Duration::from_secs(3))).await;
     assert_eq!(response.status_code, 503);
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }

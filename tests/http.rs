@@ -9,6 +9,7 @@ use ingest::{App, MAX_BODY_BYTES, MAX_RECORDS, router};
 use serde_json::json;
 use shared::{
     kind::GEO,
+    metrics::Metrics,
     publish::{Outcome, Publish, Reach, Record, Unreachable},
 };
 use std::{io::Write, time::Duration};
@@ -308,7 +309,7 @@ impl Reach for Panics {
 
 #[tokio::test]
 async fn a_panic_is_answered_and_tells_nothing() {
-    let router = router(App::new(Panics, &"u".parse().unwrap()));
+    let router = router(App::new(Panics, &"u".parse().unwrap(), Metrics::default()));
     let request = Request::post("/topics/u.geo").header(header::CONTENT_TYPE, JSON).body(Body::from(geo())).unwrap();
     let answer = answer(&router, request).await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);

@@ -88,10 +88,14 @@ async fn a_run_for_a_while_archives_all_that_the_emulator_sent_and_says_so_in_js
         "objects",
         "peak_memory_bytes",
         "posts",
+        "produce_time_ms",
         "quarantined",
         "records_archived",
+        "records_lost",
         "records_refused",
+        "records_unconfirmed",
         "records_written",
+        "requests_refused",
         "seconds",
     ];
     assert_eq!(summary.keys().collect::<Vec<_>>(), names);

@@ -17,6 +17,7 @@ mod iam;
 mod keys;
 mod lambda;
 mod local;
+mod metrics;
 mod properties;
 mod replicas;
 mod validation;

@@ -5,12 +5,10 @@ use std::{sync::Arc, time::Duration};
 use archive::{
     reader::{Kafka, Reader},
     run,
-    store::{Archiver, Counts},
+    store::Archiver,
 };
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep},
-};
+use shared::metrics::Metrics;
+use tokio::time::{Instant, sleep};
 
 use crate::{backlog::Backlog, stop::Stop};
 
@@ -29,7 +27,7 @@ pub(crate) struct Archiving {
     pub(crate) topics: Vec<String>,
     /// There is one when Kafka is the embedded one. Then Kafka loses what nobody reads in time, and nothing may be lost.
     pub(crate) backlog: Option<Arc<Backlog>>,
-    pub(crate) counts: watch::Sender<Counts>,
+    pub(crate) metrics: Metrics,
 }
 
 /// Why archiving ended before it was done, in a line.
@@ -91,7 +89,7 @@ impl Archiving {
 
     async fn once(&self) -> Result<(), ArchivingError> {
         let report = run::run(&self.kafka, &self.archiver, &self.topics, Instant::now() + TIME_TO_RUN).await;
-        self.counts.send_modify(|sum| *sum = sum.plus(report.total()));
+        report.record(&self.metrics);
         if let Some(backlog) = &self.backlog {
             let lost = report.total().lost + self.make_room(backlog).await;
             if lost > 0 {

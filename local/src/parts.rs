@@ -23,6 +23,7 @@ use shared::{
     cluster::{Authorities, BOOTSTRAP_SERVERS, Cluster, Protocol, SECURITY_PROTOCOL, SSL_CA_LOCATION, Security},
     credentials::Signer,
     kafka::{Producer, ProducerError},
+    metrics::Metrics,
     publish::Unreachable,
     settings::{Reader, SettingsError, environment},
     topic::{UserIds, UserIdsError},
@@ -93,7 +94,7 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Opens each part; the archive last, since that makes a folder.
-    pub(crate) async fn open(cli: &Cli) -> Result<Self, StartError> {
+    pub(crate) async fn open(cli: &Cli, metrics: &Metrics) -> Result<Self, StartError> {
         let user_ids = UserIds::new(cli.user_ids.clone())?;
         let archive_url = archive_url(cli)?;
         let database_url = cli.database_url.as_deref().map_or(Ok(DatabaseUrl::Sample), str::parse);
@@ -110,7 +111,7 @@ impl Parts {
             let cluster = Cluster::plaintext(embedded.bootstrap_servers());
             (Some(embedded), cluster)
         };
-        let producer = connect(&cluster, &user_ids).await?;
+        let producer = connect(&cluster, &user_ids, metrics).await?;
         let kafka = Kafka::connect(&cluster).await?;
         let bucket = open_archive(&archive_url, embedded.is_some()).await?;
         let parts =
@@ -164,8 +165,8 @@ fn cluster(cli: &Cli, bootstrap_servers: &str) -> Result<Cluster, StartError> {
     Ok(Cluster { bootstrap_servers: bootstrap_servers.to_owned(), security })
 }
 
-async fn connect(cluster: &Cluster, user_ids: &UserIds) -> Result<Producer, StartError> {
-    let producer = Producer::new(cluster)?;
+async fn connect(cluster: &Cluster, user_ids: &UserIds, metrics: &Metrics) -> Result<Producer, StartError> {
+    let producer = Producer::new(cluster, metrics.clone())?;
     match producer.warm_up(user_ids.topic_names(), TIME_TO_CONNECT).await {
         Ok(()) => Ok(producer),
         Err(source) => Err(StartError::NoKafka { servers: cluster.to_string(), source }),

@@ -28,7 +28,9 @@ use crate::{
 /// When a part cannot be opened; nothing has been sent then.
 pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     let begun = Instant::now();
-    let parts = Parts::open(&cli).await?;
+    let figures = Figures::default();
+    let metrics = &figures.metrics;
+    let parts = Parts::open(&cli, metrics).await?;
     // Before the greeting says that Ctrl-C can be used.
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
     greet(&cli, &parts);
@@ -36,18 +38,16 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     let Parts { user_ids, listener, source, embedded, producer, kafka, archive_url, bucket, .. } = parts;
     let backlog = embedded.as_ref().map(|_| Arc::new(Backlog::default()));
     let producer = Bounded::new(producer, backlog.clone());
-    let app = App::new(producer.clone(), &user_ids);
-    let figures = Figures::new(&app.counts);
+    let app = App::new(producer.clone(), &user_ids, metrics.clone());
 
     // Sending stops first; then what was sent is written; then it is archived.
     let (sending, writing) = (Stop::new(), Stop::new());
     let server = Server::start(listener, router(app), &sending);
-    let emulator = Emulator::new(source, producer, &user_ids, StdRng::from_os_rng());
-    let mut emulating =
-        tokio::spawn(ticker::run(emulator, cli.posts_per_second, sending.clone(), figures.emulator.clone()));
+    let emulator = Emulator::new(source, producer, &user_ids, StdRng::from_os_rng(), metrics.clone());
+    let mut emulating = tokio::spawn(ticker::run(emulator, cli.posts_per_second, sending.clone()));
     let topics = user_ids.topic_names();
     let archiver = Archiver::new(bucket, Limits::default());
-    let archiving = Archiving { kafka, archiver, topics, backlog: backlog.clone(), counts: figures.archive.clone() };
+    let archiving = Archiving { kafka, archiver, topics, backlog: backlog.clone(), metrics: metrics.clone() };
     let mut archiving = tokio::spawn(archiving.run(writing.clone()));
     let shown = tokio::spawn(progress::show({
         let figures = figures.clone();
@@ -92,8 +92,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     let failure = match (emulated, archived) {
         (_, Ok(Err(error))) => Some(error.to_string()),
         (Err(panic), _) | (_, Err(panic)) => Some(format!("a part broke down: {panic}")),
-        (Ok(()), Ok(Ok(()))) if figures.lost() > 0 => {
-            Some(format!("Kafka dropped {} records before they were archived", figures.lost()))
+        (Ok(()), Ok(Ok(()))) if totals.records_lost > 0 => {
+            Some(format!("Kafka dropped {} records before they were archived", totals.records_lost))
         }
         (Ok(()), Ok(Ok(()))) if missing > 0 => Some(format!("{missing} of the records written are not archived")),
         (Ok(()), Ok(Ok(()))) => None,

@@ -54,7 +54,9 @@ fn line(before: &Totals, now: &Totals, passed: Duration) -> String {
         format!("refused {}", now.records_refused),
         format!("archived {}", now.records_archived),
     ];
-    for (what, count) in [("unconfirmed", now.records_unconfirmed), ("quarantined", now.quarantined)] {
+    for (what, count) in
+        [("unconfirmed", now.records_unconfirmed), ("behind", now.archive_lag), ("quarantined", now.quarantined)]
+    {
         if count > 0 {
             parts.push(format!("{what} {count}"));
         }

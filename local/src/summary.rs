@@ -26,10 +26,6 @@ impl Summary {
         if let Some(failure) = &self.failure {
             eprintln!("error: {failure}");
         }
-        // The JSON has no place for them.
-        if self.totals.records_unconfirmed > 0 && form == SummaryForm::Json {
-            eprintln!("{} records are unconfirmed", self.totals.records_unconfirmed);
-        }
         match form {
             // Numbers and strings always serialize.
             SummaryForm::Json => println!("{}", serde_json::to_string(self).unwrap_or_default()),

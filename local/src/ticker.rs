@@ -2,26 +2,18 @@
 
 use std::time::Duration;
 
-use emulator::{Emulator, Report};
+use emulator::Emulator;
 use shared::{causes::in_one_line, deadline::USUAL_TIME, publish::Publish};
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 
 use crate::stop::Stop;
 
 /// The shortest time between two runs: a higher rate sends more posts a run.
 const SHORTEST_TICK: Duration = Duration::from_millis(100);
 
-/// Sends `posts_per_second` posts each second until `stop`, the first one at once, and tells the figures so far. Of a rate that
-/// cannot be reached no more than a second's posts are made up for.
-pub(crate) async fn run<P: Publish>(
-    mut emulator: Emulator<P>,
-    posts_per_second: f64,
-    stop: Stop,
-    reports: watch::Sender<Report>,
-) {
+/// Sends `posts_per_second` posts each second until `stop`, the first one at once. Of a rate that cannot be reached no more
+/// than a second's posts are made up for.
+pub(crate) async fn run<P: Publish>(mut emulator: Emulator<P>, posts_per_second: f64, stop: Stop) {
     if posts_per_second <= 0.0 {
         return stop.stopped().await;
     }
@@ -37,10 +29,7 @@ pub(crate) async fn run<P: Publish>(
         let posts = (due - past).min(due_in(Duration::from_secs(1), posts_per_second).max(1));
         past = due;
         match emulator.run(usize::try_from(posts).unwrap_or(usize::MAX), Duration::ZERO, now + USUAL_TIME).await {
-            Ok(report) => {
-                failing = false;
-                reports.send_modify(|sum| sum.add(report));
-            }
+            Ok(_) => failing = false,
             Err(error) => {
                 // Said once, and again after it worked: a database that is away stays away for a while.
                 if !failing {
@@ -73,7 +62,10 @@ fn due_in(passed: Duration, posts_per_second: f64) -> u64 {
 mod tests {
     use emulator::{DatabaseUrl, Source};
     use rand::{SeedableRng, rngs::StdRng};
-    use shared::publish::{Outcome, Record, Written};
+    use shared::{
+        metrics::{Metrics, emulator::POSTS_SENT},
+        publish::{Outcome, Record, Written},
+    };
 
     use super::*;
 
@@ -90,11 +82,12 @@ mod tests {
     /// The posts of ten seconds and a bit.
     async fn posts(posts_per_second: f64, time_to_write: Duration) -> u64 {
         let source = Source::open(&DatabaseUrl::Sample, |_| None).unwrap();
-        let emulator = Emulator::new(source, Slow(time_to_write), &"u".parse().unwrap(), StdRng::seed_from_u64(1));
-        let (stop, reports) = (Stop::new(), watch::Sender::default());
-        let ticking = tokio::spawn(run(emulator, posts_per_second, stop.clone(), reports.clone()));
+        let (publisher, rng, metrics) = (Slow(time_to_write), StdRng::seed_from_u64(1), Metrics::default());
+        let emulator = Emulator::new(source, publisher, &"u".parse().unwrap(), rng, metrics.clone());
+        let stop = Stop::new();
+        let ticking = tokio::spawn(run(emulator, posts_per_second, stop.clone()));
         tokio::time::sleep(Duration::from_millis(10_050)).await;
-        let posts = reports.borrow().posts;
+        let posts = metrics.take().sum(&POSTS_SENT);
         stop.stop();
         ticking.await.unwrap();
         posts

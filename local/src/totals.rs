@@ -1,13 +1,11 @@
 //! The figures of all parts together.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use archive::store::Counts;
-use emulator::Report;
 use serde::Serialize;
-use tokio::sync::watch;
+use shared::metrics::{Metrics, Recorded, archive, emulator, ingest};
 
-/// The figures at one moment. The names are those of the summary's JSON.
+/// The figures at one moment. The names are those of the summary's JSON; most of them are metrics of the functions.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Totals {
     /// Posts that the emulator sent.
@@ -15,41 +13,94 @@ pub(crate) struct Totals {
     pub(crate) records_written: u64,
     /// Records that were not valid, or came in one request with one that was not.
     pub(crate) records_refused: u64,
-    #[serde(skip)]
     pub(crate) records_unconfirmed: u64,
+    pub(crate) requests_refused: u64,
+    pub(crate) produce_time_ms: Times,
     pub(crate) records_archived: u64,
+    /// Records that Kafka dropped before they were archived.
+    pub(crate) records_lost: u64,
     pub(crate) objects: u64,
     pub(crate) quarantined: u64,
+    /// Records that the last run of the archive left.
+    #[serde(skip)]
+    pub(crate) archive_lag: u64,
 }
 
-/// Where each part keeps its figures.
-#[derive(Debug, Clone)]
+/// What was measured, in short, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub(crate) struct Times {
+    pub(crate) mean: f64,
+    pub(crate) longest: f64,
+    #[serde(skip)]
+    count: u64,
+}
+
+impl Times {
+    fn add(&mut self, values: &[f64]) {
+        for value in values {
+            self.count += 1;
+            self.mean += (value - self.mean) / self.count as f64;
+            self.longest = self.longest.max(*value);
+        }
+    }
+}
+
+impl Totals {
+    fn add(&mut self, recorded: &Recorded) {
+        self.posts += recorded.sum(&emulator::POSTS_SENT);
+        for (total, metrics) in [
+            (&mut self.records_written, [&ingest::RECORDS_WRITTEN, &emulator::RECORDS_WRITTEN]),
+            (&mut self.records_refused, [&ingest::RECORDS_REFUSED, &emulator::RECORDS_REFUSED]),
+            (&mut self.records_unconfirmed, [&ingest::RECORDS_UNCONFIRMED, &emulator::RECORDS_UNCONFIRMED]),
+        ] {
+            *total += metrics.map(|metric| recorded.sum(metric)).iter().sum::<u64>();
+        }
+        self.requests_refused += recorded.sum(&ingest::REQUESTS_REFUSED);
+        self.produce_time_ms.add(recorded.measured(&ingest::PRODUCE_TIME));
+        self.records_archived += recorded.sum(&archive::RECORDS_ARCHIVED);
+        self.records_lost += recorded.sum(&archive::RECORDS_LOST);
+        self.objects += recorded.sum(&archive::OBJECTS_STORED);
+        self.quarantined += recorded.sum(&archive::RECORDS_QUARANTINED);
+        self.archive_lag = recorded.state(&archive::ARCHIVE_LAG).unwrap_or(self.archive_lag);
+    }
+}
+
+/// Sums up what the parts record. A clone shares it.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Figures {
-    http: Arc<ingest::Counts>,
-    pub(crate) emulator: watch::Sender<Report>,
-    pub(crate) archive: watch::Sender<Counts>,
+    /// What the parts write to.
+    pub(crate) metrics: Metrics,
+    totals: Arc<Mutex<Totals>>,
 }
 
 impl Figures {
-    pub(crate) fn new(http: &Arc<ingest::Counts>) -> Self {
-        Self { http: Arc::clone(http), emulator: watch::Sender::default(), archive: watch::Sender::default() }
-    }
-
-    /// Records that Kafka dropped before they were archived.
-    pub(crate) fn lost(&self) -> u64 {
-        self.archive.borrow().lost
-    }
-
     pub(crate) fn totals(&self) -> Totals {
-        let (emulator, archive) = (self.emulator.borrow(), *self.archive.borrow());
-        Totals {
-            posts: emulator.posts,
-            records_written: self.http.records_written() + emulator.records_written,
-            records_refused: self.http.records_refused() + emulator.records_refused,
-            records_unconfirmed: self.http.records_unconfirmed() + emulator.records_unconfirmed,
-            records_archived: archive.records,
-            objects: archive.objects,
-            quarantined: archive.quarantined,
+        // Nothing panics while it holds the lock.
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        totals.add(&self.metrics.take());
+        totals.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_parts_are_summed_up_once_however_often_that_is_asked_for() {
+        let figures = Figures::default();
+        let Figures { metrics, .. } = &figures;
+        for milliseconds in [1, 2, 6] {
+            metrics.add_by(&ingest::RECORDS_WRITTEN, "pin", 2);
+            metrics.add(&emulator::RECORDS_WRITTEN, 3);
+            metrics.took(&ingest::PRODUCE_TIME, Duration::from_millis(milliseconds));
+            metrics.set(&archive::ARCHIVE_LAG, 10 - milliseconds);
+            figures.totals();
         }
+        let totals = figures.totals();
+        assert_eq!((totals.records_written, totals.archive_lag), (15, 4));
+        assert_eq!(totals.produce_time_ms, Times { mean: 3.0, longest: 6.0, count: 3 });
     }
 }

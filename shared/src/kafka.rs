@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use self::{connection::Connection, moment::Moment};
 use crate::{
     cluster::Cluster,
+    metrics::Metrics,
     publish::{Failure, Outcome, Publish, Reach, Record, Unreachable, Written},
 };
 
@@ -45,6 +46,7 @@ pub struct Producer(Arc<Shared>);
 struct Shared {
     cluster: Cluster,
     config: ClientConfig,
+    metrics: Metrics,
     /// `None` when the last one was given up and no request came since.
     connection: Mutex<Option<Arc<Connection>>>,
 }
@@ -64,14 +66,16 @@ pub struct ProducerError {
 }
 
 impl Producer {
-    /// Makes a producer. It connects in the background; [`Producer::warm_up`] waits for that.
+    /// Makes a producer. It connects in the background; [`Producer::warm_up`] waits for that. How long each connection takes
+    /// is noted in `metrics`.
     ///
     /// # Errors
     /// When librdkafka does not take the settings.
-    pub fn new(cluster: &Cluster) -> Result<Self, ProducerError> {
+    pub fn new(cluster: &Cluster, metrics: Metrics) -> Result<Self, ProducerError> {
         let producer = Self(Arc::new(Shared {
             cluster: cluster.clone(),
             config: config::config(cluster),
+            metrics,
             connection: Mutex::default(),
         }));
         match producer.connection() {
@@ -85,8 +89,8 @@ impl Producer {
     ///
     /// # Errors
     /// When librdkafka does not take the settings.
-    pub async fn start(cluster: &Cluster, topics: Vec<String>) -> Result<Self, ProducerError> {
-        let producer = Self::new(cluster)?;
+    pub async fn start(cluster: &Cluster, topics: Vec<String>, metrics: Metrics) -> Result<Self, ProducerError> {
+        let producer = Self::new(cluster, metrics)?;
         if let Err(error) = producer.warm_up(topics, TIME_TO_START).await {
             tracing::warn!(%error, "starting without Kafka");
         }
@@ -118,10 +122,14 @@ impl Producer {
         }
         let connection = match slot.as_ref() {
             Some(connection) => Arc::clone(connection),
-            None => Arc::clone(slot.insert(Arc::new(Connection::new(&self.0.config, &self.0.cluster)?))),
+            None => Arc::clone(slot.insert(Arc::new(self.connect()?))),
         };
         connection.touch();
         Ok(connection)
+    }
+
+    fn connect(&self) -> Result<Connection, KafkaError> {
+        Connection::new(&self.0.config, &self.0.cluster, self.0.metrics.clone())
     }
 
     /// Uses `connection` no more: the next request makes another one.

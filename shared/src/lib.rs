@@ -24,6 +24,7 @@ pub mod kafka;
 pub mod kind;
 #[cfg(feature = "log")]
 pub mod log;
+pub mod metrics;
 pub mod publish;
 #[cfg(feature = "sample")]
 pub mod sample;

@@ -63,14 +63,19 @@ async fn the_servers_of_a_cluster_are_found_by_a_signed_request_and_nothing_else
         let cloudformation = CloudFormation::start().await;
         deploy(&cloudformation, &control_plane, NO_TIME).await.unwrap();
         let cluster = "pinterest/4f0c1b6e-7a3d-4e1b-9b43-4c9f6d8f2a11-13";
+        let mut told = cloudformation.data();
+        assert_eq!(told["Fingerprint"].take().as_str().map(str::len), Some(16));
         let expected = json!({
+            "Fingerprint": null,
             "BootstrapServers": found,
+            "ClusterArn": ARN,
+            "TopicArns": format!("arn:aws:kafka:us-east-1:123456789012:topic/{cluster}/0a1b2c3d4e5f.*"),
             "ClusterName": "pinterest",
             "ClusterUuid": "4f0c1b6e-7a3d-4e1b-9b43-4c9f6d8f2a11-13",
             "TopicArnPrefix": format!("arn:aws:kafka:us-east-1:123456789012:topic/{cluster}"),
             "GroupArnPrefix": format!("arn:aws:kafka:us-east-1:123456789012:group/{cluster}"),
         });
-        assert_eq!(cloudformation.data(), expected);
+        assert_eq!(told, expected);
 
         let [asked] = &control_plane.asked()[..] else { panic!("{:?}", control_plane.asked()) };
         assert_eq!(asked.method, Method::GET);
@@ -79,6 +84,28 @@ async fn the_servers_of_a_cluster_are_found_by_a_signed_request_and_nothing_else
         let signature = asked.header("authorization").unwrap();
         assert!(signature.starts_with("AWS4-HMAC-SHA256 Credential=AKID/"), "{signature}");
         assert!(signature.contains("/us-east-1/kafka/aws4_request, SignedHeaders="), "{signature}");
+    }
+}
+
+#[tokio::test]
+async fn twenty_user_ids_fit_into_an_answer_and_far_more_are_refused_with_the_reason() {
+    let servers_of_three =
+        [1, 2, 3].map(|n| format!("b-{n}.pinterestdatapipeline.a1b2c3.c13.kafka.ap-southeast-2.amazonaws.com:9098"));
+    for user_ids in [20, 60] {
+        let control_plane = Stub::start([(BOOTSTRAP, vec![servers(&servers_of_three.join(",").into())])]).await;
+        let cloudformation = CloudFormation::start().await;
+        let event = cloudformation.sends_file("brokers-create", |event| {
+            let ids: Vec<_> = (0..user_ids).map(|n| format!("0a1b2c3d4e{n:02}")).collect();
+            event["ResourceProperties"]["ClusterArn"] = ARN.replace("us-east-1", "ap-southeast-2").into();
+            event["ResourceProperties"]["UserIds"] = ids.into();
+        });
+        let client = client(&control_plane);
+        answer(event, |request| brokers::find(&client, request)).await.unwrap();
+        if user_ids == 20 {
+            assert_eq!(cloudformation.data()["TopicArns"].as_str().unwrap().split(',').count(), user_ids);
+        } else {
+            assert!(cloudformation.reason().contains("its attributes are too long"), "{}", cloudformation.reason());
+        }
     }
 }
 

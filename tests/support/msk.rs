@@ -15,6 +15,7 @@ use shared::{
     credentials::Signer,
     deadline::USUAL_TIME,
     kafka::Producer,
+    metrics::Metrics,
     topic::UserIds,
 };
 use stack::kafka::{self, Kafka, Operation, Options, Topics};
@@ -111,8 +112,8 @@ pub(crate) struct Ingest {
 
 impl Ingest {
     pub(crate) async fn start(cluster: &Cluster, user_ids: &UserIds) -> Self {
-        let producer = Producer::start(cluster, user_ids.topic_names()).await.unwrap();
-        Self { router: router(App::new(producer, user_ids)), time: USUAL_TIME }
+        let producer = Producer::start(cluster, user_ids.topic_names(), Metrics::default()).await.unwrap();
+        Self { router: router(App::new(producer, user_ids, Metrics::default())), time: USUAL_TIME }
     }
 
     pub(crate) async fn post(&self, path: &str, body: String) -> Answer {

@@ -19,7 +19,7 @@ use rdkafka::{
     producer::DefaultProducerContext,
 };
 use serde_json::Value;
-use shared::{cluster::Cluster, kafka::Producer, topic::UserIds};
+use shared::{cluster::Cluster, kafka::Producer, metrics::Metrics, topic::UserIds};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -31,6 +31,7 @@ pub(crate) struct Pipeline {
     pub(crate) cluster: MockCluster<'static, DefaultProducerContext>,
     consumer: BaseConsumer,
     pub(crate) router: Router,
+    pub(crate) metrics: Metrics,
     /// How long a request may take; a test that waits for the deadline makes it short.
     pub(crate) time: Duration,
 }
@@ -68,11 +69,12 @@ impl Pipeline {
             let partitions = if topic.name.starts_with('v') { 3 } else { 1 };
             cluster.create_topic(&topic.name, partitions, 1).unwrap();
         }
-        let producer = Producer::new(&Cluster::plaintext(cluster.bootstrap_servers())).unwrap();
+        let metrics = Metrics::default();
+        let producer = Producer::new(&Cluster::plaintext(cluster.bootstrap_servers()), metrics.clone()).unwrap();
         producer.warm_up(user_ids.topic_names(), Duration::from_secs(10)).await.unwrap();
-        let router = router(App::new(producer, &user_ids));
+        let router = router(App::new(producer, &user_ids, metrics.clone()));
         let consumer = consumer(&cluster.bootstrap_servers());
-        Self { cluster, consumer, router, time: Duration::from_secs(20) }
+        Self { cluster, consumer, router, metrics, time: Duration::from_secs(20) }
     }
 
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {

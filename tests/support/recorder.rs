@@ -8,6 +8,7 @@ use std::{
 use axum::Router;
 use ingest::{App, router};
 use shared::{
+    metrics::Metrics,
     publish::{Outcome, Publish, Reach, Record, Unreachable, Written},
     topic::UserIds,
 };
@@ -26,7 +27,7 @@ impl Recorder {
     /// The router of `ingest` for the user id `u`, which writes here.
     pub(crate) fn router(&self) -> Router {
         let user_ids: UserIds = "u".parse().unwrap();
-        router(App::new(self.clone(), &user_ids))
+        router(App::new(self.clone(), &user_ids, Metrics::default()))
     }
 }
 

@@ -56,7 +56,8 @@ async fn one(archiver: &Archiver, partition: TopicPartition, records: Vec<Record
     let mut counts = Counts::default();
     let stored = in_time(deadline, archiver.store(&partition, &records, &mut counts)).await;
     let done = stored.map(|stored| stored.map_err(|error| Failure::Store(partition.clone(), error)));
-    Outcome { partition, counts, done }
+    // What else the topic holds is not asked.
+    Outcome { partition, counts, lag: None, done }
 }
 
 /// The event's records by partition. A partition that cannot be read or is not of `topics` is a failure instead.

@@ -6,7 +6,7 @@ use aws_lambda_events::kafka::KafkaEvent;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
-use shared::{cluster::Cluster, deadline};
+use shared::{cluster::Cluster, deadline, metrics::Metrics};
 
 use crate::{
     bucket::{Bucket, OpenError},
@@ -54,6 +54,7 @@ pub struct Function {
     cluster: Cluster,
     topics: Vec<String>,
     archiver: Archiver,
+    metrics: Metrics,
 }
 
 impl Function {
@@ -67,10 +68,11 @@ impl Function {
             cluster: settings.cluster,
             topics: settings.user_ids.topic_names(),
             archiver: Archiver::new(bucket, Limits::default()),
+            metrics: Metrics::default(),
         })
     }
 
-    /// Stores what the event brings or, at a tick, what is new in the topics.
+    /// Stores what the event brings or, at a tick, what is new in the topics, and prints the metrics.
     ///
     /// A run connects anew: what is left of a connection after the minute in which the environment was frozen cannot
     /// be told from outside.
@@ -86,6 +88,8 @@ impl Function {
                 Err(error) => Report { failures: vec![Failure::Topics(error)], ..Report::default() },
             },
         };
+        report.record(&self.metrics);
+        self.metrics.flush(&event.context.env_config.function_name);
         report.into_result()
     }
 }

@@ -17,6 +17,8 @@ const AT_ONCE: usize = 4;
 pub(crate) struct Outcome {
     pub(crate) partition: TopicPartition,
     pub(crate) counts: Counts,
+    /// Records that were there as it began and are not archived, where that is known.
+    pub(crate) lag: Option<u64>,
     /// `None` when the time was over.
     pub(crate) done: Option<Result<(), Failure>>,
 }
@@ -36,8 +38,9 @@ pub(crate) async fn gather(
 ) -> Vec<TopicPartition> {
     let mut late = Vec::new();
     let mut outcomes = stream::iter(work).buffer_unordered(AT_ONCE);
-    while let Some(Outcome { partition, counts, done }) = outcomes.next().await {
+    while let Some(Outcome { partition, counts, lag, done }) = outcomes.next().await {
         report.count(&partition.topic, counts);
+        report.lag = report.lag.zip(lag).map(|(sum, lag)| sum + lag);
         match done {
             Some(Ok(())) => {}
             Some(Err(failure)) => report.failures.push(failure),

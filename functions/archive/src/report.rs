@@ -3,7 +3,16 @@
 use std::{collections::BTreeMap, error::Error, fmt, time::Duration};
 
 use serde::{Serialize, Serializer};
-use shared::causes::in_one_line;
+use shared::{
+    causes::in_one_line,
+    metrics::{
+        Metrics,
+        archive::{
+            ARCHIVE_LAG, OBJECTS_STORED, PARTITIONS_FAILED, PARTITIONS_LEFT, RECORDS_ARCHIVED, RECORDS_LOST,
+            RECORDS_QUARANTINED,
+        },
+    },
+};
 
 use crate::{
     event::EventError,
@@ -51,6 +60,8 @@ pub struct Report {
     pub topics: BTreeMap<String, Counts>,
     /// Partitions that the time was too short for. The next run goes on there.
     pub left_behind: Vec<TopicPartition>,
+    /// Offsets that were in the topics as a run began and are not archived as it ends, where Kafka and the archive could be asked.
+    pub lag: Option<u64>,
     /// Everything that failed, whatever was stored beside it.
     pub failures: Vec<Failure>,
     /// How long it took.
@@ -72,6 +83,20 @@ impl Report {
         if self.failures.is_empty() { Ok(self) } else { Err(Failed { report: self }) }
     }
 
+    /// Counts in `metrics` what it came to.
+    pub fn record(&self, metrics: &Metrics) {
+        let Counts { records, objects, quarantined, lost, value_bytes: _ } = self.total();
+        metrics.add(&RECORDS_ARCHIVED, records);
+        metrics.add(&OBJECTS_STORED, objects);
+        metrics.add(&RECORDS_QUARANTINED, quarantined);
+        metrics.add(&RECORDS_LOST, lost);
+        metrics.add(&PARTITIONS_LEFT, self.left_behind.len() as u64);
+        metrics.add(&PARTITIONS_FAILED, self.failures.len() as u64);
+        if let Some(lag) = self.lag {
+            metrics.set(&ARCHIVE_LAG, lag);
+        }
+    }
+
     pub(crate) fn count(&mut self, topic: &str, counts: Counts) {
         let sum = self.topics.entry(topic.to_owned()).or_default();
         *sum = sum.plus(counts);
@@ -88,6 +113,7 @@ impl Report {
             lost,
             size_bytes = value_bytes,
             left_behind = self.left_behind.len(),
+            lag = self.lag,
             failures = self.failures.len(),
             duration_ms = took.as_secs_f64() * 1e3,
             "{message}"

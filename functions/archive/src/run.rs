@@ -32,6 +32,7 @@ pub async fn run<R: Reader>(reader: &R, archiver: &Archiver, topics: &[String], 
     let mut report = Report::default();
     match reader.partitions().await {
         Ok(all) => {
+            report.lag = Some(0);
             let work = ours(all, topics, &mut report).into_iter();
             let work = work.map(|partition| one(reader, archiver, partition, deadline));
             report.left_behind = gather(work, &mut report).await;
@@ -50,9 +51,22 @@ fn ours(all: Vec<TopicPartition>, topics: &[String], report: &mut Report) -> Vec
 }
 
 async fn one<R: Reader>(reader: &R, archiver: &Archiver, partition: TopicPartition, deadline: Instant) -> Outcome {
-    let mut counts = Counts::default();
-    let done = in_time(deadline, catch_up(reader, archiver, &partition, &mut counts)).await;
-    Outcome { partition, counts, done }
+    let mut progress = Progress::default();
+    let done = in_time(deadline, catch_up(reader, archiver, &partition, &mut progress)).await;
+    let Progress { counts, goal } = progress;
+    let lag = match done {
+        Some(Ok(())) => Some(0),
+        Some(Err(_)) | None => goal.zip(archiver.known_end(&partition)).map(|(goal, end)| goal.saturating_sub(end)),
+    };
+    Outcome { partition, counts, lag, done }
+}
+
+/// How far the work on a partition came, whatever ended it.
+#[derive(Default)]
+struct Progress {
+    counts: Counts,
+    /// Where the topic ended as this began, once that is known to be a place for the archive to get to.
+    goal: Option<u64>,
 }
 
 /// Stores one partition's records up to where the topic ends as this begins.
@@ -60,12 +74,11 @@ async fn catch_up<R: Reader>(
     reader: &R,
     archiver: &Archiver,
     partition: &TopicPartition,
-    counts: &mut Counts,
+    Progress { counts, goal }: &mut Progress,
 ) -> Result<(), Failure> {
     let read = |error| Failure::Read(partition.clone(), error);
     let store = |error| Failure::Store(partition.clone(), error);
     let near = reader.bounds(partition).await.map_err(read)?.end;
-    let mut goal = None;
     // Below this, what is lost was counted.
     let mut counted = 0;
     loop {

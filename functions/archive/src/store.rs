@@ -255,6 +255,11 @@ impl Archiver {
         }
     }
 
+    /// The first offset that is not archived, as far as this writer knows without looking.
+    pub(crate) fn known_end(&self, partition: &TopicPartition) -> Option<u64> {
+        self.warm(partition).map(|end| end.next())
+    }
+
     fn warm(&self, partition: &TopicPartition) -> Option<End> {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner).get(partition).cloned()
     }

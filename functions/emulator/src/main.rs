@@ -3,18 +3,20 @@
 use emulator::{Emulator, Settings, Source, tick};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use rand::{SeedableRng, rngs::StdRng};
-use shared::{causes::in_one_line, kafka::Producer, log, settings::environment};
+use shared::{causes::in_one_line, kafka::Producer, log, metrics::Metrics, settings::environment};
 use tokio::sync::Mutex;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     log::init(environment);
     let settings = Settings::from_lookup(environment)?;
-    let producer = Producer::start(&settings.cluster, settings.user_ids.topic_names()).await?;
+    let metrics = Metrics::default();
+    let producer = Producer::start(&settings.cluster, settings.user_ids.topic_names(), metrics.clone()).await?;
     let source = Source::open(&settings.database_url, environment)?;
-    let emulator = Mutex::new(Emulator::new(source, producer, &settings.user_ids, StdRng::from_os_rng()));
+    let emulator = Emulator::new(source, producer, &settings.user_ids, StdRng::from_os_rng(), metrics.clone());
+    let emulator = Mutex::new(emulator);
     run(service_fn(async |event: LambdaEvent<_>| {
-        tick::handle(&emulator, &settings, event).await.map_err(|error| Error::from(in_one_line(&error)))
+        tick::handle(&emulator, &settings, &metrics, event).await.map_err(|error| Error::from(in_one_line(&error)))
     }))
     .await
 }

@@ -7,6 +7,10 @@ use serde::Serialize;
 use shared::{
     deadline::USUAL_TIME,
     kind::Invalid,
+    metrics::{
+        Metrics,
+        emulator::{POSTS_SENT, RECORDS_REFUSED, RECORDS_UNCONFIRMED, RECORDS_WRITTEN},
+    },
     publish::{Publish, Record},
     topic::{Topic, UserId, UserIds},
 };
@@ -26,6 +30,7 @@ pub struct Emulator<P> {
     /// The user id whose turn it is.
     turn: usize,
     rng: StdRng,
+    metrics: Metrics,
 }
 
 /// What became of a run.
@@ -44,14 +49,21 @@ pub struct Report {
 }
 
 impl Report {
-    /// Adds another run's figures.
-    pub fn add(&mut self, other: Self) {
+    /// Adds another one's figures.
+    fn add(&mut self, other: Self) {
         self.posts += other.posts;
         self.records_written += other.records_written;
         self.records_refused += other.records_refused;
         self.records_unconfirmed += other.records_unconfirmed;
         let room = MAX_NAMED.saturating_sub(self.refused.len());
         self.refused.extend(other.refused.into_iter().take(room));
+    }
+
+    fn record(&self, metrics: &Metrics) {
+        metrics.add(&POSTS_SENT, self.posts);
+        metrics.add(&RECORDS_WRITTEN, self.records_written);
+        metrics.add(&RECORDS_REFUSED, self.records_refused);
+        metrics.add(&RECORDS_UNCONFIRMED, self.records_unconfirmed);
     }
 
     fn refuse(&mut self, row: &Row, invalid: &Invalid) {
@@ -74,9 +86,9 @@ impl Report {
 }
 
 impl<P: Publish> Emulator<P> {
-    /// Sends posts of `source`, drawn by `rng`, to the topics of `user_ids`, in turn.
-    pub fn new(source: Source, publisher: P, user_ids: &UserIds, rng: StdRng) -> Self {
-        Self { source, publisher, user_ids: user_ids.iter().cloned().collect(), turn: 0, rng }
+    /// Sends posts of `source`, drawn by `rng`, to the topics of `user_ids`, in turn, and counts them in `metrics`.
+    pub fn new(source: Source, publisher: P, user_ids: &UserIds, rng: StdRng, metrics: Metrics) -> Self {
+        Self { source, publisher, user_ids: user_ids.iter().cloned().collect(), turn: 0, rng, metrics }
     }
 
     /// Sends `posts` posts, evenly over `spread` as far as `deadline` allows, and says what became of them. A row that is not
@@ -100,12 +112,16 @@ impl<P: Publish> Emulator<P> {
             }
             sleep_until(due).await;
             let of_slice = drawn.len() * slice / slices..drawn.len() * (slice + 1) / slices;
-            self.send(&drawn[of_slice], deadline, &mut report).await;
+            let sent = self.send(&drawn[of_slice], deadline).await;
+            // Now, and not at the end: a run may be cut off.
+            sent.record(&self.metrics);
+            report.add(sent);
         }
         Ok(report)
     }
 
-    async fn send(&mut self, posts: &[Post], deadline: Instant, report: &mut Report) {
+    async fn send(&mut self, posts: &[Post], deadline: Instant) -> Report {
+        let mut report = Report::default();
         let mut records = Vec::with_capacity(3 * posts.len());
         for post in posts {
             report.posts += 1;
@@ -126,6 +142,7 @@ impl<P: Publish> Emulator<P> {
         if let Some(failure) = outcomes.iter().find_map(|outcome| outcome.err()) {
             tracing::warn!(error = %failure, records = outcomes.len() - written, "records not written");
         }
+        report
     }
 }
 

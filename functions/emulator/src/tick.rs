@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
-use shared::{deadline, publish::Publish};
+use shared::{deadline, metrics::Metrics, publish::Publish};
 use tokio::sync::Mutex;
 
 use crate::{Emulator, Report, Settings, settings::PostsPerRun, source::SourceError};
@@ -19,19 +19,22 @@ pub struct Tick {
     pub posts: Option<PostsPerRun>,
 }
 
-/// Runs the emulator once.
+/// Runs the emulator once, and prints what `metrics` has by then.
 ///
 /// # Errors
 /// When the rows cannot be read.
 pub async fn handle<P: Publish>(
     emulator: &Mutex<Emulator<P>>,
     settings: &Settings,
+    metrics: &Metrics,
     event: LambdaEvent<Tick>,
 ) -> Result<Report, SourceError> {
     let deadline = deadline::before(event.context.deadline(), TIME_TO_END);
     let posts = event.payload.posts.unwrap_or(settings.posts_per_run).get();
     let mut emulator = emulator.lock().await;
-    let report = emulator.run(posts, settings.spread.0, deadline).await?;
+    let report = emulator.run(posts, settings.spread.0, deadline).await;
+    metrics.flush(&event.context.env_config.function_name);
+    let report = report?;
     tracing::info!(
         posts = report.posts,
         records_written = report.records_written,

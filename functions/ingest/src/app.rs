@@ -1,11 +1,12 @@
-//! What every request shares: the producer, the topics, the counts.
+//! What every request shares: the producer, the topics, the metrics.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use shared::{
+    metrics::{
+        Metrics,
+        ingest::{RECORDS_REFUSED, RECORDS_UNCONFIRMED, RECORDS_WRITTEN},
+    },
     publish::Outcome,
     shown::shown,
     topic::{Topic, UserIds},
@@ -18,53 +19,15 @@ use crate::error::Error;
 pub struct App<P> {
     /// Writes the records.
     pub producer: P,
-    /// What became of the records so far.
-    pub counts: Arc<Counts>,
+    /// What became of the requests and their records.
+    pub metrics: Metrics,
     topics: Arc<[Topic]>,
 }
 
-/// Records by what became of them.
-#[derive(Debug, Default)]
-pub struct Counts {
-    written: AtomicU64,
-    refused: AtomicU64,
-    unconfirmed: AtomicU64,
-}
-
-impl Counts {
-    /// Records that the in-sync replicas hold.
-    #[must_use]
-    pub fn records_written(&self) -> u64 {
-        self.written.load(Ordering::Relaxed)
-    }
-
-    /// Records of requests that broke a rule: none of them was written.
-    #[must_use]
-    pub fn records_refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
-    }
-
-    /// Records that Kafka did not take, or not in time.
-    #[must_use]
-    pub fn records_unconfirmed(&self) -> u64 {
-        self.unconfirmed.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn refused(&self, records: usize) {
-        self.refused.fetch_add(records as u64, Ordering::Relaxed);
-    }
-
-    pub(crate) fn published(&self, outcomes: &[Outcome]) {
-        let written = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-        self.written.fetch_add(written as u64, Ordering::Relaxed);
-        self.unconfirmed.fetch_add((outcomes.len() - written) as u64, Ordering::Relaxed);
-    }
-}
-
 impl<P> App<P> {
-    /// Serves the topics of `user_ids` with `producer`.
-    pub fn new(producer: P, user_ids: &UserIds) -> Self {
-        Self { producer, counts: Arc::default(), topics: user_ids.topics().into() }
+    /// Serves the topics of `user_ids` with `producer`, and tells `metrics` what became of the requests.
+    pub fn new(producer: P, user_ids: &UserIds, metrics: Metrics) -> Self {
+        Self { producer, metrics, topics: user_ids.topics().into() }
     }
 
     /// The topic of that name, if it is one of ours.
@@ -79,5 +42,17 @@ impl<P> App<P> {
         let mut names: Vec<_> = self.topics.iter().map(|topic| topic.name.clone()).collect();
         names.sort_unstable();
         names
+    }
+
+    /// Records of a request that is refused with `error`.
+    pub(crate) fn refused(&self, records: usize, error: &Error) {
+        self.metrics.add_by(&RECORDS_REFUSED, error.code().to_string(), records as u64);
+    }
+
+    /// Records that were handed to the producer for `topic`.
+    pub(crate) fn published(&self, topic: &Topic, outcomes: &[Outcome]) {
+        let written = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        self.metrics.add_by(&RECORDS_WRITTEN, topic.kind.name, written as u64);
+        self.metrics.add(&RECORDS_UNCONFIRMED, (outcomes.len() - written) as u64);
     }
 }

@@ -14,7 +14,10 @@ use lambda_runtime::LambdaEvent;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use shared::deadline;
+use shared::{
+    deadline,
+    metrics::{Metrics, ingest::REQUESTS_REFUSED},
+};
 use tower::ServiceExt;
 
 use crate::{error::Error, limits::Deadline};
@@ -37,8 +40,8 @@ const NOT_IN_PATHS: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// Answers an event. What `lambda_runtime` calls.
-pub async fn handle(router: Router, event: LambdaEvent<Box<RawValue>>) -> ApiGatewayProxyResponse {
+/// Answers an event, and prints what `metrics` has by then. What `lambda_runtime` calls.
+pub async fn handle(router: Router, metrics: &Metrics, event: LambdaEvent<Box<RawValue>>) -> ApiGatewayProxyResponse {
     let response = match request(event.payload.get()) {
         Ok(mut request) => {
             let deadline = deadline::before(event.context.deadline(), TIME_TO_ANSWER);
@@ -47,10 +50,13 @@ pub async fn handle(router: Router, event: LambdaEvent<Box<RawValue>>) -> ApiGat
         }
         Err(error) => {
             tracing::warn!(%error, source = ?std::error::Error::source(&error), "no request");
+            metrics.add_by(&REQUESTS_REFUSED, error.code().to_string(), 1);
             error.into_response()
         }
     };
-    proxy_response(response).await
+    let response = proxy_response(response).await;
+    metrics.flush(&event.context.env_config.function_name);
+    response
 }
 
 /// Either version of the event, as far as a request needs it.

@@ -25,7 +25,7 @@ pub mod router;
 pub mod settings;
 pub mod violations;
 
-pub use app::{App, Counts};
+pub use app::App;
 pub use limits::{Deadline, MAX_BODY_BYTES, MAX_RECORDS};
 pub use router::router;
 pub use settings::Settings;

@@ -6,7 +6,8 @@ use axum::{
     response::Response,
 };
 use http::Request;
-use shared::publish::Publish;
+use shared::{metrics::ingest::PRODUCE_TIME, publish::Publish};
+use tokio::time::Instant;
 
 use crate::{answer, app::App, body, envelope, error::Error, limits::Deadline, media, records};
 
@@ -25,10 +26,12 @@ pub(crate) async fn produce<P: Publish>(State(app): State<App<P>>, request: Requ
     let envelope = envelope::parse(&body)?;
     let count = envelope.entries.len();
     let records =
-        records::records(&body, &envelope, format, topic, partition).inspect_err(|_| app.counts.refused(count))?;
+        records::records(&body, &envelope, format, topic, partition).inspect_err(|error| app.refused(count, error))?;
 
+    let begun = Instant::now();
     let outcomes = app.producer.publish(records, deadline.0).await;
-    app.counts.published(&outcomes);
+    app.metrics.took(&PRODUCE_TIME, begun.elapsed());
+    app.published(topic, &outcomes);
     Ok(answer::answer(&outcomes, content_type))
 }
 

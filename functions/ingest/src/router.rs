@@ -14,6 +14,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use serde_json::json;
 use shared::{
     causes::in_one_line,
+    metrics::{Metrics, ingest::REQUESTS_REFUSED},
     publish::{Publish, Reach},
 };
 use tokio::time::Instant;
@@ -44,6 +45,7 @@ const CORS: [(HeaderName, HeaderValue); 3] = [
 
 /// The HTTP interface. Every request has an answer, and every answer a JSON body.
 pub fn router<P: Publish + Reach + Clone>(app: App<P>) -> Router {
+    let metrics = app.metrics.clone();
     let routes = Router::new()
         .route("/", get(root).post(nothing_here))
         .route("/health", get(health))
@@ -58,7 +60,7 @@ pub fn router<P: Publish + Reach + Clone>(app: App<P>) -> Router {
     Router::new()
         .fallback_service(tower::Layer::layer(&MapRequestLayer::new(normalize), routes))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(finish))
+        .layer(middleware::from_fn_with_state(metrics, finish))
 }
 
 fn normalize(mut request: Request<Body>) -> Request<Body> {
@@ -70,19 +72,21 @@ fn normalize(mut request: Request<Body>) -> Request<Body> {
     request
 }
 
-/// Answers what a browser asks before it sends, logs, and adds what every answer has.
-async fn finish(request: Request<Body>, next: Next) -> Response {
+/// Answers what a browser asks before it sends, logs, counts, and adds what every answer has.
+async fn finish(State(metrics): State<Metrics>, request: Request<Body>, next: Next) -> Response {
     let begun = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response =
         if method == Method::OPTIONS { Json(json!({})).into_response() } else { next.run(request).await };
     response.headers_mut().extend(CORS);
-    log(&method, &path, &response, begun.elapsed());
+    if let Some(error_code) = log(&method, &path, &response, begun.elapsed()) {
+        metrics.add_by(&REQUESTS_REFUSED, error_code.to_string(), 1);
+    }
     response
 }
 
-/// One line a request: `warn` when it was ours to serve.
-fn log(method: &Method, path: &str, response: &Response, took: Duration) {
+/// One line a request: `warn` when it was ours to serve. Returns the `error_code` if it was not served.
+fn log(method: &Method, path: &str, response: &Response, took: Duration) -> Option<u32> {
     let status = response.status().as_u16();
     let duration_ms = took.as_secs_f64() * 1e3;
     let extensions = response.extensions();
@@ -94,11 +98,14 @@ fn log(method: &Method, path: &str, response: &Response, took: Duration) {
         } else {
             tracing::info!(%method, path, status, duration_ms, error.code = error_code, error, "refused");
         }
+        Some(error_code)
     } else if let Some(Failed { worst, records, of }) = extensions.get() {
         let error_code = error::failure_code(*worst);
         tracing::warn!(%method, path, status, duration_ms, error.code = error_code, error = %worst, records, of, "not written");
+        Some(error_code)
     } else {
         tracing::info!(%method, path, status, duration_ms, "answered");
+        None
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::{
 use super::{context::Context, failure::sort, link::Link, moment::Moment};
 use crate::{
     cluster::{Cluster, Security},
+    metrics::{Metrics, producer::CONNECT_TIME},
     publish::{Failure, Record},
 };
 
@@ -57,6 +58,7 @@ pub(super) struct Connection {
     answered: Mutex<Option<Moment>>,
     /// The topics that librdkafka knows.
     topics: Mutex<BTreeSet<Arc<str>>>,
+    metrics: Metrics,
 }
 
 /// Whose connection brought an answer.
@@ -82,7 +84,7 @@ pub(super) enum WornOut {
 }
 
 impl Connection {
-    pub(super) fn new(config: &ClientConfig, cluster: &Cluster) -> KafkaResult<Self> {
+    pub(super) fn new(config: &ClientConfig, cluster: &Cluster, metrics: Metrics) -> KafkaResult<Self> {
         let link = Arc::<Link>::default();
         let signer = match &cluster.security {
             Security::Plaintext => None,
@@ -99,6 +101,7 @@ impl Connection {
             used: Mutex::new(made),
             answered: Mutex::default(),
             topics: Mutex::default(),
+            metrics,
         })
     }
 
@@ -150,9 +153,10 @@ impl Connection {
             if known {
                 continue;
             }
+            let begun = Instant::now();
             // An answer of the bootstrap connection alone leaves an idempotent producer waiting for its id, for up to a second.
             // One of a broker that it can ask for the id ends that at once: so the first question is asked until it has come.
-            let patience = Instant::now() + if first { TIME_TO_BE_KNOWN } else { Duration::ZERO };
+            let patience = begun + if first { TIME_TO_BE_KNOWN } else { Duration::ZERO };
             loop {
                 match self.ask(Some(topic), TIME_TO_ASK).await {
                     Ok(Answerer::Bootstrap) if Instant::now() < patience => sleep(SHORT_PAUSE).await,
@@ -160,7 +164,11 @@ impl Connection {
                     Err(()) => sleep(PAUSE).await,
                 }
             }
-            lock(&self.topics).insert(Arc::clone(topic));
+            let mut known = lock(&self.topics);
+            if known.is_empty() {
+                self.metrics.took(&CONNECT_TIME, begun.elapsed());
+            }
+            known.insert(Arc::clone(topic));
         }
     }
 

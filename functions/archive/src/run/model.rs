@@ -18,7 +18,7 @@ use proptest::{
     test_runner::{RngSeed, TestRunner},
 };
 
-use super::catch_up;
+use super::{Progress, catch_up};
 use crate::{
     reader::ReadError,
     record::{Form, Record},
@@ -192,7 +192,7 @@ impl World {
     fn run(&self, writer: usize) -> Work {
         let (topics, archiver) = (self.topics.clone(), Arc::clone(&self.writers[writer].archiver));
         let records = self.records(self.generation, self.end);
-        async move { catch_up(&topics, &archiver, &pins(), &mut Counts::default()).await.map(|()| records) }
+        async move { catch_up(&topics, &archiver, &pins(), &mut Progress::default()).await.map(|()| records) }
             .boxed_local()
     }
 

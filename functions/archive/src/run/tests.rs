@@ -83,6 +83,21 @@ async fn a_run_stops_at_its_deadline_wherever_it_is_and_the_next_goes_on() {
     assert_eq!(stored_so_far, 30);
 }
 
+#[tokio::test(start_paused = true)]
+async fn how_far_behind_a_run_ends_is_told_where_it_is_known() {
+    let (memory, topics) = (Memory::default(), Topics::default());
+    let archiver = archiver(&memory);
+    topics.set(pins(), Topic { delay: Duration::from_secs(1), ..Topic::of(rows("a", 0..30)) });
+    for (seconds, known) in [(0, false), (7, true), (60, true)] {
+        let report = run(&topics, &archiver, &[pins().topic], Instant::now() + Duration::from_secs(seconds)).await;
+        let left = 30 - stored(&memory, &pins()).await.0.len() as u64;
+        assert_eq!(report.lag, known.then_some(left), "{seconds} s");
+        assert_eq!(left == 0, seconds == 60, "{seconds} s");
+    }
+    topics.set(pins(), Topic { failures: 1, ..Topic::of(rows("a", 0..40)) });
+    assert_eq!(run_once(&topics, &archiver).await.lag, Some(10), "its end is known, and not what stands there");
+}
+
 #[tokio::test]
 async fn a_record_that_fills_an_answer_is_passed() {
     let (memory, topics) = (Memory::default(), Topics::default());
