@@ -4,7 +4,7 @@
 
 use std::{env, error::Error, process::ExitCode, time::Instant};
 
-use shared::{causes::in_one_line, kind::CATALOG, tls};
+use shared::{causes::in_one_line, kind::CATALOG};
 use stack::lambda::built;
 use tokio::{process::Command, signal::ctrl_c};
 
@@ -18,7 +18,6 @@ const USER_ID: &str = "demo";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tls::install_provider();
     match run().await {
         Ok(code) => code,
         Err(error) => {

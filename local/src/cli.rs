@@ -3,8 +3,11 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
-use emulator::DatabaseUrl;
-use shared::{cluster::Protocol, topic::UserId};
+use shared::{
+    causes::in_one_line,
+    cluster::{Authorities, Protocol},
+    topic::UserId,
+};
 
 /// The whole Pinterest data pipeline in one process: the HTTP API, Kafka, the emulator and the archive.
 ///
@@ -44,12 +47,13 @@ pub(crate) struct Cli {
     pub(crate) security_protocol: Protocol,
 
     /// A PEM file of the authorities that sign its certificates; without it, those that the system trusts
-    #[arg(long, value_name = "FILE", requires = "bootstrap_servers")]
-    pub(crate) ssl_ca_location: Option<String>,
+    #[arg(long, value_name = "FILE", requires = "bootstrap_servers", value_parser = authorities)]
+    pub(crate) ssl_ca_location: Option<Authorities>,
 
+    // Read later, since what is wrong with it is shown here with the whole value: it may hold a password.
     /// A MySQL database with the course's tables, in place of the sample rows
     #[arg(long, value_name = "mysql://…")]
-    pub(crate) database_url: Option<DatabaseUrl>,
+    pub(crate) database_url: Option<String>,
 
     /// A folder or an S3 URL for the archive; without it, a new folder under target/archive
     #[arg(long, value_name = "FOLDER|s3://…")]
@@ -88,6 +92,10 @@ fn bootstrap_servers(text: &str) -> Result<String, &'static str> {
     } else {
         Err("not host:port, or several of them comma separated")
     }
+}
+
+fn authorities(text: &str) -> Result<Authorities, String> {
+    text.parse().map_err(|error| in_one_line(&error))
 }
 
 fn duration(text: &str) -> Result<Duration, &'static str> {

@@ -32,7 +32,8 @@ mod moment;
 /// How recent a broker's answer has to be for [`Reach::reach`] to take its word.
 const RECENT: Duration = Duration::from_secs(5);
 
-/// How long a function's start waits for the cluster. Lambda gives it 10 s.
+/// How long a function's start waits for the cluster. Lambda gives it 10 s
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
 const TIME_TO_START: Duration = Duration::from_secs(5);
 
 /// How long a request that was refused waits for a second look at its topic.

@@ -54,8 +54,7 @@ impl Deployed {
             .execute("CREATE USER admin IDENTIFIED BY 'master'; GRANT ALL ON *.* TO admin WITH GRANT OPTION")
             .await?;
         let authorities = self.mysql.ca_file().display().to_string();
-        let settings =
-            database::Settings::from_lookup(|name| (name == "DATABASE_SSL_CA").then(|| authorities.clone()))?;
+        let lookup = |name: &str| (name == "DATABASE_SSL_CA").then(|| authorities.clone());
         // The half that sets up asks AWS for nothing.
         let aws = aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build();
         let event = json!({
@@ -63,7 +62,7 @@ impl Deployed {
             "master": {"username": "admin", "password": "master"},
             "database": "pinterest_data", "user": "emulator", "sample": true,
         });
-        Database::new(&aws, settings).handle(LambdaEvent::new(event, Context::default())).await?;
+        Database::new(&aws).handle(LambdaEvent::new(event, Context::default()), lookup).await?;
         Ok(())
     }
 

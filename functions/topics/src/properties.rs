@@ -25,6 +25,7 @@ pub struct Properties {
 /// Why the properties cannot be used.
 #[derive(Debug, thiserror::Error)]
 enum PropertiesError {
+    // No source: serde keeps no more of an error than its text.
     #[error("UserIds: {0}")]
     UserIds(shared::topic::UserIdsError),
     #[error("neither UserIds nor Topics names anything")]
