@@ -85,7 +85,7 @@ fn sample_row(table: &str, at: usize) -> Map<String, Value> {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka, MariaDB, S3 and the Lambda runtime: make test"]
 async fn a_row_of_the_script_and_one_of_the_database_are_read_by_a_notebook_as_they_were_sent() {
-    let deployed = Deployed::start("e2e").await.unwrap();
+    let deployed = Deployed::start(&"e2e".parse().unwrap()).await.unwrap();
     deployed.set_up_database().await.unwrap();
 
     // At deployment.
@@ -171,7 +171,7 @@ async fn kafka_event(deployed: &Deployed) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka, MariaDB, S3 and the Lambda runtime: make test"]
 async fn an_archive_that_cannot_be_written_is_said_so_and_caught_up_with_later() {
-    let mut deployed = Deployed::start("later").await.unwrap();
+    let mut deployed = Deployed::start(&"later".parse().unwrap()).await.unwrap();
     for kind in CATALOG {
         deployed.kafka.create_topic(&format!("later.{kind}"), 1).await.unwrap();
     }

@@ -20,7 +20,10 @@ use rand::{SeedableRng, rngs::StdRng};
 use rdkafka::error::KafkaError;
 use shared::{
     causes::in_one_line,
-    cluster::{Authorities, BOOTSTRAP_SERVERS, Cluster, Protocol, SECURITY_PROTOCOL, SSL_CA_LOCATION, Security},
+    cluster::{
+        Authorities, BOOTSTRAP_SERVERS, BootstrapServers, Cluster, Protocol, SECURITY_PROTOCOL, SSL_CA_LOCATION,
+        Security,
+    },
     credentials::Signer,
     kafka::{Producer, ProducerError},
     metrics::Metrics,
@@ -104,7 +107,7 @@ impl Parts {
         if cli.posts_per_second > 0.0 {
             source.draw(1, &mut StdRng::from_os_rng()).await?;
         }
-        let (embedded, cluster) = if let Some(servers) = &cli.bootstrap_servers {
+        let (embedded, cluster) = if let Some(BootstrapServers(servers)) = &cli.bootstrap_servers {
             (None, cluster(cli, servers)?)
         } else {
             let embedded = EmbeddedKafka::start(&user_ids.topics())?;

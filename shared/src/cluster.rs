@@ -71,7 +71,8 @@ impl Cluster {
     pub fn read<F: Fn(&str) -> Option<String>>(reader: &mut Reader<F>) -> Option<Self> {
         let bootstrap_servers = reader.read(&BOOTSTRAP_SERVERS);
         let security = Security::read(reader);
-        Some(Self { bootstrap_servers: bootstrap_servers?, security: security? })
+        let BootstrapServers(bootstrap_servers) = bootstrap_servers?;
+        Some(Self { bootstrap_servers, security: security? })
     }
 
     /// The addresses, one by one.
@@ -98,6 +99,26 @@ impl Security {
                 Some(Self::Iam { signer, authorities: authorities? })
             }
         }
+    }
+}
+
+/// Kafka's addresses, comma separated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BootstrapServers(pub String);
+
+/// A text that is no [`BootstrapServers`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not host:port, or several of them comma separated")]
+pub struct BootstrapServersError;
+
+impl FromStr for BootstrapServers {
+    type Err = BootstrapServersError;
+
+    fn from_str(text: &str) -> Result<Self, BootstrapServersError> {
+        let complete = |server: &str| {
+            server.trim().rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        };
+        if text.split(',').all(complete) { Ok(Self(text.to_owned())) } else { Err(BootstrapServersError) }
     }
 }
 
@@ -201,6 +222,15 @@ mod tests {
     }
 
     #[test]
+    fn bootstrap_servers_have_a_port_each() {
+        for (text, good) in
+            [("a:1", true), ("a:1,b:2", true), ("a", false), ("a:1,b", false), (":1", false), ("", false)]
+        {
+            assert_eq!(text.parse::<BootstrapServers>().is_ok(), good, "{text}");
+        }
+    }
+
+    #[test]
     fn every_variable_that_is_missing_for_iam_is_named_at_once() {
         let error = read(&[("BOOTSTRAP_SERVERS", "a:1")]).unwrap_err();
         for name in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
@@ -211,6 +241,7 @@ mod tests {
     #[test]
     fn a_wrong_setting_is_named_with_what_it_may_be() {
         for (wrong, said) in [
+            (("BOOTSTRAP_SERVERS", "nonsense"), "BOOTSTRAP_SERVERS cannot be used (not host:port, or several"),
             (("SECURITY_PROTOCOL", "SSL"), "SECURITY_PROTOCOL cannot be used (neither `SASL_SSL` nor `PLAINTEXT`)"),
             (
                 ("SSL_CA_LOCATION", "/no/such.pem"),

@@ -16,10 +16,17 @@ pub struct Variable {
 }
 
 /// Every setting that could not be used, a line each.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct SettingsError {
     problems: Vec<Problem>,
+}
+
+/// As it is displayed: what `main` returns is printed so.
+impl fmt::Debug for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 #[derive(Debug)]

@@ -11,6 +11,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use crate::publish::{LastWords, Unreachable};
+
 /// How long every broker has to refuse the log-in before a request is answered so: rights that were just given take a
 /// moment to be known everywhere.
 const TIME_TO_BE_DENIED: Duration = Duration::from_secs(2);
@@ -45,6 +47,8 @@ struct Words {
     brokers: HashMap<String, (Trouble, Instant)>,
     /// When any was last heard.
     heard: Option<Instant>,
+    /// What it said.
+    reason: Option<String>,
 }
 
 impl Words {
@@ -64,6 +68,7 @@ impl Link {
         self.words.send_modify(|words| {
             news = !words.brokers.values().any(|(known, _)| *known == trouble);
             words.heard = Some(now);
+            words.reason = Some(reason.to_owned());
             let word = words.brokers.entry(broker.to_owned()).or_insert((trouble, now));
             if word.0 != trouble {
                 *word = (trouble, now);
@@ -101,8 +106,14 @@ impl Link {
         self.words.send_if_modified(|words| {
             let over = !words.brokers.is_empty();
             words.brokers.clear();
+            words.reason = None;
             over
         });
+    }
+
+    /// Nobody answers.
+    pub(super) fn no_answer(&self, within: Duration) -> Unreachable {
+        Unreachable::NoAnswer { within, source: self.words.borrow().reason.clone().map(LastWords) }
     }
 
     /// A broker admitted us, for this long.
