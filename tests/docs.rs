@@ -18,6 +18,10 @@ fn assert_in_readme(table: &str) {
     assert!(readme().contains(table), "the README has not this table as it is now:\n{table}");
 }
 
+fn deploy() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../DEPLOY.md")).unwrap()
+}
+
 #[test]
 fn the_readme_has_every_setting_of_every_function() {
     let functions: [(&str, &[&Variable]); 5] = [
@@ -88,11 +92,11 @@ fn the_readme_has_every_field_of_every_kind() {
 }
 
 #[test]
-fn the_readme_has_every_metric() {
+fn deploy_has_every_metric() {
     let mut table = "| function | metric | unit | by | meaning |\n| --- | --- | --- | --- | --- |\n".to_owned();
     for Metric { functions, name, unit, dimension, meaning } in metrics::CATALOG {
         let by = dimension.map_or_else(String::new, |dimension| format!("`{dimension}`"));
         writeln!(table, "| {functions} | `{name}` | {unit:?} | {by} | {meaning} |").unwrap();
     }
-    assert_in_readme(&table);
+    assert!(deploy().contains(&table), "DEPLOY.md has not this table as it is now:\n{table}");
 }
