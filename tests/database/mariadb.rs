@@ -13,8 +13,8 @@ use shared::causes::in_one_line;
 use stack::mysql::{Identity, MySql, RdsFront};
 use tokio::time::Instant;
 
-use super::{PASSWORD, event, function, sample_rows};
-use crate::support::{aws::Aws, log::Log};
+use super::{PASSWORD, function, sample_rows, trusting};
+use crate::support::{aws::Aws, invocation, log::Log};
 
 /// More than the sample has.
 const ALL: usize = 1000;
@@ -53,8 +53,9 @@ impl Rds {
 
     /// Has `database` do it.
     async fn set_up(&self, setup: Value, time: Duration) -> Result<Value, String> {
-        let function = function(&self.aws, self.mysql.ca_file().to_str().unwrap()).await;
-        function.handle(event(setup, time)).await.map_err(|error| in_one_line(&error))
+        let function = function(&self.aws).await;
+        let lookup = trusting(self.mysql.ca_file().to_str().unwrap());
+        function.handle(invocation(setup, time), lookup).await.map_err(|error| in_one_line(&error))
     }
 
     async fn set_up_as_usual(&self) -> Value {
@@ -271,9 +272,10 @@ async fn a_database_that_is_just_starting_is_waited_for() {
     let error = rds.set_up(rds.setup(), Duration::from_secs(3)).await.unwrap_err();
     assert!(error.contains("cannot be reached"), "the time was over: {error}");
 
-    let function = function(&rds.aws, rds.mysql.ca_file().to_str().unwrap()).await;
-    let setup = event(rds.setup(), Duration::from_mins(1));
-    let (done, restarted) = tokio::join!(function.handle(setup), rds.mysql.restart());
+    let function = function(&rds.aws).await;
+    let setup = invocation(rds.setup(), Duration::from_mins(1));
+    let lookup = trusting(rds.mysql.ca_file().to_str().unwrap());
+    let (done, restarted) = tokio::join!(function.handle(setup, lookup), rds.mysql.restart());
     restarted.unwrap();
     assert_eq!(done.unwrap()["tables_made"], 3);
 }

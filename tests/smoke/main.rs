@@ -10,7 +10,7 @@ use clap::Parser;
 use rand::random;
 use shared::{
     kind::{CATALOG, Kind, Rule},
-    sample, tls,
+    sample,
     topic::{Topic, UserId},
 };
 use tokio::time::Instant;
@@ -48,7 +48,6 @@ struct Cli {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tls::install_provider();
     let Cli { url, user_id, api_key, archive, within } = Cli::parse();
     let Some(url) = url else {
         eprintln!("error: no URL: make smoke URL=https://….execute-api.….amazonaws.com/<stage>");

@@ -99,6 +99,24 @@ impl Stub {
         &self.address
     }
 
+    /// Answers requests whose path ends with `path` otherwise from now on.
+    pub(crate) fn tells(&self, path: &'static str, told: Vec<Told>) {
+        let mut memory = self.memory.lock().unwrap();
+        memory.told.retain(|(end, _)| *end != path);
+        memory.told.push((path, told.into()));
+    }
+
+    /// Ends it, and returns once its port is closed.
+    pub(crate) async fn stop(mut self) {
+        self.server.abort();
+        drop((&mut self.server).await);
+    }
+
+    /// What was asked so far, and forgets it.
+    pub(crate) fn take(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.memory.lock().unwrap().asked)
+    }
+
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.memory.lock().unwrap().asked.clone()
     }

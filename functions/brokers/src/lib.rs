@@ -5,7 +5,10 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
 use aws_sdk_kafka::Client;
 use serde::Deserialize;
-use shared::custom_resource::{Request, Success};
+use shared::{
+    custom_resource::{Request, Success},
+    topic::UserIds,
+};
 use tokio::time::{Instant, sleep};
 
 mod arn;
@@ -25,6 +28,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Properties {
     cluster_arn: ClusterArn,
+    user_ids: UserIds,
 }
 
 /// A client of the control plane, as the environment says how to reach it.
@@ -38,7 +42,7 @@ pub async fn client() -> Client {
 /// # Errors
 /// When the cluster has none, or none before the request's deadline.
 pub async fn find(client: &Client, request: Request<Properties>) -> Result<Success, FindError> {
-    let arn = request.properties.cluster_arn;
+    let Properties { cluster_arn: arn, user_ids } = request.properties;
     let servers = loop {
         match control_plane::bootstrap_servers(client, &arn).await {
             Ok(servers) => break servers,
@@ -50,9 +54,46 @@ pub async fn find(client: &Client, request: Request<Properties>) -> Result<Succe
         }
     };
     Ok(Success::default()
+        .with("Fingerprint", fingerprint(&format!("{servers} {user_ids}")))
         .with("BootstrapServers", servers)
+        .with("TopicArns", topic_arns(&arn, &user_ids))
+        .with("ClusterArn", arn.to_string())
         .with("ClusterName", arn.name())
         .with("ClusterUuid", arn.uuid())
         .with("TopicArnPrefix", arn.prefix_of("topic"))
         .with("GroupArnPrefix", arn.prefix_of("group")))
+}
+
+/// What a policy names: each user id's topics. A template cannot put a text in front of each word of a list.
+fn topic_arns(arn: &ClusterArn, user_ids: &UserIds) -> String {
+    let prefix = arn.prefix_of("topic");
+    let arns: Vec<_> = user_ids.iter().map(|user_id| format!("{prefix}/{user_id}.*")).collect();
+    arns.join(",")
+}
+
+/// Another text for other settings, short enough for the description of a function's version: FNV-1a, which stays the same
+/// whatever compiles it.
+fn fingerprint(settings: &str) -> String {
+    let hash = settings
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_names_each_user_ids_topics_on_this_cluster() {
+        let arn = "arn:aws:kafka:eu-west-1:123456789012:cluster/pins/uuid-1".parse().unwrap();
+        let prefix = "arn:aws:kafka:eu-west-1:123456789012:topic/pins/uuid-1";
+        assert_eq!(topic_arns(&arn, &"a,b".parse().unwrap()), format!("{prefix}/a.*,{prefix}/b.*"));
+    }
+
+    #[test]
+    fn other_settings_have_another_fingerprint() {
+        assert_eq!(fingerprint("a"), "af63dc4c8601ec8c");
+        assert_ne!(fingerprint("b:9098 a"), fingerprint("b:9098 a,b"));
+    }
 }

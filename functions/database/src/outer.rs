@@ -11,7 +11,7 @@ use shared::{
         Told,
         secret::{self, Login, SecretError, Unreadable},
     },
-    custom_resource::{Request, Success},
+    custom_resource::{Request, Success, TIME_FOR_RIGHTS},
 };
 use tokio::time::{Instant, sleep};
 
@@ -26,13 +26,10 @@ const PAUSE: Duration = Duration::from_secs(3);
 /// Rights of a new role, and a new function, may take a while until AWS knows them everywhere.
 const NOT_YET: [&str; 3] = ["AccessDeniedException", "ResourceConflictException", "ResourceNotReadyException"];
 
-/// For how long it may be that. A minute is what IAM takes at most, as a rule.
-const TIME_TO_SETTLE: Duration = Duration::from_secs(70);
-
 /// The resource's properties in the template. CloudFormation hands on each value as a string.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Properties {
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Properties {
     /// The secret in which RDS keeps the master user's name and password.
     secret_arn: String,
     /// The half inside of the VPC: its name or ARN.
@@ -66,8 +63,7 @@ fn yes_or_no<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, 
 
 /// Why the resource is not there. None holds a password.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each variant's message is its documentation")]
-pub enum OuterError {
+pub(crate) enum OuterError {
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error("the function {function} cannot be invoked")]
@@ -82,7 +78,7 @@ pub enum OuterError {
 
 /// The clients of what the half outside of the VPC calls.
 #[derive(Debug)]
-pub struct Outer {
+pub(crate) struct Outer {
     secrets: aws_sdk_secretsmanager::Client,
     functions: aws_sdk_lambda::Client,
 }
@@ -96,9 +92,9 @@ impl Outer {
     ///
     /// # Errors
     /// When AWS does not hand out the password or does not invoke the function, or that one fails.
-    pub async fn make(&self, request: Request<Properties>) -> Result<Success, OuterError> {
+    pub(crate) async fn make(&self, request: Request<Properties>) -> Result<Success, OuterError> {
         let Request { properties, deadline } = request;
-        let settled = deadline.min(Instant::now() + TIME_TO_SETTLE);
+        let settled = deadline.min(Instant::now() + TIME_FOR_RIGHTS);
         let function = properties.function_name.clone();
         let setup = Setup {
             master: self.master(&properties.secret_arn, settled).await?,
@@ -180,6 +176,7 @@ mod tests {
             ("Sample", "maybe", "Sample: `maybe` is neither `true` nor `false`"),
             ("User", "a'; DROP USER 'b", "is not a name of 1 to 32 ASCII letters"),
             ("Database", "a`.b", "is not a name of 1 to 64 ASCII letters"),
+            ("Samples", "false", "unknown field `Samples`"),
         ] {
             let error = properties(|p| p[name] = wrong.into()).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");

@@ -1,15 +1,14 @@
 //! The function `emulator`: at each tick, random posts to Kafka.
 
 use emulator::{Aws, Emulator, Publisher, Settings, Source, tick};
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use rand::{SeedableRng, rngs::StdRng};
-use shared::{causes::in_one_line, metrics::Metrics, settings::environment, tls};
+use shared::{causes::in_one_line, log, metrics::Metrics, settings::environment};
 use tokio::sync::Mutex;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    tls::install_provider();
-    tracing::init_default_subscriber();
+    log::init(environment);
     let settings = Settings::from_lookup(environment)?;
     let (metrics, aws) = (Metrics::default(), Aws::default());
     let topics = settings.user_ids.topic_names();

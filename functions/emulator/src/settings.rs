@@ -6,7 +6,7 @@ use serde::Deserialize;
 use shared::{
     cluster::{self, Cluster, SECURITY_PROTOCOL, SSL_CA_LOCATION},
     settings::{Reader, SettingsError, Variable},
-    topic::UserIds,
+    topic::{USER_IDS, UserIds},
 };
 
 use crate::{
@@ -24,12 +24,6 @@ static INGEST_FUNCTION: Variable = Variable {
     name: "INGEST_FUNCTION",
     default: Some(""),
     meaning: "the function `ingest`, by name or ARN, which is invoked to write the records: for where Kafka cannot be reached",
-};
-
-static USER_IDS: Variable = Variable {
-    name: "USER_IDS",
-    default: None,
-    meaning: "the user ids that posts are sent for, in turn, comma separated",
 };
 
 static DATABASE_URL: Variable = Variable {
