@@ -20,4 +20,5 @@ mod local;
 mod metrics;
 mod properties;
 mod replicas;
+mod template;
 mod validation;

@@ -12,3 +12,4 @@ pub(crate) mod pipeline;
 pub(crate) mod recorder;
 pub(crate) mod rows;
 pub(crate) mod stub;
+pub(crate) mod template;
