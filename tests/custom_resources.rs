@@ -6,10 +6,11 @@ use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::custom_resource::{AnswerError, Request, Success, answer};
+use shared::custom_resource::{AnswerError, Request, Success, TIME_FOR_THE_ANSWER, answer};
 
 use crate::support::{
-    cloudformation::{CloudFormation, SIGNATURE, invocation},
+    cloudformation::{CloudFormation, SIGNATURE},
+    invocation,
     stub::Told,
 };
 
@@ -37,7 +38,7 @@ async fn a_resource_that_was_made_is_answered_with_its_attributes() {
     answer(cloudformation.asks("Create", &properties()), make).await.unwrap();
     let expected = json!({
         "Status": "SUCCESS", "PhysicalResourceId": "Topics-6e8c", "RequestId": "6e8c", "LogicalResourceId": "Topics",
-        "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/pinterest/5b1f", "NoEcho": false,
+        "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/pinterest/5b1f",
         "Data": {"Name": "a"}
     });
     assert_eq!(cloudformation.answered(), expected);
@@ -94,8 +95,7 @@ async fn work_that_takes_too_long_is_answered_before_the_function_is_ended() {
     let cloudformation = CloudFormation::start().await;
     let hang = async |_: Request<Properties>| std::future::pending::<Result<Success, Infallible>>().await;
     let event = cloudformation.asks("Create", &properties()).payload;
-    // A tenth of a second more than what is kept for the answer.
-    let (time, start) = (Duration::from_millis(7_100), tokio::time::Instant::now());
+    let (time, start) = (TIME_FOR_THE_ANSWER, tokio::time::Instant::now());
     answer(cloudformation.sends(event, time), hang).await.unwrap();
     assert!(cloudformation.reason().starts_with("the function's time was over before the work was done"));
     assert!(start.elapsed() + Duration::from_secs(3) < time, "{:?}", start.elapsed());

@@ -1,29 +1,18 @@
 //! `database` sets up what `emulator` reads, and tells nobody the master password. Without a database: the half that talks
 //! to AWS. With MariaDB in the place of RDS: the other half, and `emulator` on what it made.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, time::Duration};
 
-use database::{Function, Settings, log};
-use lambda_runtime::{Context, LambdaEvent, tracing::subscriber::util::SubscriberInitExt};
+use database::Function;
+use lambda_runtime::{LambdaEvent, tracing::subscriber::util::SubscriberInitExt};
 use serde_json::{Value, json};
-use shared::causes::in_one_line;
+use shared::{causes::in_one_line, log};
 
-use crate::support::{aws::Aws, log::Log};
+use crate::support::{aws::Aws, invocation, log::Log};
 
 mod mariadb;
 
 const PASSWORD: &str = "s3cret'\"\\ü";
-
-fn event(event: Value, time: Duration) -> LambdaEvent<Value> {
-    let mut context = Context::default();
-    #[expect(clippy::disallowed_methods, reason = "Lambda tells the deadline as a time of day")]
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    context.deadline = u64::try_from((now + time).as_millis()).unwrap();
-    LambdaEvent::new(event, context)
-}
 
 /// The event of a file, with the answer going to `aws` and some properties changed.
 fn cloudformation(text: &str, aws: &Aws, properties: &[(&str, &str)]) -> LambdaEvent<Value> {
@@ -32,17 +21,21 @@ fn cloudformation(text: &str, aws: &Aws, properties: &[(&str, &str)]) -> LambdaE
     for (name, value) in properties {
         request["ResourceProperties"][*name] = (*value).into();
     }
-    event(request, Duration::from_mins(2))
+    invocation(request, Duration::from_mins(2))
 }
 
 fn create(aws: &Aws) -> LambdaEvent<Value> {
     cloudformation(include_str!("../events/database-create.json"), aws, &[])
 }
 
-async fn function(aws: &Aws, ssl_ca: &str) -> Function {
-    shared::tls::install_provider();
-    let settings = Settings::from_lookup(|name| (name == "DATABASE_SSL_CA").then(|| ssl_ca.to_owned())).unwrap();
-    Function::new(&aws.config().await, settings)
+async fn function(aws: &Aws) -> Function {
+    Function::new(&aws.config().await)
+}
+
+/// An environment with one variable of ours.
+fn trusting(ssl_ca: &str) -> impl Fn(&str) -> Option<String> + use<> {
+    let ssl_ca = ssl_ca.to_owned();
+    move |name| (name == "DATABASE_SSL_CA").then(|| ssl_ca.clone())
 }
 
 fn secret() -> String {
@@ -64,8 +57,8 @@ fn answered(aws: &Aws) -> Value {
 #[tokio::test]
 async fn the_other_half_gets_the_master_password_and_cloudformation_what_was_done() {
     let aws = Aws::start(&secret()).await;
-    aws.function_answers(false, done());
-    function(&aws, "").await.handle(create(&aws)).await.unwrap();
+    aws.function_answers(false, &done());
+    function(&aws).await.handle(create(&aws), trusting("")).await.unwrap();
 
     let calls = aws.take();
     let [asked, invoked, answered] = &calls[..] else { panic!("{calls:?}") };
@@ -87,7 +80,7 @@ async fn the_other_half_gets_the_master_password_and_cloudformation_what_was_don
 async fn a_deletion_asks_nobody_for_anything() {
     let aws = Aws::start(&secret()).await;
     let delete = cloudformation(include_str!("../events/database-delete.json"), &aws, &[]);
-    function(&aws, "").await.handle(delete).await.unwrap();
+    function(&aws).await.handle(delete, trusting("")).await.unwrap();
     let calls = aws.take();
     assert_eq!(calls.len(), 1, "{calls:?}");
     assert_eq!(calls[0].body["Status"], "SUCCESS");
@@ -102,13 +95,19 @@ async fn what_keeps_the_resource_from_being_there_is_told_to_cloudformation() {
         ("the other half", secret(), (true, failure), [("Port", "1")], message),
         ("a time-out", secret(), (true, json!({"errorMessage": "Task timed out"})), [("Port", "1")], "Task timed out"),
         ("another version", secret(), (false, json!({"done": true})), [("Port", "1")], "deploy both halves anew"),
-        ("another secret", no_master, (false, done()), [("Port", "1")], "is not one that RDS keeps for a master user"),
+        (
+            "another secret",
+            no_master,
+            (false, done()),
+            [("Port", "1")],
+            "is not one with a `username` and a `password`",
+        ),
         ("a property", self::secret(), (false, done()), [("User", "a'b")], "`a'b` is not a name"),
     ] {
         let aws = Aws::start(&secret).await;
-        aws.function_answers(answer.0, answer.1);
+        aws.function_answers(answer.0, &answer.1);
         let create = cloudformation(include_str!("../events/database-create.json"), &aws, &properties);
-        function(&aws, "").await.handle(create).await.unwrap();
+        function(&aws).await.handle(create, trusting("")).await.unwrap();
         let answer = answered(&aws);
         assert_eq!(answer["Status"], "FAILED", "{what}: {answer}");
         let reason = answer["Reason"].as_str().unwrap();
@@ -116,12 +115,30 @@ async fn what_keeps_the_resource_from_being_there_is_told_to_cloudformation() {
     }
 }
 
+/// Only the half inside reads it, once it has an event: nothing ends before there is somebody to tell.
+#[tokio::test]
+async fn a_wrong_setting_is_told_to_cloudformation() {
+    let aws = Aws::start(&secret()).await;
+    let function = function(&aws).await;
+    let setup: Value = serde_json::from_str(include_str!("../events/database-setup.json")).unwrap();
+    let setup = invocation(setup, Duration::from_secs(3));
+    let error = in_one_line(&function.handle(setup, trusting("/no/such.pem")).await.unwrap_err());
+    let said =
+        "the function's settings are wrong: DATABASE_SSL_CA cannot be used (/no/such.pem cannot be read: No such file";
+    assert!(error.starts_with(said), "{error}");
+
+    aws.function_answers(true, &json!({"errorMessage": error}));
+    function.handle(create(&aws), trusting("/no/such.pem")).await.unwrap();
+    let answer = answered(&aws);
+    assert!(answer["Reason"].as_str().unwrap().starts_with(said), "{answer}");
+}
+
 #[tokio::test]
 async fn rights_that_aws_does_not_know_of_yet_are_waited_for() {
     let aws = Aws::start(&secret()).await;
-    aws.function_answers(false, done());
+    aws.function_answers(false, &done());
     aws.refuse_the_secret(1);
-    function(&aws, "").await.handle(create(&aws)).await.unwrap();
+    function(&aws).await.handle(create(&aws), trusting("")).await.unwrap();
     assert_eq!(answered(&aws)["Status"], "SUCCESS");
 }
 
@@ -134,19 +151,19 @@ async fn the_master_password_is_in_no_log() {
     let _log = log::subscriber(everything, move || writer.clone()).set_default();
 
     let aws = Aws::start(&secret()).await;
-    aws.function_answers(true, json!({"errorMessage": "no"}));
-    let function = function(&aws, "").await;
-    function.handle(create(&aws)).await.unwrap();
+    aws.function_answers(true, &json!({"errorMessage": "no"}));
+    let function = function(&aws).await;
+    function.handle(create(&aws), trusting("")).await.unwrap();
     let setup = aws.take().into_iter().find(|call| call.path.ends_with("/invocations")).unwrap().body;
     for (host, database) in [("127.0.0.1", "pinterest_data"), ("127.0.0.1", "mysql"), ("a b", "pinterest_data")] {
         let mut setup = setup.clone();
         (setup["host"], setup["port"], setup["database"]) = (host.into(), 1.into(), database.into());
-        let error = function.handle(event(setup, Duration::from_secs(3))).await.unwrap_err();
+        let error = function.handle(invocation(setup, Duration::from_secs(3)), trusting("")).await.unwrap_err();
         assert!(!format!("{error:?} {}", in_one_line(&error)).contains("s3cret"), "{error:?}");
     }
     let mut unreadable = setup;
     unreadable["master"] = PASSWORD.into();
-    let error = function.handle(event(unreadable, Duration::from_secs(3))).await.unwrap_err();
+    let error = function.handle(invocation(unreadable, Duration::from_secs(3)), trusting("")).await.unwrap_err();
     assert!(!format!("{error:?} {}", in_one_line(&error)).contains("s3cret"), "{error:?}");
 
     let text = log.text();

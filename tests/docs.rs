@@ -9,28 +9,59 @@ use shared::{
     settings::Variable,
 };
 
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap()
+}
+
 /// Holds the README to a table.
 fn assert_in_readme(table: &str) {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
-    assert!(readme.contains(table), "the README has not this table as it is now:\n{table}");
+    assert!(readme().contains(table), "the README has not this table as it is now:\n{table}");
+}
+
+fn deploy() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../DEPLOY.md")).unwrap()
 }
 
 #[test]
 fn the_readme_has_every_setting_of_every_function() {
-    let functions: [(&str, &[&Variable]); 4] = [
+    let functions: [(&str, &[&Variable]); 5] = [
         ("ingest", ingest::Settings::VARIABLES),
         ("emulator", emulator::Settings::VARIABLES),
         ("archive", archive::settings::Settings::VARIABLES),
+        ("topics", topics::VARIABLES),
         ("database", database::Settings::VARIABLES),
     ];
-    let mut table = "| function | variable | default | meaning |\n| --- | --- | --- | --- |\n".to_owned();
+    let mut rows: Vec<(&Variable, Vec<&str>)> = Vec::new();
     for (function, variables) in functions {
-        for Variable { name, default, meaning } in variables {
-            let default = default.map_or_else(|| "required".to_owned(), |default| format!("`{default}`"));
-            writeln!(table, "| {function} | `{name}` | {default} | {meaning} |").unwrap();
+        for variable in variables {
+            let same = |known: &Variable| {
+                (known.name, known.default, known.meaning) == (variable.name, variable.default, variable.meaning)
+            };
+            match rows.iter_mut().find(|(known, _)| same(known)) {
+                Some((_, readers)) => readers.push(function),
+                None => rows.push((variable, vec![function])),
+            }
         }
     }
-    assert_in_readme(&table);
+    let mut table = "| variable | functions | default | meaning |\n| --- | --- | --- | --- |\n".to_owned();
+    for (Variable { name, default, meaning }, readers) in rows {
+        let default = match default {
+            None => "required".to_owned(),
+            Some("") => "none".to_owned(),
+            Some(default) => format!("`{default}`"),
+        };
+        writeln!(table, "| `{name}` | {} | {default} | {meaning} |", readers.join(", ")).unwrap();
+    }
+    // The table ends there.
+    assert_in_readme(&format!("{table}\n"));
+}
+
+#[test]
+fn the_readme_names_every_variable_of_aws_that_is_read() {
+    let readme = readme();
+    for Variable { name, .. } in shared::credentials::VARIABLES {
+        assert!(readme.contains(&format!("`{name}`")), "{name}");
+    }
 }
 
 #[test]
@@ -61,11 +92,11 @@ fn the_readme_has_every_field_of_every_kind() {
 }
 
 #[test]
-fn the_readme_has_every_metric() {
+fn deploy_has_every_metric() {
     let mut table = "| function | metric | unit | by | meaning |\n| --- | --- | --- | --- | --- |\n".to_owned();
     for Metric { functions, name, unit, dimension, meaning } in metrics::CATALOG {
         let by = dimension.map_or_else(String::new, |dimension| format!("`{dimension}`"));
         writeln!(table, "| {functions} | `{name}` | {unit:?} | {by} | {meaning} |").unwrap();
     }
-    assert_in_readme(&table);
+    assert!(deploy().contains(&table), "DEPLOY.md has not this table as it is now:\n{table}");
 }

@@ -90,18 +90,13 @@ async fn what_kafka_does_not_take_is_counted() {
 #[tokio::test]
 async fn a_tick_sends_what_is_set_and_an_event_may_say_another_number() {
     let lookup = |name: &str| {
-        Some(
-            if name == "DATABASE_URL" {
-                "sample"
-            } else if name == "SECURITY_PROTOCOL" {
-                "PLAINTEXT"
-            } else if name == "SPREAD_SECONDS" {
-                "0"
-            } else {
-                "7"
-            }
-            .to_owned(),
-        )
+        let value = match name {
+            "DATABASE_URL" => "sample",
+            "INGEST_FUNCTION" => "ingest",
+            "POSTS_PER_RUN" | "USER_IDS" => "7",
+            _ => return None,
+        };
+        Some(value.to_owned())
     };
     let settings = Settings::from_lookup(lookup).unwrap();
     let emulator = Mutex::new(emulator(Recorder::default(), 1));

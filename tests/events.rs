@@ -1,11 +1,7 @@
 //! Whatever event reaches `ingest`, it gets an answer of ours: the files in `events/`, each with its answer as a golden
 //! file, and events that no gateway should send.
 
-use std::{
-    fs,
-    path::PathBuf,
-    time::{Duration, SystemTime},
-};
+use std::{fs, path::PathBuf, time::Duration};
 
 use aws_lambda_events::{
     apigw::{ApiGatewayProxyRequest, ApiGatewayV2httpRequest},
@@ -13,10 +9,10 @@ use aws_lambda_events::{
 };
 use ingest::event;
 use lambda_runtime::{Context, LambdaEvent};
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 use shared::metrics::Metrics;
 
-use crate::support::{golden::assert_all_golden, pipeline::Pipeline, recorder::Recorder};
+use crate::support::{self, golden::assert_all_golden, pipeline::Pipeline, recorder::Recorder};
 
 /// The event files whose names begin with `function`.
 fn events(function: &str) -> Vec<(String, String)> {
@@ -31,12 +27,8 @@ fn events(function: &str) -> Vec<(String, String)> {
     events
 }
 
-fn invocation(event: &str, time: Duration) -> LambdaEvent<Box<serde_json::value::RawValue>> {
-    let mut context = Context::default();
-    #[expect(clippy::disallowed_methods, reason = "Lambda tells the deadline as a time of day")]
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    context.deadline = u64::try_from((now + time).as_millis()).unwrap();
-    LambdaEvent::new(serde_json::from_str(event).unwrap(), context)
+fn invocation(event: &str, time: Duration) -> LambdaEvent<Box<RawValue>> {
+    support::invocation(serde_json::from_str(event).unwrap(), time)
 }
 
 /// The body's text and the rest of a response, as API Gateway gets it.

@@ -183,7 +183,17 @@ async fn wrong_usage_is_told_in_one_line() {
         (&["--user-id", "a", "--user-id", "a"], &["--user-id", "`a`", "twice"]),
         (&["--bootstrap-servers", "127.0.0.1:1"], &["Kafka at 127.0.0.1:1", "no Kafka broker answered"]),
         (&["--database-url", "mysql://root@127.0.0.1:1/x"], &["--database-url", "127.0.0.1:1"]),
-        (&["--database-url", "postgres://x"], &["--database-url", "postgres://x", "mysql://"]),
+        (&["--database-url", "postgres://u:s3cret@h/d"], &["--database-url: not `mysql://"]),
+        (&["--database-url", "mysql://u:s3cret@h"], &["--database-url: the URL names no database"]),
+        (&["--database-url", "mysql://u:s3cret@h:port/d"], &["--database-url: not a URL as `mysql://"]),
+        (
+            &["--bootstrap-servers=a:1", "--ssl-ca-location", file],
+            &["--ssl-ca-location has no effect without --security-protocol SASL_SSL"],
+        ),
+        (
+            &["--bootstrap-servers=a:1", "--security-protocol=SASL_SSL", "--ssl-ca-location=/no.pem"],
+            &["--ssl-ca-location", "/no.pem cannot be read: No such file"],
+        ),
         (&["--archive", "s3://"], &["--archive s3://", "s3://bucket/prefix"]),
         (&["--archive", file], &["--archive", file, "cannot be made"]),
         (&["--archive", used], &["--archive", used, "choose another place"]),
@@ -199,6 +209,7 @@ async fn wrong_usage_is_told_in_one_line() {
         let ended = process.ended_within(TIME_TO_FAIL).await;
         assert!(matches!(ended.code, Some(1 | 2)), "{args:?}: {:?}\n{}", ended.code, ended.stderr);
         assert_eq!(ended.stdout, "", "{args:?}");
+        assert!(!ended.stderr.contains("s3cret"), "{args:?}: {}", ended.stderr);
         let (error, hints) = ended.stderr.split_once('\n').unwrap_or((&ended.stderr, ""));
         assert!(error.starts_with("error: "), "{args:?}: {}", ended.stderr);
         for part in *parts {

@@ -2,11 +2,21 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
-use std::{env, error::Error, process::ExitCode, time::Instant};
+use std::{env, error::Error, ffi::OsString, process::ExitCode, time::Instant};
 
-use shared::{causes::in_one_line, kind::CATALOG, tls};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use shared::{
+    causes::in_one_line,
+    topic::{UserId, UserIds},
+};
 use stack::lambda::built;
-use tokio::{process::Command, signal::ctrl_c};
+use tokio::{
+    process::Command,
+    signal::unix::{SignalKind, signal},
+};
 
 #[path = "support/deployed.rs"]
 mod deployed;
@@ -16,9 +26,12 @@ use deployed::Deployed;
 /// `local`'s own.
 const USER_ID: &str = "demo";
 
+/// What this program sets.
+const TAKEN: [&str; 5] =
+    ["--security-protocol", "--bootstrap-servers", "--ssl-ca-location", "--database-url", "--archive"];
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    tls::install_provider();
     match run().await {
         Ok(code) => code,
         Err(error) => {
@@ -29,34 +42,90 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
+    let flags = Flags::read(env::args_os().skip(1).collect())?;
     println!("Building");
     let local = built("local").await?;
-    println!("Starting Kafka, MySQL and S3");
-    #[expect(clippy::disallowed_methods, reason = "says how long it took, decides nothing")]
-    let begun = Instant::now();
-    let deployed = Deployed::start(USER_ID).await?;
-    for kind in CATALOG {
-        deployed.kafka.create_topic(&format!("{USER_ID}.{kind}"), 1).await?;
+    if flags.ask_for_help() {
+        let status = Command::new(local).args(flags.all).status().await?;
+        return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    deployed.set_up_database().await?;
-    println!("Ready after {:.1} s. They can be reached with", begun.elapsed().as_secs_f64());
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    println!("Starting Kafka, MySQL and S3");
+    let deployed = tokio::select! {
+        deployed = start(&flags.user_ids) => deployed?,
+        // What is started ends with the future.
+        _ = interrupt.recv() => return Err("stopped before all was started".into()),
+        _ = terminate.recv() => return Err("stopped before all was started".into()),
+    };
     let variables = deployed.variables();
     for (name, value) in variables.iter().filter(|(name, _)| **name != "RUST_LOG") {
         println!("  export {name}='{value}'");
     }
     println!();
-    let mut local = Command::new(local);
-    local.args(["--security-protocol", "SASL_SSL", "--bootstrap-servers"]).arg(deployed.kafka.bootstrap_servers());
-    local.arg("--ssl-ca-location").arg(deployed.authorities());
-    local.args(["--database-url", &deployed.database_url(), "--archive", &Deployed::archive_url("archive")]);
-    local.args(env::args_os().skip(1)).envs(variables).env_remove("RUST_LOG");
-    let mut local = local.spawn()?;
-    // The terminal's Ctrl-C is for `local` as well: it ends in order, and then so do we.
+    // Told to end when this process is killed.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "--"]).arg(local);
+    command.args(["--security-protocol", "SASL_SSL", "--bootstrap-servers"]).arg(deployed.kafka.bootstrap_servers());
+    command.arg("--ssl-ca-location").arg(deployed.authorities());
+    command.args(["--database-url", &deployed.database_url(), "--archive", &Deployed::archive_url("archive")]);
+    command.args(flags.all).envs(variables).env_remove("RUST_LOG");
+    let mut local = command.spawn()?;
     let status = loop {
         tokio::select! {
             status = local.wait() => break status?,
-            pressed = ctrl_c() => pressed?,
+            // The terminal's Ctrl-C is for `local` as well: it ends in order, and then so do we.
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {
+                if let Some(id) = local.id() {
+                    kill(Pid::from_raw(id.try_into()?), Signal::SIGTERM)?;
+                }
+            }
         }
     };
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn start(user_ids: &UserIds) -> Result<Deployed, Box<dyn Error + Send + Sync>> {
+    #[expect(clippy::disallowed_methods, reason = "says how long it took, decides nothing")]
+    let begun = Instant::now();
+    let deployed = Deployed::start(user_ids).await?;
+    for topic in user_ids.topic_names() {
+        deployed.kafka.create_topic(&topic, 1).await?;
+    }
+    deployed.set_up_database().await?;
+    println!("Ready after {:.1} s. They can be reached with", begun.elapsed().as_secs_f64());
+    Ok(deployed)
+}
+
+/// The flags for `local`.
+struct Flags {
+    all: Vec<OsString>,
+    user_ids: UserIds,
+}
+
+impl Flags {
+    fn read(all: Vec<OsString>) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let text: Vec<_> = all.iter().map(|flag| flag.to_string_lossy()).collect();
+        let name = |flag: &str| flag.split_once('=').map_or(flag, |(name, _)| name).to_owned();
+        if let Some(taken) = text.iter().find(|flag| TAKEN.contains(&&*name(flag))) {
+            return Err(
+                format!("{taken}: this is what the parts are for; `cargo run -- {taken} …` takes another one").into()
+            );
+        }
+        let mut user_ids = Vec::new();
+        for (at, flag) in text.iter().enumerate().filter(|(_, flag)| name(flag) == "--user-id") {
+            let value = flag.split_once('=').map(|(_, value)| value.to_owned());
+            let value = value.or_else(|| text.get(at + 1).map(ToString::to_string)).unwrap_or_default();
+            user_ids.push(value.parse::<UserId>().map_err(|error| format!("--user-id {value}: {error}"))?);
+        }
+        if user_ids.is_empty() {
+            user_ids.push(USER_ID.parse()?);
+        }
+        drop(text);
+        Ok(Self { all, user_ids: UserIds::new(user_ids)? })
+    }
+
+    fn ask_for_help(&self) -> bool {
+        self.all.iter().any(|flag| ["-h", "--help", "-V", "--version"].iter().any(|help| flag == help))
+    }
 }

@@ -1,5 +1,9 @@
 //! What several tests need.
 
+use std::time::{Duration, SystemTime};
+
+use lambda_runtime::{Context, LambdaEvent};
+
 pub(crate) mod aws;
 pub(crate) mod cloudformation;
 pub(crate) mod deployed;
@@ -13,3 +17,12 @@ pub(crate) mod recorder;
 pub(crate) mod rows;
 pub(crate) mod stub;
 pub(crate) mod template;
+
+/// An invocation of a function that is ended after `time`.
+pub(crate) fn invocation<T>(payload: T, time: Duration) -> LambdaEvent<T> {
+    let mut context = Context::default();
+    #[expect(clippy::disallowed_methods, reason = "Lambda tells the deadline as a time of day")]
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    context.deadline = u64::try_from((now + time).as_millis()).unwrap();
+    LambdaEvent::new(payload, context)
+}

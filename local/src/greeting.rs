@@ -6,7 +6,8 @@ use crate::{cli::Cli, parts::Parts};
 pub(crate) fn greet(cli: &Cli, parts: &Parts) {
     let Parts { user_ids, address, cluster, archive_url, embedded, .. } = parts;
     let embedded = if embedded.is_some() { " (embedded)" } else { "" };
-    let rows = if cli.database_url.is_none() { "the sample rows" } else { "the database" };
+    let rows =
+        if cli.database_url.as_deref().is_none_or(|url| url == "sample") { "the sample rows" } else { "the database" };
     let (rate, first) = (cli.posts_per_second, &cli.user_ids[0]);
     let posts = if (rate - 1.0).abs() < f64::EPSILON { "post" } else { "posts" };
     let lines = [

@@ -26,14 +26,12 @@ mod ticker;
 mod totals;
 
 use cli::Cli;
-use shared::tls;
 
 /// Only what asks for a look; `RUST_LOG` overrides it.
 const LOG: &str = "warn,shared=error,ingest=error,rskafka=error";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tls::install_provider();
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();

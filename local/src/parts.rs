@@ -12,12 +12,19 @@ use archive::{
     bucket::{ArchiveUrl, ArchiveUrlError, Bucket, OpenError},
     reader::{Kafka, ReadError},
 };
-use emulator::{DatabaseUrl, Source, source::SourceError};
+use emulator::{
+    DatabaseUrl, Source,
+    source::{DatabaseUrlError, SourceError},
+};
 use rand::{SeedableRng, rngs::StdRng};
 use rdkafka::error::KafkaError;
 use shared::{
     causes::in_one_line,
-    cluster::{Cluster, Security},
+    cluster::{
+        Authorities, BOOTSTRAP_SERVERS, BootstrapServers, Cluster, Protocol, SECURITY_PROTOCOL, SSL_CA_LOCATION,
+        Security,
+    },
+    credentials::Signer,
     kafka::{Producer, ProducerError},
     metrics::Metrics,
     publish::Unreachable,
@@ -38,14 +45,18 @@ pub(crate) enum StartError {
     UserIds(#[from] UserIdsError),
     #[error("the embedded Kafka cannot be started: {0}")]
     EmbeddedKafka(#[from] KafkaError),
-    #[error("--bootstrap-servers: {0}")]
-    Cluster(#[from] SettingsError),
+    #[error("--security-protocol: {0}")]
+    Cluster(#[source] SettingsError),
+    #[error("--ssl-ca-location has no effect without --security-protocol SASL_SSL")]
+    AuthoritiesUnused,
     #[error("--bootstrap-servers: {}", in_one_line(.0))]
     Producer(#[from] ProducerError),
     #[error("Kafka at {servers}: {source}")]
     NoKafka { servers: String, source: Unreachable },
     #[error("{}", in_one_line(.0))]
     Reader(#[from] ReadError),
+    #[error("--database-url: {}", in_one_line(.0))]
+    DatabaseUrl(#[source] DatabaseUrlError),
     #[error("--database-url: {0}")]
     Login(#[source] SettingsError),
     #[error("--database-url: {}", in_one_line(.0))]
@@ -89,13 +100,14 @@ impl Parts {
     pub(crate) async fn open(cli: &Cli, metrics: &Metrics) -> Result<Self, StartError> {
         let user_ids = UserIds::new(cli.user_ids.clone())?;
         let archive_url = archive_url(cli)?;
+        let database_url = cli.database_url.as_deref().map_or(Ok(DatabaseUrl::Sample), str::parse);
+        let database_url = database_url.map_err(StartError::DatabaseUrl)?;
         let (listener, address) = listen(cli.listen).await?;
-        let source = Source::open(cli.database_url.as_ref().unwrap_or(&DatabaseUrl::Sample), environment);
-        let source = source.map_err(StartError::Login)?;
+        let source = Source::open(&database_url, environment).map_err(StartError::Login)?;
         if cli.posts_per_second > 0.0 {
             source.draw(1, &mut StdRng::from_os_rng()).await?;
         }
-        let (embedded, cluster) = if let Some(servers) = &cli.bootstrap_servers {
+        let (embedded, cluster) = if let Some(BootstrapServers(servers)) = &cli.bootstrap_servers {
             (None, cluster(cli, servers)?)
         } else {
             let embedded = EmbeddedKafka::start(&user_ids.topics())?;
@@ -123,12 +135,13 @@ impl Parts {
         }
         let (servers, user_ids) = (&self.cluster.bootstrap_servers, &self.user_ids);
         let security = match &self.cluster.security {
-            Security::Plaintext => "SECURITY_PROTOCOL=PLAINTEXT".to_owned(),
-            Security::Iam { authorities, .. } => format!("SSL_CA_LOCATION=\"{authorities}\""),
+            Security::Plaintext => format!("{}={}", SECURITY_PROTOCOL.name, Protocol::Plaintext),
+            Security::Iam { authorities, .. } => format!("{}=\"{authorities}\"", SSL_CA_LOCATION.name),
         };
         let text = format!(
-            "BOOTSTRAP_SERVERS={servers}\n{security}\nUSER_IDS={user_ids}\nDATABASE_URL=sample\nPOSTS_PER_RUN=1\nARCHIVE_URL={archive}\n\
-             RUST_LOG=\"info,rskafka=warn\"\n"
+            "{}={servers}\n{security}\nUSER_IDS={user_ids}\nDATABASE_URL=sample\nPOSTS_PER_RUN=1\nARCHIVE_URL={archive}\n\
+             RUST_LOG=\"info,rskafka=warn\"\n",
+            BOOTSTRAP_SERVERS.name
         );
         fs::write(file, text)
     }
@@ -140,16 +153,19 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     Ok((listener, bound))
 }
 
-/// A real cluster, with the identity of the environment where it wants one.
-fn cluster(cli: &Cli, bootstrap_servers: &str) -> Result<Cluster, SettingsError> {
-    let mut reader = Reader::new(|name: &str| match name {
-        "BOOTSTRAP_SERVERS" => Some(bootstrap_servers.to_owned()),
-        "SECURITY_PROTOCOL" => Some(cli.security_protocol.to_string()),
-        "SSL_CA_LOCATION" => cli.ssl_ca_location.clone(),
-        name => environment(name),
-    });
-    let cluster = Cluster::read(&mut reader);
-    reader.finish(cluster)
+/// A real cluster, with the credentials of the environment where it wants a log-in.
+fn cluster(cli: &Cli, bootstrap_servers: &str) -> Result<Cluster, StartError> {
+    let security = match (cli.security_protocol, cli.ssl_ca_location.clone()) {
+        (Protocol::Plaintext, None) => Security::Plaintext,
+        (Protocol::Plaintext, Some(_)) => return Err(StartError::AuthoritiesUnused),
+        (Protocol::SaslSsl, authorities) => {
+            let mut reader = Reader::new(environment);
+            let signer = Signer::read(&mut reader);
+            let signer = reader.finish(signer).map_err(StartError::Cluster)?;
+            Security::Iam { signer, authorities: authorities.unwrap_or(Authorities::System) }
+        }
+    };
+    Ok(Cluster { bootstrap_servers: bootstrap_servers.to_owned(), security })
 }
 
 async fn connect(cluster: &Cluster, user_ids: &UserIds, metrics: &Metrics) -> Result<Producer, StartError> {

@@ -11,8 +11,8 @@ use rskafka::{
 
 use crate::{
     cluster::{Authorities, Cluster, Security},
-    iam::Identity,
-    tls,
+    credentials::Signer,
+    iam, tls,
 };
 
 /// Why there is no client.
@@ -39,12 +39,12 @@ pub enum ConnectError {
 pub async fn connect(cluster: &Cluster, client_id: &str, backoff: BackoffConfig) -> Result<Client, ConnectError> {
     let servers = cluster.servers().map(str::to_owned).collect();
     let mut builder = ClientBuilder::new(servers).client_id(client_id).backoff_config(backoff);
-    if let Security::Iam { identity, authorities } = &cluster.security {
+    if let Security::Iam { signer, authorities } = &cluster.security {
         let file = match authorities {
             Authorities::System => None,
             Authorities::File(file) => Some(file.as_path()),
         };
-        builder = builder.tls_config(tls::client_config(file)?).sasl_config(log_in(identity.clone()));
+        builder = builder.tls_config(tls::client_config(file)?).sasl_config(log_in(signer.clone()));
     }
     let failed =
         |source| ConnectError::Connect { servers: cluster.bootstrap_servers.clone(), source: Box::new(source) };
@@ -53,10 +53,10 @@ pub async fn connect(cluster: &Cluster, client_id: &str, backoff: BackoffConfig)
 }
 
 /// A new token for each connection: it costs nothing, and an old one may have ended.
-fn log_in(identity: Identity) -> SaslConfig {
+fn log_in(signer: Signer) -> SaslConfig {
     let callback = move || {
         #[expect(clippy::disallowed_methods, reason = "a token is signed at the moment of its log-in")]
-        let token = identity.token(std::time::SystemTime::now());
+        let token = iam::token(&signer, std::time::SystemTime::now());
         async move { Ok(token?.value) }.boxed()
     };
     SaslConfig::Oauthbearer(OauthBearerCredentials {

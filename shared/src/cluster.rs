@@ -1,10 +1,9 @@
 //! How Kafka is reached: where it is, and whether by TLS and IAM.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{fmt, io, path::PathBuf, str::FromStr};
 
 use crate::{
     credentials::Signer,
-    iam::Identity,
     settings::{Reader, Variable},
 };
 
@@ -19,10 +18,13 @@ pub static SECURITY_PROTOCOL: Variable = Variable {
     meaning: "`SASL_SSL` for TLS and a log-in by IAM, which MSK asks for, or `PLAINTEXT` for neither",
 };
 
+/// What stands for those whom the system trusts, here and in librdkafka's own `ssl.ca.location`.
+const PROBE: &str = "probe";
+
 /// Whom to trust.
 pub static SSL_CA_LOCATION: Variable = Variable {
     name: "SSL_CA_LOCATION",
-    default: Some("probe"),
+    default: Some(PROBE),
     meaning: "a PEM file of the authorities that sign the brokers' certificates, or `probe` for those of the system",
 };
 
@@ -43,7 +45,7 @@ pub enum Security {
     /// TLS and a log-in by IAM: `SASL_SSL` with OAUTHBEARER.
     Iam {
         /// Who logs in.
-        identity: Identity,
+        signer: Signer,
         /// Whom to trust.
         authorities: Authorities,
     },
@@ -69,7 +71,8 @@ impl Cluster {
     pub fn read<F: Fn(&str) -> Option<String>>(reader: &mut Reader<F>) -> Option<Self> {
         let bootstrap_servers = reader.read(&BOOTSTRAP_SERVERS);
         let security = Security::read(reader);
-        Some(Self { bootstrap_servers: bootstrap_servers?, security: security? })
+        let BootstrapServers(bootstrap_servers) = bootstrap_servers?;
+        Some(Self { bootstrap_servers, security: security? })
     }
 
     /// The addresses, one by one.
@@ -78,7 +81,7 @@ impl Cluster {
     }
 }
 
-/// Names the addresses and nothing of the identity.
+/// Names the addresses and nothing of who logs in.
 impl fmt::Display for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.bootstrap_servers)
@@ -92,10 +95,30 @@ impl Security {
             Protocol::Plaintext => Some(Self::Plaintext),
             Protocol::SaslSsl => {
                 let authorities = reader.read(&SSL_CA_LOCATION);
-                let Signer { region, credentials } = Signer::read(reader)?;
-                Some(Self::Iam { identity: Identity::new(&region, credentials), authorities: authorities? })
+                let signer = Signer::read(reader)?;
+                Some(Self::Iam { signer, authorities: authorities? })
             }
         }
+    }
+}
+
+/// Kafka's addresses, comma separated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BootstrapServers(pub String);
+
+/// A text that is no [`BootstrapServers`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not host:port, or several of them comma separated")]
+pub struct BootstrapServersError;
+
+impl FromStr for BootstrapServers {
+    type Err = BootstrapServersError;
+
+    fn from_str(text: &str) -> Result<Self, BootstrapServersError> {
+        let complete = |server: &str| {
+            server.trim().rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        };
+        if text.split(',').all(complete) { Ok(Self(text.to_owned())) } else { Err(BootstrapServersError) }
     }
 }
 
@@ -117,40 +140,53 @@ impl fmt::Display for Protocol {
     }
 }
 
-impl FromStr for Protocol {
-    type Err = &'static str;
+/// A text that is no [`Protocol`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("neither `SASL_SSL` nor `PLAINTEXT`")]
+pub struct ProtocolError;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+impl FromStr for Protocol {
+    type Err = ProtocolError;
+
+    fn from_str(text: &str) -> Result<Self, ProtocolError> {
         match text {
             "PLAINTEXT" => Ok(Self::Plaintext),
             "SASL_SSL" => Ok(Self::SaslSsl),
-            _ => Err("neither `SASL_SSL` nor `PLAINTEXT`"),
+            _ => Err(ProtocolError),
         }
     }
 }
 
-/// As the setting says it.
+/// As the setting says it, and librdkafka.
 impl fmt::Display for Authorities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::System => f.write_str("probe"),
+            Self::System => f.write_str(PROBE),
             Self::File(file) => file.display().fmt(f),
         }
     }
 }
 
-impl FromStr for Authorities {
-    type Err = String;
+/// The authorities' file is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("{} cannot be read", file.display())]
+pub struct AuthoritiesError {
+    file: PathBuf,
+    source: io::Error,
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "probe" {
+impl FromStr for Authorities {
+    type Err = AuthoritiesError;
+
+    fn from_str(text: &str) -> Result<Self, AuthoritiesError> {
+        if text == PROBE {
             return Ok(Self::System);
         }
         let file = PathBuf::from(text);
         // What librdkafka would say of a missing file names neither the file nor the setting.
         match file.metadata() {
             Ok(_) => Ok(Self::File(file)),
-            Err(error) => Err(format!("{text}: {error}")),
+            Err(source) => Err(AuthoritiesError { file, source }),
         }
     }
 }
@@ -186,6 +222,15 @@ mod tests {
     }
 
     #[test]
+    fn bootstrap_servers_have_a_port_each() {
+        for (text, good) in
+            [("a:1", true), ("a:1,b:2", true), ("a", false), ("a:1,b", false), (":1", false), ("", false)]
+        {
+            assert_eq!(text.parse::<BootstrapServers>().is_ok(), good, "{text}");
+        }
+    }
+
+    #[test]
     fn every_variable_that_is_missing_for_iam_is_named_at_once() {
         let error = read(&[("BOOTSTRAP_SERVERS", "a:1")]).unwrap_err();
         for name in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
@@ -196,8 +241,12 @@ mod tests {
     #[test]
     fn a_wrong_setting_is_named_with_what_it_may_be() {
         for (wrong, said) in [
+            (("BOOTSTRAP_SERVERS", "nonsense"), "BOOTSTRAP_SERVERS cannot be used (not host:port, or several"),
             (("SECURITY_PROTOCOL", "SSL"), "SECURITY_PROTOCOL cannot be used (neither `SASL_SSL` nor `PLAINTEXT`)"),
-            (("SSL_CA_LOCATION", "/no/such.pem"), "SSL_CA_LOCATION cannot be used (/no/such.pem: No such file"),
+            (
+                ("SSL_CA_LOCATION", "/no/such.pem"),
+                "SSL_CA_LOCATION cannot be used (/no/such.pem cannot be read: No such file",
+            ),
             (("AWS_CREDENTIAL_EXPIRATION", "soon"), "AWS_CREDENTIAL_EXPIRATION cannot be used"),
         ] {
             let error = read(&[IAM, &[wrong]].concat()).unwrap_err();

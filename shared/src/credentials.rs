@@ -25,6 +25,10 @@ static AWS_CREDENTIAL_EXPIRATION: Variable = Variable {
     meaning: "when temporary credentials end, as in 2026-01-31T12:00:00Z",
 };
 
+/// What Lambda sets, and what `export-credentials` adds to it.
+pub const VARIABLES: &[&Variable] =
+    &[&AWS_REGION, &AWS_ACCESS_KEY_ID, &AWS_SECRET_ACCESS_KEY, &AWS_SESSION_TOKEN, &AWS_CREDENTIAL_EXPIRATION];
+
 /// Who signs, and for which region.
 #[derive(Clone)]
 pub struct Signer {
@@ -32,6 +36,14 @@ pub struct Signer {
     pub region: String,
     /// The key. It may hold the time of its end.
     pub credentials: Credentials,
+}
+
+/// The credentials have ended: what they sign would be refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the AWS credentials ended {} s ago", ago.as_secs())]
+pub struct Expired {
+    /// How long ago.
+    pub ago: Duration,
 }
 
 /// Shows neither key nor secret.
@@ -54,10 +66,15 @@ impl Signer {
         Some(Self { region: region?, credentials })
     }
 
-    /// How long before `now` the credentials ended, if they have.
-    #[must_use]
-    pub fn ended(&self, now: SystemTime) -> Option<Duration> {
-        self.credentials.expiry().and_then(|expiry| now.duration_since(expiry).ok())
+    /// The credentials, to sign with at `now`.
+    ///
+    /// # Errors
+    /// When they ended before.
+    pub fn credentials_at(&self, now: SystemTime) -> Result<&Credentials, Expired> {
+        match self.credentials.expiry().and_then(|expiry| now.duration_since(expiry).ok()) {
+            Some(ago) => Err(Expired { ago }),
+            None => Ok(&self.credentials),
+        }
     }
 }
 
@@ -70,7 +87,6 @@ impl FromStr for Expiration {
         if text.is_empty() {
             return Ok(Self(None));
         }
-        let seconds = text.parse::<DateTime<Utc>>()?.timestamp();
-        Ok(Self(Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.try_into().unwrap_or(0)))))
+        Ok(Self(Some(text.parse::<DateTime<Utc>>()?.into())))
     }
 }

@@ -24,13 +24,20 @@ mod response;
 
 pub use delivery::AnswerError;
 use event::{Event, RequestType};
-pub use response::{Response, Status};
+use response::Response;
 
 /// What is kept of the function's time for sending the answer: two attempts and the pause between them.
 const RESERVE: Duration = Duration::from_secs(7);
 
 /// How long before that the work is told to end, so that its own error is answered and not that the time is over.
 const NOTICE: Duration = Duration::from_secs(1);
+
+/// How long before the function's end the work is told to be done.
+pub const TIME_FOR_THE_ANSWER: Duration = RESERVE.saturating_add(NOTICE);
+
+/// How long AWS may refuse what a role was just allowed: IAM's changes take up to about a minute to arrive everywhere
+/// (<https://docs.aws.amazon.com/msk/latest/developerguide/iam-access-control-use-cases.html>).
+pub const TIME_FOR_RIGHTS: Duration = Duration::from_secs(90);
 
 /// A resource to make, or to bring to what the template says now.
 #[derive(Debug)]
@@ -45,7 +52,6 @@ pub struct Request<P> {
 #[derive(Debug, Default)]
 pub struct Success {
     data: BTreeMap<&'static str, String>,
-    no_echo: bool,
 }
 
 impl Success {
@@ -53,13 +59,6 @@ impl Success {
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.data.insert(name, value.into());
-        self
-    }
-
-    /// Has CloudFormation mask the values wherever it shows them.
-    #[must_use]
-    pub fn no_echo(mut self) -> Self {
-        self.no_echo = true;
         self
     }
 }
@@ -88,10 +87,7 @@ enum Failure<E: Error + 'static> {
 /// # Errors
 /// When the event is not CloudFormation's, or the answer could not be delivered. Lambda then invokes the function again.
 /// Work that fails is no error: CloudFormation was told.
-pub async fn answer<P, E, F>(
-    event: LambdaEvent<Value>,
-    work: impl FnOnce(Request<P>) -> F,
-) -> Result<Response, AnswerError>
+pub async fn answer<P, E, F>(event: LambdaEvent<Value>, work: impl FnOnce(Request<P>) -> F) -> Result<(), AnswerError>
 where
     P: DeserializeOwned,
     E: Error + 'static,
@@ -110,8 +106,7 @@ where
         None => tracing::info!(%request_type, resource, duration_ms, "the resource is as the template says"),
         Some(reason) => tracing::error!(%request_type, resource, duration_ms, reason, "the resource is not there"),
     }
-    delivery::put(&url, &response, deadline::before(context.deadline(), delivery::RESERVE)).await?;
-    Ok(response)
+    delivery::put(&url, &response, deadline::before(context.deadline(), delivery::RESERVE)).await
 }
 
 async fn result<P, E, F>(event: &Event, work: impl FnOnce(Request<P>) -> F, end: Instant) -> Result<Success, Failure<E>>

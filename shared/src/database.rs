@@ -26,7 +26,7 @@ pub use location::{Location, LocationError};
 pub use token::TokenError;
 
 /// How long a connection may take before the database counts as away.
-pub const TIME_TO_CONNECT: Duration = Duration::from_secs(5);
+const TIME_TO_CONNECT: Duration = Duration::from_secs(5);
 
 /// A database, and who logs in to it.
 #[derive(Clone)]
@@ -101,6 +101,12 @@ impl Database {
             MySqlConnectOptions::new().host(&address.host).port(address.port).username(user).password(password);
         let options = options.ssl_mode(MySqlSslMode::VerifyIdentity).ssl_ca_from_pem(authorities.into_pem());
         Self { options, signer: None }
+    }
+
+    /// The same database, and another user who logs in to it by `password`.
+    #[must_use]
+    pub fn with_login(&self, user: &str, password: &str) -> Self {
+        Self { options: self.options.clone().username(user).password(password), signer: None }
     }
 
     /// Connects. A token is made for this connection alone.

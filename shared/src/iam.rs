@@ -5,25 +5,13 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_msk_iam_sasl_signer::generate_auth_token_from_credentials_provider;
 use aws_types::region::Region;
 use futures::FutureExt;
 use tracing::subscriber::{NoSubscriber, with_default};
 
-/// Who logs in.
-#[derive(Clone)]
-pub struct Identity {
-    region: Region,
-    credentials: SharedCredentialsProvider,
-}
-
-/// Shows neither key nor secret.
-impl fmt::Debug for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity").field("region", &self.region).finish_non_exhaustive()
-    }
-}
+use crate::credentials::{Expired, Signer};
 
 /// What is shown to a broker: a URL that is signed for 15 minutes.
 #[derive(Clone)]
@@ -44,52 +32,32 @@ impl fmt::Debug for Token {
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// The credentials have ended: a token of theirs would be refused.
-    #[error("the AWS credentials ended {} s ago", ago.as_secs())]
-    Expired {
-        /// How long ago.
-        ago: Duration,
-    },
-    /// The signer's own reason.
+    /// A token of theirs would be refused.
+    #[error(transparent)]
+    Expired(#[from] Expired),
+    /// The library's own reason.
     #[error("the log-in token cannot be signed")]
     Signer(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-impl Identity {
-    /// Logs in to the clusters of `region` with `credentials` that are at hand: nobody is asked for them.
-    #[must_use]
-    pub fn new(region: &str, credentials: impl ProvideCredentials + 'static) -> Self {
-        Self { region: Region::new(region.to_owned()), credentials: SharedCredentialsProvider::new(credentials) }
-    }
-
-    /// Makes a token, in a tenth of a millisecond.
-    ///
-    /// # Errors
-    /// When the credentials ended before `now`, or cannot sign.
-    pub fn token(&self, now: SystemTime) -> Result<Token, TokenError> {
-        let credentials = at_once(self.credentials.provide_credentials())?;
-        let end = credentials.expiry();
-        if let Some(ago) = end.and_then(|end| now.duration_since(end).ok()) {
-            return Err(TokenError::Expired { ago });
-        }
-        let credentials = SharedCredentialsProvider::new(credentials);
-        let signing = generate_auth_token_from_credentials_provider(self.region.clone(), credentials);
-        // The signer logs what it signs, the session token included.
-        let (value, expiry_ms) = with_default(NoSubscriber::default(), || at_once(signing))?;
-        let expiry = UNIX_EPOCH + Duration::from_millis(expiry_ms.try_into().unwrap_or(0));
-        Ok(Token { value, expiry: end.map_or(expiry, |end| end.min(expiry)) })
-    }
-}
-
-/// There is nothing to wait for, and librdkafka's thread could not.
-fn at_once<T, E>(work: impl Future<Output = Result<T, E>>) -> Result<T, TokenError>
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    match work.now_or_never() {
-        Some(done) => done.map_err(|error| TokenError::Signer(error.into())),
-        None => Err(TokenError::Signer("the credentials are not at hand".into())),
-    }
+/// Makes a token for the clusters of the signer's region, in a tenth of a millisecond: nobody is asked for it.
+///
+/// # Errors
+/// When the credentials ended before `now`, or cannot sign.
+pub fn token(signer: &Signer, now: SystemTime) -> Result<Token, TokenError> {
+    let credentials = signer.credentials_at(now)?;
+    let end = credentials.expiry();
+    let region = Region::new(signer.region.clone());
+    let signing =
+        generate_auth_token_from_credentials_provider(region, SharedCredentialsProvider::new(credentials.clone()));
+    // The library logs what it signs, the session token included. It has nothing to wait for, and librdkafka's thread could not.
+    let signed = with_default(NoSubscriber::default(), || signing.now_or_never());
+    let (value, expiry_ms) = signed
+        .ok_or_else(|| TokenError::Signer("it is not signed at once".into()))?
+        .map_err(|error| TokenError::Signer(error.into()))?;
+    let expiry_ms = u64::try_from(expiry_ms).map_err(|error| TokenError::Signer(error.into()))?;
+    let expiry = UNIX_EPOCH + Duration::from_millis(expiry_ms);
+    Ok(Token { value, expiry: end.map_or(expiry, |end| end.min(expiry)) })
 }
 
 #[cfg(test)]
@@ -98,19 +66,23 @@ mod tests {
     use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
     use super::*;
+    use crate::testing::everything_logged;
 
-    fn identity(expiry: Option<SystemTime>) -> Identity {
-        Identity::new("eu-west-1", Credentials::new("AKIA", "s3cret", Some("t0/ken+".to_owned()), expiry, "test"))
+    const SECRET: &str = "s3cret";
+
+    fn signer(expiry: Option<SystemTime>) -> Signer {
+        let credentials = Credentials::new("AKIA", SECRET, Some("t0/ken+".to_owned()), expiry, "test");
+        Signer { region: "eu-west-1".to_owned(), credentials }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the signer reads the clock itself")]
+    #[expect(clippy::disallowed_methods, reason = "the library reads the clock itself")]
     fn now() -> SystemTime {
         SystemTime::now()
     }
 
     #[test]
     fn a_token_is_a_signed_url_for_the_regions_clusters() {
-        let token = identity(None).token(now()).unwrap();
+        let token = token(&signer(None), now()).unwrap();
         let url = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(&token.value).unwrap()).unwrap();
         assert!(url.starts_with("https://kafka.eu-west-1.amazonaws.com/?Action=kafka-cluster%3AConnect&"), "{url}");
         assert!(url.contains("X-Amz-Security-Token=t0%2Fken%2B"), "{url}");
@@ -121,8 +93,17 @@ mod tests {
     #[test]
     fn a_token_ends_with_the_credentials_that_signed_it() {
         let end = now() + Duration::from_mins(1);
-        assert_eq!(identity(Some(end)).token(now()).unwrap().expiry, end);
-        let error = identity(Some(end)).token(end + Duration::from_secs(5)).unwrap_err();
+        assert_eq!(token(&signer(Some(end)), now()).unwrap().expiry, end);
+        let error = token(&signer(Some(end)), end + Duration::from_secs(5)).unwrap_err();
         assert_eq!(error.to_string(), "the AWS credentials ended 5 s ago");
+    }
+
+    #[test]
+    fn a_token_is_in_no_log_whatever_is_logged() {
+        let mut made = None;
+        let log = everything_logged(|| made = Some(token(&signer(None), now()).unwrap()));
+        for secret in ["X-Amz-Signature=", &made.unwrap().value, "t0/ken+", "t0%2Fken%2B", SECRET] {
+            assert!(!log.contains(secret), "{secret}: {log}");
+        }
     }
 }

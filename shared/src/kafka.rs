@@ -32,7 +32,8 @@ mod moment;
 /// How recent a broker's answer has to be for [`Reach::reach`] to take its word.
 const RECENT: Duration = Duration::from_secs(5);
 
-/// How long a function's start waits for the cluster. Lambda gives it 10 s.
+/// How long a function's start waits for the cluster. Lambda gives it 10 s
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
 const TIME_TO_START: Duration = Duration::from_secs(5);
 
 /// How long a request that was refused waits for a second look at its topic.
@@ -101,13 +102,13 @@ impl Producer {
     /// # Errors
     /// When no broker answers within the time. The producer goes on trying and can be used all the same.
     pub async fn warm_up(&self, topics: Vec<String>, within: Duration) -> Result<(), Unreachable> {
-        let Ok(connection) = self.connection() else { return Err(Unreachable::NoAnswer { within }) };
+        let Ok(connection) = self.connection() else { return Err(Unreachable::NoAnswer { within, source: None }) };
         let topics: Vec<Arc<str>> = topics.into_iter().map(Into::into).collect();
         let start = Instant::now();
         tokio::select! {
             () = connection.learn(&topics) => Ok(()),
             () = connection.link.denied_since(start) => Err(Unreachable::LogInRefused),
-            () = tokio::time::sleep(within) => Err(Unreachable::NoAnswer { within }),
+            () = tokio::time::sleep(within) => Err(connection.link.no_answer(within)),
         }
     }
 
@@ -253,16 +254,16 @@ fn outcome(connection: &Connection, answer: <DeliveryFuture as Future>::Output) 
 impl Reach for Producer {
     async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
         let start = Instant::now();
-        let Ok(connection) = self.connection() else { return Err(Unreachable::NoAnswer { within }) };
+        let Ok(connection) = self.connection() else { return Err(Unreachable::NoAnswer { within, source: None }) };
         if connection.answered_within(RECENT) {
             return Ok(());
         }
         let asking = async {
             tokio::select! {
-                answer = connection.ask(None, within) => answer.map(drop).map_err(|()| Unreachable::NoAnswer { within }),
+                answer = connection.ask(None, within) => answer.map(drop).map_err(|()| connection.link.no_answer(within)),
                 () = connection.link.denied_since(start) => Err(Unreachable::LogInRefused),
             }
         };
-        timeout(within, asking).await.unwrap_or(Err(Unreachable::NoAnswer { within }))
+        timeout(within, asking).await.unwrap_or_else(|_| Err(connection.link.no_answer(within)))
     }
 }

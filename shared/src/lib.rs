@@ -4,6 +4,8 @@
 //! becomes of a record and names no client library; `kafka` is the one module that knows librdkafka.
 //! A concern that is heavy to build is a feature, none of them on by default.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod causes;
 #[cfg(feature = "client")]
 pub mod client;
@@ -22,12 +24,16 @@ pub mod json;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod kind;
+#[cfg(feature = "log")]
+pub mod log;
 pub mod metrics;
 pub mod publish;
 #[cfg(feature = "sample")]
 pub mod sample;
 pub mod settings;
 pub mod shown;
+#[cfg(test)]
+mod testing;
 #[cfg(feature = "tls")]
 pub mod tls;
 pub mod topic;

@@ -88,8 +88,15 @@ pub enum Unreachable {
     NoAnswer {
         /// How long was waited.
         within: Duration,
+        /// What was last said of a connection, if anything was.
+        source: Option<LastWords>,
     },
     /// The brokers do not know who we are.
     #[error("Kafka refuses the log-in")]
     LogInRefused,
 }
+
+/// What a broker, or the client library, said of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LastWords(pub String);

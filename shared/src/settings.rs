@@ -1,6 +1,8 @@
 //! Settings from the environment: every wrong one is named at once, and a wrong one never becomes a default.
 
-use std::{fmt, str::FromStr};
+use std::{error::Error, fmt, str::FromStr};
+
+use crate::causes::in_one_line;
 
 /// One environment variable that a function reads. The README's table is held to these by a test.
 #[derive(Debug, Clone, Copy)]
@@ -14,16 +16,24 @@ pub struct Variable {
 }
 
 /// Every setting that could not be used, a line each.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct SettingsError {
     problems: Vec<Problem>,
+}
+
+/// As it is displayed: what `main` returns is printed so.
+impl fmt::Debug for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 #[derive(Debug)]
 enum Problem {
     Missing(&'static Variable),
     Invalid { variable: &'static Variable, reason: String },
+    Choice { variables: [&'static Variable; 2], both: bool },
 }
 
 impl fmt::Display for Problem {
@@ -33,6 +43,10 @@ impl fmt::Display for Problem {
             // The value itself is not shown: it may hold a password.
             Self::Invalid { variable: Variable { name, meaning, .. }, reason } => {
                 write!(f, "{name} cannot be used ({reason}): {meaning}")
+            }
+            Self::Choice { variables: [one, other], both } => {
+                let set = if *both { "are both set" } else { "are not set" };
+                write!(f, "{} and {} {set}: exactly one of them has to be", one.name, other.name)
             }
         }
     }
@@ -58,7 +72,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     /// The variable's value or its default. `None` means that a problem was noted; an empty value counts as not set,
     /// since a template cannot leave a variable out.
-    pub fn read<T: FromStr<Err: fmt::Display>>(&mut self, variable: &'static Variable) -> Option<T> {
+    pub fn read<T: FromStr<Err: Error>>(&mut self, variable: &'static Variable) -> Option<T> {
         let set = (self.lookup)(variable.name).filter(|value| !value.is_empty());
         let Some(value) = set.or_else(|| variable.default.map(str::to_owned)) else {
             self.problems.push(Problem::Missing(variable));
@@ -66,8 +80,34 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         };
         match value.parse() {
             Ok(value) => Some(value),
-            Err(reason) => {
-                self.problems.push(Problem::Invalid { variable, reason: reason.to_string() });
+            Err(error) => {
+                self.problems.push(Problem::Invalid { variable, reason: in_one_line(&error) });
+                None
+            }
+        }
+    }
+
+    /// The variable's value, `Some(None)` when it is not set. `None` means that a problem was noted.
+    pub fn read_if_set<T: FromStr<Err: Error>>(&mut self, variable: &'static Variable) -> Option<Option<T>> {
+        if self.is_set(variable) { self.read(variable).map(Some) } else { Some(None) }
+    }
+
+    /// Notes that a variable cannot be used for what another one says.
+    pub fn refuse(&mut self, variable: &'static Variable, reason: &str) {
+        self.problems.push(Problem::Invalid { variable, reason: reason.to_owned() });
+    }
+
+    fn is_set(&self, variable: &Variable) -> bool {
+        (self.lookup)(variable.name).is_some_and(|value| !value.is_empty())
+    }
+
+    /// The one of two variables that is set. `None` means that a problem was noted: neither is, or both are.
+    pub fn one_of(&mut self, variables: [&'static Variable; 2]) -> Option<&'static Variable> {
+        match variables.map(|variable| self.is_set(variable)) {
+            [true, false] => Some(variables[0]),
+            [false, true] => Some(variables[1]),
+            [one, _] => {
+                self.problems.push(Problem::Choice { variables, both: one });
                 None
             }
         }
@@ -119,5 +159,17 @@ mod tests {
     fn every_wrong_variable_is_named_at_once_and_no_value_is_shown() {
         let error = read(&[("PORT", "s3cret")]).unwrap_err().to_string();
         assert_eq!(error, "PORT cannot be used (invalid digit found in string): the port\nHOST is not set: the host");
+    }
+    #[test]
+    fn of_two_variables_exactly_one_has_to_be_set() {
+        for (set, found) in [
+            (&["HOST", "PORT"][..], "HOST and PORT are both set: exactly one of them has to be"),
+            (&[], "HOST and PORT are not set: exactly one of them has to be"),
+            (&["PORT"], "PORT"),
+        ] {
+            let mut reader = Reader::new(|name: &str| Some(if set.contains(&name) { "1" } else { "" }.to_owned()));
+            let one = reader.one_of([&HOST, &PORT]).map(|variable| variable.name.to_owned());
+            assert_eq!(reader.finish(one).unwrap_or_else(|error| error.to_string()), found);
+        }
     }
 }

@@ -1,7 +1,7 @@
-//! TLS by rustls, with one cryptography provider for the whole process.
+//! TLS by rustls, with a cryptography provider that is named: two are compiled in, since rskafka brings another one, and rustls
+//! does not choose between them.
 
 use std::{
-    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -9,51 +9,75 @@ use std::{
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::aws_lc_rs,
-    pki_types::{CertificateDer, pem::PemObject},
+    pki_types::{
+        CertificateDer,
+        pem::{self, PemObject},
+    },
 };
 
-/// Why authorities cannot be read.
+/// Why nobody's certificate can be verified.
 #[derive(Debug, thiserror::Error)]
-#[error("no certificate authorities in {place}")]
-pub struct AuthoritiesError {
-    place: String,
-    #[source]
-    source: io::Error,
-}
-
-/// Chooses the cryptography provider. Each `main` whose program uses rustls calls it first: two are compiled in, since rskafka brings another one, and
-/// rustls does not choose between them.
-pub fn install_provider() {
-    // Only a second call fails, and the first has chosen the same.
-    drop(aws_lc_rs::default_provider().install_default());
+pub enum AuthoritiesError {
+    /// The file is not there, or is no PEM.
+    #[error("the certificate authorities in {} cannot be read", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: pem::Error,
+    },
+    /// There is nobody to trust.
+    #[error("no certificate authorities in {place}")]
+    Empty {
+        /// Where they were looked for.
+        place: String,
+    },
+    /// The cryptography provider lacks a version of TLS.
+    #[error("the cryptography provider cannot do TLS")]
+    Provider(#[source] rustls::Error),
 }
 
 /// A client's side of TLS that trusts the authorities in a PEM file, or those of the system.
 ///
 /// # Errors
-/// When there are none.
+/// When there are none, or they cannot be read.
 pub fn client_config(authorities: Option<&Path>) -> Result<Arc<ClientConfig>, AuthoritiesError> {
     let roots = roots(authorities)?;
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-    let builder = builder
-        .with_safe_default_protocol_versions()
-        .map_err(|error| AuthoritiesError { place: "rustls".to_owned(), source: io::Error::other(error) })?;
+    let builder = builder.with_safe_default_protocol_versions().map_err(AuthoritiesError::Provider)?;
     Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }
 
 fn roots(authorities: Option<&Path>) -> Result<RootCertStore, AuthoritiesError> {
-    let place = || authorities.map_or_else(|| "the system's folders".to_owned(), |file| file.display().to_string());
-    let failed = |source| AuthoritiesError { place: place(), source };
     let certificates: Vec<CertificateDer<'static>> = match authorities {
         None => rustls_native_certs::load_native_certs().certs,
-        Some(file) => CertificateDer::pem_file_iter(PathBuf::from(file))
+        Some(file) => CertificateDer::pem_file_iter(file)
             .and_then(Iterator::collect)
-            .map_err(|error| failed(io::Error::other(error)))?,
+            .map_err(|source| AuthoritiesError::Unreadable { file: file.to_owned(), source })?,
     };
     let mut roots = RootCertStore::empty();
     let (added, _) = roots.add_parsable_certificates(certificates);
     if added == 0 {
-        return Err(failed(io::ErrorKind::NotFound.into()));
+        let place = authorities.map_or_else(|| "the system's folders".to_owned(), |file| file.display().to_string());
+        return Err(AuthoritiesError::Empty { place });
     }
     Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causes::in_one_line;
+
+    #[test]
+    fn a_file_that_is_not_there_is_told_from_one_without_certificates() {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        for (file, said) in [
+            ("/no/such.pem", "the certificate authorities in /no/such.pem cannot be read: "),
+            (manifest, &format!("no certificate authorities in {manifest}")),
+        ] {
+            let error = in_one_line(&client_config(Some(Path::new(file))).unwrap_err());
+            assert!(error.starts_with(said) && !error.contains("entity not found"), "{error}");
+        }
+    }
 }

@@ -4,7 +4,10 @@ use std::{fmt, str::FromStr};
 
 use serde::Deserialize;
 
-use crate::kind::{CATALOG, Kind};
+use crate::{
+    kind::{CATALOG, Kind},
+    settings::Variable,
+};
 
 /// Kafka's limit for a topic's name, in characters.
 const MAX_TOPIC_CHARS: usize = 249;
@@ -41,6 +44,13 @@ impl fmt::Display for UserId {
         f.write_str(&self.0)
     }
 }
+
+/// Whose topics there are.
+pub static USER_IDS: Variable = Variable {
+    name: "USER_IDS",
+    default: None,
+    meaning: "the user ids whose topics `<user_id>.pin`, `.geo` and `.user` are served, written to and archived, comma separated",
+};
 
 /// The user ids of one deployment, at least one and each once, in the order they were given.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

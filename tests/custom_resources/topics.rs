@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::custom_resource::{Request, answer};
+use shared::custom_resource::{Request, TIME_FOR_THE_ANSWER, answer};
 use stack::{
     kafka::{Kafka, Operation, Topics},
     lambda::{Function, Lambda, built},
@@ -11,7 +11,7 @@ use stack::{
 use tokio::time::{Instant, sleep};
 
 use crate::support::{
-    cloudformation::CloudFormation,
+    cloudformation::{CloudFormation, SIGNATURE},
     msk::{Role, shared_kafka},
 };
 
@@ -42,7 +42,6 @@ async fn deploy(kafka: &Kafka, role: &Role, properties: Value) -> CloudFormation
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
 async fn the_topics_of_each_user_id_are_made_once_and_another_partition_count_is_reported_and_left() {
-    shared::tls::install_provider();
     let kafka = shared_kafka().await;
     let role = Role::new("deployer").known_to(kafka);
     may_make_topics(kafka, &role, "made").await;
@@ -67,7 +66,6 @@ async fn the_topics_of_each_user_id_are_made_once_and_another_partition_count_is
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
 async fn a_topic_that_kafka_will_not_make_is_named_at_once_with_kafkas_words() {
-    shared::tls::install_provider();
     let kafka = shared_kafka().await;
     let role = Role::new("asker").known_to(kafka);
     may_make_topics(kafka, &role, "asked").await;
@@ -81,7 +79,6 @@ async fn a_topic_that_kafka_will_not_make_is_named_at_once_with_kafkas_words() {
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
 async fn a_topic_that_the_role_may_not_see_is_known_to_be_there_when_it_is_made() {
-    shared::tls::install_provider();
     let kafka = shared_kafka().await;
     let role = Role::new("blind").known_to(kafka);
     kafka.allow(&role.name, &[Operation::Create], Topics::Prefixed("unseen.")).await.unwrap();
@@ -93,7 +90,6 @@ async fn a_topic_that_the_role_may_not_see_is_known_to_be_there_when_it_is_made(
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
 async fn a_role_whose_rights_arrive_half_a_minute_later_is_waited_for() {
-    shared::tls::install_provider();
     let kafka = shared_kafka().await;
     let role = Role::new("late");
     // First it may not log in, then it may not make topics. The time is IAM's own: nothing tells that it is over.
@@ -112,11 +108,12 @@ async fn a_role_whose_rights_arrive_half_a_minute_later_is_waited_for() {
 #[tokio::test]
 #[ignore = "needs Kafka and the runtime interface emulator: make test"]
 async fn the_program_makes_the_topics_as_its_environment_says() {
-    shared::tls::install_provider();
     let kafka = shared_kafka().await;
     let role = Role::new("program").known_to(kafka);
     may_make_topics(kafka, &role, "program").await;
-    let program = Function::new(&built("topics").await.unwrap(), role.variables(kafka));
+    let mut variables = role.variables(kafka);
+    variables.push(("RUST_LOG", "trace".to_owned()));
+    let program = Function::new(&built("topics").await.unwrap(), variables);
     let lambda = Lambda::start(&program).await.unwrap();
     let cloudformation = CloudFormation::start().await;
     let event = cloudformation.sends_file("topics-create", |event| {
@@ -126,7 +123,9 @@ async fn the_program_makes_the_topics_as_its_environment_says() {
     lambda.invoke(&event.payload).await.unwrap();
     assert_eq!(cloudformation.data()["Created"], "3");
     let log = lambda.log();
-    assert!(!log.contains("s3cret") && !log.contains(&role.secret), "{log}");
+    assert!(log.contains("the resource is as the template says"), "{log}");
+    assert!(!log.contains(SIGNATURE), "whoever has CloudFormation's URL can answer: {log}");
+    role.assert_not_told(&log);
 }
 
 /// Ends before patience does: what is answered when the time is over.
@@ -141,7 +140,6 @@ async fn deploy_in_time(kafka: &Kafka, role: &Role, user_id: &str, time: Duratio
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
 async fn rights_that_never_come_are_named_and_no_secret_is() {
-    shared::tls::install_provider();
     let kafka = shared_kafka().await;
     let time = Duration::from_secs(5);
     let stranger = Role::new("stranger");
@@ -151,9 +149,26 @@ async fn rights_that_never_come_are_named_and_no_secret_is() {
         let said = deploy_in_time(kafka, role, "never", time).await;
         let expected = "0 of 3 topics are there: Kafka refuses the function's role: allow kafka-cluster:Connect on the";
         assert!(said.starts_with(expected), "{said}");
-        assert!(!said.contains(&role.secret) && !said.contains("session+token"), "{said}");
+        role.assert_not_told(&said);
         assert!(start.elapsed() < time + Duration::from_secs(1), "{:?}", start.elapsed());
     }
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn brokers_that_nobody_known_vouches_for_are_named_at_once() {
+    let kafka = shared_kafka().await;
+    let role = Role::new("truster").known_to(kafka);
+    let lookup = environment(&role, kafka);
+    let lookup = |name: &str| lookup(name).filter(|_| name != "SSL_CA_LOCATION");
+    let properties = json!({"BootstrapServers": kafka.bootstrap_servers(), "UserIds": "truster"});
+    let properties = serde_json::from_value(properties).unwrap();
+    let start = Instant::now();
+    let request = Request { properties, deadline: start + Duration::from_mins(1) };
+    let error = shared::causes::in_one_line(&topics::make(request, lookup).await.unwrap_err());
+    let said = "0 of 3 topics are there: the brokers' certificate cannot be trusted: set SSL_CA_LOCATION: ";
+    assert!(error.starts_with(said) && error.contains("invalid peer certificate"), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
 }
 
 #[tokio::test]
@@ -163,8 +178,7 @@ async fn brokers_that_are_not_there_are_named_in_time() {
     let event = cloudformation.sends_file("topics-create", |event| {
         event["ResourceProperties"]["BootstrapServers"] = nobody.to_string().into();
     });
-    // Two seconds for the work.
-    let event = cloudformation.sends(event.payload, Duration::from_secs(10));
+    let event = cloudformation.sends(event.payload, TIME_FOR_THE_ANSWER + Duration::from_secs(2));
     let plaintext = |name: &str| (name == "SECURITY_PROTOCOL").then(|| "PLAINTEXT".to_owned());
     answer(event, |request| topics::make(request, plaintext)).await.unwrap();
     let said =

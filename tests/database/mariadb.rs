@@ -13,8 +13,8 @@ use shared::causes::in_one_line;
 use stack::mysql::{Identity, MySql, RdsFront};
 use tokio::time::Instant;
 
-use super::{PASSWORD, event, function, sample_rows};
-use crate::support::{aws::Aws, log::Log};
+use super::{PASSWORD, function, sample_rows, trusting};
+use crate::support::{aws::Aws, invocation, log::Log};
 
 /// More than the sample has.
 const ALL: usize = 1000;
@@ -53,8 +53,9 @@ impl Rds {
 
     /// Has `database` do it.
     async fn set_up(&self, setup: Value, time: Duration) -> Result<Value, String> {
-        let function = function(&self.aws, self.mysql.ca_file().to_str().unwrap()).await;
-        function.handle(event(setup, time)).await.map_err(|error| in_one_line(&error))
+        let function = function(&self.aws).await;
+        let lookup = trusting(self.mysql.ca_file().to_str().unwrap());
+        function.handle(invocation(setup, time), lookup).await.map_err(|error| in_one_line(&error))
     }
 
     async fn set_up_as_usual(&self) -> Value {
@@ -71,6 +72,32 @@ impl Rds {
             all.find_map(|(key, value)| (*key == name).then(|| (*value).to_owned()))
         };
         Source::open(&url.parse::<DatabaseUrl>().unwrap(), lookup).unwrap()
+    }
+}
+
+impl Rds {
+    /// Gives `reader` a password, and the secret either this one or another.
+    async fn set_password(&self, password: &str, of_the_secret: &str) {
+        let user = format!(
+            "CREATE USER IF NOT EXISTS reader; ALTER USER reader IDENTIFIED BY '{password}'; \
+             GRANT SELECT ON pinterest_data.* TO reader"
+        );
+        self.mysql.execute(&user).await.unwrap();
+        self.aws.rotate(&json!({"username": "reader", "password": of_the_secret, "engine": "mysql"}).to_string());
+    }
+
+    /// The emulator's rows, read by whom the secret names.
+    async fn source_by_secret(&self) -> Source {
+        let (host, port, ca) = (self.front.host(), self.front.port(), self.mysql.ca_file().display());
+        let url: DatabaseUrl = format!("mysql://{host}:{port}/pinterest_data?ssl-ca={ca}").parse().unwrap();
+        let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reader-AbCdEf".parse().unwrap();
+        let aws = emulator::Aws::from(self.aws.config().await);
+        Source::open(&url, |_| None).unwrap().with_secret(Some(arn), &aws)
+    }
+
+    /// How often the secret was read since the last time.
+    fn reads(&self) -> usize {
+        self.aws.take().len()
     }
 }
 
@@ -245,9 +272,68 @@ async fn a_database_that_is_just_starting_is_waited_for() {
     let error = rds.set_up(rds.setup(), Duration::from_secs(3)).await.unwrap_err();
     assert!(error.contains("cannot be reached"), "the time was over: {error}");
 
-    let function = function(&rds.aws, rds.mysql.ca_file().to_str().unwrap()).await;
-    let setup = event(rds.setup(), Duration::from_mins(1));
-    let (done, restarted) = tokio::join!(function.handle(setup), rds.mysql.restart());
+    let function = function(&rds.aws).await;
+    let setup = invocation(rds.setup(), Duration::from_mins(1));
+    let lookup = trusting(rds.mysql.ca_file().to_str().unwrap());
+    let (done, restarted) = tokio::join!(function.handle(setup, lookup), rds.mysql.restart());
     restarted.unwrap();
     assert_eq!(done.unwrap()["tables_made"], 3);
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: make test"]
+async fn a_secret_logs_in_is_kept_and_is_read_again_once_it_was_rotated() {
+    let rds = Rds::start().await;
+    rds.set_up_as_usual().await;
+    rds.set_password("s3cret-1", "s3cret-1").await;
+    let source = rds.source_by_secret().await;
+    assert_eq!(rds.reads(), 0, "a start reads nothing");
+    for (run, reads) in [(1, 1), (2, 0)] {
+        assert_eq!((draw(&source, 3).await.unwrap().len(), rds.reads()), (3, reads), "run {run}");
+    }
+    rds.set_password("s3cret-2", "s3cret-2").await;
+    for (run, reads) in [(3, 1), (4, 0)] {
+        assert_eq!((draw(&source, 3).await.unwrap().len(), rds.reads()), (3, reads), "run {run}");
+    }
+    // The database is ahead of the secret.
+    rds.set_password("s3cret-3", "s3cret-2").await;
+    for (run, reads) in [(5, 1), (6, 1)] {
+        let error = draw(&source, 3).await.unwrap_err();
+        assert!(error.contains("check the user's name and password"), "{error}");
+        assert_eq!(rds.reads(), reads, "run {run}");
+    }
+    rds.set_password("s3cret-3", "s3cret-3").await;
+    assert_eq!((draw(&source, 3).await.unwrap().len(), rds.reads()), (3, 1));
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: make test"]
+async fn the_password_of_a_secret_is_in_no_log_and_no_error_whatever_is_logged() {
+    let rds = Rds::start().await;
+    rds.set_up_as_usual().await;
+    let log = Log::default();
+    let writer = log.clone();
+    let everything = subscriber::fmt().with_max_level(Level::TRACE).with_writer(move || writer.clone());
+    let _log = everything.finish().set_default();
+    let source = rds.source_by_secret().await;
+    let mut said = String::new();
+    for (password, of_the_secret) in [("s3cret-1", "s3cret-1"), ("s3cret-2", "s3cret-2"), ("s3cret-3", "s3cret-4")] {
+        rds.set_password(password, of_the_secret).await;
+        said += &draw(&source, 1).await.map_or_else(|error| error, |_| "drawn ".to_owned());
+    }
+    rds.aws.rotate(r#"{"username":"reader","password":["s3cret-5"]}"#);
+    said += &draw(&source, 1).await.unwrap_err();
+    rds.aws.refuse_the_secret(9);
+    said += &draw(&source, 1).await.unwrap_err();
+    said = format!("{said} {source:?}");
+    assert!(
+        said.contains("drawn") && said.contains("is not one with a `username`") && said.contains("not authorized"),
+        "{said}"
+    );
+    let text = log.text();
+    assert!(text.contains("ORDER BY RAND()"), "it is the log of the runs: {text}");
+    assert!(!said.contains("s3cret"), "{said}");
+    for line in text.lines() {
+        assert!(!line.contains("s3cret") && !line.contains("k3y"), "{line}");
+    }
 }

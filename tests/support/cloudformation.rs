@@ -1,16 +1,15 @@
 //! What CloudFormation sends, and where it takes the answer.
 
-use std::{
-    fs,
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use std::{fs, path::Path, time::Duration};
 
 use axum::http::{Method, StatusCode};
-use lambda_runtime::{Context, LambdaEvent};
+use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 
-use crate::support::stub::{Asked, Stub, Told};
+use crate::support::{
+    invocation,
+    stub::{Asked, Stub, Told},
+};
 
 /// What makes the URL worth keeping to oneself, spelled as S3's signatures are.
 pub(crate) const SIGNATURE: &str = "X-Amz-Signature=s3cret%2Bsignature%3D";
@@ -85,13 +84,4 @@ impl CloudFormation {
         assert_eq!(answer["Status"], "SUCCESS", "{answer}");
         answer["Data"].clone()
     }
-}
-
-/// An invocation of a function that is ended after `time`.
-pub(crate) fn invocation(event: Value, time: Duration) -> LambdaEvent<Value> {
-    let mut context = Context::default();
-    #[expect(clippy::disallowed_methods, reason = "Lambda tells the deadline as a time of day")]
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    context.deadline = u64::try_from((now + time).as_millis()).unwrap();
-    LambdaEvent::new(event, context)
 }

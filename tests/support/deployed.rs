@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use database::Function as Database;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::json;
+use shared::topic::UserIds;
 use stack::{
     StackError,
     kafka::{self, Kafka, Operation, Options, Topics},
@@ -25,19 +26,21 @@ pub(crate) struct Deployed {
     pub(crate) s3: S3,
     rds: RdsFront,
     mysql: MySql,
-    user_id: String,
+    user_ids: UserIds,
 }
 
 impl Deployed {
-    /// Starts everything for one user id, but for its topics.
-    pub(crate) async fn start(user_id: &str) -> Result<Self, StackError> {
+    /// Starts everything for these user ids, but for their topics.
+    pub(crate) async fn start(user_ids: &UserIds) -> Result<Self, StackError> {
         let options = Options { region: REGION.to_owned(), ..Options::default() };
         let (kafka, s3, mysql) = tokio::try_join!(Kafka::start(options), S3::start(), MySql::start())?;
         s3.create_bucket(BUCKET).await?;
         // One role does everything here: S3 knows no other.
         kafka.add_identity(kafka::Identity::new(ACCESS_KEY, SECRET_KEY, "pipeline"))?;
         let actions = [Operation::Create, Operation::Describe, Operation::Read, Operation::Write];
-        kafka.allow("pipeline", &actions, Topics::Prefixed(&format!("{user_id}."))).await?;
+        for user_id in user_ids.iter() {
+            kafka.allow("pipeline", &actions, Topics::Prefixed(&format!("{user_id}."))).await?;
+        }
         let identity = mysql::Identity {
             access_key: ACCESS_KEY.to_owned(),
             secret_key: SECRET_KEY.to_owned(),
@@ -45,7 +48,7 @@ impl Deployed {
             region: REGION.to_owned(),
         };
         let rds = RdsFront::start(&mysql, identity).await?;
-        Ok(Self { kafka, s3, rds, mysql, user_id: user_id.to_owned() })
+        Ok(Self { kafka, s3, rds, mysql, user_ids: user_ids.clone() })
     }
 
     /// Has `database` make the tables, fill them and make the emulator's user.
@@ -54,8 +57,7 @@ impl Deployed {
             .execute("CREATE USER admin IDENTIFIED BY 'master'; GRANT ALL ON *.* TO admin WITH GRANT OPTION")
             .await?;
         let authorities = self.mysql.ca_file().display().to_string();
-        let settings =
-            database::Settings::from_lookup(|name| (name == "DATABASE_SSL_CA").then(|| authorities.clone()))?;
+        let lookup = |name: &str| (name == "DATABASE_SSL_CA").then(|| authorities.clone());
         // The half that sets up asks AWS for nothing.
         let aws = aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build();
         let event = json!({
@@ -63,7 +65,7 @@ impl Deployed {
             "master": {"username": "admin", "password": "master"},
             "database": "pinterest_data", "user": "emulator", "sample": true,
         });
-        Database::new(&aws, settings).handle(LambdaEvent::new(event, Context::default())).await?;
+        Database::new(&aws).handle(LambdaEvent::new(event, Context::default()), lookup).await?;
         Ok(())
     }
 
@@ -89,7 +91,7 @@ impl Deployed {
         variables.extend([
             ("BOOTSTRAP_SERVERS", self.kafka.bootstrap_servers()),
             ("SSL_CA_LOCATION", self.authorities().display().to_string()),
-            ("USER_IDS", self.user_id.clone()),
+            ("USER_IDS", self.user_ids.to_string()),
             ("DATABASE_URL", self.database_url()),
             ("ARCHIVE_URL", Self::archive_url("archive")),
             ("RUST_LOG", "info,rskafka=warn".to_owned()),

@@ -2,17 +2,18 @@
 
 use std::{path::Path, time::Duration};
 
-use aws_credential_types::{Credentials, provider::ProvideCredentials};
+use aws_credential_types::Credentials;
 use axum::{
     Router,
     body::Body,
     http::{Request, header},
 };
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ingest::{App, Deadline, router};
 use shared::{
     cluster::{Authorities, Cluster, Security},
+    credentials::Signer,
     deadline::USUAL_TIME,
-    iam::Identity,
     kafka::Producer,
     metrics::Metrics,
     topic::UserIds,
@@ -59,6 +60,17 @@ impl Role {
         Credentials::new(&self.access_key, &self.secret, self.session_token.clone(), None, "test")
     }
 
+    /// Holds a log or an error to telling nothing to log in with: neither the secret, nor the session token as it is or as
+    /// it stands in a URL, nor a token for Kafka, which is a URL in base64.
+    pub(crate) fn assert_not_told(&self, text: &str) {
+        let session_token = self.session_token.clone().unwrap();
+        let in_url = session_token.replace('/', "%2F").replace('+', "%2B").replace('=', "%3D");
+        let token = BASE64_URL_SAFE_NO_PAD.encode("https://kafk");
+        for told in [&self.secret, &session_token, &in_url, &token, "X-Amz-Signature="] {
+            assert!(!text.contains(told), "{told}: {text}");
+        }
+    }
+
     /// What Lambda sets in a function's environment.
     pub(crate) fn variables(&self, kafka: &Kafka) -> Vec<(&'static str, String)> {
         vec![
@@ -73,10 +85,10 @@ impl Role {
 }
 
 /// A cluster as `role` reaches it from `region`.
-pub(crate) fn cluster(kafka: &Kafka, region: &str, credentials: impl ProvideCredentials + 'static) -> Cluster {
+pub(crate) fn cluster(kafka: &Kafka, region: &str, credentials: Credentials) -> Cluster {
     let authorities = Authorities::File(Path::new(kafka.ca_file()).to_owned());
-    let identity = Identity::new(region, credentials);
-    Cluster { bootstrap_servers: kafka.bootstrap_servers(), security: Security::Iam { identity, authorities } }
+    let signer = Signer { region: region.to_owned(), credentials };
+    Cluster { bootstrap_servers: kafka.bootstrap_servers(), security: Security::Iam { signer, authorities } }
 }
 
 /// `user_id`'s topics, and a role that may write them as the function's policy says.

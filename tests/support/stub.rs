@@ -28,27 +28,36 @@ impl Asked {
     }
 }
 
-/// What is answered: the status, AWS's name of the error, the body.
+/// What is answered: the status, a header such as AWS's name of the error, the body.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
     status: StatusCode,
-    error: Option<&'static str>,
+    header: Option<(&'static str, &'static str)>,
     body: String,
 }
 
 impl Told {
     pub(crate) fn ok(body: &serde_json::Value) -> Self {
-        Self { status: StatusCode::OK, error: None, body: body.to_string() }
+        Self::answer(StatusCode::OK, body)
+    }
+
+    pub(crate) fn answer(status: StatusCode, body: &serde_json::Value) -> Self {
+        Self { status, header: None, body: body.to_string() }
+    }
+
+    /// What Lambda says of a function that failed.
+    pub(crate) fn function_error(body: &serde_json::Value) -> Self {
+        Self { header: Some(("x-amz-function-error", "Unhandled")), ..Self::ok(body) }
     }
 
     pub(crate) fn status(status: StatusCode) -> Self {
-        Self { status, error: None, body: String::new() }
+        Self { status, header: None, body: String::new() }
     }
 
     /// An error as AWS's JSON services say it.
     pub(crate) fn error(status: StatusCode, error: &'static str, message: &str) -> Self {
         let body = serde_json::json!({"message": message}).to_string();
-        Self { status, error: Some(error), body }
+        Self { status, header: Some(("x-amzn-errortype", error)), body }
     }
 }
 
@@ -90,6 +99,24 @@ impl Stub {
         &self.address
     }
 
+    /// Answers requests whose path ends with `path` otherwise from now on.
+    pub(crate) fn tells(&self, path: &'static str, told: Vec<Told>) {
+        let mut memory = self.memory.lock().unwrap();
+        memory.told.retain(|(end, _)| *end != path);
+        memory.told.push((path, told.into()));
+    }
+
+    /// Ends it, and returns once its port is closed.
+    pub(crate) async fn stop(mut self) {
+        self.server.abort();
+        drop((&mut self.server).await);
+    }
+
+    /// What was asked so far, and forgets it.
+    pub(crate) fn take(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.memory.lock().unwrap().asked)
+    }
+
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.memory.lock().unwrap().asked.clone()
     }
@@ -108,8 +135,8 @@ async fn answer(State(memory): State<Arc<Mutex<Memory>>>, request: Request) -> R
         None => Told::error(StatusCode::NOT_IMPLEMENTED, "NotStubbed", &path),
     };
     let mut response = Response::builder().status(told.status);
-    if let Some(error) = told.error {
-        response = response.header("x-amzn-errortype", error);
+    if let Some((name, value)) = told.header {
+        response = response.header(name, value);
     }
     response.body(told.body.into()).unwrap()
 }

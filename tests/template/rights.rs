@@ -7,17 +7,17 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use emulator::{Emulator, Source, tick};
-use lambda_runtime::LambdaEvent;
+use emulator::{Aws, Emulator, Publisher, Source, tick};
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
-use shared::{custom_resource::answer, kafka::Producer, kind::GEO, metrics::Metrics, tls, topic::UserIds};
+use shared::{custom_resource::answer, kind::GEO, metrics::Metrics, topic::UserIds};
 use stack::kafka::{Kafka, Operation, Topics};
 use tokio::sync::Mutex;
 
 use super::{cases::with, functions};
 use crate::support::{
-    cloudformation::{CloudFormation, invocation},
+    cloudformation::CloudFormation,
+    invocation,
     msk::{Ingest, Role, cluster, shared_kafka},
     pipeline::envelope,
     rows::with as row_with,
@@ -45,7 +45,6 @@ struct Tried {
 impl Tried {
     /// `function` for one user id of this name, with its policy but for one action.
     async fn without(action: Option<&str>, function: &'static str, user_id: &str) -> Self {
-        tls::install_provider();
         let kafka = shared_kafka().await;
         let stack = stack(&with(&[("UserIds", user_id)])).await;
         let role = Role::new(user_id).known_to(kafka);
@@ -125,11 +124,12 @@ async fn emulated(tried: &Tried) -> emulator::Report {
     let lookup = tried.environment(&[("SPREAD_SECONDS", "0")]);
     let settings = emulator::Settings::from_lookup(&lookup).unwrap();
     let metrics = Metrics::default();
-    let producer = Producer::start(&settings.cluster, user_ids.topic_names(), metrics.clone()).await.unwrap();
+    let aws = Aws::default();
+    let topics = user_ids.topic_names();
+    let publisher = Publisher::start(&settings.delivery, topics, &aws, metrics.clone()).await.unwrap();
     let source = Source::open(&settings.database_url, &lookup).unwrap();
-    let emulator = Emulator::new(source, producer, &settings.user_ids, StdRng::seed_from_u64(7), metrics.clone());
-    let tick = serde_json::from_value(json!({"posts": 2})).unwrap();
-    let event = LambdaEvent::new(tick, invocation(json!({}), Duration::from_secs(20)).context);
+    let emulator = Emulator::new(source, publisher, &settings.user_ids, StdRng::seed_from_u64(7), metrics.clone());
+    let event = invocation(serde_json::from_value(json!({"posts": 2})).unwrap(), Duration::from_secs(20));
     tick::handle(&Mutex::new(emulator), &settings, &metrics, event).await.unwrap()
 }
 
@@ -157,8 +157,7 @@ async fn archived(tried: &Tried) -> Result<u64, String> {
     let lookup = tried.environment(&[("ARCHIVE_URL", folder.path().to_str().unwrap())]);
     let settings = archive::settings::Settings::from_lookup(lookup).unwrap();
     let function = archive::Function::new(settings).await.unwrap();
-    let tick = serde_json::from_value(json!({})).unwrap();
-    let event = LambdaEvent::new(tick, invocation(json!({}), Duration::from_secs(20)).context);
+    let event = invocation(serde_json::from_value(json!({})).unwrap(), Duration::from_secs(20));
     let report = function.handle(event).await.map_err(|failed| failed.to_string())?;
     Ok(report.total().records)
 }

@@ -11,7 +11,7 @@ use crate::{
     partitions::{Outcome, gather, in_time},
     record::Record,
     report::{Failure, Report},
-    store::{Archiver, Counts},
+    store::{Archiver, Counts, StoreError},
 };
 
 #[cfg(test)]
@@ -23,7 +23,7 @@ pub enum EventError {
     /// Lambda always names it.
     #[error("a record names no topic")]
     Topic,
-    /// Kafka's partitions fit 32 bits.
+    /// Kafka's partitions are numbers of 31 bits.
     #[error("a record is of partition {0}")]
     Partition(i64),
     /// Kafka's offsets begin at 0.
@@ -54,10 +54,34 @@ pub async fn store(archiver: &Archiver, topics: &[String], event: KafkaEvent, de
 
 async fn one(archiver: &Archiver, partition: TopicPartition, records: Vec<Record>, deadline: Instant) -> Outcome {
     let mut counts = Counts::default();
-    let stored = in_time(deadline, archiver.store(&partition, &records, &mut counts)).await;
+    let stored = in_time(deadline, one_batch(archiver, &partition, &records, &mut counts)).await;
     let done = stored.map(|stored| stored.map_err(|error| Failure::Store(partition.clone(), error)));
     // What else the topic holds is not asked.
     Outcome { partition, counts, lag: None, done }
+}
+
+async fn one_batch(
+    archiver: &Archiver,
+    partition: &TopicPartition,
+    records: &[Record],
+    counts: &mut Counts,
+) -> Result<(), StoreError> {
+    let Some(first) = records.first().map(|record| record.offset) else { return Ok(()) };
+    let end = archiver.end_before(partition, first).await?.next();
+    archiver.store(partition, records, counts).await?;
+    // A mapping that began later than the archive ends. Nobody will deliver what is between; a marker of a transaction is told too.
+    if end < first {
+        counts.lost += first - end;
+        let TopicPartition { topic, partition } = partition;
+        tracing::error!(
+            topic,
+            partition,
+            offset = end,
+            lost = first - end,
+            "records were not delivered: the archive goes on behind them"
+        );
+    }
+    Ok(())
 }
 
 /// The event's records by partition. A partition that cannot be read or is not of `topics` is a failure instead.
@@ -85,7 +109,8 @@ fn batches(event: KafkaEvent, topics: &[String], report: &mut Report) -> BTreeMa
 
 fn decode(record: KafkaRecord) -> Result<(TopicPartition, Record), EventError> {
     let topic = record.topic.ok_or(EventError::Topic)?;
-    let partition = i32::try_from(record.partition).map_err(|_| EventError::Partition(record.partition))?;
+    let partition = i32::try_from(record.partition).ok().filter(|partition| *partition >= 0);
+    let partition = partition.ok_or(EventError::Partition(record.partition))?;
     let offset = u64::try_from(record.offset).map_err(|_| EventError::Offset(record.offset))?;
     let value = record.value.map(|value| STANDARD.decode(value)).transpose();
     let value = value.map_err(|source| EventError::Value { offset: record.offset, source })?;

@@ -120,7 +120,7 @@ mod tests {
     #[tokio::test]
     async fn an_event_is_stored_without_kafka() {
         let event = r#"{"eventSource":"aws:kafka","records":{"0a1b.pin-0":[{"topic":"0a1b.pin","partition":0,
-            "offset":7,"timestamp":1595035749700,"timestampType":"CREATE_TIME","value":"e30=","headers":[]}]}}"#;
+            "offset":0,"timestamp":1595035749700,"timestampType":"CREATE_TIME","value":"e30=","headers":[]}]}}"#;
         let answer = serde_json::to_value(answer(event).await.unwrap()).unwrap();
         let counts = serde_json::json!({"records": 1, "objects": 1, "quarantined": 0, "lost": 0, "value_bytes": 2});
         assert_eq!(answer["topics"]["0a1b.pin"], counts);

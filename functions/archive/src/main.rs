@@ -1,13 +1,12 @@
 //! The Lambda function's wiring.
 
 use archive::{Function, settings::Settings};
-use lambda_runtime::{Error, service_fn, tracing};
-use shared::{causes::in_one_line, settings::environment, tls};
+use lambda_runtime::{Error, service_fn};
+use shared::{causes::in_one_line, log, settings::environment};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    tls::install_provider();
-    tracing::init_default_subscriber();
+    log::init(environment);
     let settings = Settings::from_lookup(environment)?;
     let function = Function::new(settings).await.map_err(|error| in_one_line(&error))?;
     lambda_runtime::run(service_fn(|event| function.handle(event))).await

@@ -3,16 +3,10 @@
 use shared::{
     cluster::{BOOTSTRAP_SERVERS, Cluster, SECURITY_PROTOCOL, SSL_CA_LOCATION},
     settings::{Reader, SettingsError, Variable},
-    topic::UserIds,
+    topic::{USER_IDS, UserIds},
 };
 
 use crate::bucket::ArchiveUrl;
-
-static USER_IDS: Variable = Variable {
-    name: "USER_IDS",
-    default: None,
-    meaning: "the user ids whose topics `<user_id>.pin`, `.geo` and `.user` are archived, comma separated",
-};
 
 static ARCHIVE_URL: Variable = Variable {
     name: "ARCHIVE_URL",

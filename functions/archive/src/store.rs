@@ -102,6 +102,17 @@ impl Archiver {
         Ok(end)
     }
 
+    /// The partition's end for a batch that begins at `first`: what is between the two is in neither.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub async fn end_before(&self, partition: &TopicPartition, first: u64) -> Result<End, StoreError> {
+        match self.warm(partition).filter(|end| first <= end.next()) {
+            Some(end) => Ok(end),
+            None => self.look_up(partition, first).await,
+        }
+    }
+
     /// Stores what is new in `records`, which are in order, and adds to `counts` as it goes. Once this is `Ok` every
     /// one of them is stored.
     ///
@@ -118,10 +129,7 @@ impl Archiver {
     ) -> Result<(), StoreError> {
         let Some(first) = in_order(records)? else { return Ok(()) };
         let batch: Vec<Entry> = records.iter().map(Entry::of).collect();
-        let mut end = match self.warm(partition).filter(|end| first <= end.next()) {
-            Some(end) => end,
-            None => self.look_up(partition, first).await?,
-        };
+        let mut end = self.end_before(partition, first).await?;
         self.compare(partition, &end, &batch).await?;
         let mut new = &batch[below(&batch, end.next())..];
         let mut lost_races = 0;

@@ -13,7 +13,7 @@ use crate::ClusterArn;
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
     /// It will have them.
-    #[error("the cluster is {0} and tells no servers for IAM yet; deploy again when it is ACTIVE")]
+    #[error("the cluster is {0} and tells no servers for IAM yet; deploy again in some minutes")]
     NotReady(ClusterState),
     /// It will not have them.
     #[error("the cluster is {state}: {reason}")]

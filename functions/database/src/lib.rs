@@ -1,8 +1,8 @@
 //! Makes the sample tables, fills them, and makes the user that reads them by IAM, for CloudFormation.
 //!
 //! Two halves in one program, told apart by their event, since no one place reaches everything: the half outside of the
-//! VPC ([`outer`]) is the custom resource and reads the master user's password from Secrets Manager; it hands it to the half
-//! inside of the VPC ([`setup`]), which reaches the database. Neither logs its event, and [`log`] sees to what libraries log.
+//! VPC (`outer`) is the custom resource and reads the master user's password from Secrets Manager; it hands it to the half
+//! inside of the VPC (`setup`), which reaches the database. Neither logs its event, and `shared::log` sees to what libraries log.
 
 use aws_config::SdkConfig;
 use lambda_runtime::LambdaEvent;
@@ -12,12 +12,10 @@ use shared::{
     deadline,
 };
 
-pub mod log;
-pub mod name;
-pub mod outer;
-pub mod secret;
-pub mod settings;
-pub mod setup;
+mod name;
+mod outer;
+mod settings;
+mod setup;
 mod tables;
 mod user;
 
@@ -25,11 +23,10 @@ use outer::Outer;
 pub use settings::Settings;
 use setup::{Setup, SetupError};
 
-/// What both halves share.
+/// Both halves.
 #[derive(Debug)]
 pub struct Function {
     outer: Outer,
-    settings: Settings,
 }
 
 /// Why an invocation failed.
@@ -46,15 +43,20 @@ pub enum FunctionError {
 impl Function {
     /// Calls AWS, where it has to, as `config` says.
     #[must_use]
-    pub fn new(config: &SdkConfig, settings: Settings) -> Self {
-        Self { outer: Outer::new(config), settings }
+    pub fn new(config: &SdkConfig) -> Self {
+        Self { outer: Outer::new(config) }
     }
 
-    /// Does what CloudFormation asks for, or what the outer half does.
+    /// Does what CloudFormation asks for, or what the outer half does. The settings are read through `lookup` where they are
+    /// used: a wrong one that ended the program at its start would leave CloudFormation without an answer.
     ///
     /// # Errors
     /// When CloudFormation could not be told, or the database could not be set up.
-    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, FunctionError> {
+    pub async fn handle(
+        &self,
+        event: LambdaEvent<Value>,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Value, FunctionError> {
         if event.payload.get("RequestType").is_some() {
             // Boxed: the SDK's futures nest deeper than the compiler follows.
             custom_resource::answer(event, |request| Box::pin(self.outer.make(request))).await?;
@@ -63,7 +65,8 @@ impl Function {
         }
         let deadline = deadline::before(event.context.deadline(), setup::RESERVE);
         let setup: Setup = serde_json::from_value(event.payload).map_err(|error| SetupError::event(&error))?;
-        let done = setup::run(&setup, &self.settings.authorities, deadline).await?;
+        let settings = Settings::from_lookup(lookup).map_err(SetupError::from)?;
+        let done = setup::run(&setup, &settings.authorities, deadline).await?;
         tracing::info!(
             tables_made = done.tables_made,
             rows_loaded = done.rows_loaded,

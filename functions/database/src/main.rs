@@ -1,17 +1,15 @@
 //! The Lambda function's wiring.
 
-use database::{Function, Settings, log};
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing::subscriber::util::SubscriberInitExt};
-use shared::{causes::in_one_line, settings::environment, tls};
+use database::Function;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use shared::{causes::in_one_line, log, settings::environment};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    log::subscriber(environment, std::io::stdout).init();
-    tls::install_provider();
-    let settings = Settings::from_lookup(environment)?;
-    let function = Function::new(&aws_config::load_from_env().await, settings);
+    log::init(environment);
+    let function = Function::new(&aws_config::load_from_env().await);
     run(service_fn(async |event: LambdaEvent<_>| {
-        function.handle(event).await.map_err(|error| Error::from(in_one_line(&error)))
+        function.handle(event, environment).await.map_err(|error| Error::from(in_one_line(&error)))
     }))
     .await
 }

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 pub struct Name<const MAX: usize>(String);
 
 /// A database. 64 characters are MySQL's limit.
-pub type DatabaseName = Name<64>;
+pub(crate) type DatabaseName = Name<64>;
 
 /// A user. 32 characters are MySQL's limit.
-pub type UserName = Name<32>;
+pub(crate) type UserName = Name<32>;
 
 /// Why a text is no such name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

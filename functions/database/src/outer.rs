@@ -6,18 +6,19 @@ use aws_config::SdkConfig;
 use aws_sdk_lambda::primitives::Blob;
 use serde::{Deserialize, de::Error as _};
 use serde_json::Value;
-use shared::custom_resource::{Request, Success};
+use shared::{
+    aws::{
+        Told,
+        secret::{self, Login, SecretError, Unreadable},
+    },
+    custom_resource::{Request, Success, TIME_FOR_RIGHTS},
+};
 use tokio::time::{Instant, sleep};
 
 use crate::{
     name::{DatabaseName, UserName},
-    secret::{Master, Unreadable},
     setup::{Done, Setup},
 };
-
-mod told;
-
-pub use told::Told;
 
 /// How long to wait before AWS is asked again for what it does not allow yet.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -25,13 +26,10 @@ const PAUSE: Duration = Duration::from_secs(3);
 /// Rights of a new role, and a new function, may take a while until AWS knows them everywhere.
 const NOT_YET: [&str; 3] = ["AccessDeniedException", "ResourceConflictException", "ResourceNotReadyException"];
 
-/// For how long it may be that. A minute is what IAM takes at most, as a rule.
-const TIME_TO_SETTLE: Duration = Duration::from_secs(70);
-
 /// The resource's properties in the template. CloudFormation hands on each value as a string.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Properties {
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Properties {
     /// The secret in which RDS keeps the master user's name and password.
     secret_arn: String,
     /// The half inside of the VPC: its name or ARN.
@@ -65,14 +63,9 @@ fn yes_or_no<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, 
 
 /// Why the resource is not there. None holds a password.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each variant's message is its documentation")]
-pub enum OuterError {
-    #[error("the secret {arn} cannot be read")]
-    Secret { arn: String, source: Told },
-    #[error("the secret {arn} holds no text")]
-    NoText { arn: String },
-    #[error("the secret {arn} is not one that RDS keeps for a master user")]
-    NoMaster { arn: String, source: Unreadable },
+pub(crate) enum OuterError {
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     #[error("the function {function} cannot be invoked")]
     Invoke { function: String, source: Told },
     #[error("{reason} (said the function {function})")]
@@ -85,7 +78,7 @@ pub enum OuterError {
 
 /// The clients of what the half outside of the VPC calls.
 #[derive(Debug)]
-pub struct Outer {
+pub(crate) struct Outer {
     secrets: aws_sdk_secretsmanager::Client,
     functions: aws_sdk_lambda::Client,
 }
@@ -99,9 +92,9 @@ impl Outer {
     ///
     /// # Errors
     /// When AWS does not hand out the password or does not invoke the function, or that one fails.
-    pub async fn make(&self, request: Request<Properties>) -> Result<Success, OuterError> {
+    pub(crate) async fn make(&self, request: Request<Properties>) -> Result<Success, OuterError> {
         let Request { properties, deadline } = request;
-        let settled = deadline.min(Instant::now() + TIME_TO_SETTLE);
+        let settled = deadline.min(Instant::now() + TIME_FOR_RIGHTS);
         let function = properties.function_name.clone();
         let setup = Setup {
             master: self.master(&properties.secret_arn, settled).await?,
@@ -118,20 +111,13 @@ impl Outer {
             .with("UserMade", done.user_made.to_string()))
     }
 
-    async fn master(&self, arn: &str, settled: Instant) -> Result<Master, OuterError> {
-        let secret = loop {
-            let answer = self.secrets.get_secret_value().secret_id(arn).send().await;
-            match answer.map_err(|error| Told::of(&error)) {
-                Err(told) if not_yet(&told, settled) => sleep(PAUSE).await,
-                Err(source) => return Err(OuterError::Secret { arn: arn.to_owned(), source }),
-                Ok(secret) => break secret,
+    async fn master(&self, arn: &str, settled: Instant) -> Result<Login, OuterError> {
+        loop {
+            match secret::read(&self.secrets, arn).await {
+                Err(SecretError::Refused { source, .. }) if not_yet(&source, settled) => sleep(PAUSE).await,
+                login => return Ok(login?),
             }
-        };
-        let text = secret.secret_string().ok_or_else(|| OuterError::NoText { arn: arn.to_owned() })?;
-        serde_json::from_str(text).map_err(|error| OuterError::NoMaster {
-            arn: arn.to_owned(),
-            source: Unreadable::new("the secret", &error),
-        })
+        }
     }
 
     async fn invoke(&self, function: String, setup: &Setup, settled: Instant) -> Result<Done, OuterError> {
@@ -190,6 +176,7 @@ mod tests {
             ("Sample", "maybe", "Sample: `maybe` is neither `true` nor `false`"),
             ("User", "a'; DROP USER 'b", "is not a name of 1 to 32 ASCII letters"),
             ("Database", "a`.b", "is not a name of 1 to 64 ASCII letters"),
+            ("Samples", "false", "unknown field `Samples`"),
         ] {
             let error = properties(|p| p[name] = wrong.into()).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use shared::database::{Address, Authorities, ConnectError, Database};
+use shared::{
+    aws::secret::{Login, Unreadable},
+    database::{Address, Authorities, ConnectError, Database},
+    settings::SettingsError,
+};
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
     name::{DatabaseName, UserName},
-    secret::{Master, Unreadable},
     tables,
     user::{self, Made, PLUGIN},
 };
@@ -25,38 +28,37 @@ const RESERVED: [&str; 4] = ["information_schema", "mysql", "performance_schema"
 
 /// What to make, and where: the event of this half.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Setup {
-    /// The server's host.
-    pub host: String,
-    /// The server's port.
-    pub port: u16,
+#[serde(deny_unknown_fields)]
+pub(crate) struct Setup {
+    pub(crate) host: String,
+    pub(crate) port: u16,
     /// Who may make databases and users there.
-    pub master: Master,
-    /// The database to make.
-    pub database: DatabaseName,
+    pub(crate) master: Login,
+    pub(crate) database: DatabaseName,
     /// The user to make, who logs in by IAM.
-    pub user: UserName,
+    pub(crate) user: UserName,
     /// Whether empty tables get the sample rows.
-    pub sample: bool,
+    pub(crate) sample: bool,
 }
 
 /// What was not there before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Done {
+pub(crate) struct Done {
     /// Of the catalog's tables.
-    pub tables_made: usize,
+    pub(crate) tables_made: usize,
     /// Of the sample.
-    pub rows_loaded: u64,
-    /// Whether the user was made. One that was there keeps its way to log in.
-    pub user_made: bool,
+    pub(crate) rows_loaded: u64,
+    /// One that was there keeps its way to log in.
+    pub(crate) user_made: bool,
 }
 
 /// Why the database is not set up. None holds a password.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum SetupError {
     #[error("the event is neither CloudFormation's nor that of this function's other half")]
     Event(#[source] Unreadable),
+    #[error("the function's settings are wrong")]
+    Settings(#[from] SettingsError),
     #[error("`{0}` is a database of the server's own: choose another name")]
     Reserved(DatabaseName),
     #[error("the user `{0}` is the server's master: choose another name for the one that reads by IAM")]
@@ -87,7 +89,7 @@ impl SetupError {
 ///
 /// # Cancellation
 /// What is made stays; the sample's rows are all there or none.
-pub async fn run(setup: &Setup, authorities: &Authorities, deadline: Instant) -> Result<Done, SetupError> {
+pub(crate) async fn run(setup: &Setup, authorities: &Authorities, deadline: Instant) -> Result<Done, SetupError> {
     let Setup { host, port, master, database, user, .. } = setup;
     if RESERVED.contains(&database.to_string().to_ascii_lowercase().as_str()) {
         return Err(SetupError::Reserved(database.clone()));

@@ -1,14 +1,18 @@
 //! Sends random posts, as the course's script does: for each, the three rows that share a join key, in the order pin,
 //! geo, user.
 //!
-//! [`source`] draws the rows, [`run`] validates them with the code that `ingest` validates with and has them written.
+//! [`source`] draws the rows, [`run`] validates them with the code that `ingest` validates with, [`delivery`] has them written.
 //! Nothing is drawn from a fixed seed: the original's sends the same rows after each start.
 
+pub mod aws;
+pub mod delivery;
 pub mod run;
 pub mod settings;
 pub mod source;
 pub mod tick;
 
+pub use aws::Aws;
+pub use delivery::{Delivery, Publisher};
 pub use run::{Emulator, Report};
 pub use settings::Settings;
 pub use source::{DatabaseUrl, Source};

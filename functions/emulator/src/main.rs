@@ -1,20 +1,21 @@
 //! The function `emulator`: at each tick, random posts to Kafka.
 
-use emulator::{Emulator, Settings, Source, tick};
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use emulator::{Aws, Emulator, Publisher, Settings, Source, tick};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use rand::{SeedableRng, rngs::StdRng};
-use shared::{causes::in_one_line, kafka::Producer, metrics::Metrics, settings::environment, tls};
+use shared::{causes::in_one_line, log, metrics::Metrics, settings::environment};
 use tokio::sync::Mutex;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    tls::install_provider();
-    tracing::init_default_subscriber();
+    log::init(environment);
     let settings = Settings::from_lookup(environment)?;
-    let metrics = Metrics::default();
-    let producer = Producer::start(&settings.cluster, settings.user_ids.topic_names(), metrics.clone()).await?;
+    let (metrics, aws) = (Metrics::default(), Aws::default());
+    let topics = settings.user_ids.topic_names();
+    let publisher = Publisher::start(&settings.delivery, topics, &aws, metrics.clone()).await?;
     let source = Source::open(&settings.database_url, environment)?;
-    let emulator = Emulator::new(source, producer, &settings.user_ids, StdRng::from_os_rng(), metrics.clone());
+    let source = source.with_secret(settings.database_secret.clone(), &aws);
+    let emulator = Emulator::new(source, publisher, &settings.user_ids, StdRng::from_os_rng(), metrics.clone());
     let emulator = Mutex::new(emulator);
     run(service_fn(async |event: LambdaEvent<_>| {
         tick::handle(&emulator, &settings, &metrics, event).await.map_err(|error| Error::from(in_one_line(&error)))

@@ -4,17 +4,26 @@ use std::{str::FromStr, time::Duration};
 
 use serde::Deserialize;
 use shared::{
-    cluster::{BOOTSTRAP_SERVERS, Cluster, SECURITY_PROTOCOL, SSL_CA_LOCATION},
+    cluster::{self, Cluster, SECURITY_PROTOCOL, SSL_CA_LOCATION},
     settings::{Reader, SettingsError, Variable},
-    topic::UserIds,
+    topic::{USER_IDS, UserIds},
 };
 
-use crate::source::DatabaseUrl;
+use crate::{
+    delivery::{Delivery, FunctionName},
+    source::{DatabaseUrl, SecretArn},
+};
 
-static USER_IDS: Variable = Variable {
-    name: "USER_IDS",
-    default: None,
-    meaning: "the user ids that posts are sent for, in turn, comma separated",
+static BOOTSTRAP_SERVERS: Variable = Variable {
+    name: cluster::BOOTSTRAP_SERVERS.name,
+    default: Some(""),
+    meaning: "Kafka's addresses, `host:port`, comma separated; either these or `INGEST_FUNCTION`",
+};
+
+static INGEST_FUNCTION: Variable = Variable {
+    name: "INGEST_FUNCTION",
+    default: Some(""),
+    meaning: "the function `ingest`, by name or ARN, which is invoked to write the records: for where Kafka cannot be reached",
 };
 
 static DATABASE_URL: Variable = Variable {
@@ -22,6 +31,13 @@ static DATABASE_URL: Variable = Variable {
     default: None,
     meaning: "where the rows come from: `mysql://user@host/database?login=iam`, `mysql://user:password@host/database`, or \
               `sample` for those that ship with the project",
+};
+
+static DATABASE_SECRET_ARN: Variable = Variable {
+    name: "DATABASE_SECRET_ARN",
+    default: Some(""),
+    meaning: "a secret of Secrets Manager, `{\"username\":…,\"password\":…}`, that logs in to the database; `DATABASE_URL` is \
+              `mysql://host/database` then",
 };
 
 static POSTS_PER_RUN: Variable =
@@ -36,12 +52,14 @@ static SPREAD_SECONDS: Variable = Variable {
 /// The settings of `emulator`.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How Kafka is reached.
-    pub cluster: Cluster,
+    /// Where the records are handed in.
+    pub delivery: Delivery,
     /// Whose topics the posts go to, in turn.
     pub user_ids: UserIds,
     /// Where the rows come from.
     pub database_url: DatabaseUrl,
+    /// Who logs in there, if `database_url` does not say it.
+    pub database_secret: Option<SecretArn>,
     /// Posts of one run, unless its event says otherwise.
     pub posts_per_run: PostsPerRun,
     /// The time over which a run spreads its posts.
@@ -116,8 +134,10 @@ impl Settings {
         &BOOTSTRAP_SERVERS,
         &SECURITY_PROTOCOL,
         &SSL_CA_LOCATION,
+        &INGEST_FUNCTION,
         &USER_IDS,
         &DATABASE_URL,
+        &DATABASE_SECRET_ARN,
         &POSTS_PER_RUN,
         &SPREAD_SECONDS,
     ];
@@ -128,16 +148,23 @@ impl Settings {
     /// When a variable is missing or does not parse, with all of them named.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
-        let cluster = Cluster::read(&mut reader);
+        let delivery = delivery(&mut reader);
         let user_ids = reader.read(&USER_IDS);
-        let database_url = reader.read(&DATABASE_URL);
+        let database_url = reader.read::<DatabaseUrl>(&DATABASE_URL);
+        let database_secret = reader.read_if_set::<SecretArn>(&DATABASE_SECRET_ARN);
+        if let (Some(database_url), Some(Some(_))) = (&database_url, &database_secret)
+            && !database_url.takes_login()
+        {
+            reader.refuse(&DATABASE_SECRET_ARN, "`DATABASE_URL` names a user itself, or no database");
+        }
         let posts_per_run = reader.read(&POSTS_PER_RUN);
         let spread = reader.read(&SPREAD_SECONDS);
         let settings = (|| {
             Some(Self {
-                cluster: cluster?,
+                delivery: delivery?,
                 user_ids: user_ids?,
                 database_url: database_url?,
+                database_secret: database_secret?,
                 posts_per_run: posts_per_run?,
                 spread: spread?,
             })
@@ -146,23 +173,65 @@ impl Settings {
     }
 }
 
+/// Of Kafka's variables none is looked at where `ingest` is invoked.
+fn delivery<F: Fn(&str) -> Option<String>>(reader: &mut Reader<F>) -> Option<Delivery> {
+    if reader.one_of([&BOOTSTRAP_SERVERS, &INGEST_FUNCTION])?.name == INGEST_FUNCTION.name {
+        reader.read::<FunctionName>(&INGEST_FUNCTION).map(Delivery::Ingest)
+    } else {
+        Cluster::read(reader).map(Delivery::Kafka)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read(more: &[(&str, &str)]) -> Result<Settings, String> {
+        let usual = [("USER_IDS", "demo"), ("DATABASE_URL", "sample")];
+        let set = |name: &str| more.iter().chain(&usual).find(|(other, _)| *other == name).map(|(_, value)| *value);
+        Settings::from_lookup(|name| set(name).map(str::to_owned)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn records_go_either_to_kafka_or_to_a_function_which_needs_nothing_of_kafka() {
+        let arn = "arn:aws:lambda:eu-west-1:123456789012:function:stack-ingest:live";
+        for name in [arn, "ingest"] {
+            let settings = read(&[("INGEST_FUNCTION", name)]).unwrap();
+            assert!(matches!(settings.delivery, Delivery::Ingest(function) if function.to_string() == name));
+        }
+        let kafka = [("BOOTSTRAP_SERVERS", "b:1"), ("SECURITY_PROTOCOL", "PLAINTEXT")];
+        assert!(matches!(read(&kafka).unwrap().delivery, Delivery::Kafka(_)));
+        let both = read(&[("BOOTSTRAP_SERVERS", "b:1"), ("INGEST_FUNCTION", "ingest")]).unwrap_err();
+        assert!(both.starts_with("BOOTSTRAP_SERVERS and INGEST_FUNCTION are both set"), "{both}");
+        let neither = read(&[]).unwrap_err();
+        assert!(neither.starts_with("BOOTSTRAP_SERVERS and INGEST_FUNCTION are not set"), "{neither}");
+        let no_name = read(&[("INGEST_FUNCTION", "a/../b")]).unwrap_err();
+        assert!(no_name.contains("neither a function's name nor its ARN"), "{no_name}");
+    }
+
+    #[test]
+    fn a_secret_logs_in_where_the_url_names_nobody() {
+        const SECRET: (&str, &str) =
+            ("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf");
+        let with = |url| read(&[("INGEST_FUNCTION", "ingest"), SECRET, ("DATABASE_URL", url)]);
+        let settings = with("mysql://db.example/pinterest_data").unwrap();
+        assert_eq!(settings.database_secret.unwrap().to_string(), SECRET.1);
+        for url in ["sample", "mysql://u:s3cret@db/d", "mysql://u@db/d?login=iam"] {
+            let error = with(url).unwrap_err();
+            assert!(
+                error.contains("DATABASE_SECRET_ARN cannot be used (`DATABASE_URL` names a user itself"),
+                "{error}"
+            );
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+        let error = read(&[("INGEST_FUNCTION", "ingest"), ("DATABASE_SECRET_ARN", "s3cret")]).unwrap_err();
+        assert!(error.contains("not an ARN of Secrets Manager") && !error.contains("s3cret"), "{error}");
+    }
+
     #[test]
     fn a_number_out_of_range_is_refused_and_never_becomes_the_default() {
-        let error = Settings::from_lookup(|name| {
-            Some(match name {
-                "POSTS_PER_RUN" => "0".to_owned(),
-                "SPREAD_SECONDS" => "-1".to_owned(),
-                "DATABASE_URL" => "sample".to_owned(),
-                "SECURITY_PROTOCOL" => "PLAINTEXT".to_owned(),
-                _ => "demo".to_owned(),
-            })
-        })
-        .unwrap_err()
-        .to_string();
+        let wrong = [("POSTS_PER_RUN", "0"), ("SPREAD_SECONDS", "-1"), ("INGEST_FUNCTION", "ingest")];
+        let error = read(&wrong).unwrap_err();
         assert_eq!(
             error,
             "POSTS_PER_RUN cannot be used (not a whole number from 1 to 10000): posts of one run, 1 to 10000\n\

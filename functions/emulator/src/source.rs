@@ -4,13 +4,19 @@ use std::{str::FromStr, time::Duration};
 
 use rand::{Rng, rngs::StdRng};
 use shared::{
+    aws::secret::SecretError,
     database::{ConnectError, Location, LocationError},
     kind::Kind,
     settings::{Reader, SettingsError},
 };
 
+use crate::aws::Aws;
+
+mod login;
 mod mysql;
 mod sample;
+
+pub use login::{NoSecret, SecretArn};
 
 /// One row of a table, as the JSON that the course's script sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +49,16 @@ pub enum DatabaseUrlError {
     Location(#[from] LocationError),
 }
 
+impl DatabaseUrl {
+    /// Whether it is a database and leaves open who logs in.
+    pub(crate) const fn takes_login(&self) -> bool {
+        match self {
+            Self::Sample => false,
+            Self::MySql(location) => !location.has_login(),
+        }
+    }
+}
+
 impl FromStr for DatabaseUrl {
     type Err = DatabaseUrlError;
 
@@ -70,6 +86,8 @@ pub enum Source {
 pub enum SourceError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     #[error("the database {database} stopped answering: the rows did not come within {} s", within.as_secs())]
     Silent { database: String, within: Duration },
     #[error("the database cannot be read")]
@@ -94,6 +112,17 @@ impl Source {
                 Self::MySql(Box::new(mysql::Tables::new(reader.finish(database)?)))
             }
         })
+    }
+
+    /// Logs in to a database by what `secret` holds, if there is one, read through `aws` when the rows are first drawn.
+    #[must_use]
+    pub fn with_secret(self, secret: Option<SecretArn>, aws: &Aws) -> Self {
+        match (self, secret) {
+            (Self::MySql(tables), Some(secret)) => {
+                Self::MySql(Box::new(tables.with_login(login::KeptLogin::new(secret, aws.clone()))))
+            }
+            (source, _) => source,
+        }
     }
 
     /// Draws `count` posts at random among the join keys that every table has. Where there are fewer, some come again.

@@ -1,16 +1,17 @@
 //! The function `ingest`: API Gateway's events in, records out to Kafka.
 
 use ingest::{App, Settings, event, router};
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use shared::{
     kafka::Producer,
+    log,
     metrics::{Metrics, ingest::COLD_STARTS},
     settings::environment,
 };
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    log::init(environment);
     let settings = Settings::from_lookup(environment)?;
     let metrics = Metrics::default();
     metrics.add(&COLD_STARTS, 1);

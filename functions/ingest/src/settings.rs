@@ -3,13 +3,7 @@
 use shared::{
     cluster::{BOOTSTRAP_SERVERS, Cluster, SECURITY_PROTOCOL, SSL_CA_LOCATION},
     settings::{Reader, SettingsError, Variable},
-    topic::UserIds,
-};
-
-static USER_IDS: Variable = Variable {
-    name: "USER_IDS",
-    default: None,
-    meaning: "the user ids whose topics `<user_id>.pin`, `.geo` and `.user` are served, comma separated",
+    topic::{USER_IDS, UserIds},
 };
 
 /// The settings of `ingest`.
@@ -51,7 +45,8 @@ mod tests {
              AWS_REGION is not set: the region\n\
              AWS_ACCESS_KEY_ID is not set: the access key that logs in\n\
              AWS_SECRET_ACCESS_KEY is not set: the access key's secret\n\
-             USER_IDS is not set: the user ids whose topics `<user_id>.pin`, `.geo` and `.user` are served, comma separated"
+             USER_IDS is not set: the user ids whose topics `<user_id>.pin`, `.geo` and `.user` are served, written to and archived, \
+             comma separated"
         );
     }
 }

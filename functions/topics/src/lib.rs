@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 
 use shared::{
-    cluster::{Cluster, Security},
+    cluster::{Cluster, SECURITY_PROTOCOL, SSL_CA_LOCATION, Security},
     custom_resource::{Request, Success},
-    settings::{Reader, SettingsError},
+    settings::{Reader, SettingsError, Variable},
 };
 
 mod kafka;
@@ -21,25 +21,21 @@ use kafka::{Kafka, Outcome};
 pub use patience::{Class, Trouble};
 pub use properties::Properties;
 
-/// What of a list is answered, in bytes: a stack's output takes 1,024, and the whole answer 4,096.
+/// What of a list is answered, in bytes: an output that a stack exports takes 1,024
+/// (<https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/685>), and the whole answer 4,096.
 const MAX_LIST_BYTES: usize = 1_000;
+
+/// Every variable that `topics` reads, but for AWS's own.
+pub const VARIABLES: &[&Variable] = &[&SECURITY_PROTOCOL, &SSL_CA_LOCATION];
 
 /// Why the topics are not there.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum MakeError {
-    /// The function's variables.
     #[error("the function's settings are wrong")]
     Settings(#[from] SettingsError),
-    /// Kafka.
     #[error("{made} of {wanted} topics are there")]
-    Kafka {
-        /// How many topics are there.
-        made: usize,
-        /// How many there should be.
-        wanted: usize,
-        /// Why one more is not.
-        source: Trouble,
-    },
+    Kafka { made: usize, wanted: usize, source: Trouble },
 }
 
 /// Makes the topics that are missing.

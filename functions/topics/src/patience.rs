@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
+use shared::custom_resource::TIME_FOR_RIGHTS;
 use tokio::time::{Instant, sleep, timeout_at};
-
-/// How long a refusal may be one of rights that are on their way: IAM's changes take up to about a minute to arrive
-/// (<https://docs.aws.amazon.com/msk/latest/developerguide/iam-access-control-use-cases.html>).
-pub(crate) const REFUSED: Duration = Duration::from_secs(90);
 
 /// Between two rounds. Each logs in anew, and the smallest brokers admit four log-ins a second.
 pub(crate) const PAUSE: Duration = Duration::from_secs(3);
@@ -62,7 +59,7 @@ pub(crate) async fn persist(
         let end = match trouble.class {
             Class::Final => now,
             Class::Away => deadline,
-            Class::Refused => deadline.min(*first_refusal.get_or_insert(now) + REFUSED),
+            Class::Refused => deadline.min(*first_refusal.get_or_insert(now) + TIME_FOR_RIGHTS),
         };
         if now + PAUSE > end {
             return Err(trouble);
@@ -104,7 +101,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn rights_that_do_not_come_are_given_up_after_a_minute_and_a_half() {
         let (after, result) = lasts(LONG, |_| Some(Class::Refused)).await;
-        assert_eq!((after, result), (REFUSED, Err(Class::Refused)));
+        assert_eq!((after, result), (TIME_FOR_RIGHTS, Err(Class::Refused)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -119,7 +116,7 @@ mod tests {
     async fn the_patience_with_refusals_begins_at_the_first_one() {
         let away_first = |elapsed| Some(if elapsed < 5 * 60 * SECOND { Class::Away } else { Class::Refused });
         let (after, result) = lasts(LONG, away_first).await;
-        assert_eq!((after, result), (5 * 60 * SECOND + REFUSED, Err(Class::Refused)));
+        assert_eq!((after, result), (5 * 60 * SECOND + TIME_FOR_RIGHTS, Err(Class::Refused)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,10 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, de};
-use shared::topic::UserIds;
+use shared::{
+    cluster::{BootstrapServers, BootstrapServersError},
+    topic::UserIds,
+};
 
 /// What makes the topic take the cluster's own number of replicas: Kafka's word for it since 2.4 (KIP-464).
 const OF_THE_CLUSTER: i16 = -1;
@@ -25,6 +28,9 @@ pub struct Properties {
 /// Why the properties cannot be used.
 #[derive(Debug, thiserror::Error)]
 enum PropertiesError {
+    #[error("BootstrapServers: {0}")]
+    BootstrapServers(BootstrapServersError),
+    // No source: serde keeps no more of an error than its text.
     #[error("UserIds: {0}")]
     UserIds(shared::topic::UserIdsError),
     #[error("neither UserIds nor Topics names anything")]
@@ -95,6 +101,8 @@ impl TryFrom<Raw> for Properties {
         if replication_factor < 1 && replication_factor != OF_THE_CLUSTER {
             return Err(PropertiesError::ReplicationFactor(replication_factor));
         }
+        let BootstrapServers(bootstrap_servers) =
+            bootstrap_servers.parse().map_err(PropertiesError::BootstrapServers)?;
         Ok(Self { bootstrap_servers, topics, partitions, replication_factor })
     }
 }

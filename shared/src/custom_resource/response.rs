@@ -16,8 +16,7 @@ const MAX_CHAR_BYTES: usize = 6;
 /// Whether the resource is as the template says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
-#[expect(missing_docs, reason = "CloudFormation's words")]
-pub enum Status {
+pub(super) enum Status {
     Success,
     Failed,
 }
@@ -25,26 +24,23 @@ pub enum Status {
 /// The answer to one request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Response {
-    /// Whether the resource is as the template says.
-    pub status: Status,
+pub(super) struct Response {
+    status: Status,
     /// Why it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// The resource's name for CloudFormation, the same for as long as it lives.
-    pub physical_resource_id: String,
+    physical_resource_id: String,
     stack_id: String,
     request_id: String,
     logical_resource_id: String,
-    no_echo: bool,
     /// What the template can read.
-    pub data: BTreeMap<&'static str, String>,
+    data: BTreeMap<&'static str, String>,
 }
 
 impl Response {
     pub(super) fn success(event: &Event, success: Success) -> Self {
-        let Success { data, no_echo } = success;
-        let response = Self { no_echo, data, ..Self::new(event, Status::Success) };
+        let response = Self { data: success.data, ..Self::new(event, Status::Success) };
         match response.size_bytes() {
             0..=MAX_BYTES => response,
             size => {
@@ -76,7 +72,6 @@ impl Response {
             stack_id: event.stack_id.clone(),
             request_id: event.request_id.clone(),
             logical_resource_id: event.logical_resource_id.clone(),
-            no_echo: false,
             data: BTreeMap::new(),
         }
     }
@@ -110,11 +105,11 @@ mod tests {
 
     #[test]
     fn an_answer_has_what_cloudformation_asks_for() {
-        let success = Success::default().with("Created", "3").no_echo();
+        let success = Success::default().with("Created", "3");
         let body: Value = serde_json::from_str(&Response::success(&event(), success).body()).unwrap();
         let expected = json!({
             "Status": "SUCCESS", "PhysicalResourceId": "Topics-request", "StackId": "stack", "RequestId": "request",
-            "LogicalResourceId": "Topics", "NoEcho": true, "Data": {"Created": "3"}
+            "LogicalResourceId": "Topics", "Data": {"Created": "3"}
         });
         assert_eq!(body, expected);
     }

@@ -20,7 +20,7 @@ pub enum Authorities {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum AuthoritiesError {
-    #[error("{}: {source}", file.display())]
+    #[error("{} cannot be read", file.display())]
     Unreadable { file: PathBuf, source: io::Error },
     #[error("{} holds no certificate in PEM", file.display())]
     Empty { file: PathBuf },
@@ -61,6 +61,7 @@ mod tests {
     use rustls::RootCertStore;
 
     use super::*;
+    use crate::causes::in_one_line;
 
     #[test]
     fn amazons_authorities_can_all_be_used() {
@@ -72,8 +73,8 @@ mod tests {
 
     #[test]
     fn a_file_that_is_no_help_is_named() {
-        let error = "/no/such.pem".parse::<Authorities>().unwrap_err().to_string();
-        assert_eq!(error, "/no/such.pem: No such file or directory (os error 2)");
+        let error = in_one_line(&"/no/such.pem".parse::<Authorities>().unwrap_err());
+        assert_eq!(error, "/no/such.pem cannot be read: No such file or directory (os error 2)");
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
         let error = manifest.parse::<Authorities>().unwrap_err().to_string();
         assert_eq!(error, format!("{manifest} holds no certificate in PEM"));

@@ -17,6 +17,7 @@ use crate::{credentials::Signer, settings::Reader};
 pub struct Location {
     options: MySqlConnectOptions,
     iam: bool,
+    has_login: bool,
 }
 
 /// The options hold a password.
@@ -43,7 +44,7 @@ pub enum LocationError {
     #[error("the URL names no database: mysql://user@host/database")]
     NoDatabase,
     #[error("`ssl-mode` is DISABLED, PREFERRED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY")]
-    Mode(#[source] sqlx::Error),
+    Mode,
     // Not named: after a `?` in a password it is the rest of that.
     #[error("after the `?` stands an option other than {}", OPTIONS.join(", "))]
     Option,
@@ -51,7 +52,7 @@ pub enum LocationError {
     Twice { name: String },
     #[error("`login` is `iam` or `password`")]
     Login,
-    #[error("ssl-ca: {0}")]
+    #[error("`ssl-ca` cannot be used")]
     Authorities(#[from] AuthoritiesError),
     #[error("`ssl-ca` has no effect unless `ssl-mode` is VERIFY_IDENTITY or VERIFY_CA")]
     AuthoritiesUnused,
@@ -67,6 +68,12 @@ pub enum LocationError {
 const OPTIONS: &[&str] = &["login", "ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket"];
 
 impl Location {
+    /// Whether the URL says who logs in. Without that it leaves this to a secret.
+    #[must_use]
+    pub const fn has_login(&self) -> bool {
+        self.has_login
+    }
+
     /// Reads AWS's variables if the log-in needs them; `None` means that the reader noted a problem.
     pub fn identify<F: Fn(&str) -> Option<String>>(&self, reader: &mut Reader<F>) -> Option<Database> {
         let signer = if self.iam { Some(Signer::read(reader)?) } else { None };
@@ -87,7 +94,9 @@ impl FromStr for Location {
             None | Some("password") => false,
             Some(_) => return Err(LocationError::Login),
         };
-        let mode = query.get("ssl-mode").map(str::parse::<MySqlSslMode>).transpose().map_err(LocationError::Mode)?;
+        let mode = query.get("ssl-mode").map(str::parse::<MySqlSslMode>).transpose();
+        // What sqlx says of it shows it.
+        let mode = mode.map_err(|_| LocationError::Mode)?;
         // sqlx has the same notion of a URL, takes the options that it knows, and undoes the escapes.
         let mut options = text.parse::<MySqlConnectOptions>().map_err(LocationError::Url)?;
         if options.get_database().is_none_or(str::is_empty) {
@@ -110,7 +119,9 @@ impl FromStr for Location {
         } else if authorities.is_some() {
             return Err(LocationError::AuthoritiesUnused);
         }
-        Ok(Self { options, iam })
+        let authority = text.trim_start_matches("mysql://").split('/').next();
+        let has_login = iam || authority.is_some_and(|authority| authority.contains('@'));
+        Ok(Self { options, iam, has_login })
     }
 }
 
@@ -155,6 +166,7 @@ fn is_this_machine(options: &MySqlConnectOptions) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::causes::in_one_line;
 
     const RDS: &str = "db.abc.eu-west-1.rds.amazonaws.com";
 
@@ -172,6 +184,15 @@ mod tests {
         }
         assert!(matches!(mode("mysql://u@db/d?ssl-mode=DISABLED"), MySqlSslMode::Disabled));
         assert!(matches!(mode("mysql://u@db/d?ssl-mode=VERIFY_CA"), MySqlSslMode::VerifyCa));
+    }
+
+    #[test]
+    fn a_url_says_who_logs_in_or_leaves_it_open() {
+        let has_login = |url: &str| url.parse::<Location>().unwrap().has_login();
+        for url in ["mysql://u@h/d", "mysql://u:p@h/d", "mysql://u@h/d?login=iam"] {
+            assert!(has_login(url), "{url}");
+        }
+        assert!(!has_login("mysql://h:3307/d?ssl-mode=REQUIRED"));
     }
 
     #[test]
@@ -193,11 +214,11 @@ mod tests {
             ("mysql://u@h/d?login=iam&ssl-mode=VERIFY_CA", "`ssl-mode` has to be VERIFY_IDENTITY"),
             ("mysql://u@h/d?login=iam&socket=/s", "`ssl-mode` has to be VERIFY_IDENTITY"),
             ("mysql://u@h/d?ssl-mode=REQUIRED&ssl-ca=/a.pem", "`ssl-ca` has no effect"),
-            ("mysql://u@h/d?ssl-ca=/no/such.pem", "ssl-ca: /no/such.pem: No such file"),
+            ("mysql://u@h/d?ssl-ca=/no/such.pem", "`ssl-ca` cannot be used: /no/such.pem cannot be read: No such file"),
             (&format!("mysql://u@localhost/d?ssl-ca={manifest}"), "holds no certificate"),
             ("mysql://u@h/d?ssl-mode=SAFE", "`ssl-mode` is DISABLED, PREFERRED"),
         ] {
-            let error = url.parse::<Location>().expect_err(url).to_string();
+            let error = in_one_line(&url.parse::<Location>().expect_err(url));
             assert!(error.contains(said) && !error.contains("s3cret"), "{url}: {error}");
         }
     }

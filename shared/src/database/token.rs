@@ -12,7 +12,7 @@ use aws_sigv4::{
 use http::{Request, Uri};
 use tracing::subscriber::{NoSubscriber, with_default};
 
-use crate::credentials::Signer;
+use crate::credentials::{Expired, Signer};
 
 /// The longest that RDS allows. It counts until the log-in: the connection stays.
 const LIFETIME: Duration = Duration::from_mins(15);
@@ -21,8 +21,8 @@ const LIFETIME: Duration = Duration::from_mins(15);
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum TokenError {
-    #[error("the AWS credentials ended {} s ago", ago.as_secs())]
-    Expired { ago: Duration },
+    #[error(transparent)]
+    Expired(#[from] Expired),
     #[error("{host} cannot be part of a URL")]
     Host { host: String, source: http::Error },
     #[error("the token cannot be signed")]
@@ -37,15 +37,12 @@ impl From<SigningError> for TokenError {
 
 /// Signs a token for one log-in of `user`. Nobody is asked for it.
 pub(super) fn sign(signer: &Signer, host: &str, port: u16, user: &str, now: SystemTime) -> Result<String, TokenError> {
-    if let Some(ago) = signer.ended(now) {
-        return Err(TokenError::Expired { ago });
-    }
+    let identity = signer.credentials_at(now)?.clone().into();
     // The name of a user that IAM knows needs no escaping: `Location` sees to that.
     let url = format!("https://{host}:{port}/?Action=connect&DBUser={user}");
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
     settings.expires_in = Some(LIFETIME);
-    let identity = signer.credentials.clone().into();
     let params = v4::SigningParams::builder()
         .identity(&identity)
         .region(&signer.region)

@@ -2,7 +2,7 @@
 
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
-use crate::cluster::{Authorities, Cluster, Security};
+use crate::cluster::{Cluster, Security};
 
 const CONFIG: &[(&str, &str)] = &[
     // 200 means written to the in-sync replicas, and once: a retry inside librdkafka is no duplicate.
@@ -50,11 +50,8 @@ pub(super) fn config(cluster: &Cluster) -> ClientConfig {
         }
         Security::Iam { authorities, .. } => {
             set(IAM);
-            match authorities {
-                // Where the vendored OpenSSL would look by itself there is nothing on Amazon Linux.
-                Authorities::System => config.set("ssl.ca.location", "probe"),
-                Authorities::File(file) => config.set("ssl.ca.location", file.to_string_lossy()),
-            };
+            // Also for the system's: where the vendored OpenSSL would look by itself there is nothing on Amazon Linux.
+            config.set("ssl.ca.location", authorities.to_string());
             config.set_log_level(RDKafkaLogLevel::Debug);
         }
     }
@@ -73,7 +70,7 @@ mod tests {
     use rdkafka::{ClientContext, producer::FutureProducer};
 
     use super::*;
-    use crate::iam::Identity;
+    use crate::{cluster::Authorities, credentials::Signer};
 
     struct Lines(Sender<String>);
 
@@ -87,8 +84,9 @@ mod tests {
     /// A build by librdkafka's own script looks where the vendored OpenSSL would be installed: nowhere on Lambda.
     #[test]
     fn the_systems_authorities_are_found_where_the_system_keeps_them() {
-        let identity = Identity::new("eu-west-1", Credentials::new("AKIA", "secret", None, None, "test"));
-        let security = Security::Iam { identity, authorities: Authorities::System };
+        let credentials = Credentials::new("AKIA", "secret", None, None, "test");
+        let signer = Signer { region: "eu-west-1".to_owned(), credentials };
+        let security = Security::Iam { signer, authorities: Authorities::System };
         let cluster = Cluster { bootstrap_servers: "127.0.0.1:1".to_owned(), security };
         let (sender, lines) = channel();
         let _producer: FutureProducer<Lines> = config(&cluster).create_with_context(Lines(sender)).unwrap();

@@ -24,8 +24,9 @@ use crate::{
     publish::{Failure, Record},
 };
 
-/// An unused connection is given up sooner than others may drop it: Lambda's network after 350 s, Kafka's brokers after
-/// 10 minutes.
+/// An unused connection is given up sooner than others may drop it: AWS's networks after 350 s
+/// (<https://aws.amazon.com/blogs/networking-and-content-delivery/implementing-long-running-tcp-connections-within-vpc-networking/>),
+/// Kafka's brokers after 10 minutes (<https://kafka.apache.org/documentation/#brokerconfigs_connections.max.idle.ms>).
 const IDLE: Duration = Duration::from_mins(5);
 
 /// For how long a broker admits a connection when it did not say: for a token's life.
@@ -46,7 +47,6 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long a record waits before it is offered again to a full queue. It empties at the speed of the network.
 const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(10);
 
-/// One librdkafka producer.
 pub(super) struct Connection {
     /// `None` once it is being dropped.
     client: Option<FutureProducer<Context>>,
@@ -86,12 +86,12 @@ pub(super) enum WornOut {
 impl Connection {
     pub(super) fn new(config: &ClientConfig, cluster: &Cluster, metrics: Metrics) -> KafkaResult<Self> {
         let link = Arc::<Link>::default();
-        let identity = match &cluster.security {
+        let signer = match &cluster.security {
             Security::Plaintext => None,
-            Security::Iam { identity, .. } => Some(identity.clone()),
+            Security::Iam { signer, .. } => Some(signer.clone()),
         };
-        let logs_in = identity.is_some();
-        let client = config.create_with_context(Context { identity, link: Arc::clone(&link) })?;
+        let logs_in = signer.is_some();
+        let client = config.create_with_context(Context { signer, link: Arc::clone(&link) })?;
         let made = Moment::now();
         Ok(Self {
             client: Some(client),

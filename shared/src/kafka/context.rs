@@ -14,11 +14,11 @@ use rdkafka::{
 };
 
 use super::link::{Link, Trouble};
-use crate::{causes::in_one_line, iam::Identity};
+use crate::{causes::in_one_line, credentials::Signer, iam};
 
 /// Called on librdkafka's own threads.
 pub(super) struct Context {
-    pub(super) identity: Option<Identity>,
+    pub(super) signer: Option<Signer>,
     pub(super) link: Arc<Link>,
 }
 
@@ -26,10 +26,10 @@ impl ClientContext for Context {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        let identity = self.identity.as_ref().ok_or("no identity to log in with")?;
+        let signer = self.signer.as_ref().ok_or("nobody to log in as")?;
         #[expect(clippy::disallowed_methods, reason = "a token is signed at the moment of its log-in")]
         let now = SystemTime::now();
-        match identity.token(now) {
+        match iam::token(signer, now) {
             Ok(token) => Ok(OAuthToken {
                 token: token.value,
                 // The brokers take the name from the token.

@@ -11,6 +11,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use crate::publish::{LastWords, Unreachable};
+
 /// How long every broker has to refuse the log-in before a request is answered so: rights that were just given take a
 /// moment to be known everywhere.
 const TIME_TO_BE_DENIED: Duration = Duration::from_secs(2);
@@ -21,8 +23,10 @@ const NO_BROKER: &str = "";
 /// What can be wrong with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// The broker refused the log-in, or there is no token to log in with.
+    /// The broker refused the log-in.
     Denied,
+    /// There is no token to log in with.
+    NoToken,
     /// The broker takes no more log-ins for the moment.
     Busy,
     /// No connection, or it broke.
@@ -43,12 +47,15 @@ struct Words {
     brokers: HashMap<String, (Trouble, Instant)>,
     /// When any was last heard.
     heard: Option<Instant>,
+    /// What it said.
+    reason: Option<String>,
 }
 
 impl Words {
-    /// Since when no broker says anything but that it refuses the log-in.
+    /// Since when there is nothing but refused log-ins, or no token for them.
     fn denied_since(&self) -> Option<Instant> {
-        let all_denied = self.brokers.values().all(|(trouble, _)| *trouble == Trouble::Denied);
+        let mut troubles = self.brokers.values().map(|(trouble, _)| trouble);
+        let all_denied = troubles.all(|trouble| matches!(trouble, Trouble::Denied | Trouble::NoToken));
         self.brokers.values().map(|(_, since)| *since).min().filter(|_| all_denied)
     }
 }
@@ -61,6 +68,7 @@ impl Link {
         self.words.send_modify(|words| {
             news = !words.brokers.values().any(|(known, _)| *known == trouble);
             words.heard = Some(now);
+            words.reason = Some(reason.to_owned());
             let word = words.brokers.entry(broker.to_owned()).or_insert((trouble, now));
             if word.0 != trouble {
                 *word = (trouble, now);
@@ -71,6 +79,12 @@ impl Link {
                 Trouble::Denied => {
                     tracing::error!(reason, "Kafka refuses the log-in: look at the function's role, and at the clock");
                 }
+                Trouble::NoToken => {
+                    tracing::error!(
+                        reason,
+                        "no token to log in to Kafka with: set new AWS credentials and start again"
+                    );
+                }
                 Trouble::Busy => tracing::warn!(reason, "Kafka takes no more log-ins for the moment: trying again"),
                 Trouble::Lost => tracing::warn!(reason, "no connection to a Kafka broker: trying again"),
             }
@@ -79,7 +93,7 @@ impl Link {
 
     /// There is no token to log in with.
     pub(super) fn no_token(&self, reason: &str) {
-        self.trouble(NO_BROKER, Trouble::Denied, reason);
+        self.trouble(NO_BROKER, Trouble::NoToken, reason);
     }
 
     /// Whether there was none when librdkafka last asked for it. It asks again after 10 s, and not sooner.
@@ -92,8 +106,14 @@ impl Link {
         self.words.send_if_modified(|words| {
             let over = !words.brokers.is_empty();
             words.brokers.clear();
+            words.reason = None;
             over
         });
+    }
+
+    /// Nobody answers.
+    pub(super) fn no_answer(&self, within: Duration) -> Unreachable {
+        Unreachable::NoAnswer { within, source: self.words.borrow().reason.clone().map(LastWords) }
     }
 
     /// A broker admitted us, for this long.
@@ -117,8 +137,8 @@ impl Link {
         self.words.borrow().heard.is_none_or(|heard| heard < start)
     }
 
-    /// Completes once every broker has refused the log-in for two seconds, and one has again since `start`: what was said
-    /// before a freeze may be long over.
+    /// Completes once every broker has refused the log-in for two seconds, or there was no token for as long, and it was said
+    /// again since `start`: what was said before a freeze may be long over.
     pub(super) async fn denied_since(&self, start: Instant) {
         let mut words = self.words.subscribe();
         loop {
@@ -146,6 +166,7 @@ mod tests {
     use tokio::time::{sleep, timeout};
 
     use super::*;
+    use crate::testing::everything_logged;
 
     #[tokio::test(start_paused = true)]
     async fn the_log_in_counts_as_refused_when_every_broker_says_so_for_two_seconds() {
@@ -161,6 +182,22 @@ mod tests {
         assert_eq!(start.elapsed(), Duration::from_secs(1), "it stays so");
         let start = Instant::now() + Duration::from_millis(1);
         assert!(timeout(Duration::from_mins(1), link.denied_since(start)).await.is_err(), "until it is said again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_log_in_without_a_token_counts_as_refused_too() {
+        let (link, begin) = (Link::default(), Instant::now());
+        link.no_token("the AWS credentials ended 5 s ago");
+        link.trouble("b-1", Trouble::Denied, "");
+        link.denied_since(begin).await;
+        assert_eq!(begin.elapsed(), TIME_TO_BE_DENIED);
+    }
+
+    #[test]
+    fn credentials_that_ended_are_not_told_as_kafkas_refusal() {
+        let log = everything_logged(|| Link::default().no_token("the AWS credentials ended 5 s ago"));
+        assert!(log.contains("no token to log in to Kafka with: set new AWS credentials and start again"), "{log}");
+        assert!(log.contains("the AWS credentials ended 5 s ago") && !log.contains("refuses"), "{log}");
     }
 
     #[tokio::test(start_paused = true)]

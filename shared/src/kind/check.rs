@@ -50,7 +50,7 @@ impl Violation {
 pub enum Invalid {
     /// It is not JSON.
     #[error("not JSON: {0}")]
-    NotJson(#[from] JsonError),
+    NotJson(JsonError),
     /// It is, and these are the rules it breaks; never empty.
     #[error("{} broken rules", .0.len())]
     Rules(Vec<Violation>),

@@ -9,7 +9,9 @@ const TAIL: usize = 4_000;
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
     /// The program was not fetched.
-    #[error("{0} is missing: `make tools` fetches it")]
+    #[error(
+        "{0} is missing: `make tools` fetches it, or, when it says that nothing is to be done, after `rm -r .tools`"
+    )]
     NotFetched(String),
     /// The part said what is wrong.
     #[error("{part} {problem}{tail}")]

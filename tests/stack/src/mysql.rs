@@ -24,8 +24,8 @@ mod token;
 pub use front::{Identity, RdsFront};
 pub use token::Refusal;
 
-/// As the Makefile fetches it.
-const HOME: &str = "mariadb-11.4.5";
+/// The version that is tried. It is the Makefile's.
+const VERSION: &str = "11.4.5";
 
 /// The name in its certificate.
 const HOST: &str = "localhost";
@@ -67,7 +67,7 @@ impl MySql {
     /// # Errors
     /// When it was not fetched, or does not start.
     pub async fn start() -> Result<Self, StackError> {
-        let home = tool(&format!("{HOME}/installed"))?.with_file_name("");
+        let home = tool(&format!("mariadb-{VERSION}/installed"))?.with_file_name("");
         let folder = Folder::new("mysql")?;
         let authority = Authority::new(folder.path())?;
         let certificate = authority.issue(HOST)?;

@@ -55,7 +55,9 @@ impl FromStr for ArchiveUrl {
     type Err = ArchiveUrlError;
 
     fn from_str(text: &str) -> Result<Self, ArchiveUrlError> {
-        if text.is_empty() {
+        // A slash that is missing must not make a folder of that name.
+        let meant_as_url = ["s3:", "s3/", "file:"].iter().any(|scheme| text.starts_with(scheme));
+        if text.is_empty() || meant_as_url && !text.contains("://") {
             return Err(ArchiveUrlError::Invalid);
         }
         if !text.contains("://") {
@@ -158,6 +160,8 @@ mod tests {
             ("s3:///prefix", Err(ArchiveUrlError::Invalid), ""),
             ("https://bucket.s3.amazonaws.com", Err(ArchiveUrlError::Scheme), ""),
             ("file://host/folder", Err(ArchiveUrlError::Invalid), ""),
+            ("s3:/bucket/prefix", Err(ArchiveUrlError::Invalid), ""),
+            ("s3//bucket/prefix", Err(ArchiveUrlError::Invalid), ""),
             ("", Err(ArchiveUrlError::Invalid), ""),
         ] {
             let parsed: Result<ArchiveUrl, _> = text.parse();

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    store::{Limits, StoreError},
+    store::Limits,
     testing::{Memory, forms, stored},
 };
 
@@ -67,6 +67,7 @@ async fn what_cannot_be_stored_fails_the_event_and_the_rest_is_stored() {
         ("a.pin-2", no_topic, "a.pin-2: a record names no topic"),
         ("a.pin-3", not_base64, "a.pin-3: the value of offset 0 is not base64"),
         ("a.pin-4", delivered("a.pin", 4, -1, None), "a.pin-4: a record has the offset -1"),
+        ("a.pin-5", delivered("a.pin", -5, 0, None), "a.pin-5: a record is of partition -5"),
     ] {
         let memory = Memory::default();
         let event = event(&json!({name: [record], "a.pin-0": [delivered("a.pin", 0, 0, Some("1"))]}));
@@ -96,5 +97,16 @@ async fn an_event_of_a_topic_that_was_made_again_fails() {
             [Failure::Store(_, StoreError::Differs { offset: 0 })] => assert!(!is_stored),
             other => panic!("{other:?}"),
         }
+    }
+}
+
+#[tokio::test]
+async fn what_lies_between_the_archive_and_an_event_is_counted_as_lost_once() {
+    let memory = Memory::default();
+    let archiver = Archiver::new(memory.bucket(10), Limits::default());
+    for (offset, lost) in [(0, 0), (1, 0), (5, 3), (5, 0), (6, 0)] {
+        let event = event(&json!({"a.pin-0": [delivered("a.pin", 0, offset, Some("1"))]}));
+        let report = store(&archiver, &["a.pin".to_owned()], event, Instant::now() + Duration::from_mins(1)).await;
+        assert_eq!(report.into_result().unwrap().total().lost, lost, "{offset}");
     }
 }

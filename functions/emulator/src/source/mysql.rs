@@ -17,25 +17,37 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
-use super::{Post, Row, SourceError};
+use super::{Post, Row, SourceError, login::KeptLogin};
 
 /// How long the rows of a run may take. 10,000 posts of 11,154 take about a second.
 const TIME_TO_READ: Duration = Duration::from_secs(20);
 
 /// The catalog's tables in a database.
 #[derive(Debug)]
-pub struct Tables(Database);
+pub struct Tables {
+    database: Database,
+    /// In place of the URL's own.
+    login: Option<KeptLogin>,
+}
 
 impl Tables {
     pub(super) const fn new(database: Database) -> Self {
-        Self(database)
+        Self { database, login: None }
+    }
+
+    pub(super) fn with_login(self, login: KeptLogin) -> Self {
+        Self { login: Some(login), ..self }
     }
 
     /// Up to `count` different posts, at random.
     pub(super) async fn draw(&self, count: usize) -> Result<Vec<Post>, SourceError> {
-        let mut connection = self.0.connect().await?;
+        let mut connection = match &self.login {
+            Some(login) => login.connect(&self.database).await?,
+            None => self.database.connect().await?,
+        };
         let posts = timeout(TIME_TO_READ, draw(&mut connection, count)).await;
-        let posts = posts.map_err(|_| SourceError::Silent { database: self.0.to_string(), within: TIME_TO_READ })??;
+        let posts =
+            posts.map_err(|_| SourceError::Silent { database: self.database.to_string(), within: TIME_TO_READ })??;
         // The rows are here; a farewell that does not arrive changes nothing.
         drop(timeout(TIME_TO_LEAVE, connection.close()).await);
         Ok(posts)

@@ -35,10 +35,6 @@ pub enum Operation {
     Write = 4,
     /// `CreateTopic`.
     Create = 5,
-    /// `DeleteTopic`.
-    Delete = 6,
-    /// `AlterTopic`.
-    Alter = 7,
     /// `DescribeTopic`.
     Describe = 8,
 }
@@ -116,17 +112,11 @@ pub(super) async fn metadata(server: SocketAddr, topic: Option<&str>) -> io::Res
     Ok(Metadata { cluster_id, brokers: brokers.len(), led_partitions })
 }
 
-pub(super) async fn create_topic(
-    server: SocketAddr,
-    name: &str,
-    partitions: i32,
-    settings: &[(&str, &str)],
-) -> io::Result<()> {
+pub(super) async fn create_topic(server: SocketAddr, name: &str, partitions: i32) -> io::Result<()> {
     let request = Request::default()
         .list([name].into_iter(), |request, name| {
-            // The replication factor is the cluster's, the assignment of replicas Kafka's.
-            let topic = request.text(Some(name)).i32(partitions).i16(-1).i32(0);
-            topic.list(settings.iter(), |request, (key, value)| request.text(Some(key)).text(Some(value)))
+            // The replication factor and the settings are the cluster's, the assignment of replicas Kafka's.
+            request.text(Some(name)).i32(partitions).i16(-1).i32(0).i32(0)
         })
         .i32(TIMEOUT_MS)
         .i8(0);

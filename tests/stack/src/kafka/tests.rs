@@ -14,6 +14,7 @@ use rskafka::{
 use shared::{
     client::connect,
     cluster::{Authorities, Cluster, Security},
+    credentials::Signer,
     iam, tls,
 };
 use tokio::{process::Command, time::timeout};
@@ -44,30 +45,31 @@ async fn kafka(options: Options) -> Kafka {
     kafka
 }
 
-fn identity(region: &str, access_key: &str, secret: &str, session_token: Option<&str>) -> iam::Identity {
+fn identity(region: &str, access_key: &str, secret: &str, session_token: Option<&str>) -> Signer {
     let session_token = session_token.map(str::to_owned);
-    iam::Identity::new(region, Credentials::new(access_key, secret, session_token, None, "test"))
+    let credentials = Credentials::new(access_key, secret, session_token, None, "test");
+    Signer { region: region.to_owned(), credentials }
 }
 
-fn role() -> iam::Identity {
+fn role() -> Signer {
     identity(REGION, "ASIAROLE", SECRET, Some(SESSION_TOKEN))
 }
 
-fn user() -> iam::Identity {
+fn user() -> Signer {
     identity(REGION, "AKIAUSER", SECRET, None)
 }
 
 /// Logs in, once.
-async fn log_in(kafka: &Kafka, identity: iam::Identity) -> Option<Client> {
+async fn log_in(kafka: &Kafka, signer: Signer) -> Option<Client> {
     let authorities = Authorities::File(kafka.ca_file().to_owned());
-    let security = Security::Iam { identity, authorities };
+    let security = Security::Iam { signer, authorities };
     let cluster = Cluster { bootstrap_servers: kafka.bootstrap_servers(), security };
     timeout(PATIENCE, connect(&cluster, "test", ONCE)).await.unwrap().ok()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the broker has the same clock")]
-fn token(identity: &iam::Identity) -> String {
-    identity.token(std::time::SystemTime::now()).unwrap().value
+fn token(signer: &Signer) -> String {
+    iam::token(signer, std::time::SystemTime::now()).unwrap().value
 }
 
 /// Logs in with a token as it is.
@@ -201,12 +203,14 @@ async fn a_session_ends_when_it_is_told_to() {
     let made = kafka.proxy().made();
     // This client never logs in again on an open connection, so the broker ends it, and it makes another one.
     let use_it = async {
-        while kafka.proxy().made() == made {
+        loop {
             drop(partition.get_offset(OffsetAt::Earliest).await);
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(Duration::from_secs(30), use_it).await.unwrap();
+    tokio::select! {
+        another = timeout(Duration::from_secs(30), kafka.proxy().until_made(made + 1)) => another.unwrap(),
+        () = use_it => {}
+    }
 }
 
 #[tokio::test]

@@ -21,21 +21,8 @@ impl Kafka {
     /// # Errors
     /// When Kafka refuses.
     pub async fn create_topic(&self, name: &str, partitions: i32) -> Result<(), StackError> {
-        self.create_topic_with(name, partitions, &[]).await
-    }
-
-    /// Makes a topic that has settings of its own, such as `retention.ms`.
-    ///
-    /// # Errors
-    /// When Kafka refuses.
-    pub async fn create_topic_with(
-        &self,
-        name: &str,
-        partitions: i32,
-        settings: &[(&str, &str)],
-    ) -> Result<(), StackError> {
         let failed = || StackError::io(format!("making the topic {name}"));
-        admin::create_topic(self.any().await?, name, partitions, settings).await.map_err(failed())?;
+        admin::create_topic(self.any().await?, name, partitions).await.map_err(failed())?;
         let led = usize::try_from(partitions).unwrap_or(0);
         self.until(async |server| Ok(admin::metadata(server, Some(name)).await?.led_partitions >= led))
             .await

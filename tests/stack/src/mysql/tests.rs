@@ -22,6 +22,12 @@ fn options(mysql: &MySql, port: u16, user: &str, password: &str) -> MySqlConnect
     options.ssl_mode(MySqlSslMode::VerifyIdentity).ssl_ca(mysql.ca_file())
 }
 
+#[test]
+fn the_makefile_fetches_the_version_that_is_tried() {
+    let makefile = fs::read_to_string(crate::tools::workspace().join("Makefile")).unwrap();
+    assert!(makefile.contains(&format!("MARIADB_VERSION := {VERSION}\n")), "{VERSION}");
+}
+
 async fn refused_with(options: &MySqlConnectOptions) -> u16 {
     let error = options.connect().await.expect_err("no connection");
     let error = error.as_database_error().unwrap_or_else(|| panic!("{error}"));

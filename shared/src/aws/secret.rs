@@ -1,0 +1,106 @@
+//! A database's log-in, on its way from Secrets Manager to the database.
+
+use std::fmt;
+
+use aws_sdk_secretsmanager::Client;
+use serde::{Deserialize, Serialize};
+
+use super::Told;
+
+/// A text that is not shown. Serialized it is plain: that is how it is handed over.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// A user of a database, as RDS keeps its own in Secrets Manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// The user's name.
+    pub username: String,
+    /// The user's password.
+    pub password: Secret,
+}
+
+/// Why there is no log-in. None holds a password.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's message is its documentation")]
+pub enum SecretError {
+    #[error("the secret {arn} cannot be read")]
+    Refused { arn: String, source: Told },
+    #[error("the secret {arn} holds no text")]
+    NoText { arn: String },
+    #[error("the secret {arn} is not one with a `username` and a `password`, as RDS keeps it for a user")]
+    NoLogin { arn: String, source: Unreadable },
+}
+
+/// Reads the log-in that the secret `arn` holds.
+///
+/// # Errors
+/// When AWS does not hand it out, or the secret is of another form.
+pub async fn read(client: &Client, arn: &str) -> Result<Login, SecretError> {
+    let arn = || arn.to_owned();
+    let secret = client.get_secret_value().secret_id(arn()).send().await;
+    let secret = secret.map_err(|error| SecretError::Refused { arn: arn(), source: Told::of(&error) })?;
+    let text = secret.secret_string().ok_or_else(|| SecretError::NoText { arn: arn() })?;
+    serde_json::from_str(text)
+        .map_err(|error| SecretError::NoLogin { arn: arn(), source: Unreadable::new("the secret", &error) })
+}
+
+/// What is wrong with JSON that may hold a password: where, and none of its text.
+#[derive(Debug)]
+pub struct Unreadable {
+    what: &'static str,
+    line: usize,
+    column: usize,
+}
+
+impl Unreadable {
+    /// `error` of reading `what`.
+    #[must_use]
+    pub fn new(what: &'static str, error: &serde_json::Error) -> Self {
+        Self { what, line: error.line(), column: error.column() }
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, line, column } = self;
+        write!(f, "{what} is not as expected")?;
+        // What was parsed before has no lines.
+        if *line > 0 { write!(f, ", at line {line}, column {column}") } else { Ok(()) }
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_shown_by_what_holds_it_nor_by_what_is_wrong_with_it() {
+        let login: Login =
+            serde_json::from_str(r#"{"username":"admin","password":"s3cret","engine":"mysql"}"#).unwrap();
+        assert_eq!(format!("{login:?}"), r#"Login { username: "admin", password: … }"#);
+        assert_eq!(login.password.reveal(), "s3cret");
+        for wrong in [r#""s3cret""#, r#"{"username":"admin","password":["s3cret"]}"#, r#"{"s3cret":1}"#, "s3cret"] {
+            let error = serde_json::from_str::<Login>(wrong).unwrap_err();
+            let error = Unreadable::new("the secret", &error);
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Whatever publishes records does so as `Publish` says: the producer, and an invocation of `ingest` in its place.
+//!
+//! Lambda is a server of ours that hands each event to `ingest`'s router: it proves what is sent and how answers are read, not
+//! Lambda's own limits and rights.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, Path, State},
+    http::StatusCode,
+    routing::post,
+};
+use emulator::{
+    Aws, Delivery, Publisher,
+    delivery::{MAX_EVENT_BYTES, MAX_RECORDS},
+};
+use ingest::event;
+use lambda_runtime::{
+    Context, LambdaEvent,
+    tracing::{
+        Level,
+        subscriber::{fmt, util::SubscriberInitExt},
+    },
+};
+use serde_json::{Value, json, value::RawValue};
+use shared::{
+    kafka::Producer,
+    kind::{CATALOG, GEO, PIN},
+    metrics::Metrics,
+    publish::{Failure, Outcome, Publish, Record, Written},
+};
+use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
+
+use crate::support::{
+    log::Log,
+    pipeline::Pipeline,
+    rows::with,
+    stub::{Stub, Told},
+};
+
+const INVOCATIONS: &str = "/2015-03-31/functions/ingest%3Alive/invocations";
+
+/// Lambda with one function, `ingest`. It ends with this value.
+struct Functions {
+    url: String,
+    shared: Arc<Shared>,
+    server: JoinHandle<()>,
+}
+
+struct Shared {
+    router: Router,
+    metrics: Metrics,
+    invocations: AtomicUsize,
+}
+
+impl Functions {
+    async fn start(pipeline: &Pipeline) -> Self {
+        let (router, metrics) = (pipeline.router.clone(), pipeline.metrics.clone());
+        let shared = Arc::new(Shared { router, metrics, invocations: AtomicUsize::new(0) });
+        let router = Router::new()
+            .route("/2015-03-31/functions/{function}/invocations", post(invoke))
+            .layer(DefaultBodyLimit::max(MAX_EVENT_BYTES))
+            .with_state(Arc::clone(&shared));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        Self { url, shared, server: tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }) }
+    }
+}
+
+impl Drop for Functions {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn invoke(
+    State(ingest): State<Arc<Shared>>,
+    Path(function): Path<String>,
+    event: String,
+) -> Json<ApiGatewayProxyResponse> {
+    assert_eq!(function, "ingest:live");
+    ingest.invocations.fetch_add(1, Ordering::Relaxed);
+    let event: Box<RawValue> = serde_json::from_str(&event).unwrap();
+    Json(event::handle(ingest.router.clone(), &ingest.metrics, LambdaEvent::new(event, Context::default())).await)
+}
+
+async fn ingest_at(url: &str) -> Publisher {
+    let config: SdkConfig = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new("eu-west-1"))
+        .endpoint_url(url)
+        .credentials_provider(Credentials::new("AKIATEST", "k3y", None, None, "test"))
+        .load()
+        .await;
+    let function = "ingest:live".parse().unwrap();
+    let delivery = Delivery::Ingest(function);
+    Publisher::start(&delivery, Vec::new(), &Aws::from(config), Metrics::default()).await.unwrap()
+}
+
+fn record(topic: &str, key: &str, value: &str) -> Record {
+    let value = Some(value.to_owned().into());
+    Record { topic: topic.into(), partition: None, key: Some(key.to_owned().into()), value }
+}
+
+fn in_a_while() -> Instant {
+    Instant::now() + Duration::from_secs(20)
+}
+
+/// A run's records, in the order in which the emulator has them, their text in need of escapes.
+fn records() -> Vec<Record> {
+    let text = json!("a \"quote\", \\, \u{1F4CC} and\ttab");
+    (0..3)
+        .flat_map(|post| CATALOG.iter().map(move |kind| (post, *kind)).collect::<Vec<_>>())
+        .map(|(post, kind)| {
+            let change = if kind.name == PIN.name { vec![("title", Some(text.clone()))] } else { Vec::new() };
+            record(&format!("u.{kind}"), &format!("{post}"), &with(kind, &change))
+        })
+        .collect()
+}
+
+/// The contract.
+async fn keeps_the_contract(publisher: &impl Publish, pipeline: &Pipeline) {
+    assert_eq!(publisher.publish(Vec::new(), in_a_while()).await, []);
+    let records = records();
+    let outcomes = publisher.publish(records.clone(), in_a_while()).await;
+    // A post's records are in three topics, so each is at its post's offset.
+    let expected: Vec<Outcome> = (0..records.len())
+        .map(|at| Ok(Written { partition: 0, offset: i64::try_from(at / CATALOG.len()).unwrap() }))
+        .collect();
+    assert_eq!(outcomes, expected);
+    for kind in CATALOG {
+        let topic = format!("u.{kind}");
+        let sent = records.iter().filter(|record| *record.topic == topic);
+        let sent: Vec<_> = sent
+            .map(|Record { key, value, .. }| {
+                (key.as_ref().map(|key| key.to_vec()), value.as_ref().map(|value| value.to_vec()))
+            })
+            .collect();
+        assert_eq!(pipeline.records(&topic), sent, "{kind}: keys, bytes and order");
+    }
+
+    let onto = Record { partition: Some(2), ..record("v.geo", "1", &with(&GEO, &[])) };
+    let nowhere = Record { partition: Some(9), ..record("u.geo", "1", &with(&GEO, &[])) };
+    let outcomes = publisher.publish(vec![nowhere, onto], Instant::now() + Duration::from_secs(5)).await;
+    assert_eq!(outcomes[1], Ok(Written { partition: 2, offset: 0 }), "what happens to one topic is nothing to another");
+    assert!(outcomes[0].is_err());
+
+    pipeline.cluster.broker_down(1).unwrap();
+    let begun = Instant::now();
+    let outcomes =
+        publisher.publish(vec![record("u.geo", "1", &with(&GEO, &[]))], begun + Duration::from_secs(2)).await;
+    assert_eq!(outcomes, [Err(Failure::Unconfirmed)]);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn the_producer_keeps_the_contract() {
+    let pipeline = Pipeline::start().await;
+    let cluster = shared::cluster::Cluster::plaintext(pipeline.cluster.bootstrap_servers());
+    keeps_the_contract(&Producer::new(&cluster, Metrics::default()).unwrap(), &pipeline).await;
+}
+
+#[tokio::test]
+async fn an_invocation_of_ingest_keeps_the_contract() {
+    let pipeline = Pipeline::start().await;
+    let functions = Functions::start(&pipeline).await;
+    keeps_the_contract(&ingest_at(&functions.url).await, &pipeline).await;
+}
+
+#[tokio::test]
+async fn more_records_than_one_event_holds_are_written_in_their_order() {
+    let pipeline = Pipeline::start().await;
+    let functions = Functions::start(&pipeline).await;
+    let filler = json!("x".repeat(900_000));
+    let value = with(&GEO, &[("filler", Some(filler))]);
+    let records: Vec<_> = (0..7).map(|at| record("u.geo", &at.to_string(), &value)).collect();
+    let outcomes = ingest_at(&functions.url).await.publish(records, in_a_while()).await;
+    let offsets: Vec<_> = outcomes.iter().map(|outcome| outcome.unwrap().offset).collect();
+    assert_eq!(offsets, [0, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(functions.shared.invocations.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn an_event_has_no_more_records_than_ingest_takes() {
+    const { assert!(MAX_RECORDS <= ingest::MAX_RECORDS) }
+}
+
+/// The answer for one record.
+fn written() -> Told {
+    let offsets = json!({"offsets": [{"partition": 0, "offset": 3, "error_code": null, "error": null}]});
+    Told::ok(&json!({"statusCode": 200, "body": offsets.to_string()}))
+}
+
+fn refused(status: StatusCode, error: &'static str) -> Told {
+    Told::error(status, error, "no")
+}
+
+async fn publish_one(lambda: &Stub, time: Duration) -> Outcome {
+    let publisher = ingest_at(lambda.address()).await;
+    publisher.publish(vec![record("u.geo", "1", &with(&GEO, &[]))], Instant::now() + time).await[0]
+}
+
+#[tokio::test]
+async fn the_event_is_the_one_that_api_gateway_sends() {
+    let lambda = Stub::start([(INVOCATIONS, vec![written()])]).await;
+    publish_one(&lambda, Duration::from_secs(5)).await.unwrap();
+    let event = &lambda.asked()[0].body;
+    let request: ApiGatewayProxyRequest = serde_json::from_str(event).unwrap();
+    assert_eq!((request.http_method.as_str(), request.path.as_deref()), ("POST", Some("/topics/u.geo")));
+    let keys = |event: &str| -> Vec<String> {
+        serde_json::from_str::<Value>(event).unwrap().as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(keys(event), keys(include_str!("../events/ingest-geo.json")));
+}
+
+#[tokio::test]
+async fn lambda_is_asked_again_only_where_it_invoked_nothing() {
+    let too_many = || refused(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException");
+    let failed = || {
+        let message = "Task timed out after 29.00 seconds";
+        Told::function_error(&json!({"errorType": "Sandbox.Timedout", "errorMessage": message}))
+    };
+    for (what, told, outcome, asked) in [
+        ("a throttle that passes", vec![too_many(), written()], Ok(Written { partition: 0, offset: 3 }), 2),
+        (
+            "a function that is being made",
+            vec![refused(StatusCode::CONFLICT, "ResourceConflictException"), written()],
+            Ok(Written { partition: 0, offset: 3 }),
+            2,
+        ),
+        ("a throttle that stays", vec![too_many()], Err(Failure::Unconfirmed), 2),
+        ("an error of the function", vec![failed(), written()], Err(Failure::Unconfirmed), 1),
+        (
+            "an error of Lambda's",
+            vec![refused(StatusCode::INTERNAL_SERVER_ERROR, "ServiceException"), written()],
+            Err(Failure::Unconfirmed),
+            1,
+        ),
+        (
+            "no right to invoke",
+            vec![refused(StatusCode::FORBIDDEN, "AccessDeniedException"), written()],
+            Err(Failure::Refused),
+            1,
+        ),
+        (
+            "too large an event",
+            vec![refused(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException")],
+            Err(Failure::TooLarge),
+            1,
+        ),
+    ] {
+        let lambda = Stub::start([(INVOCATIONS, told)]).await;
+        assert_eq!(publish_one(&lambda, Duration::from_millis(900)).await, outcome, "{what}");
+        assert_eq!(lambda.asked().len(), asked, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_leaves_the_records_unconfirmed_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let publisher = ingest_at(&format!("http://{}", silent.local_addr().unwrap())).await;
+    let begun = Instant::now();
+    let records = CATALOG.iter().map(|kind| record(&format!("u.{kind}"), "1", &with(kind, &[]))).collect();
+    let outcomes = publisher.publish(records, begun + Duration::from_secs(1)).await;
+    assert_eq!(outcomes, [Err(Failure::Unconfirmed); 3]);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn what_kept_records_from_being_delivered_is_one_line_of_the_log() {
+    let log = Log::default();
+    let writer = log.clone();
+    let warnings = fmt().with_max_level(Level::WARN).with_ansi(false).with_writer(move || writer.clone());
+    let _log = warnings.finish().set_default();
+    let lambda = Stub::start([(INVOCATIONS, vec![refused(StatusCode::FORBIDDEN, "AccessDeniedException")])]).await;
+    let records = CATALOG.iter().map(|kind| record(&format!("u.{kind}"), "1", &with(kind, &[]))).collect();
+    ingest_at(lambda.address()).await.publish(records, in_a_while()).await;
+    let text = log.text();
+    let lines: Vec<_> = text.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(lines.len(), 1, "{text}");
+    assert!(lines[0].contains("ingest:live cannot be invoked: AccessDeniedException: no"), "{text}");
+    assert!(!text.contains("latitude") && !text.contains("k3y"), "{text}");
+}

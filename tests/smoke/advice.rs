@@ -1,0 +1,60 @@
+//! What an answer that is not 200 means here, and where to look.
+
+use std::error::Error;
+
+use serde_json::Value;
+use shared::causes::in_one_line;
+
+/// How much of an answer is shown that is not ours.
+const SHOWN: usize = 200;
+
+/// Nobody answered.
+pub(crate) fn unreachable(url: &str, error: &reqwest::Error) -> String {
+    let causes = in_one_line(&error as &dyn Error);
+    let words = causes.to_ascii_lowercase();
+    let advice = if words.contains("dns error") {
+        "no such host: is the URL that of the stack's outputs, with its region?"
+    } else if words.contains("certificate") {
+        "its TLS certificate is not trusted: is something between this machine and AWS, or is it another host?"
+    } else if error.is_builder() {
+        "this is no URL: https://<host>/<stage>"
+    } else if error.is_timeout() {
+        "no answer in time: API Gateway gives up after 29 s, so what is between here and there is slow or drops packets"
+    } else {
+        "it cannot be reached: is it running, and does this network let HTTPS out?"
+    };
+    format!("{advice} ({url}: {causes})")
+}
+
+/// Somebody answered with another status than 200: API Gateway where there is no `error_code`.
+pub(crate) fn refused(status: u16, body: &str, with_key: bool) -> String {
+    let answer: Value = serde_json::from_str(body).unwrap_or_default();
+    let entry = &answer["offsets"][0];
+    let code = answer["error_code"].as_u64().or_else(|| entry["error_code"].as_u64());
+    let said = answer["message"].as_str().or_else(|| entry["error"].as_str());
+    let said = said.map_or_else(|| body.chars().take(SHOWN).collect(), str::to_owned);
+    let advice = match (status, code) {
+        (401, Some(40101)) => "the role of `ingest` cannot log in to Kafka: look at its log, its policy and the region",
+        (403, Some(40301)) => {
+            "the role of `ingest` lacks kafka-cluster:WriteData on the topic or WriteDataIdempotently on the cluster"
+        }
+        (404, Some(40401)) => "no such topic there: --user-id names the one to post for",
+        (503, Some(_)) => "Kafka did not confirm it: look at the brokers, and at `ingest`'s security group and log",
+        (500, Some(_)) => "a defect: the log of `ingest` has it",
+        (_, Some(_)) => "the README's table of answers says when",
+        (403, None) if said.contains("Missing Authentication Token") => {
+            "API Gateway knows no such path: the URL ends with the stage, and with nothing behind it"
+        }
+        (403, None) if with_key => {
+            "API Gateway does not take this --api-key: is it of this stage's usage plan, and enabled?"
+        }
+        (403, None) => "API Gateway wants a key or a signature: --api-key",
+        (404, None) => "no such path: is the URL that of the API, with its stage?",
+        (429, None) => "API Gateway throttles: the usage plan's rate or quota is used up",
+        (502, None) => "`ingest` failed: the end of its log says why, a setting that is missing for instance",
+        (503 | 504, None) => "`ingest` did not answer in time: look at its log and its time-out",
+        (_, None) => "not an answer of this project's API",
+    };
+    let code = code.map(|code| format!(", error_code {code}")).unwrap_or_default();
+    format!("{status}{code}: {said}: {advice}")
+}

@@ -1,0 +1,213 @@
+//! `make smoke` follows records through a pipeline that works, and of one that does not says what is broken and where to look.
+
+use std::{fs, path::Path, process::Stdio, sync::Arc, time::Duration};
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use shared::kind::CATALOG;
+use stack::lambda::built;
+use tempfile::TempDir;
+use tokio::{
+    net::TcpListener,
+    process::{Child, Command},
+    time::{sleep, timeout},
+};
+use tokio_rustls::{TlsAcceptor, rustls};
+
+use crate::support::{
+    local::Local,
+    stub::{Stub, Told},
+};
+
+const PATIENCE: Duration = Duration::from_mins(2);
+
+struct Said {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+async fn start(args: &[&str]) -> Child {
+    let mut command = Command::new(built("smoke").await.unwrap());
+    // A proxy that is set for the machine is not meant for an address of the machine itself.
+    command.args(args).env("NO_PROXY", "*").kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+async fn ended(smoke: Child) -> Said {
+    let output = timeout(PATIENCE, smoke.wait_with_output()).await.unwrap().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+async fn smoke(args: &[&str]) -> Said {
+    ended(start(args).await).await
+}
+
+/// An API of which health and every topic answer the same.
+async fn api(told: Told) -> Stub {
+    let all = || vec![told.clone()];
+    Stub::start([("/health", all()), (".pin", all()), (".geo", all()), (".user", all())]).await
+}
+
+fn written(offset: u64) -> Told {
+    let entry = json!({"partition": 0, "offset": offset, "error_code": null, "error": null});
+    Told::ok(&json!({"offsets": [entry]}))
+}
+
+fn of_ours(status: StatusCode, error_code: u32) -> Told {
+    Told::answer(status, &json!({"error_code": error_code, "message": "m"}))
+}
+
+fn of_a_record(status: StatusCode, error_code: u32) -> Told {
+    Told::answer(
+        status,
+        &json!({"offsets": [{"partition": null, "offset": null, "error_code": error_code, "error": "e"}]}),
+    )
+}
+
+#[tokio::test]
+async fn what_was_posted_to_local_is_found_in_its_archive_once_and_byte_for_byte() {
+    let folder = TempDir::new().unwrap();
+    let archive = folder.path().to_str().unwrap();
+    let local = Local::start(&["--posts-per-second", "20", "--archive", archive]).await;
+    let url = format!("http://{}/test/", local.address);
+    for _ in 0..2 {
+        let said = smoke(&[&url, "--archive", archive]).await;
+        assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+        assert!(said.stdout.ends_with("All of 7 checks are ok.\n"), "{}", said.stdout);
+        assert_eq!(said.stdout.matches("once and byte for byte in topics/demo.").count(), CATALOG.len());
+    }
+    let said = smoke(&[&url, "--user-id", "nobody"]).await;
+    assert_eq!(said.code, Some(1));
+    assert!(said.stdout.contains("the topics here are demo.geo, demo.pin, demo.user: no such topic there: --user-id"));
+    assert!(said.stdout.ends_with("3 of 4 checks are BROKEN.\n"), "{}", said.stdout);
+}
+
+#[tokio::test]
+async fn each_refusal_is_told_with_where_to_look() {
+    let forbidden = || Told::error(StatusCode::FORBIDDEN, "ForbiddenException", "Forbidden");
+    let gateway = |status, message| Told::error(status, "E", message);
+    let key = &["--api-key", "k3y"][..];
+    for (told, args, said) in [
+        (forbidden(), &[][..], "403: Forbidden: API Gateway wants a key or a signature: --api-key"),
+        (forbidden(), key, "403: Forbidden: API Gateway does not take this --api-key"),
+        (gateway(StatusCode::FORBIDDEN, "Missing Authentication Token"), key, "the URL ends with the stage"),
+        (
+            of_a_record(StatusCode::FORBIDDEN, 40301),
+            key,
+            "403, error_code 40301: e: the role of `ingest` lacks kafka-cluster:WriteData",
+        ),
+        (
+            of_a_record(StatusCode::UNAUTHORIZED, 40101),
+            key,
+            "401, error_code 40101: e: the role of `ingest` cannot log in",
+        ),
+        (of_ours(StatusCode::NOT_FOUND, 40401), key, "404, error_code 40401: m: no such topic there"),
+        (Told::status(StatusCode::NOT_FOUND), key, "is the URL that of the API, with its stage?"),
+        (
+            of_a_record(StatusCode::SERVICE_UNAVAILABLE, 50003),
+            key,
+            "503, error_code 50003: e: Kafka did not confirm it",
+        ),
+        (of_ours(StatusCode::INTERNAL_SERVER_ERROR, 500), key, "the log of `ingest` has it"),
+        (gateway(StatusCode::BAD_GATEWAY, "Internal server error"), key, "502: Internal server error: `ingest` failed"),
+        (gateway(StatusCode::GATEWAY_TIMEOUT, "Endpoint request timed out"), key, "look at its log and its time-out"),
+        (gateway(StatusCode::TOO_MANY_REQUESTS, "Limit Exceeded"), key, "the usage plan's rate or quota"),
+        (Told::ok(&json!({"hello": "world"})), key, "200, and no offset"),
+    ] {
+        let api = api(told).await;
+        let out = smoke(&[&[api.address()], args].concat()).await;
+        assert_eq!(out.code, Some(1), "{said}: {}", out.stdout);
+        assert!(out.stdout.contains(said), "{said}: {}", out.stdout);
+        assert!(!out.stdout.contains("k3y"), "{}", out.stdout);
+        let keys: Vec<_> = api.asked().iter().map(|asked| asked.header("x-api-key").map(str::to_owned)).collect();
+        assert_eq!(keys, vec![args.get(1).map(|key| (*key).to_owned()); 4], "each request has the key");
+    }
+}
+
+/// Whoever connects is shown a certificate of no authority.
+async fn untrusted() -> String {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key);
+    let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            drop(acceptor.accept(client).await);
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn an_api_that_cannot_be_reached_is_told_from_one_that_cannot_be_trusted() {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    for (url, said) in [
+        ("https://abcdefghij.execute-api.invalid/prod".to_owned(), "no such host"),
+        (untrusted().await, "its TLS certificate is not trusted"),
+        (format!("http://{nobody}"), "it cannot be reached"),
+        ("abcdefghij".to_owned(), "this is no URL"),
+    ] {
+        let out = smoke(&[&url]).await;
+        assert_eq!(out.code, Some(1), "{url}");
+        assert!(out.stdout.contains(said), "{url}: {}", out.stdout);
+        assert!(out.stdout.ends_with("4 of 4 checks are BROKEN.\n"), "{}", out.stdout);
+    }
+}
+
+fn put(archive: &Path, topic: &str, lines: &str) {
+    let folder = archive.join("topics").join(topic).join("partition=0");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(format!("{topic}+0+0000000000.json")), lines).unwrap();
+}
+
+#[tokio::test]
+async fn a_record_that_is_not_archived_or_twice_or_another_one_is_told() {
+    let folder = TempDir::new().unwrap();
+    let archive = folder.path().to_str().unwrap();
+    put(folder.path(), "demo.user", "{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n");
+    let api = api(written(7)).await;
+    let smoke = start(&[api.address(), "--archive", archive, "--within", "4s"]).await;
+    let posted = loop {
+        let asked = api.asked();
+        if let Some(asked) = asked.iter().find(|asked| asked.uri.path().ends_with("demo.geo")) {
+            break asked.body.clone();
+        }
+        sleep(Duration::from_millis(10)).await;
+    };
+    let value = posted.strip_prefix(r#"{"records":[{"value":"#).unwrap().strip_suffix("}]}").unwrap();
+    let row: Value = serde_json::from_str(value).unwrap();
+    assert!(row["country"].as_str().unwrap().starts_with("smoke test "), "{value}");
+    put(folder.path(), "demo.geo", &format!("{}{value}\n{value}\n", "{}\n".repeat(7)));
+    let out = ended(smoke).await;
+    assert_eq!(out.code, Some(1), "{}", out.stdout);
+    for said in [
+        "BROKEN  archive of demo.pin: not there after 4 s: `archive` runs each minute: look at its log and its alarms",
+        "BROKEN  archive of demo.geo: 2 times from topics/demo.geo/partition=0/demo.geo+0+0000000000.json on",
+        "BROKEN  archive of demo.user: another record stands at offset 7 of topics/demo.user/",
+        "3 of 7 checks are BROKEN.",
+    ] {
+        assert!(out.stdout.contains(said), "{said}: {}", out.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_missing_url_is_one_sentence_and_help_says_what_there_is() {
+    let out = smoke(&[]).await;
+    assert_eq!((out.code, out.stdout.as_str()), (Some(1), ""));
+    assert_eq!(out.stderr.lines().count(), 1, "{}", out.stderr);
+    assert!(out.stderr.starts_with("error: no URL: make smoke URL=https://"), "{}", out.stderr);
+    let out = smoke(&["--help"]).await;
+    assert_eq!(out.code, Some(0));
+    for flag in ["--user-id", "--api-key", "--archive", "--within"] {
+        assert!(out.stdout.contains(flag), "{}", out.stdout);
+    }
+}
