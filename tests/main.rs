@@ -22,4 +22,5 @@ mod metrics;
 mod properties;
 mod replicas;
 mod smoke_says;
+mod template;
 mod validation;

@@ -16,6 +16,7 @@ pub(crate) mod pipeline;
 pub(crate) mod recorder;
 pub(crate) mod rows;
 pub(crate) mod stub;
+pub(crate) mod template;
 
 /// An invocation of a function that is ended after `time`.
 pub(crate) fn invocation<T>(payload: T, time: Duration) -> LambdaEvent<T> {

@@ -24,7 +24,7 @@ fn topic(kind: &Kind) -> String {
 }
 
 /// Each variant that a published client sends, with its kind and the value as it stands in the request.
-fn accepted() -> Vec<(&'static str, &'static Kind, String)> {
+pub(crate) fn accepted() -> Vec<(&'static str, &'static Kind, String)> {
     let mut cases = Vec::new();
     let mut add = |what: &'static str, kind: &'static Kind, value: String| cases.push((what, kind, value));
     let string = |value: &Value| Some(json!(value.as_str().map_or_else(|| value.to_string(), str::to_owned)));

@@ -23,7 +23,7 @@ use tower::ServiceExt;
 use crate::{error::Error, limits::Deadline};
 
 /// What is kept of the function's own time to write the answer.
-const TIME_TO_ANSWER: Duration = Duration::from_secs(1);
+pub const TIME_TO_ANSWER: Duration = Duration::from_secs(1);
 
 /// What a path may not hold as it stands. (API Gateway decodes some of it.)
 const NOT_IN_PATHS: &AsciiSet = &CONTROLS

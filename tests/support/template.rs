@@ -1,0 +1,231 @@
+//! The template for some parameters, as CloudFormation makes it: transformed by AWS's own code, its functions resolved,
+//! and what has a condition that does not hold left out.
+//!
+//! Nothing is asked of AWS. What it proves: what is handed to each service, and that nothing refers to what is not
+//! there. What it does not: that the services take it.
+
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use aws_credential_types::Credentials;
+use aws_sdk_kafka::config::{BehaviorVersion, Region};
+use serde_json::{Value, json};
+use shared::custom_resource::answer;
+use tokio::sync::Mutex;
+
+pub(crate) use intrinsics::{ACCOUNT, REGION, STACK};
+use intrinsics::{Scope, shown};
+
+use crate::support::{
+    cloudformation::CloudFormation,
+    stub::{Stub, Told},
+};
+
+mod intrinsics;
+
+/// Parameters as a deployment gives them.
+pub(crate) type Parameters = BTreeMap<String, String>;
+
+/// What is deployed.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    /// The parameters as the template declares them.
+    pub(crate) declared: Value,
+    /// Every parameter's value.
+    pub(crate) parameters: BTreeMap<String, Value>,
+    /// The names of all resources, made or not.
+    pub(crate) names: Vec<String>,
+    /// Each resource that is made, resolved.
+    pub(crate) resources: BTreeMap<String, Value>,
+    pub(crate) outputs: BTreeMap<String, Value>,
+    /// What the functions behind custom resources tell, by the resource's name.
+    pub(crate) answers: BTreeMap<&'static str, Value>,
+    /// What the template's rules have against it.
+    pub(crate) refused: Vec<String>,
+    /// The rules that were asked.
+    pub(crate) rules: Vec<String>,
+    /// All of the template's rules.
+    pub(crate) all_rules: Value,
+}
+
+impl Stack {
+    /// A resource of the template.
+    pub(crate) fn resource(&self, name: &str) -> &Value {
+        self.resources.get(name).unwrap_or_else(|| panic!("{name} is not made"))
+    }
+
+    /// Its properties.
+    pub(crate) fn properties(&self, name: &str) -> &Value {
+        &self.resource(name)["Properties"]
+    }
+
+    /// Each resource of a type, with its name.
+    pub(crate) fn of_type(&self, kind: &str) -> impl Iterator<Item = (&str, &Value)> {
+        let all = self.resources.iter().filter(move |(_, resource)| resource["Type"] == kind);
+        all.map(|(name, resource)| (name.as_str(), &resource["Properties"]))
+    }
+
+    /// Whose topics there are.
+    pub(crate) fn user_ids(&self) -> Vec<&str> {
+        self.parameters["UserIds"].as_array().unwrap().iter().map(|user_id| user_id.as_str().unwrap()).collect()
+    }
+
+    /// What a role may do: each statement of its own policies.
+    pub(crate) fn statements(&self, role: &str) -> Vec<&Value> {
+        let policies = self.properties(role)["Policies"].as_array();
+        let of = |policy: &'static str| move |value| list(&Value::get(value, policy).unwrap()["Statement"]);
+        policies.into_iter().flatten().flat_map(of("PolicyDocument")).collect()
+    }
+}
+
+/// One value or a list of them, as policies have it.
+pub(crate) fn list(value: &Value) -> Vec<&Value> {
+    value.as_array().map_or_else(|| vec![value], |values| values.iter().collect())
+}
+
+/// The same of texts.
+pub(crate) fn texts(value: &Value) -> Vec<&str> {
+    list(value).into_iter().map(|value| value.as_str().unwrap_or_else(|| panic!("no text: {value}"))).collect()
+}
+
+/// Parameters of these values.
+pub(crate) fn parameters(given: &[(&str, &str)]) -> Parameters {
+    given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// The stack of these parameters. One that the rules refuse is resolved as far as they go.
+pub(crate) async fn stack(given: &Parameters) -> Arc<Stack> {
+    stacks(std::slice::from_ref(given)).await.remove(0)
+}
+
+/// The same for several, of which each is made once.
+pub(crate) async fn stacks(given: &[Parameters]) -> Vec<Arc<Stack>> {
+    static MADE: Mutex<BTreeMap<Parameters, Arc<Stack>>> = Mutex::const_new(BTreeMap::new());
+    let mut made = MADE.lock().await;
+    let new: Vec<_> = given.iter().filter(|given| !made.contains_key(*given)).collect();
+    if !new.is_empty() {
+        let templates = python("translate.py", &json!(new));
+        for (given, template) in new.into_iter().zip(templates.as_array().unwrap()) {
+            made.insert(given.clone(), Arc::new(resolved(template, given).await));
+        }
+    }
+    given.iter().map(|given| made[given].clone()).collect()
+}
+
+/// `samconfig.toml`, by SAM's own reader: each profile's options of `build` and `deploy`.
+pub(crate) fn profiles() -> Value {
+    python("profiles.py", &Value::Null)
+}
+
+/// A file of the workspace.
+pub(crate) fn workspace(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+pub(crate) fn python(program: &str, input: &Value) -> Value {
+    let mut python = Command::new(workspace(".tools/venv/bin/python"))
+        .arg(workspace("tests/template").join(program))
+        .arg(workspace("template.yaml"))
+        // SAM asks for one, and for nothing in it.
+        .env("AWS_DEFAULT_REGION", REGION)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("`make tools` fetches Python's packages");
+    python.stdin.take().unwrap().write_all(input.to_string().as_bytes()).unwrap();
+    let output = python.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+async fn resolved(template: &Value, given: &Parameters) -> Stack {
+    let parameters = values(&template["Parameters"], given);
+    let (refused, rules) = refusals(template, &parameters);
+    let declared = template["Parameters"].clone();
+    let all_rules = template["Rules"].clone();
+    let names = template["Resources"].as_object().unwrap().keys().cloned().collect();
+    let (resources, outputs) = (BTreeMap::new(), BTreeMap::new());
+    let mut stack =
+        Stack { declared, parameters, names, resources, outputs, answers: BTreeMap::new(), refused, rules, all_rules };
+    if !stack.refused.is_empty() {
+        return stack;
+    }
+    let mut answers = BTreeMap::new();
+    let brokers = Scope { template, parameters: &stack.parameters, answers: &answers };
+    let brokers = brokers.resolve(&template["Resources"]["Brokers"]["Properties"]).unwrap().unwrap();
+    answers.insert("Brokers", found(&brokers).await);
+    // `topics` is asked where there is a Kafka; this is what else it tells.
+    answers.insert("Topics", json!({"Topics": "", "Created": "", "Existing": "", "Differing": ""}));
+    let scope = Scope { template, parameters: &stack.parameters, answers: &answers };
+    let section = |section: &str| {
+        let all = template[section].as_object().unwrap();
+        let made = |thing: &Value| thing["Condition"].as_str().is_none_or(|condition| scope.holds(condition).unwrap());
+        let resolve = |name: &str, thing| scope.resolve(thing).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let made = all.iter().filter(|(_, thing)| made(thing));
+        made.map(|(name, thing)| (name.clone(), resolve(name, thing).unwrap())).collect::<BTreeMap<_, _>>()
+    };
+    let (resources, outputs) = (section("Resources"), section("Outputs"));
+    for (name, resource) in &resources {
+        for needed in resource.get("DependsOn").map(texts).unwrap_or_default() {
+            assert!(!template["Resources"][needed].is_null(), "{name} depends on {needed}");
+        }
+    }
+    (stack.resources, stack.outputs, stack.answers) = (resources, outputs, answers);
+    stack
+}
+
+/// What each parameter is: what is given, or its default.
+fn values(declared: &Value, given: &Parameters) -> BTreeMap<String, Value> {
+    for name in given.keys() {
+        assert!(!declared[name].is_null(), "there is no parameter {name}");
+    }
+    let value = |name: &String, declared: &Value| {
+        let default = || shown(declared.get("Default").unwrap_or_else(|| panic!("{name} has to be given")));
+        let value = given.get(name).cloned().unwrap_or_else(default);
+        match declared["Type"].as_str().unwrap() {
+            "CommaDelimitedList" => value.split(',').collect::<Vec<_>>().into(),
+            _ => value.into(),
+        }
+    };
+    declared.as_object().unwrap().iter().map(|(name, it)| (name.clone(), value(name, it))).collect()
+}
+
+/// The sentences of the assertions that do not hold, and the rules that were asked.
+fn refusals(template: &Value, parameters: &BTreeMap<String, Value>) -> (Vec<String>, Vec<String>) {
+    let scope = Scope { template, parameters, answers: &BTreeMap::new() };
+    let (mut refused, mut asked) = (Vec::new(), Vec::new());
+    for (name, rule) in template["Rules"].as_object().unwrap() {
+        if rule.get("RuleCondition").is_some_and(|condition| !scope.truth(condition).unwrap()) {
+            continue;
+        }
+        asked.push(name.clone());
+        let broken = list(&rule["Assertions"]).into_iter().filter(|it| !scope.truth(&it["Assert"]).unwrap());
+        refused.extend(broken.map(|it| it["AssertDescription"].as_str().unwrap().to_owned()));
+    }
+    (refused, asked)
+}
+
+/// What `brokers` answers to these very properties.
+async fn found(properties: &Value) -> Value {
+    let servers = json!({"bootstrapBrokerStringSaslIam": "b-1.pins:9098,b-2.pins:9098,b-3.pins:9098"});
+    let control_plane = Stub::start([("/bootstrap-brokers", vec![Told::ok(&servers)])]).await;
+    let config = aws_sdk_kafka::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(control_plane.address())
+        .region(Region::new(REGION))
+        .credentials_provider(Credentials::new("AKID", "secret", None, None, "test"))
+        .build();
+    let client = aws_sdk_kafka::Client::from_conf(config);
+    let cloudformation = CloudFormation::start().await;
+    let event = cloudformation.asks("Create", properties).payload;
+    let event = cloudformation.sends(event, Duration::from_mins(1));
+    answer(event, |request| brokers::find(&client, request)).await.unwrap();
+    cloudformation.data()
+}

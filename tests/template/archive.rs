@@ -1,0 +1,130 @@
+//! What is looked at: the views of the archive, and the dashboard.
+
+use serde_json::Value;
+use shared::metrics::CATALOG;
+
+use super::cases::{every, with};
+use crate::support::template::{Stack, stack};
+
+/// Athena's types in the words of Hive.
+const TYPES: [(&str, &str); 5] =
+    [("varchar", "string"), ("integer", "int"), ("bigint", "bigint"), ("double", "double"), ("timestamp", "timestamp")];
+
+/// The views: each one's name, and what Athena reads of it.
+pub(crate) fn views(stack: &Stack) -> Vec<(&str, Value, &Value)> {
+    let tables = stack.of_type("AWS::Glue::Table").map(|(_, properties)| &properties["TableInput"]);
+    let views = tables.filter(|table| table["TableType"] == "VIRTUAL_VIEW");
+    views
+        .map(|table| {
+            let text = table["ViewOriginalText"].as_str().unwrap();
+            let json = text.strip_prefix("/* Presto View: ").and_then(|text| text.strip_suffix(" */")).unwrap();
+            (table["Name"].as_str().unwrap(), serde_json::from_str(json).unwrap(), table)
+        })
+        .collect()
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn each_view_has_the_same_columns_in_both_of_its_descriptions() {
+    let stack = stack(&with(&[])).await;
+    let views = views(&stack);
+    assert_eq!(views.len(), 3);
+    for (name, view, table) in views {
+        assert_eq!(view["schema"], stack.outputs["CatalogName"]["Value"], "{name}");
+        assert_eq!(table["Parameters"]["presto_view"], "true", "{name}");
+        let athena: Vec<_> = view["columns"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|column| {
+                let (_, hive) = TYPES.iter().find(|(athena, _)| column["type"] == *athena).unwrap();
+                (column["name"].as_str().unwrap(), *hive)
+            })
+            .collect();
+        let glue = table["StorageDescriptor"]["Columns"].as_array().unwrap().iter();
+        let glue: Vec<_> =
+            glue.map(|column| (column["Name"].as_str().unwrap(), column["Type"].as_str().unwrap())).collect();
+        assert_eq!(athena, glue, "{name}");
+        // The query gives them in this order, by these names.
+        let sql = view["originalSql"].as_str().unwrap();
+        let mut rest = sql.rsplit_once("\nSELECT ").or_else(|| sql.rsplit_once(") SELECT ")).unwrap().1;
+        for (column, _) in &athena {
+            rest = rest.split_once(column).unwrap_or_else(|| panic!("{name}: no {column} in {rest}")).1;
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn the_dashboard_is_json_and_shows_this_stack() {
+    for (case, stack) in every().await {
+        let body = stack.properties("Dashboard")["DashboardBody"].as_str().unwrap();
+        let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{case:?}: {error}: {body}"));
+        let widgets = body["widgets"].as_array().unwrap();
+        assert!(widgets.len() > 5, "{case:?}");
+        for widget in widgets {
+            assert_eq!(widget["properties"]["region"], "eu-west-1", "{case:?}");
+            // The grid has 24 columns.
+            assert!(widget["x"].as_u64().unwrap() + widget["width"].as_u64().unwrap() <= 24, "{case:?}: {widget}");
+        }
+    }
+}
+
+/// Each of our metrics that is named, with its function and further dimension.
+fn metrics(body: &Value) -> Vec<(String, String)> {
+    let mut named = Vec::new();
+    for widget in body["widgets"].as_array().unwrap() {
+        let mut last = Vec::new();
+        for line in widget["properties"]["metrics"].as_array().unwrap() {
+            let mut line: Vec<&str> = line.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+            if let Some(("...", rest)) = line.split_first().map(|(first, rest)| (*first, rest.to_vec())) {
+                line = [&last[..last.len() - rest.len()], &rest[..]].concat();
+            }
+            if line.first() == Some(&"PinterestDataPipeline") {
+                named.push((line[1].to_owned(), line[3].to_owned()));
+            }
+            last = line;
+        }
+    }
+    named
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn the_dashboard_and_the_alarms_name_metrics_that_the_functions_write() {
+    let stack = stack(&with(&[])).await;
+    let body: Value = serde_json::from_str(stack.properties("Dashboard")["DashboardBody"].as_str().unwrap()).unwrap();
+    let mut named = metrics(&body);
+    for (_, alarm) in stack.of_type("AWS::CloudWatch::Alarm") {
+        let single = std::iter::once(alarm);
+        let several = alarm["Metrics"].as_array().into_iter().flatten().map(|metric| &metric["MetricStat"]["Metric"]);
+        for metric in single.chain(several).filter(|metric| metric["Namespace"] == "PinterestDataPipeline") {
+            let [dimension] = &metric["Dimensions"].as_array().unwrap()[..] else { panic!("{metric}") };
+            assert_eq!(dimension["Name"], "FunctionName", "{metric}");
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            named.push((text(&metric["MetricName"]), text(&dimension["Value"])));
+        }
+    }
+    assert!(named.len() > 10, "{named:?}");
+    for (metric, function) in named {
+        let function = function.strip_prefix("my-pins-").unwrap().split("Function").next().unwrap().to_lowercase();
+        let writes = |known: &&shared::metrics::Metric| {
+            known.name == metric && known.functions.split(", ").any(|it| it == function)
+        };
+        assert!(CATALOG.iter().copied().any(|known| writes(&known)), "{function} does not write {metric}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn an_alarm_tells_the_topic_that_was_named_and_nobody_else() {
+    for (case, stack) in every().await {
+        let topic = &stack.parameters["AlarmTopicArn"];
+        for (name, alarm) in stack.of_type("AWS::CloudWatch::Alarm") {
+            for actions in ["AlarmActions", "OKActions"] {
+                let told = alarm.get(actions).map(|actions| &actions[0]);
+                assert_eq!(told.unwrap_or(&"".into()), topic, "{case:?}: {name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The stacks that are looked at: each profile, and each value that a parameter offers.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::Value;
+
+use crate::support::template::{Parameters, Stack, parameters, profiles, stacks};
+
+/// Names and values.
+type Given = &'static [(&'static str, &'static str)];
+
+/// What a user has to fill in, by the parameter's value that asks for it.
+const ASKED_FOR: &[(&str, &str, Given)] = &[
+    (
+        "Cluster",
+        "existing",
+        &[
+            ("ClusterArn", "arn:aws:kafka:eu-west-1:123456789012:cluster/theirs/0a1b2c3d-4"),
+            ("ClusterSecurityGroupId", "sg-0c"),
+            ("VpcId", "vpc-0a"),
+            ("SubnetIds", "subnet-0a,subnet-0b,subnet-0c"),
+        ],
+    ),
+    (
+        "Archive",
+        "msk-connect",
+        &[("ConnectPluginArn", "arn:aws:kafkaconnect:eu-west-1:123456789012:custom-plugin/confluent-s3/0a1b2c3d-4")],
+    ),
+    (
+        "Database",
+        "existing-private",
+        &[
+            ("DatabaseUrl", "mysql://reader@db.internal:3306/pinterest_data?login=iam"),
+            ("DatabaseUserArn", "arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-0A1B/reader"),
+            ("DatabaseSecurityGroupId", "sg-0d"),
+            ("VpcId", "vpc-0a"),
+            ("SubnetIds", "subnet-0a,subnet-0b,subnet-0c"),
+        ],
+    ),
+    (
+        "Database",
+        "existing-public",
+        &[
+            ("DatabaseUrl", "mysql://db.example.com/pinterest_data"),
+            ("DatabaseSecretArn", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reader-0A1B"),
+        ],
+    ),
+];
+
+/// Values of parameters that offer no choice, together where they belong together.
+const GIVEN: &[Given] = &[
+    &[("VpcId", "vpc-0a"), ("SubnetIds", "subnet-0a,subnet-0b,subnet-0c")],
+    &[
+        ("VpcId", "vpc-0a"),
+        ("SubnetIds", "subnet-0a,subnet-0b"),
+        ("RouteTableIds", "rtb-0a,rtb-0b"),
+        ("BrokerCount", "2"),
+    ],
+    &[
+        ("Database", "existing-public"),
+        ("DatabaseUserArn", "arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-0A1B/reader"),
+        ("DatabaseSecretArn", ""),
+    ],
+    &[("ReservedConcurrency", "5")],
+    &[("ProvisionedConcurrency", "2")],
+    &[("ArchivePrefix", "second/")],
+    &[("ArchivePrefix", "second/"), ("Archive", "msk-connect")],
+    &[("AlarmTopicArn", "arn:aws:sns:eu-west-1:123456789012:alarms")],
+    &[("KmsKeyArn", "arn:aws:kms:eu-west-1:123456789012:key/0a1b"), ("Database", "create")],
+    &[("KmsKeyArn", "arn:aws:kms:eu-west-1:123456789012:key/0a1b"), ("Archive", "msk-connect")],
+    &[("KmsKeyArn", "arn:aws:kms:eu-west-1:123456789012:key/0a1b"), ("Archive", "event-source-mapping")],
+    &[("Cluster", "existing"), ("Archive", "event-source-mapping")],
+    &[("Cluster", "serverless"), ("Archive", "msk-connect")],
+    &[("Cluster", "serverless"), ("VpcId", "vpc-0a"), ("SubnetIds", "subnet-0a,subnet-0b")],
+];
+
+/// These parameters on top of the default profile's, and what they ask for.
+pub(crate) fn with(given: &[(&str, &str)]) -> Parameters {
+    completed(&parameters(given))
+}
+
+fn completed(given: &Parameters) -> Parameters {
+    let asked_for = |(name, value, _): &&(&str, &str, _)| given.get(*name).is_some_and(|given| given == value);
+    let ids = ASKED_FOR.iter().filter(asked_for).flat_map(|(_, _, ids)| parameters(ids));
+    // Two user ids, since a list of one may be taken for a text.
+    [("UserIds".to_owned(), "demo,b-2".to_owned())].into_iter().chain(ids).chain(given.clone()).collect()
+}
+
+/// What each profile sets.
+pub(crate) fn of_profiles() -> BTreeMap<String, Parameters> {
+    let overrides = |options: &Value| serde_json::from_value(options["deploy"]["parameter_overrides"].clone()).unwrap();
+    profiles().as_object().unwrap().iter().map(|(profile, options)| (profile.clone(), overrides(options))).collect()
+}
+
+/// Every stack, with what was chosen for it.
+pub(crate) async fn every() -> Vec<(Parameters, Arc<Stack>)> {
+    let plain = with(&[]);
+    let declared = stacks(&[plain]).await.remove(0).declared.clone();
+    let mut cases: Vec<_> = of_profiles().values().map(completed).collect();
+    for (name, parameter) in declared.as_object().unwrap() {
+        for value in parameter["AllowedValues"].as_array().into_iter().flatten() {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            cases.push(with(&[(name, &value)]));
+        }
+    }
+    cases.extend(GIVEN.iter().map(|given| with(given)));
+    let stacks = stacks(&cases).await;
+    for (case, stack) in cases.iter().zip(&stacks) {
+        assert!(stack.refused.is_empty(), "{case:?}: {:?}", stack.refused);
+    }
+    cases.into_iter().zip(stacks).collect()
+}

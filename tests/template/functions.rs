@@ -1,0 +1,193 @@
+//! The functions' settings, times and logs.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use shared::{
+    cluster::{SECURITY_PROTOCOL, SSL_CA_LOCATION},
+    settings::{SettingsError, Variable},
+};
+
+use super::{
+    cases::{every, with},
+    functions,
+};
+use crate::support::template::stack;
+
+/// What Lambda sets.
+const OF_LAMBDA: [(&str, &str); 4] = [
+    ("AWS_REGION", "eu-west-1"),
+    ("AWS_ACCESS_KEY_ID", "ASIA0A1B"),
+    ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ("AWS_SESSION_TOKEN", "token"),
+];
+
+/// The variables that a function reads.
+fn variables(function: &str) -> Vec<&'static Variable> {
+    match function {
+        "Ingest" => ingest::Settings::VARIABLES.to_vec(),
+        "Emulator" => emulator::Settings::VARIABLES.to_vec(),
+        "Archive" => archive::settings::Settings::VARIABLES.to_vec(),
+        "Database" | "DatabaseSetup" => database::Settings::VARIABLES.to_vec(),
+        "Topics" => vec![&SECURITY_PROTOCOL, &SSL_CA_LOCATION],
+        "Brokers" => Vec::new(),
+        other => panic!("a function that is new: {other}"),
+    }
+}
+
+/// What the function itself says of its settings.
+fn read(function: &str, set: &BTreeMap<String, String>) -> Result<(), SettingsError> {
+    let lookup = |name: &str| {
+        let of_lambda = OF_LAMBDA.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        set.get(name).cloned().or(of_lambda)
+    };
+    match function {
+        "Ingest" => ingest::Settings::from_lookup(lookup).map(drop),
+        "Emulator" => emulator::Settings::from_lookup(lookup).map(drop),
+        "Archive" => archive::settings::Settings::from_lookup(lookup).map(drop),
+        "Database" | "DatabaseSetup" => database::Settings::from_lookup(lookup).map(drop),
+        _ => Ok(()),
+    }
+}
+
+fn environment(properties: &Value) -> BTreeMap<String, String> {
+    let variables = properties["Environment"]["Variables"].as_object().unwrap();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    variables.iter().map(|(name, value)| (name.clone(), text(value))).collect()
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn each_function_is_set_what_it_reads_and_nothing_else() {
+    for (case, stack) in every().await {
+        for (function, properties) in functions(&stack) {
+            let set = environment(properties);
+            for name in set.keys().filter(|name| *name != "RUST_LOG") {
+                let known = variables(function).iter().any(|variable| variable.name == name);
+                assert!(known, "{case:?}: {function} does not read {name}");
+            }
+            // What is required and not set, or does not parse, is what this says.
+            read(function, &set).unwrap_or_else(|error| panic!("{case:?}: {function}: {error}"));
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn each_function_logs_to_a_group_of_its_stack_that_is_kept_for_a_while() {
+    for (case, stack) in every().await {
+        let groups: BTreeMap<_, _> =
+            stack.of_type("AWS::Logs::LogGroup").map(|(_, it)| (it["LogGroupName"].as_str().unwrap(), it)).collect();
+        for (name, group) in &groups {
+            assert_eq!(group["RetentionInDays"], stack.parameters["LogRetentionDays"], "{case:?}: {name}");
+        }
+        for (function, properties) in functions(&stack) {
+            let group = properties["LoggingConfig"]["LogGroup"].as_str().unwrap();
+            assert!(groups.contains_key(group), "{case:?}: {function} logs to {group}");
+            assert_eq!(properties["LoggingConfig"]["LogFormat"], "JSON", "{case:?}: {function}");
+        }
+    }
+}
+
+fn seconds(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| value.as_str().unwrap().parse().unwrap())
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn each_time_ends_before_the_one_around_it() {
+    /// API Gateway's own limit.
+    const GATEWAY: u64 = 29;
+    let stack = stack(&with(&[("Database", "create")])).await;
+    let timeout = |function: &str| stack.properties(&format!("{function}Function"))["Timeout"].as_u64().unwrap();
+
+    assert!(timeout("Ingest") < GATEWAY);
+    // A broker's session ends after 9 s; records that wait for its successor are written all the same.
+    assert!(timeout("Ingest") - ingest::event::TIME_TO_ANSWER.as_secs() > 2 * 9);
+
+    for (function, schedule) in [("Emulator", "EmulatorFunctionEachMinute"), ("Archive", "ArchiveSchedule")] {
+        assert_eq!(stack.properties(schedule)["ScheduleExpression"], "rate(1 minute)");
+        assert!(timeout(function) < 60, "{function}: two runs would overlap");
+        let retry = &stack.properties(schedule)["Target"]["RetryPolicy"];
+        assert_eq!((&retry["MaximumRetryAttempts"], &retry["MaximumEventAgeInSeconds"]), (&0.into(), &60.into()));
+    }
+    let spread = seconds(&stack.properties("EmulatorFunction")["Environment"]["Variables"]["SPREAD_SECONDS"]);
+    assert!(spread + 10 < timeout("Emulator"), "a lost broker takes 9 s of the last post");
+
+    for (resource, function) in [("Brokers", "Brokers"), ("Topics", "Topics"), ("DatabaseContent", "Database")] {
+        assert!(timeout(function) < seconds(&stack.properties(resource)["ServiceTimeout"]), "{resource}");
+    }
+    assert!(timeout("Topics") > 90, "new rights take up to a minute and a half");
+    assert!(timeout("Database") > timeout("DatabaseSetup") + 2 * 90, "and here there are two to be waited for");
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn a_burst_of_cold_starts_logs_in_within_a_requests_time() {
+    /// A `kafka.t3.small` admits so many new log-ins a second.
+    const LOG_INS_A_SECOND: u64 = 4;
+    let stack = stack(&with(&[])).await;
+    let time =
+        stack.properties("IngestFunction")["Timeout"].as_u64().unwrap() - ingest::event::TIME_TO_ANSWER.as_secs();
+    let burst = seconds(&stack.parameters["ThrottleBurst"]);
+    for brokers in [2, 3] {
+        // One to begin with, and one at each broker.
+        let log_ins = burst * (1 + brokers);
+        let needed = log_ins.div_ceil(brokers * LOG_INS_A_SECOND);
+        assert!(needed <= time, "{brokers} brokers: {needed} s of {time}");
+        if seconds(&stack.parameters["BrokerCount"]) == brokers {
+            let told = stack.declared["ThrottleBurst"]["Description"].as_str().unwrap();
+            for number in [
+                format!("{burst} of them make {} log-ins each", 1 + brokers),
+                format!("{log_ins} over three"),
+                format!("{needed} s, within the {time} s"),
+            ] {
+                assert!(told.contains(&number), "{number}: {told}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn a_run_that_fails_is_kept_and_not_repeated() {
+    for (case, stack) in every().await {
+        let queue = format!("arn:aws:sqs:eu-west-1:123456789012:{}", "my-pins-FailedRuns-1A2B3C");
+        for (name, config) in stack.of_type("AWS::Lambda::EventInvokeConfig") {
+            assert_eq!(config["MaximumRetryAttempts"], 0, "{case:?}: {name}");
+            assert_eq!(config["DestinationConfig"]["OnFailure"]["Destination"], queue, "{case:?}: {name}");
+            let role = format!("{}Role", name.strip_suffix("EventInvokeConfig").unwrap());
+            let may_send = |it: &&Value| it["Action"] == "sqs:SendMessage" && it["Resource"] == queue;
+            assert!(stack.statements(&role).iter().any(may_send), "{case:?}: {role} may not send to the queue");
+        }
+        for (name, schedule) in stack.of_type("AWS::Scheduler::Schedule") {
+            let target = &schedule["Target"];
+            assert_eq!(target["DeadLetterConfig"]["Arn"], queue, "{case:?}: {name}");
+            let role = target["RoleArn"].as_str().unwrap();
+            let role = role.split_once("my-pins-").unwrap().1.trim_end_matches("-1A2B3C");
+            let may = |action: &str, on: &Value| {
+                stack.statements(role).iter().any(|it| it["Action"] == action && it["Resource"] == *on)
+            };
+            assert!(may("sqs:SendMessage", &queue.clone().into()), "{case:?}: {role}");
+            assert!(may("lambda:InvokeFunction", &target["Arn"]), "{case:?}: {role}");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn a_function_is_in_the_vpc_when_it_speaks_to_what_is_there_and_only_then() {
+    for (case, stack) in every().await {
+        let database = stack.parameters["Database"].as_str().unwrap();
+        for (function, properties) in functions(&stack) {
+            let inside = match function {
+                "Ingest" | "Topics" | "DatabaseSetup" => true,
+                "Brokers" | "Database" => false,
+                "Emulator" => database != "existing-public",
+                "Archive" => stack.parameters["Archive"] == "schedule",
+                other => panic!("a function that is new: {other}"),
+            };
+            assert_eq!(properties.get("VpcConfig").is_some(), inside, "{case:?}: {function}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Who may do what: each right is one that a call of ours needs, on what is ours.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{cases::every, functions};
+use crate::support::template::{ACCOUNT, REGION, Stack, list, texts};
+
+/// What each role does at Kafka. An action that stands in the template and not here has no call of ours.
+const NEEDED: &[(&str, &str, &str)] = &[
+    ("Ingest", "Connect", "it logs in"),
+    ("Ingest", "WriteDataIdempotently", "its producer asks for an id, so that a retry is no duplicate"),
+    ("Ingest", "DescribeTopic", "its producer asks for a topic's partitions and their leaders"),
+    ("Ingest", "WriteData", "it writes records"),
+    ("Emulator", "Connect", "it logs in"),
+    ("Emulator", "WriteDataIdempotently", "its producer is ingest's"),
+    ("Emulator", "DescribeTopic", "its producer is ingest's"),
+    ("Emulator", "WriteData", "it writes records"),
+    ("Archive", "Connect", "it logs in"),
+    ("Archive", "DescribeTopic", "it asks for partitions, leaders and both ends of each"),
+    ("Archive", "ReadData", "it reads records, without a group"),
+    ("Archive", "DescribeGroup", "a mapping's pollers look for their coordinator"),
+    ("Archive", "AlterGroup", "a mapping's pollers join a group and commit"),
+    ("Topics", "Connect", "it logs in"),
+    ("Topics", "CreateTopic", "it makes topics"),
+    ("Topics", "DescribeTopic", "it looks which are there, and with how many partitions"),
+    ("Connector", "Connect", "MSK Connect's worker logs in"),
+    ("Connector", "DescribeCluster", "MSK Connect asks for it: msk-connect-service-execution-role"),
+    ("Connector", "DescribeTopic", "it looks for topics that match, and at its own"),
+    ("Connector", "ReadData", "it reads records, and what it kept"),
+    ("Connector", "CreateTopic", "it makes the topics in which it keeps its state"),
+    ("Connector", "WriteData", "it keeps its state"),
+    ("Connector", "DescribeGroup", "its tasks are a group"),
+    ("Connector", "AlterGroup", "its tasks are a group"),
+];
+
+/// What SAM adds: a function's log, the network interfaces of one in the VPC, and the gateway's log.
+const MANAGED: [&str; 3] =
+    ["AWSLambdaBasicExecutionRole", "AWSLambdaVPCAccessExecutionRole", "AmazonAPIGatewayPushToCloudWatchLogs"];
+
+/// Every statement of every role, with the role's name.
+fn statements(stack: &Stack) -> Vec<(&str, &Value)> {
+    let roles = stack.of_type("AWS::IAM::Role").map(|(name, _)| name);
+    roles.flat_map(|role| stack.statements(role).into_iter().map(move |statement| (role, statement))).collect()
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn no_action_is_a_wildcard_and_only_network_interfaces_are_any() {
+    for (case, stack) in every().await {
+        for (role, statement) in statements(&stack) {
+            assert_eq!(statement["Effect"], "Allow", "{role}: {statement}");
+            for action in texts(&statement["Action"]) {
+                assert!(!action.contains('*'), "{case:?}: {role} may {action}");
+            }
+            // EC2 has no finer rights to make an interface; the template says so beside it.
+            if texts(&statement["Resource"]).contains(&"*") {
+                assert_eq!((role, &statement["Sid"]), ("ArchiveFunctionRole", &"FindNetwork".into()), "{case:?}");
+                assert!(texts(&statement["Action"]).iter().all(|action| action.starts_with("ec2:")), "{statement}");
+            }
+        }
+        for (role, properties) in stack.of_type("AWS::IAM::Role") {
+            for policy in properties.get("ManagedPolicyArns").map(texts).unwrap_or_default() {
+                let name = policy.rsplit('/').next().unwrap();
+                assert!(MANAGED.contains(&name), "{case:?}: {role} has {policy}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn each_right_at_kafka_is_needed_by_a_call_of_ours_and_each_that_is_needed_is_there() {
+    let mut given = BTreeSet::new();
+    for (_, stack) in every().await {
+        for (role, statement) in statements(&stack) {
+            let role = role.trim_end_matches("Role").trim_end_matches("Function").to_owned();
+            let actions = texts(&statement["Action"]).into_iter();
+            let actions = actions.filter_map(|action| action.strip_prefix("kafka-cluster:"));
+            given.extend(actions.map(|action| (role.clone(), action.to_owned())));
+        }
+    }
+    let needed = NEEDED.iter().map(|(role, action, _)| ((*role).to_owned(), (*action).to_owned())).collect();
+    assert_eq!(given, needed);
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn rights_at_kafka_are_on_this_cluster_and_on_the_topics_of_the_user_ids_alone() {
+    for (case, stack) in every().await {
+        let cluster = stack.outputs["ClusterArn"]["Value"].as_str().unwrap();
+        let of = |what: &str| cluster.replacen(":cluster/", &format!(":{what}/"), 1);
+        let topics: Vec<_> = stack.user_ids().iter().map(|user_id| format!("{}/{user_id}.*", of("topic"))).collect();
+        for (role, statement) in statements(&stack) {
+            let on = texts(&statement["Resource"]);
+            for action in texts(&statement["Action"]).into_iter().filter_map(|it| it.strip_prefix("kafka-cluster:")) {
+                let may = format!("{case:?}: {role} may {action} on {on:?}");
+                match action {
+                    "Connect" | "DescribeCluster" | "WriteDataIdempotently" => assert_eq!(on, [cluster], "{may}"),
+                    "AlterGroup" | "DescribeGroup" => {
+                        let own = ["/my-pins-*", "/__amazon_msk_connect_*", "/connect-*"].map(|own| of("group") + own);
+                        assert!(on.iter().all(|on| own.contains(&(*on).to_owned())), "{may}");
+                    }
+                    // What MSK Connect calls the topics of its state.
+                    _ if statement["Sid"] == "KeepState" => {
+                        assert_eq!(on, [of("topic") + "/__amazon_msk_connect_*"], "{may}");
+                    }
+                    _ => assert_eq!(on, topics, "{may}"),
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn the_other_rights_are_on_what_the_stack_made_or_was_told_of() {
+    for (case, stack) in every().await {
+        let cluster = stack.outputs["ClusterArn"]["Value"].as_str().unwrap();
+        let told: Vec<_> = ["DatabaseUserArn", "DatabaseSecretArn", "KmsKeyArn"]
+            .map(|it| stack.parameters[it].as_str().unwrap())
+            .into();
+        for (role, statement) in statements(&stack) {
+            let foreign = |on: &&str| {
+                let own = on.starts_with("arn:aws:s3:::my-pins-")
+                    || on.starts_with(&format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:my-pins-"))
+                    || on.starts_with(&format!("arn:aws:sqs:{REGION}:{ACCOUNT}:my-pins-"))
+                    || on.starts_with(&format!(
+                        "arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:DatabaseInstance.DbiResourceId/"
+                    ))
+                    || *on == "DatabaseInstance.MasterUserSecret.SecretArn";
+                !own && !told.contains(on) && *on != cluster
+            };
+            let kafka = texts(&statement["Action"]).iter().all(|action| action.starts_with("kafka-cluster:"));
+            let on = texts(&statement["Resource"]);
+            if !kafka && statement["Sid"] != "FindNetwork" {
+                assert_eq!(
+                    on.iter().copied().filter(|on| foreign(on)).collect::<Vec<_>>(),
+                    Vec::<&str>::new(),
+                    "{case:?}: {role}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn each_function_has_a_role_that_it_alone_may_take() {
+    for (case, stack) in every().await {
+        let roles: Vec<_> = functions(&stack).map(|(_, properties)| properties["Role"].as_str().unwrap()).collect();
+        assert_eq!(roles.len(), roles.iter().collect::<BTreeSet<_>>().len(), "{case:?}: {roles:?}");
+        for (role, properties) in stack.of_type("AWS::IAM::Role") {
+            let [statement] = list(&properties["AssumeRolePolicyDocument"]["Statement"])[..] else { panic!("{role}") };
+            let service = texts(&statement["Principal"]["Service"]);
+            let expected = match role {
+                "ArchiveScheduleRole" | "EmulatorFunctionEachMinuteRole" => "scheduler.amazonaws.com",
+                "GatewayRole" => "apigateway.amazonaws.com",
+                "ConnectorRole" => "kafkaconnect.amazonaws.com",
+                _ => "lambda.amazonaws.com",
+            };
+            assert_eq!(service, [expected], "{case:?}: {role}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The policies hold: with what the template gives a function and nothing else, it does its work on Kafka; with one
+//! right less it does not, and says so as documented.
+//!
+//! Kafka's access control lists stand in for IAM. They have no word for `Connect` (whoever is unknown cannot log in), for
+//! `WriteDataIdempotently` (who may write some topic may), and none of its own for `DescribeTopic` (who may read or
+//! write a topic may): those are held to a list in `policies`.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use emulator::{Aws, Emulator, Publisher, Source, tick};
+use rand::{SeedableRng, rngs::StdRng};
+use serde_json::{Value, json};
+use shared::{custom_resource::answer, kind::GEO, metrics::Metrics, topic::UserIds};
+use stack::kafka::{Kafka, Operation, Topics};
+use tokio::sync::Mutex;
+
+use super::{cases::with, functions};
+use crate::support::{
+    cloudformation::CloudFormation,
+    invocation,
+    msk::{Ingest, Role, cluster, shared_kafka},
+    pipeline::envelope,
+    rows::with as row_with,
+    template::{Stack, stack, texts},
+};
+
+/// The actions that have an entry of their own in an access control list.
+const WORDS: [(&str, Operation); 3] =
+    [("ReadData", Operation::Read), ("WriteData", Operation::Write), ("CreateTopic", Operation::Create)];
+
+/// Not removed alone: reading and writing imply it.
+const DESCRIBE: (&str, Operation) = ("DescribeTopic", Operation::Describe);
+
+/// The others that the policies of these functions name.
+const WORDLESS: [&str; 2] = ["Connect", "WriteDataIdempotently"];
+
+/// A function under its policy, on Kafka.
+struct Tried {
+    stack: Arc<Stack>,
+    function: &'static str,
+    kafka: &'static Kafka,
+    role: Role,
+}
+
+impl Tried {
+    /// `function` for one user id of this name, with its policy but for one action.
+    async fn without(action: Option<&str>, function: &'static str, user_id: &str) -> Self {
+        let kafka = shared_kafka().await;
+        let stack = stack(&with(&[("UserIds", user_id)])).await;
+        let role = Role::new(user_id).known_to(kafka);
+        for statement in stack.statements(&format!("{function}FunctionRole")) {
+            for name in texts(&statement["Action"]) {
+                let Some(name) = name.strip_prefix("kafka-cluster:") else { continue };
+                if WORDLESS.contains(&name) || Some(name) == action {
+                    continue;
+                }
+                let (_, operation) = *WORDS.iter().chain([&DESCRIBE]).find(|(word, _)| *word == name).expect(name);
+                for arn in texts(&statement["Resource"]) {
+                    let prefix = arn.rsplit('/').next().and_then(|topics| topics.strip_suffix('*')).unwrap();
+                    kafka.allow(&role.name, &[operation], Topics::Prefixed(prefix)).await.unwrap();
+                }
+            }
+        }
+        Self { stack, function, kafka, role }
+    }
+
+    /// The function's own topics, as the deployment made them.
+    async fn topics(&self) -> UserIds {
+        let user_ids: UserIds = self.stack.user_ids().join(",").parse().unwrap();
+        for topic in user_ids.topic_names() {
+            self.kafka.create_topic(&topic, 1).await.unwrap();
+        }
+        user_ids
+    }
+
+    /// The environment that the template sets, but for where things are.
+    fn environment(&self, more: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> + use<> {
+        let (_, properties) = functions(&self.stack).find(|(name, _)| *name == self.function).unwrap();
+        let set = properties["Environment"]["Variables"].as_object().unwrap().iter();
+        let mut set: BTreeMap<String, String> = set
+            .map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+            .collect();
+        set.extend(self.role.variables(self.kafka).into_iter().map(|(name, value)| (name.to_owned(), value)));
+        set.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        move |name: &str| set.get(name).cloned()
+    }
+}
+
+/// What `ingest` answers to a geo record for `topic`.
+async fn ingested(tried: &Tried, user_ids: &UserIds, topic: &str) -> (u16, Value) {
+    let cluster = cluster(tried.kafka, tried.kafka.region(), tried.role.credentials());
+    let ingest = Ingest::start(&cluster, user_ids).await;
+    let answer = ingest.post(&format!("/topics/{topic}"), envelope(&[&row_with(&GEO, &[])])).await;
+    (answer.status.as_u16(), answer.json()["offsets"][0]["error_code"].clone())
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka and SAM: make test"]
+async fn ingest_writes_under_its_policy_and_without_write_data_it_is_a_403() {
+    let tried = Tried::without(None, "Ingest", "rights-a").await;
+    let user_ids = tried.topics().await;
+    assert_eq!(ingested(&tried, &user_ids, "rights-a.geo").await, (200, Value::Null));
+
+    let tried = Tried::without(Some("WriteData"), "Ingest", "rights-b").await;
+    let user_ids = tried.topics().await;
+    assert_eq!(ingested(&tried, &user_ids, "rights-b.geo").await, (403, 40301.into()));
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka and SAM: make test"]
+async fn another_user_ids_topic_is_refused_under_the_policy() {
+    let tried = Tried::without(None, "Ingest", "rights-c").await;
+    tried.topics().await;
+    tried.kafka.create_topic("rights-cc.geo", 1).await.unwrap();
+    // A function that would serve it.
+    let user_ids: UserIds = "rights-c,rights-cc".parse().unwrap();
+    assert_eq!(ingested(&tried, &user_ids, "rights-cc.geo").await, (403, 40301.into()));
+    assert_eq!(ingested(&tried, &user_ids, "rights-c.geo").await, (200, Value::Null));
+}
+
+/// One run of the emulator.
+async fn emulated(tried: &Tried) -> emulator::Report {
+    let user_ids = tried.topics().await;
+    let lookup = tried.environment(&[("SPREAD_SECONDS", "0")]);
+    let settings = emulator::Settings::from_lookup(&lookup).unwrap();
+    let metrics = Metrics::default();
+    let aws = Aws::default();
+    let topics = user_ids.topic_names();
+    let publisher = Publisher::start(&settings.delivery, topics, &aws, metrics.clone()).await.unwrap();
+    let source = Source::open(&settings.database_url, &lookup).unwrap();
+    let emulator = Emulator::new(source, publisher, &settings.user_ids, StdRng::seed_from_u64(7), metrics.clone());
+    let event = invocation(serde_json::from_value(json!({"posts": 2})).unwrap(), Duration::from_secs(20));
+    tick::handle(&Mutex::new(emulator), &settings, &metrics, event).await.unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka and SAM: make test"]
+async fn the_emulator_writes_under_its_policy_and_without_write_data_nothing_is_confirmed() {
+    let report = emulated(&Tried::without(None, "Emulator", "rights-d").await).await;
+    assert_eq!((report.records_written, report.records_unconfirmed), (6, 0));
+    let report = emulated(&Tried::without(Some("WriteData"), "Emulator", "rights-e").await).await;
+    assert_eq!((report.records_written, report.records_unconfirmed), (0, 6));
+}
+
+/// One run of `archive` into a folder, over one record in each topic.
+async fn archived(tried: &Tried) -> Result<u64, String> {
+    let user_ids = tried.topics().await;
+    let writer = format!("{}-writer", tried.role.name);
+    let writer = Role::new(&writer).known_to(tried.kafka);
+    let topics = format!("{user_ids}.");
+    tried.kafka.allow(&writer.name, &[Operation::Write], Topics::Prefixed(&topics)).await.unwrap();
+    let ingest = Ingest::start(&cluster(tried.kafka, tried.kafka.region(), writer.credentials()), &user_ids).await;
+    let answer = ingest.post(&format!("/topics/{user_ids}.geo"), envelope(&[&row_with(&GEO, &[])])).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+
+    let folder = tempfile::tempdir().unwrap();
+    let lookup = tried.environment(&[("ARCHIVE_URL", folder.path().to_str().unwrap())]);
+    let settings = archive::settings::Settings::from_lookup(lookup).unwrap();
+    let function = archive::Function::new(settings).await.unwrap();
+    let event = invocation(serde_json::from_value(json!({})).unwrap(), Duration::from_secs(20));
+    let report = function.handle(event).await.map_err(|failed| failed.to_string())?;
+    Ok(report.total().records)
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka and SAM: make test"]
+async fn the_archive_reads_under_its_policy_and_without_read_data_its_run_fails_by_name() {
+    assert_eq!(archived(&Tried::without(None, "Archive", "rights-f").await).await, Ok(1));
+    let failed = archived(&Tried::without(Some("ReadData"), "Archive", "rights-g").await).await.unwrap_err();
+    assert!(failed.contains("rights-g.geo") && failed.contains("TopicAuthorizationFailed"), "{failed}");
+}
+
+/// What `topics` tells CloudFormation.
+async fn made(tried: &Tried) -> CloudFormation {
+    let mut properties = tried.stack.properties("Topics").clone();
+    properties["BootstrapServers"] = tried.kafka.bootstrap_servers().into();
+    let cloudformation = CloudFormation::start().await;
+    let event = cloudformation.asks("Create", &properties).payload;
+    // Rights that are missing are waited for, as long as there is time.
+    let event = cloudformation.sends(event, Duration::from_secs(15));
+    answer(event, |request| topics::make(request, tried.environment(&[]))).await.unwrap();
+    cloudformation
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka and SAM: make test"]
+async fn the_topics_are_made_under_their_policy_and_without_create_topic_the_right_is_named() {
+    let tried = Tried::without(None, "Topics", "rights-h").await;
+    let told = made(&tried).await.data();
+    assert_eq!(told["Created"], "3");
+    // What the template may read of it.
+    let known = tried.stack.answers["Topics"].as_object().unwrap();
+    assert_eq!(told.as_object().unwrap().keys().collect::<Vec<_>>(), known.keys().collect::<Vec<_>>());
+
+    let refused = made(&Tried::without(Some("CreateTopic"), "Topics", "rights-i").await).await.reason();
+    assert!(refused.starts_with("0 of 3 topics are there: Kafka refuses the function's role"), "{refused}");
+    assert!(refused.contains("kafka-cluster:CreateTopic"), "{refused}");
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn each_right_is_tried_or_one_that_kafka_has_no_word_for() {
+    let tried =
+        [("Ingest", "WriteData"), ("Emulator", "WriteData"), ("Archive", "ReadData"), ("Topics", "CreateTopic")];
+    let stack = stack(&with(&[])).await;
+    for (function, _) in functions(&stack) {
+        for statement in stack.statements(&format!("{function}FunctionRole")) {
+            for name in texts(&statement["Action"]).into_iter().filter_map(|name| name.strip_prefix("kafka-cluster:")) {
+                let known = tried.contains(&(function, name)) || WORDLESS.contains(&name) || name == DESCRIBE.0;
+                assert!(known, "{function} may {name}, and nobody tries it");
+            }
+        }
+    }
+}

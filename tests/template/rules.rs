@@ -1,0 +1,64 @@
+//! What does not go together is refused with a sentence, before anything is made.
+
+use std::collections::BTreeSet;
+
+use super::cases::{every, with};
+use crate::support::template::{Parameters, list, stacks};
+
+const ARN: (&str, &str) = ("ClusterArn", "arn:aws:kafka:eu-west-1:123456789012:cluster/theirs/0a1b2c3d-4");
+const SECRET: (&str, &str) = ("DatabaseSecretArn", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reader-0A1B");
+
+/// How the sentence begins, and a choice that it is about.
+const WRONG: &[(&str, &[(&str, &str)])] = &[
+    ("Cluster is existing: ClusterArn", &[("Cluster", "existing"), ("ClusterArn", "")]),
+    ("Cluster is existing: VpcId and SubnetIds", &[("Cluster", "existing"), ("VpcId", ""), ("SubnetIds", "")]),
+    ("Cluster is existing: ClusterSecurityGroupId", &[("Cluster", "existing"), ("ClusterSecurityGroupId", "")]),
+    ("ClusterArn and ClusterSecurityGroupId are for", &[ARN]),
+    (
+        "ClusterArn and ClusterSecurityGroupId are for",
+        &[("ClusterSecurityGroupId", "sg-0c"), ("Cluster", "serverless")],
+    ),
+    ("VpcId is set: SubnetIds", &[("VpcId", "vpc-0a")]),
+    ("SubnetIds and RouteTableIds are those", &[("SubnetIds", "subnet-0a,subnet-0b")]),
+    ("SubnetIds and RouteTableIds are those", &[("RouteTableIds", "rtb-0a")]),
+    ("Archive is msk-connect", &[("Archive", "msk-connect"), ("ConnectPluginArn", "")]),
+    ("ConnectPluginArn is set", &[("ConnectPluginArn", "arn:aws:kafkaconnect:eu-west-1:1:custom-plugin/s3/0a1b")]),
+    ("Database is existing: DatabaseUrl", &[("Database", "existing-public"), ("DatabaseUrl", "")]),
+    ("Database is existing: DatabaseUserArn", &[("Database", "existing-public"), ("DatabaseSecretArn", "")]),
+    ("Database is existing: DatabaseUserArn", &[("Database", "existing-private"), ("DatabaseUserArn", "")]),
+    ("Database is existing-private: VpcId", &[("Database", "existing-private"), ("VpcId", ""), ("SubnetIds", "")]),
+    ("Database is existing-private: VpcId", &[("Database", "existing-private"), ("DatabaseSecurityGroupId", "")]),
+    ("Database is existing-private: in the VPC", &[("Database", "existing-private"), SECRET]),
+    ("DatabaseUrl, DatabaseUserArn", &[("DatabaseUrl", "mysql://a@b/c")]),
+    ("DatabaseUrl, DatabaseUserArn", &[("Database", "create"), SECRET]),
+    ("DatabaseUrl, DatabaseUserArn", &[("DatabaseUserArn", "arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-0A1B/a")]),
+    ("DatabaseUrl, DatabaseUserArn", &[("DatabaseSecurityGroupId", "sg-0d")]),
+];
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn each_wrong_choice_is_refused_with_one_sentence_and_each_sentence_has_one() {
+    let cases: Vec<Parameters> = WRONG.iter().map(|(_, given)| with(given)).collect();
+    let stacks = stacks(&cases).await;
+    for ((begins, given), stack) in WRONG.iter().zip(&stacks) {
+        let [sentence] = &stack.refused[..] else { panic!("{given:?}: {:?}", stack.refused) };
+        assert!(sentence.starts_with(begins), "{given:?}: {sentence}");
+    }
+    let refused: BTreeSet<_> = stacks.iter().flat_map(|stack| stack.refused.clone()).collect();
+    let rules = stacks[0].all_rules.as_object().unwrap().values();
+    let sentences =
+        rules.flat_map(|rule| list(&rule["Assertions"])).map(|it| it["AssertDescription"].as_str().unwrap());
+    for sentence in sentences {
+        assert!(refused.contains(sentence), "no case breaks: {sentence}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn no_right_choice_is_refused_and_each_rule_has_one() {
+    // None of these is refused.
+    let asked: BTreeSet<_> = every().await.iter().flat_map(|(_, stack)| stack.rules.clone()).collect();
+    let (_, stack) = every().await.remove(0);
+    let rules: BTreeSet<_> = stack.all_rules.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(asked, rules);
+}

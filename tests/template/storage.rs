@@ -1,0 +1,159 @@
+//! Where records lie, and on which ways they go there.
+
+use serde_json::{Value, json};
+
+use super::cases::{every, with};
+use crate::support::template::{stack, texts};
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn every_bucket_is_private_encrypted_by_tls_alone_and_outlives_the_stack() {
+    for (case, stack) in every().await {
+        for (name, bucket) in stack.of_type("AWS::S3::Bucket") {
+            let access = bucket["PublicAccessBlockConfiguration"].as_object().unwrap();
+            assert!(access.len() == 4 && access.values().all(|blocked| *blocked == true), "{case:?}: {name}");
+            assert_eq!(bucket["OwnershipControls"]["Rules"][0]["ObjectOwnership"], "BucketOwnerEnforced", "{case:?}");
+            let rule = &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
+            let default = &rule["ServerSideEncryptionByDefault"];
+            let key = &stack.parameters["KmsKeyArn"];
+            if key == "" {
+                assert_eq!(*default, json!({"SSEAlgorithm": "AES256"}), "{case:?}");
+            } else {
+                assert_eq!(*default, json!({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}), "{case:?}");
+            }
+            let bucket_arn = format!("arn:aws:s3:::my-pins-{}-1a2b3c", name.to_lowercase());
+            let only_by_tls = json!({
+                "Sid": "OnlyByTls", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+                "Resource": [bucket_arn, format!("{bucket_arn}/*")],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            });
+            let policy = stack.properties(&format!("{name}Policy"));
+            assert_eq!(policy["PolicyDocument"]["Statement"], json!([only_by_tls]), "{case:?}");
+            for resource in [name, &format!("{name}Policy")] {
+                assert_eq!(stack.resource(resource)["DeletionPolicy"], "Retain", "{case:?}: {resource}");
+                assert_eq!(stack.resource(resource)["UpdateReplacePolicy"], "Retain", "{case:?}: {resource}");
+            }
+            // Records are kept for good: only results of queries are deleted.
+            for rule in bucket["LifecycleConfiguration"]["Rules"].as_array().unwrap() {
+                assert_eq!(rule["Prefix"], "query-results/", "{case:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn every_cluster_takes_tls_and_iam_alone() {
+    for (case, stack) in every().await {
+        for (_, cluster) in stack.of_type("AWS::MSK::Cluster") {
+            let authentication = json!({"Sasl": {"Iam": {"Enabled": true}}, "Unauthenticated": {"Enabled": false}});
+            assert_eq!(cluster["ClientAuthentication"], authentication, "{case:?}");
+            let encryption = &cluster["EncryptionInfo"];
+            assert_eq!(
+                encryption["EncryptionInTransit"],
+                json!({"ClientBroker": "TLS", "InCluster": true}),
+                "{case:?}"
+            );
+            let key = encryption.get("EncryptionAtRest").map(|at_rest| &at_rest["DataVolumeKMSKeyId"]);
+            assert_eq!(key.unwrap_or(&json!("")), &stack.parameters["KmsKeyArn"], "{case:?}");
+        }
+        for (_, cluster) in stack.of_type("AWS::MSK::ServerlessCluster") {
+            assert_eq!(cluster["ClientAuthentication"], json!({"Sasl": {"Iam": {"Enabled": true}}}), "{case:?}");
+        }
+        for (_, connector) in stack.of_type("AWS::KafkaConnect::Connector") {
+            assert_eq!(connector["KafkaClusterClientAuthentication"]["AuthenticationType"], "IAM", "{case:?}");
+            assert_eq!(connector["KafkaClusterEncryptionInTransit"]["EncryptionType"], "TLS", "{case:?}");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn the_brokers_are_as_many_as_their_subnets_and_write_a_record_twice_when_there_are_three() {
+    for (count, in_sync) in [("2", "1"), ("3", "2")] {
+        let stack = stack(&with(&[("BrokerCount", count)])).await;
+        let cluster = stack.properties("ProvisionedCluster");
+        assert_eq!(cluster["NumberOfBrokerNodes"], count);
+        let subnets = texts(&cluster["BrokerNodeGroupInfo"]["ClientSubnets"]);
+        assert_eq!(subnets.len().to_string(), count, "{subnets:?}");
+        let settings = stack.properties("ClusterConfiguration")["ServerProperties"].as_str().unwrap();
+        assert!(settings.contains(&format!("default.replication.factor={count}\n")), "{settings}");
+        assert!(settings.contains(&format!("min.insync.replicas={in_sync}\n")), "{settings}");
+        // A record is as large as a request may be.
+        let largest = settings.lines().find_map(|line| line.strip_prefix("message.max.bytes=")).unwrap();
+        assert!(largest.parse::<usize>().unwrap() > ingest::MAX_BODY_BYTES, "{largest}");
+        // Two networks that overlap are refused by EC2.
+        let blocks: Vec<_> =
+            stack.of_type("AWS::EC2::Subnet").map(|(_, it)| it["CidrBlock"].as_str().unwrap()).collect();
+        assert_eq!(blocks, ["10.0.0.0/26", "10.0.0.64/26", "10.0.0.128/26"][..subnets.len()]);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn a_database_is_private_encrypted_by_iam_and_leaves_a_snapshot() {
+    for (case, stack) in every().await {
+        for (name, database) in stack.of_type("AWS::RDS::DBInstance") {
+            let is = |property: &str| database[property] == true;
+            assert!(
+                is("StorageEncrypted") && is("EnableIAMDatabaseAuthentication") && is("ManageMasterUserPassword"),
+                "{case:?}"
+            );
+            assert_eq!(database["PubliclyAccessible"], false, "{case:?}");
+            assert!(database.get("MasterUserPassword").is_none(), "{case:?}");
+            assert_eq!(stack.resource(name)["DeletionPolicy"], "Snapshot", "{case:?}");
+            assert_eq!(stack.resource(name)["UpdateReplacePolicy"], "Snapshot", "{case:?}");
+        }
+        for (_, queue) in stack.of_type("AWS::SQS::Queue") {
+            assert_eq!(queue["SqsManagedSseEnabled"], true, "{case:?}");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn nothing_is_reached_from_outside_and_inside_only_kafka_and_mysql() {
+    for (case, stack) in every().await {
+        let groups: Vec<_> = stack.of_type("AWS::EC2::SecurityGroup").collect();
+        for (name, group) in &groups {
+            assert!(group.get("SecurityGroupIngress").is_none(), "{case:?}: {name}");
+        }
+        for (name, rule) in stack.of_type("AWS::EC2::SecurityGroupIngress") {
+            assert!(rule.get("CidrIp").is_none() && rule.get("CidrIpv6").is_none(), "{case:?}: {name}");
+            assert_eq!(rule["FromPort"], rule["ToPort"], "{case:?}: {name}");
+            let port = rule["FromPort"].as_u64().unwrap();
+            assert_eq!(port, if name.contains("Database") { 3306 } else { 9098 }, "{case:?}: {name}");
+        }
+        for (name, subnet) in stack.of_type("AWS::EC2::Subnet") {
+            assert!(!subnet.get("MapPublicIpOnLaunch").is_some_and(|public| *public == true), "{case:?}: {name}");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn each_kind_of_archive_has_a_folder_of_its_own_and_queries_look_there() {
+    for (archive, folder) in [("schedule", "second/"), ("msk-connect", "second/connect/4f0c1b6e-13/")] {
+        let stack = stack(&with(&[("Archive", archive), ("ArchivePrefix", "second/")])).await;
+        let bucket = "s3://my-pins-archivebucket-1a2b3c/";
+        assert_eq!(stack.outputs["ArchiveUrl"]["Value"], format!("{bucket}{folder}"));
+        for kind in ["pin", "geo", "user"] {
+            let table = &stack.properties(&format!("Lines{kind}"))["TableInput"];
+            let expected = format!("{bucket}{folder}topics/${{user_id}}.{kind}/partition=${{partition_number}}/");
+            assert_eq!(table["Parameters"]["storage.location.template"], expected);
+            assert_eq!(table["Parameters"]["projection.user_id.values"], "demo,b-2");
+        }
+        if archive == "msk-connect" {
+            let connector = &stack.properties("Connector")["ConnectorConfiguration"];
+            assert_eq!(connector["topics.dir"], format!("{folder}topics"));
+            assert_eq!(connector["topics.regex"], r"(demo|b-2)\.(pin|geo|user)");
+            assert!(
+                connector.as_object().unwrap().values().all(Value::is_string),
+                "MSK Connect takes texts: {connector}"
+            );
+        } else {
+            let variables = &stack.properties("ArchiveFunction")["Environment"]["Variables"];
+            assert_eq!(variables["ARCHIVE_URL"], format!("{bucket}{folder}"));
+        }
+    }
+}
