@@ -315,5 +315,4 @@ async fn the_emulator_reaches_no_kafka_and_its_records_are_there() {
             assert_eq!(pipeline.count(&format!("u.{kind}")), posts, "{kind}");
         }
     }
-    eprintln!("{:?}", emulator.reports());
 }

@@ -1,8 +1,8 @@
 //! The whole pipeline in one process, with the handlers that run on AWS: what `cargo run` starts.
 //!
-//! [`parts`] are opened as the [`cli`] says, [`pipeline`] starts them and stops them in order: [`server`] is the HTTP front of `ingest`, [`ticker`] calls the
-//! emulator, [`archiver`] runs the archive each second. [`kafka`] is the embedded Kafka and what keeps it from
-//! overflowing. [`progress`] and [`summary`] say what happens.
+//! [`parts`] are opened as the [`cli`] says, [`pipeline`] starts them and stops them in order: [`server`] is the HTTP front of
+//! `ingest`, [`ticker`] calls the emulator, [`archiver`] runs the archive each second. [`kafka`] is the embedded Kafka,
+//! [`backlog`] keeps it from overflowing. [`greeting`], [`progress`] and [`summary`] say what happens.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
