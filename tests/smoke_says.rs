@@ -116,7 +116,7 @@ async fn each_refusal_is_told_with_where_to_look() {
         (of_ours(StatusCode::INTERNAL_SERVER_ERROR, 500), key, "the log of `ingest` has it"),
         (gateway(StatusCode::BAD_GATEWAY, "Internal server error"), key, "502: Internal server error: `ingest` failed"),
         (gateway(StatusCode::GATEWAY_TIMEOUT, "Endpoint request timed out"), key, "look at its log and its time-out"),
-        (gateway(StatusCode::TOO_MANY_REQUESTS, "Limit Exceeded"), key, "the usage plan's rate or quota"),
+        (gateway(StatusCode::TOO_MANY_REQUESTS, "Limit Exceeded"), key, "a higher ThrottleRate"),
         (Told::ok(&json!({"hello": "world"})), key, "200, and no offset"),
     ] {
         let api = api(told).await;

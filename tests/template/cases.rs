@@ -42,7 +42,7 @@ const ASKED_FOR: &[(&str, &str, Given)] = &[
         "existing-public",
         &[
             ("DatabaseUrl", "mysql://db.example.com/pinterest_data"),
-            ("DatabaseSecretArn", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reader-0A1B"),
+            ("DatabaseSecretArn", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reader-0A1B2C"),
         ],
     ),
 ];

@@ -6,7 +6,7 @@ use super::cases::{every, with};
 use crate::support::template::{Parameters, list, stacks};
 
 const ARN: (&str, &str) = ("ClusterArn", "arn:aws:kafka:eu-west-1:123456789012:cluster/theirs/0a1b2c3d-4");
-const SECRET: (&str, &str) = ("DatabaseSecretArn", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reader-0A1B");
+const SECRET: (&str, &str) = ("DatabaseSecretArn", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reader-0A1B2C");
 
 /// How the sentence begins, and a choice that it is about.
 const WRONG: &[(&str, &[(&str, &str)])] = &[
