@@ -39,6 +39,7 @@ use shared::{
     metrics::Metrics,
     publish::{Failure, Outcome, Publish, Record, Written},
 };
+use stack::lambda::{Function, Lambda, built};
 use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 
 use crate::support::{
@@ -289,4 +290,29 @@ async fn what_kept_records_from_being_delivered_is_one_line_of_the_log() {
     assert_eq!(lines.len(), 1, "{text}");
     assert!(lines[0].contains("ingest:live cannot be invoked: AccessDeniedException: no"), "{text}");
     assert!(!text.contains("latitude") && !text.contains("k3y"), "{text}");
+}
+
+/// The program as it is deployed, with the variables that Lambda and the template set.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the Lambda runtime: make test"]
+async fn the_emulator_reaches_no_kafka_and_its_records_are_there() {
+    let pipeline = Pipeline::start().await;
+    let functions = Functions::start(&pipeline).await;
+    let variables = [
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIATEST"),
+        ("AWS_SECRET_ACCESS_KEY", "k3y"),
+        ("AWS_ENDPOINT_URL_LAMBDA", &functions.url),
+        ("INGEST_FUNCTION", "ingest:live"),
+        ("USER_IDS", "u"),
+        ("DATABASE_URL", "sample"),
+    ];
+    let emulator = Lambda::start(&Function::new(&built("emulator").await.unwrap(), variables)).await.unwrap();
+    for posts in [5, 10] {
+        let report = emulator.invoke(&json!({"posts": 5})).await.unwrap();
+        assert_eq!((&report["posts"], &report["records_written"]), (&json!(5), &json!(15)), "{report}");
+        for kind in CATALOG {
+            assert_eq!(pipeline.count(&format!("u.{kind}")), posts, "{kind}");
+        }
+    }
 }

@@ -103,6 +103,9 @@ async fn each_refusal_is_told_with_where_to_look() {
             key,
             "401, error_code 40101: e: the role of `ingest` cannot log in",
         ),
+        (of_ours(StatusCode::FORBIDDEN, 403), key, "403, error_code 403: m: the API does not take this --api-key"),
+        (of_ours(StatusCode::FORBIDDEN, 403), &[], "the API wants a key or a signature: --api-key"),
+        (of_ours(StatusCode::TOO_MANY_REQUESTS, 429), key, "a higher ThrottleRate"),
         (of_ours(StatusCode::NOT_FOUND, 40401), key, "404, error_code 40401: m: no such topic there"),
         (Told::status(StatusCode::NOT_FOUND), key, "is the URL that of the API, with its stage?"),
         (

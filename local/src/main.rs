@@ -1,12 +1,15 @@
 //! The whole pipeline in one process, with the handlers that run on AWS: what `cargo run` starts.
 //!
-//! [`parts`] are opened as the [`cli`] says, [`pipeline`] starts them and stops them in order: [`server`] is the HTTP front of `ingest`, [`ticker`] calls the
-//! emulator, [`archiver`] runs the archive each second. [`kafka`] is the embedded Kafka and what keeps it from
-//! overflowing. [`progress`] and [`summary`] say what happens.
+//! [`parts`] are opened as the [`cli`] says, [`pipeline`] starts them and stops them in order: [`server`] is the HTTP front of
+//! `ingest`, [`ticker`] calls the emulator, [`archiver`] runs the archive each second. [`kafka`] is the embedded Kafka,
+//! [`backlog`] keeps it from overflowing. [`greeting`], [`progress`] and [`summary`] say what happens.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
-use std::process::ExitCode;
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
@@ -34,7 +37,8 @@ const LOG: &str = "warn,shared=error,ingest=error,rskafka=error";
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    lines.with_ansi(io::stderr().is_terminal()).init();
     let form = cli.summary;
     match pipeline::run(cli).await {
         Ok(summary) => summary.print(form),

@@ -39,6 +39,14 @@ pub(crate) fn refused(status: u16, body: &str, with_key: bool) -> String {
             "the role of `ingest` lacks kafka-cluster:WriteData on the topic or WriteDataIdempotently on the cluster"
         }
         (404, Some(40401)) => "no such topic there: --user-id names the one to post for",
+        (403, Some(403)) if with_key => {
+            "the API does not take this --api-key: is it of this stage's usage plan, and enabled?"
+        }
+        (403, Some(403)) => "the API wants a key or a signature: --api-key",
+        (429, _) => "the API's throttle: fewer at once, or a higher ThrottleRate",
+        (503, Some(503)) | (500, Some(500)) if said.starts_with("ingest ") => {
+            "the log of `ingest` says why: a setting that is missing, its time-out, or the account's concurrency used up"
+        }
         (503, Some(_)) => "Kafka did not confirm it: look at the brokers, and at `ingest`'s security group and log",
         (500, Some(_)) => "a defect: the log of `ingest` has it",
         (_, Some(_)) => "the README's table of answers says when",
@@ -50,7 +58,6 @@ pub(crate) fn refused(status: u16, body: &str, with_key: bool) -> String {
         }
         (403, None) => "API Gateway wants a key or a signature: --api-key",
         (404, None) => "no such path: is the URL that of the API, with its stage?",
-        (429, None) => "API Gateway throttles: the usage plan's rate or quota is used up",
         (502, None) => "`ingest` failed: the end of its log says why, a setting that is missing for instance",
         (503 | 504, None) => "`ingest` did not answer in time: look at its log and its time-out",
         (_, None) => "not an answer of this project's API",

@@ -16,6 +16,7 @@ use shared::{
     causes::in_one_line,
     metrics::{Metrics, ingest::REQUESTS_REFUSED},
     publish::{Publish, Reach},
+    shown::shown,
 };
 use tokio::time::Instant;
 use tower::util::MapRequestLayer;
@@ -75,7 +76,7 @@ fn normalize(mut request: Request<Body>) -> Request<Body> {
 /// Answers what a browser asks before it sends, logs, counts, and adds what every answer has.
 async fn finish(State(metrics): State<Metrics>, request: Request<Body>, next: Next) -> Response {
     let begun = Instant::now();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), shown(request.uri().path()));
     let mut response =
         if method == Method::OPTIONS { Json(json!({})).into_response() } else { next.run(request).await };
     response.headers_mut().extend(CORS);

@@ -1,11 +1,15 @@
 //! A database's log-in, on its way from Secrets Manager to the database.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use aws_sdk_secretsmanager::Client;
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
 use super::Told;
+
+/// The SDK has no bound of its own.
+const TIME_TO_READ: Duration = Duration::from_secs(10);
 
 /// A text that is not shown. Serialized it is plain: that is how it is handed over.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +45,10 @@ pub struct Login {
 pub enum SecretError {
     #[error("the secret {arn} cannot be read")]
     Refused { arn: String, source: Told },
+    #[error(
+        "Secrets Manager does not answer for {arn}: a function in a VPC does not reach it, so this one must not be in one"
+    )]
+    NoAnswer { arn: String },
     #[error("the secret {arn} holds no text")]
     NoText { arn: String },
     #[error("the secret {arn} is not one with a `username` and a `password`, as RDS keeps it for a user")]
@@ -53,7 +61,8 @@ pub enum SecretError {
 /// When AWS does not hand it out, or the secret is of another form.
 pub async fn read(client: &Client, arn: &str) -> Result<Login, SecretError> {
     let arn = || arn.to_owned();
-    let secret = client.get_secret_value().secret_id(arn()).send().await;
+    let secret = timeout(TIME_TO_READ, client.get_secret_value().secret_id(arn()).send()).await;
+    let secret = secret.map_err(|_| SecretError::NoAnswer { arn: arn() })?;
     let secret = secret.map_err(|error| SecretError::Refused { arn: arn(), source: Told::of(&error) })?;
     let text = secret.secret_string().ok_or_else(|| SecretError::NoText { arn: arn() })?;
     serde_json::from_str(text)
