@@ -6,7 +6,8 @@ use super::cases::{every, with};
 use crate::support::template::{Parameters, list, stacks};
 
 const ARN: (&str, &str) = ("ClusterArn", "arn:aws:kafka:eu-west-1:123456789012:cluster/theirs/0a1b2c3d-4");
-const SECRET: (&str, &str) = ("DatabaseSecretArn", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reader-0A1B2C");
+const SECRET: (&str, &str) =
+    ("DatabaseSecretArn", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reader-0A1B2C");
 
 /// How the sentence begins, and a choice that it is about.
 const WRONG: &[(&str, &[(&str, &str)])] = &[
@@ -22,6 +23,8 @@ const WRONG: &[(&str, &[(&str, &str)])] = &[
     ("SubnetIds and RouteTableIds are those", &[("SubnetIds", "subnet-0a,subnet-0b")]),
     ("SubnetIds and RouteTableIds are those", &[("RouteTableIds", "rtb-0a")]),
     ("Archive is msk-connect", &[("Archive", "msk-connect"), ("ConnectPluginArn", "")]),
+    ("ArchivePrefix: query-results/ is for Athena", &[("ArchivePrefix", "query-results/")]),
+    ("ArchivePrefix: query-results/ is for Athena", &[("ArchivePrefix", "aws/")]),
     ("ConnectPluginArn is set", &[("ConnectPluginArn", "arn:aws:kafkaconnect:eu-west-1:1:custom-plugin/s3/0a1b")]),
     ("Database is existing: DatabaseUrl", &[("Database", "existing-public"), ("DatabaseUrl", "")]),
     ("Database is existing: DatabaseUserArn", &[("Database", "existing-public"), ("DatabaseSecretArn", "")]),
