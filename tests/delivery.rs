@@ -25,13 +25,7 @@ use emulator::{
     delivery::{MAX_EVENT_BYTES, MAX_RECORDS},
 };
 use ingest::event;
-use lambda_runtime::{
-    Context, LambdaEvent,
-    tracing::{
-        Level,
-        subscriber::{fmt, util::SubscriberInitExt},
-    },
-};
+use lambda_runtime::{Context, LambdaEvent, tracing::Level};
 use serde_json::{Value, json, value::RawValue};
 use shared::{
     kafka::Producer,
@@ -278,10 +272,7 @@ async fn an_answer_that_does_not_come_leaves_the_records_unconfirmed_in_time() {
 
 #[tokio::test]
 async fn what_kept_records_from_being_delivered_is_one_line_of_the_log() {
-    let log = Log::default();
-    let writer = log.clone();
-    let warnings = fmt().with_max_level(Level::WARN).with_ansi(false).with_writer(move || writer.clone());
-    let _log = warnings.finish().set_default();
+    let (log, _guard) = Log::from(Level::WARN);
     let lambda = Stub::start([(INVOCATIONS, vec![refused(StatusCode::FORBIDDEN, "AccessDeniedException")])]).await;
     let records = CATALOG.iter().map(|kind| record(&format!("u.{kind}"), "1", &with(kind, &[]))).collect();
     ingest_at(lambda.address()).await.publish(records, in_a_while()).await;

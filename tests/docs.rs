@@ -1,6 +1,6 @@
 //! The README's tables are the code's.
 
-use std::{fmt::Write, fs, path::Path};
+use std::{collections::BTreeSet, fmt::Write, fs, path::Path};
 
 use ingest::error::ANSWERS;
 use shared::{
@@ -99,4 +99,17 @@ fn deploy_has_every_metric() {
         writeln!(table, "| {functions} | `{name}` | {unit:?} | {by} | {meaning} |").unwrap();
     }
     assert!(deploy().contains(&table), "DEPLOY.md has not this table as it is now:\n{table}");
+}
+
+#[test]
+fn deploy_says_what_to_do_at_each_alarm_of_the_template() {
+    let template = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")).unwrap();
+    let lines: Vec<_> = template.lines().collect();
+    let made = lines.windows(2).filter(|pair| pair[1] == "    Type: AWS::CloudWatch::Alarm");
+    let made: BTreeSet<_> = made.map(|pair| pair[0].trim().trim_end_matches(':').to_owned()).collect();
+    let deploy = deploy();
+    let (_, table) = deploy.split_once("| alarm | first look | then |").unwrap();
+    let rows = table.lines().skip(2).map_while(|line| line.strip_prefix("| `"));
+    let told: BTreeSet<_> = rows.map(|row| row.split('`').next().unwrap().to_owned()).collect();
+    assert_eq!(told, made);
 }

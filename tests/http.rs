@@ -6,6 +6,7 @@ use axum::{
 };
 use flate2::{Compression, write::GzEncoder};
 use ingest::{App, MAX_BODY_BYTES, MAX_RECORDS, router};
+use lambda_runtime::tracing::Level;
 use serde_json::json;
 use shared::{
     kind::GEO,
@@ -16,6 +17,7 @@ use std::{io::Write, time::Duration};
 use tokio::time::Instant;
 
 use crate::support::{
+    log::Log,
     pipeline::{Answer, BINARY, JSON, answer, envelope},
     recorder::Recorder,
     rows::with,
@@ -53,6 +55,16 @@ impl Front {
 
 fn geo() -> String {
     envelope(&[&with(&GEO, &[])])
+}
+
+#[tokio::test]
+async fn no_more_than_the_beginning_of_a_path_is_logged() {
+    let (log, _guard) = Log::from(Level::INFO);
+    let front = Front::new();
+    front.send("GET", &format!("/{}", "a".repeat(5_000)), &[], Body::empty()).await;
+    let log = log.text();
+    assert!(log.contains("path=") && log.contains(&"a".repeat(60)), "{log}");
+    assert!(!log.contains(&"a".repeat(65)), "{log}");
 }
 
 #[tokio::test]

@@ -5,11 +5,24 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use lambda_runtime::tracing::{
+    Level,
+    subscriber::{fmt, util::SubscriberInitExt},
+};
+
 /// Keeps what is written to it. Clones share it.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
+    /// All that is logged on this thread from `level` on, until the guard is dropped.
+    pub(crate) fn from(level: Level) -> (Self, impl Drop + use<>) {
+        let log = Self::default();
+        let writer = log.clone();
+        let lines = fmt().with_max_level(level).with_ansi(false).with_writer(move || writer.clone());
+        (log, lines.finish().set_default())
+    }
+
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use shared::{
-    cluster::{SECURITY_PROTOCOL, SSL_CA_LOCATION},
-    settings::{SettingsError, Variable},
-};
+use shared::settings::{SettingsError, Variable};
 
 use super::{
     cases::{every, with},
@@ -29,7 +26,7 @@ fn variables(function: &str) -> Vec<&'static Variable> {
         "Emulator" => emulator::Settings::VARIABLES.to_vec(),
         "Archive" => archive::settings::Settings::VARIABLES.to_vec(),
         "Database" | "DatabaseSetup" => database::Settings::VARIABLES.to_vec(),
-        "Topics" => vec![&SECURITY_PROTOCOL, &SSL_CA_LOCATION],
+        "Topics" => topics::VARIABLES.to_vec(),
         "Brokers" => Vec::new(),
         other => panic!("a function that is new: {other}"),
     }

@@ -107,10 +107,12 @@ impl Archiver {
     /// # Errors
     /// When the archive cannot be read.
     pub async fn end_before(&self, partition: &TopicPartition, first: u64) -> Result<End, StoreError> {
-        match self.warm(partition).filter(|end| first <= end.next()) {
-            Some(end) => Ok(end),
-            None => self.look_up(partition, first).await,
+        if let Some(end) = self.warm(partition).filter(|end| first <= end.next()) {
+            return Ok(end);
         }
+        let end = self.look_up(partition, first).await?;
+        self.remember(partition, &end);
+        Ok(end)
     }
 
     /// Stores what is new in `records`, which are in order, and adds to `counts` as it goes. Once this is `Ok` every

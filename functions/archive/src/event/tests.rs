@@ -110,3 +110,18 @@ async fn what_lies_between_the_archive_and_an_event_is_counted_as_lost_once() {
         assert_eq!(report.into_result().unwrap().total().lost, lost, "{offset}");
     }
 }
+
+#[tokio::test]
+async fn the_end_is_looked_up_once_for_the_first_event_and_not_for_those_that_follow_on() {
+    let memory = Memory::default();
+    let batch = [delivered("a.pin", 0, 0, Some("1"))];
+    let records = [Record { offset: 0, value: Some("1".into()) }];
+    Archiver::new(memory.bucket(10), Limits::default())
+        .store(&of("a.pin", 0), &records, &mut Counts::default())
+        .await
+        .unwrap();
+    let alone = memory.requests();
+    let memory = Memory::default();
+    store_with(&memory, event(&json!({"a.pin-0": batch}))).await;
+    assert_eq!(memory.requests(), alone);
+}
