@@ -21,7 +21,6 @@ PARTS := $(VENV)/parts $(TOOLS)/mariadb-$(MARIADB_VERSION)/installed $(TOOLS)/aw
 # What builds the functions for arm64, and starts them.
 RUSTUP := $(TOOLS)/rustup
 QEMU := $(TOOLS)/qemu
-WITHOUT_BUILD = $(if $(wildcard .aws-sam/build/template.yaml),,--skip built::)
 
 .PHONY: help
 help: ## What there is
@@ -44,9 +43,8 @@ audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; nee
 
 # Two variables are unset that would hide a program which does not find the system's authorities.
 .PHONY: test
-test: tools ## Every test, those that need what `tools` fetches included; after `make build` those of what is built too
-	$(if $(WITHOUT_BUILD),@echo 'the tests of what "make build" leaves are left out: it was not run')
-	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored $(WITHOUT_BUILD)
+test: tools build ## Every test, those of what `tools` fetches and of what `build` leaves included
+	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored
 
 # By a toolchain of its own: the user's may lack arm64's standard library.
 .PHONY: build

@@ -39,7 +39,7 @@ async fn programs() -> BTreeMap<String, PathBuf> {
 }
 
 #[tokio::test]
-#[ignore = "needs make build, then make test"]
+#[ignore = "needs the built functions: make test"]
 async fn every_program_is_for_arm64_and_for_the_c_library_of_amazon_linux() {
     for (function, program) in programs().await {
         let bytes = fs::read(&program).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
@@ -54,7 +54,7 @@ async fn every_program_is_for_arm64_and_for_the_c_library_of_amazon_linux() {
 }
 
 #[tokio::test]
-#[ignore = "needs make build, then make test"]
+#[ignore = "needs the built functions: make test"]
 async fn ingest_is_small_so_that_a_cold_start_is_short() {
     let program = fs::read(&programs().await["ingest"]).unwrap();
     let mut zip = DeflateEncoder::new(Vec::new(), Compression::default());
@@ -64,7 +64,7 @@ async fn ingest_is_small_so_that_a_cold_start_is_short() {
 }
 
 #[tokio::test]
-#[ignore = "needs make build, then make test"]
+#[ignore = "needs the built functions: make test"]
 async fn the_built_template_still_has_a_resource_for_each_user_id_to_come() {
     let built = fs::read_to_string(workspace(".aws-sam/build/template.yaml")).unwrap();
     assert!(
@@ -85,7 +85,7 @@ fn start(program: &PathBuf) -> Output {
 }
 
 #[tokio::test]
-#[ignore = "needs make build, then make test"]
+#[ignore = "needs the built functions: make test"]
 async fn every_program_starts_and_says_what_is_not_set() {
     for (function, program) in programs().await {
         let missing = match function.as_str() {

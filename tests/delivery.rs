@@ -24,14 +24,15 @@ use emulator::{
     Aws, Delivery, Publisher,
     delivery::{MAX_EVENT_BYTES, MAX_RECORDS},
 };
-use ingest::event;
+use ingest::{App, event};
 use lambda_runtime::{Context, LambdaEvent, tracing::Level};
 use serde_json::{Value, json, value::RawValue};
 use shared::{
     kafka::Producer,
     kind::{CATALOG, GEO, PIN},
     metrics::Metrics,
-    publish::{Failure, Outcome, Publish, Record, Written},
+    publish::{Failure, Outcome, Publish, Reach, Record, Unreachable, Written},
+    topic::UserIds,
 };
 use stack::lambda::{Function, Lambda, built};
 use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
@@ -60,7 +61,10 @@ struct Shared {
 
 impl Functions {
     async fn start(pipeline: &Pipeline) -> Self {
-        let (router, metrics) = (pipeline.router.clone(), pipeline.metrics.clone());
+        Self::of(pipeline.router.clone(), pipeline.metrics.clone()).await
+    }
+
+    async fn of(router: Router, metrics: Metrics) -> Self {
         let shared = Arc::new(Shared { router, metrics, invocations: AtomicUsize::new(0) });
         let router = Router::new()
             .route("/2015-03-31/functions/{function}/invocations", post(invoke))
@@ -182,6 +186,44 @@ async fn more_records_than_one_event_holds_are_written_in_their_order() {
     let offsets: Vec<_> = outcomes.iter().map(|outcome| outcome.unwrap().offset).collect();
     assert_eq!(offsets, [0, 1, 2, 3, 4, 5, 6]);
     assert_eq!(functions.shared.invocations.load(Ordering::Relaxed), 2);
+}
+
+/// What every record comes to here.
+#[derive(Clone)]
+struct Fails(Failure);
+
+impl Publish for Fails {
+    async fn publish(&self, records: Vec<Record>, _: Instant) -> Vec<Outcome> {
+        vec![Err(self.0); records.len()]
+    }
+}
+
+impl Reach for Fails {
+    async fn reach(&self, _: Duration) -> Result<(), Unreachable> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_ingest_says_of_a_failure_is_what_the_emulator_reads() {
+    let user_ids: UserIds = "u".parse().unwrap();
+    for (failure, read) in [
+        (Failure::Unconfirmed, Failure::Unconfirmed),
+        // One code says the three that may pass.
+        (Failure::NoSuchTopic, Failure::Unconfirmed),
+        (Failure::NoSuchPartition, Failure::Unconfirmed),
+        (Failure::TooLarge, Failure::TooLarge),
+        (Failure::Refused, Failure::Refused),
+        (Failure::Unauthenticated, Failure::Unauthenticated),
+        (Failure::Unauthorized, Failure::Unauthorized),
+    ] {
+        let metrics = Metrics::default();
+        let router = ingest::router(App::new(Fails(failure), &user_ids, metrics.clone()));
+        let functions = Functions::of(router, metrics).await;
+        let records = vec![record("u.geo", "1", &with(&GEO, &[]))];
+        let outcomes = ingest_at(&functions.url).await.publish(records, in_a_while()).await;
+        assert_eq!(outcomes, [Err(read)], "{failure:?}");
+    }
 }
 
 #[test]

@@ -10,7 +10,11 @@ use axum::{
     body::Body,
     http::{Request, header},
 };
-use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
+use rdkafka::{
+    mocking::MockCluster,
+    producer::DefaultProducerContext,
+    types::{RDKafkaApiKey, RDKafkaRespErr},
+};
 use serde_json::{Value, json};
 use shared::{
     kind::{CATALOG, GEO},
@@ -117,6 +121,15 @@ async fn a_record_that_kafka_does_not_confirm_is_counted_with_the_code_of_its_an
     pipeline.cluster.broker_down(1).unwrap();
     pipeline.post("/topics/u.geo", geo()).await;
     assert_eq!(taken(&pipeline.metrics), map([("RecordsUnconfirmed", 1), ("RequestsRefused 50003", 1)]));
+}
+
+#[tokio::test]
+async fn a_record_that_is_too_large_for_its_topic_is_a_clients_mistake() {
+    let pipeline = Pipeline::start().await;
+    drop(pipeline.metrics.take());
+    pipeline.cluster.request_errors(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE]);
+    assert_eq!(pipeline.post("/topics/u.geo", geo()).await.status, 413);
+    assert_eq!(taken(&pipeline.metrics), map([("RecordsRefused 50002", 1), ("RequestsRefused 50002", 1)]));
 }
 
 /// The lines of metrics in a function's log.

@@ -8,15 +8,12 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use ingest::error::Error;
+use ingest::{MIN_COMPRESSED_BYTES, error::Error};
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 use tokio_util::task::TaskTracker;
 use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 
 use crate::stop::Stop;
-
-/// As the gateway's `MinimumCompressionSize`, in bytes.
-const MIN_COMPRESSED_BYTES: u64 = 1024;
 
 /// How long requests may take to end once the pipeline stops: somewhat longer than a request's own deadline.
 pub(crate) const TIME_TO_END: Duration = Duration::from_secs(30);

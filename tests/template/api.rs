@@ -56,6 +56,13 @@ async fn what_the_gateway_answers_itself_has_our_form_and_tells_when_to_come_aga
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
+async fn answers_are_compressed_from_the_size_on_that_local_compresses_them() {
+    let stack = stack(&with(&[])).await;
+    assert_eq!(stack.properties("Api")["MinimumCompressionSize"], ingest::MIN_COMPRESSED_BYTES);
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
 async fn who_may_ask_is_what_was_chosen_and_a_browser_may_ask_what_it_may() {
     let cases = [("api-key", json!([{"api_key": []}])), ("iam", json!([{"sigv4": []}])), ("none", json!([]))];
     for (authentication, expected) in cases {

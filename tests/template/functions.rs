@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use emulator::settings::PostsPerRun;
 use serde_json::Value;
 use shared::settings::{SettingsError, Variable};
 
@@ -84,6 +85,13 @@ async fn each_function_logs_to_a_group_of_its_stack_that_is_kept_for_a_while() {
             assert_eq!(properties["LoggingConfig"]["LogFormat"], "JSON", "{case:?}: {function}");
         }
     }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn the_template_admits_as_many_posts_of_a_run_as_the_emulator() {
+    let declared = &stack(&with(&[])).await.declared["EmulatorPosts"];
+    assert_eq!((&declared["MinValue"], &declared["MaxValue"]), (&1.into(), &PostsPerRun::MAX.into()));
 }
 
 fn seconds(value: &Value) -> u64 {

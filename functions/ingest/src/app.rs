@@ -7,12 +7,12 @@ use shared::{
         Metrics,
         ingest::{RECORDS_REFUSED, RECORDS_UNCONFIRMED, RECORDS_WRITTEN},
     },
-    publish::Outcome,
+    publish::{Failure, Outcome},
     shown::shown,
     topic::{Topic, UserIds},
 };
 
-use crate::error::Error;
+use crate::error::{Error, failure_code};
 
 /// What every request shares.
 #[derive(Debug, Clone)]
@@ -52,7 +52,10 @@ impl<P> App<P> {
     /// Records that were handed to the producer for `topic`.
     pub(crate) fn published(&self, topic: &Topic, outcomes: &[Outcome]) {
         let written = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        // A client's mistake, which nobody has to be woken for.
+        let too_large = outcomes.iter().filter(|outcome| **outcome == Err(Failure::TooLarge)).count();
         self.metrics.add_by(&RECORDS_WRITTEN, topic.kind.name, written as u64);
-        self.metrics.add(&RECORDS_UNCONFIRMED, (outcomes.len() - written) as u64);
+        self.metrics.add_by(&RECORDS_REFUSED, failure_code(Failure::TooLarge).to_string(), too_large as u64);
+        self.metrics.add(&RECORDS_UNCONFIRMED, (outcomes.len() - written - too_large) as u64);
     }
 }

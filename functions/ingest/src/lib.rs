@@ -26,6 +26,6 @@ pub mod settings;
 pub mod violations;
 
 pub use app::App;
-pub use limits::{Deadline, MAX_BODY_BYTES, MAX_RECORDS};
+pub use limits::{Deadline, MAX_BODY_BYTES, MAX_RECORDS, MIN_COMPRESSED_BYTES};
 pub use router::router;
 pub use settings::Settings;

@@ -71,9 +71,12 @@ pub mod ingest {
     pub static RECORDS_WRITTEN: Metric =
         count(FUNCTION, "RecordsWritten", "records that the in-sync replicas hold; `Kind` is `pin`, `geo` or `user`")
             .by("Kind");
-    pub static RECORDS_REFUSED: Metric =
-        count(FUNCTION, "RecordsRefused", "records of requests with one that is not valid: none of them was written")
-            .by("ErrorCode");
+    pub static RECORDS_REFUSED: Metric = count(
+        FUNCTION,
+        "RecordsRefused",
+        "records of requests with one that is not valid, and those too large for their topic: not written",
+    )
+    .by("ErrorCode");
     pub static RECORDS_UNCONFIRMED: Metric =
         count(FUNCTION, "RecordsUnconfirmed", "records that Kafka did not take, or not in time");
     pub static REQUESTS_REFUSED: Metric =
