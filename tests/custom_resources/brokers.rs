@@ -23,7 +23,12 @@ const ARN: &str = "arn:aws:kafka:us-east-1:123456789012:cluster/pinterest/4f0c1b
 
 const BOOTSTRAP: &str = "/bootstrap-brokers";
 const DESCRIBE: &str = "-13";
-const SERVERS: &str = "b-1.pinterest.x.c13.kafka.us-east-1.amazonaws.com:9098";
+const SERVERS: &str =
+    "b-1.pinterest.x.c13.kafka.us-east-1.amazonaws.com:9098,b-2.pinterest.x.c13.kafka.us-east-1.amazonaws.com:9098";
+
+/// As AWS may tell them.
+const IN_ANY_ORDER: &str =
+    "b-2.pinterest.x.c13.kafka.us-east-1.amazonaws.com:9098,b-1.pinterest.x.c13.kafka.us-east-1.amazonaws.com:9098";
 
 /// A client of the stub, whose retries take no time.
 fn client(control_plane: &Stub) -> Client {
@@ -58,8 +63,9 @@ const NO_TIME: Duration = Duration::ZERO;
 #[tokio::test]
 async fn the_servers_of_a_cluster_are_found_by_a_signed_request_and_nothing_else_is_asked() {
     // What a Serverless cluster answers has the same form.
-    for found in [SERVERS, "boot-x1y2z3.c1.kafka-serverless.us-east-1.amazonaws.com:9098"] {
-        let control_plane = Stub::start([(BOOTSTRAP, vec![servers(&found.into())])]).await;
+    let serverless = "boot-x1y2z3.c1.kafka-serverless.us-east-1.amazonaws.com:9098";
+    for (told, found) in [(IN_ANY_ORDER, SERVERS), (serverless, serverless)] {
+        let control_plane = Stub::start([(BOOTSTRAP, vec![servers(&told.into())])]).await;
         let cloudformation = CloudFormation::start().await;
         deploy(&cloudformation, &control_plane, NO_TIME).await.unwrap();
         let cluster = "pinterest/4f0c1b6e-7a3d-4e1b-9b43-4c9f6d8f2a11-13";
@@ -69,6 +75,7 @@ async fn the_servers_of_a_cluster_are_found_by_a_signed_request_and_nothing_else
             "Fingerprint": null,
             "BootstrapServers": found,
             "ClusterArn": ARN,
+            "PassThroughArns": format!("arn:aws:kafka:us-east-1:123456789012:topic/{cluster}/clicks"),
             "TopicArns": format!("arn:aws:kafka:us-east-1:123456789012:topic/{cluster}/0a1b2c3d4e5f.*"),
             "ClusterName": "pinterest",
             "ClusterUuid": "4f0c1b6e-7a3d-4e1b-9b43-4c9f6d8f2a11-13",

@@ -63,6 +63,11 @@ impl Pipeline {
     }
 
     pub(crate) async fn start_for(user_ids: &str) -> Self {
+        Self::start_as(user_ids, |app| app).await
+    }
+
+    /// As a deployment that sets more than whose topics there are.
+    pub(crate) async fn start_as(user_ids: &str, set: impl FnOnce(App<Producer>) -> App<Producer>) -> Self {
         let user_ids: UserIds = user_ids.parse().unwrap();
         let cluster = MockCluster::new(1).unwrap();
         for topic in user_ids.topics() {
@@ -72,7 +77,7 @@ impl Pipeline {
         let metrics = Metrics::default();
         let producer = Producer::new(&Cluster::plaintext(cluster.bootstrap_servers()), metrics.clone()).unwrap();
         producer.warm_up(user_ids.topic_names(), Duration::from_secs(10)).await.unwrap();
-        let router = router(App::new(producer, &user_ids, metrics.clone()));
+        let router = router(set(App::new(producer, &user_ids, metrics.clone())));
         let consumer = consumer(&cluster.bootstrap_servers());
         Self { cluster, consumer, router, metrics, time: Duration::from_secs(20) }
     }
@@ -85,6 +90,10 @@ impl Pipeline {
     pub(crate) async fn post_as(&self, content_type: &str, path: &str, body: impl Into<Body>) -> Answer {
         let request = Request::post(path).header(header::CONTENT_TYPE, content_type).body(body.into()).unwrap();
         self.send(request).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
     /// Posts in the JSON format.

@@ -61,6 +61,7 @@ const GIVEN: &[Given] = &[
         ("DatabaseUserArn", "arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-0A1B/reader"),
         ("DatabaseSecretArn", ""),
     ],
+    &[("PassThroughTopics", "clicks,views.v1")],
     &[("ReservedConcurrency", "5")],
     &[("ProvisionedConcurrency", "2")],
     &[("ArchivePrefix", "second/")],

@@ -92,6 +92,8 @@ async fn rights_at_kafka_are_on_this_cluster_and_on_the_topics_of_the_user_ids_a
         let cluster = stack.outputs["ClusterArn"]["Value"].as_str().unwrap();
         let of = |what: &str| cluster.replacen(":cluster/", &format!(":{what}/"), 1);
         let topics: Vec<_> = stack.user_ids().iter().map(|user_id| format!("{}/{user_id}.*", of("topic"))).collect();
+        let others = stack.parameters["PassThroughTopics"].as_str().unwrap().split(',');
+        let others: Vec<_> = others.map(|topic| format!("{}/{topic}", of("topic"))).collect();
         for (role, statement) in statements(&stack) {
             let on = texts(&statement["Resource"]);
             for action in texts(&statement["Action"]).into_iter().filter_map(|it| it.strip_prefix("kafka-cluster:")) {
@@ -105,6 +107,12 @@ async fn rights_at_kafka_are_on_this_cluster_and_on_the_topics_of_the_user_ids_a
                     // What MSK Connect calls the topics of its state.
                     _ if statement["Sid"] == "KeepState" => {
                         assert_eq!(on, [of("topic") + "/__amazon_msk_connect_*"], "{may}");
+                    }
+                    _ if ["PassRecordsThrough", "MakePassThroughTopics"]
+                        .map(Value::from)
+                        .contains(&statement["Sid"]) =>
+                    {
+                        assert_eq!(on, others, "{may}");
                     }
                     _ => assert_eq!(on, topics, "{may}"),
                 }

@@ -5,7 +5,7 @@ use http::{HeaderValue, header};
 use serde::Serialize;
 use shared::publish::{Failure, Outcome, Written};
 
-use crate::error;
+use crate::{error, settings::Statuses};
 
 /// In the REST Proxy's order, nulls spelled out. Schema ids are always null: there is no registry.
 #[derive(Serialize)]
@@ -26,7 +26,7 @@ struct Entry {
 impl From<&Outcome> for Entry {
     fn from(outcome: &Outcome) -> Self {
         match outcome {
-            Ok(Written { partition, offset }) => {
+            Ok(Written { partition, offset, .. }) => {
                 Self { partition: Some(*partition), offset: Some(*offset), error_code: None, error: None }
             }
             Err(failure) => Self {
@@ -51,9 +51,9 @@ pub(crate) struct Failed {
 }
 
 /// One entry a record, in the request's order, with the status that they give together.
-pub(crate) fn answer(outcomes: &[Outcome], content_type: HeaderValue) -> Response {
+pub(crate) fn answer(outcomes: &[Outcome], statuses: Statuses, content_type: HeaderValue) -> Response {
     let body = Body { offsets: outcomes.iter().map(Entry::from).collect(), key_schema_id: None, value_schema_id: None };
-    let status = error::status(outcomes);
+    let status = error::status(outcomes, statuses);
     // Numbers, strings and lists always serialize.
     let body = serde_json::to_vec(&body).unwrap_or_default();
     let mut response = (status, [(header::CONTENT_TYPE, content_type)], body).into_response();
@@ -91,7 +91,11 @@ mod tests {
     #[tokio::test]
     async fn the_answer_to_the_largest_request_fits_into_a_response_whatever_failed() {
         for failure in failures() {
-            let answer = answer(&vec![Err(failure); MAX_RECORDS], HeaderValue::from_static("application/json"));
+            let answer = answer(
+                &vec![Err(failure); MAX_RECORDS],
+                Statuses::Honest,
+                HeaderValue::from_static("application/json"),
+            );
             let body = answer.into_body().collect().await.unwrap().to_bytes();
             let body = serde_json::to_string(std::str::from_utf8(&body).unwrap()).unwrap();
             assert!(body.len() + 1000 < MAX_RESPONSE_BYTES, "{failure}: {}", body.len());

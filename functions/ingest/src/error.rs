@@ -13,6 +13,7 @@ use shared::{
 
 use crate::{
     limits::{MAX_BODY_BYTES, MAX_RECORDS},
+    settings::Statuses,
     violations::{RecordViolation, Violations},
 };
 
@@ -68,6 +69,12 @@ pub enum Error {
     NoEnvelope(String),
     #[error("Conversion of JSON to Object failed: {0}")]
     Invalid(Violations),
+    #[error("Topic not found: {topic} is one of the topics here, but it is not on the cluster")]
+    MissingTopic { topic: String },
+    #[error("Partition not found: {topic} has the partitions 0 to {last}")]
+    UnknownPartition { topic: String, last: i32 },
+    #[error("the cluster does not allow describing this topic")]
+    MayNotDescribe,
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
     #[error("Internal Server Error")]
@@ -95,12 +102,13 @@ const fn row(status: StatusCode, code: u32, when: &'static str) -> Answer {
 }
 
 /// Every answer that is not 200. Whatever else names one takes it from here.
-pub const ANSWERS: [Answer; 18] = [
+pub const ANSWERS: [Answer; 19] = [
     row(StatusCode::BAD_REQUEST, 400, "the body is not JSON, not base64 or incomplete"),
     row(StatusCode::UNAUTHORIZED, 40101, "Kafka refused the log-in"),
-    row(StatusCode::FORBIDDEN, 40301, "Kafka does not allow writing to the topic"),
+    row(StatusCode::FORBIDDEN, 40301, "Kafka does not allow writing to the topic, or describing it"),
     row(StatusCode::NOT_FOUND, 404, "unknown path, or a partition that is not a number"),
-    row(StatusCode::NOT_FOUND, 40401, "not one of the topics here; they are named"),
+    row(StatusCode::NOT_FOUND, 40401, "not one of the topics here, which are named, or one that is not on the cluster"),
+    row(StatusCode::NOT_FOUND, 40402, "the topic has no such partition to be described"),
     row(StatusCode::METHOD_NOT_ALLOWED, 405, "the path has no such method"),
     row(StatusCode::NOT_ACCEPTABLE, 406, "`Accept` allows neither type of the answer"),
     row(StatusCode::REQUEST_TIMEOUT, 408, "the body did not arrive in time"),
@@ -133,7 +141,9 @@ impl Error {
                 const { answer(StatusCode::BAD_REQUEST, 400) }
             }
             Self::NotFound | Self::NothingToPostTo { .. } => const { answer(StatusCode::NOT_FOUND, 404) },
-            Self::UnknownTopic { .. } => const { answer(StatusCode::NOT_FOUND, 40401) },
+            Self::UnknownTopic { .. } | Self::MissingTopic { .. } => const { answer(StatusCode::NOT_FOUND, 40401) },
+            Self::UnknownPartition { .. } => const { answer(StatusCode::NOT_FOUND, 40402) },
+            Self::MayNotDescribe => failed(Failure::Unauthorized),
             Self::MethodNotAllowed => const { answer(StatusCode::METHOD_NOT_ALLOWED, 405) },
             Self::NotAcceptable => const { answer(StatusCode::NOT_ACCEPTABLE, 406) },
             Self::BodyTimeout => const { answer(StatusCode::REQUEST_TIMEOUT, 408) },
@@ -199,8 +209,12 @@ pub(crate) fn worst(outcomes: &[Outcome]) -> Option<Failure> {
 }
 
 /// The status of a request by what became of its records.
-pub(crate) fn status(outcomes: &[Outcome]) -> StatusCode {
-    worst(outcomes).map_or(StatusCode::OK, |failure| failed(failure).status)
+pub(crate) fn status(outcomes: &[Outcome], statuses: Statuses) -> StatusCode {
+    let told = |failure: &Failure| match statuses {
+        Statuses::Honest => true,
+        Statuses::Confluent => matches!(failure, Failure::Unauthenticated | Failure::Unauthorized),
+    };
+    worst(outcomes).filter(told).map_or(StatusCode::OK, |failure| failed(failure).status)
 }
 
 /// The header that goes with a status, if one does.
@@ -239,7 +253,7 @@ mod tests {
 
     #[test]
     fn the_status_is_200_only_when_every_record_is_written() {
-        const OK: Outcome = Ok(Written { partition: 0, offset: 0 });
+        const OK: Outcome = Ok(Written { partition: 0, offset: 0, timestamp_ms: None });
         const UNCONFIRMED: Outcome = Err(Failure::Unconfirmed);
         const TOO_LARGE: Outcome = Err(Failure::TooLarge);
         const REFUSED: Outcome = Err(Failure::Refused);
@@ -254,7 +268,9 @@ mod tests {
             (&[Err(Failure::NoSuchTopic)], 503),
             (&[Err(Failure::NoSuchPartition)], 503),
         ] {
-            assert_eq!(super::status(outcomes), status, "{outcomes:?}");
+            assert_eq!(super::status(outcomes, Statuses::Honest), status, "{outcomes:?}");
+            let confluent = if matches!(status, 401 | 403) { status } else { 200 };
+            assert_eq!(super::status(outcomes, Statuses::Confluent), confluent, "{outcomes:?}");
         }
     }
 

@@ -18,14 +18,17 @@ pub mod error;
 pub mod event;
 mod limits;
 mod media;
+mod metadata;
 mod path;
 mod produce;
 mod records;
 pub mod router;
 pub mod settings;
+mod target;
+mod topic;
 pub mod violations;
 
 pub use app::App;
 pub use limits::{Deadline, MAX_BODY_BYTES, MAX_RECORDS, MIN_COMPRESSED_BYTES};
 pub use router::router;
-pub use settings::Settings;
+pub use settings::{Settings, Statuses};

@@ -14,6 +14,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use serde_json::json;
 use shared::{
     causes::in_one_line,
+    metadata::Describe,
     metrics::{Metrics, ingest::REQUESTS_REFUSED},
     publish::{Publish, Reach},
     shown::shown,
@@ -28,7 +29,7 @@ use crate::{
     body,
     error::{self, Error},
     limits::Deadline,
-    path, produce,
+    metadata, path, produce,
 };
 
 /// How long `/health` waits for a broker.
@@ -45,13 +46,17 @@ const CORS: [(HeaderName, HeaderValue); 3] = [
 ];
 
 /// The HTTP interface. Every request has an answer, and every answer a JSON body.
-pub fn router<P: Publish + Reach + Clone>(app: App<P>) -> Router {
+pub fn router<P: Publish + Reach + Describe + Clone>(app: App<P>) -> Router {
     let metrics = app.metrics.clone();
     let routes = Router::new()
         .route("/", get(root).post(nothing_here))
         .route("/health", get(health))
-        .route("/topics/{topic}", post(produce::produce))
-        .route("/topics/{topic}/partitions/{partition}", post(produce::produce))
+        .route("/topics", get(metadata::topics))
+        .route("/topics/{topic}", post(produce::produce).get(metadata::topic))
+        .route("/topics/{topic}/partitions", get(metadata::partitions))
+        .route("/topics/{topic}/partitions/{partition}", post(produce::produce).get(metadata::partition))
+        .route("/topics/{topic}/partitions/{partition}/offsets", get(metadata::offsets))
+        .route("/brokers", get(metadata::brokers))
         .route("/consumers", any(no_consumers))
         .route("/consumers/{*rest}", any(no_consumers))
         .fallback(nothing_here)
