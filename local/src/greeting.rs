@@ -14,7 +14,7 @@ pub(crate) fn greet(cli: &Cli, parts: &Parts) {
         format!("HTTP API   http://{address}/topics/{{{user_ids}}}.{{pin,geo,user}}"),
         format!("Kafka      {cluster}{embedded}"),
         format!("Emulator   {rate} {posts} per second from {rows}"),
-        format!("Archive    {archive_url}/topics"),
+        format!("Archive    {archive_url}"),
         format!("Settings   {} for cargo lambda watch --env-file", cli.env_file.display()),
         String::new(),
         "Send a record:".to_owned(),
