@@ -149,8 +149,8 @@ async fn ingest_is_published_again_when_what_a_version_holds_has_changed_and_onl
         again += usize::from(changed);
         let (name, description) = version(&stack);
         let function = stack.properties("IngestFunction");
-        let of_the_template = format!(" {} MB {} s ", function["MemorySize"], function["Timeout"]);
-        assert!(description.contains(&of_the_template), "{description}");
+        let of_the_template = format!(" {} MB {} s", function["MemorySize"], function["Timeout"]);
+        assert!(description.ends_with(&of_the_template), "{description}");
         assert_eq!(stack.resource(name)["DeletionPolicy"], "Delete", "it would keep its network interfaces");
     }
     assert!(again > 5, "{again}");
