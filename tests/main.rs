@@ -26,4 +26,5 @@ mod properties;
 mod replicas;
 mod smoke_says;
 mod template;
+mod v3;
 mod validation;
