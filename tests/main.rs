@@ -6,6 +6,8 @@ mod support;
 
 mod broker;
 mod built;
+mod conformance_says;
+mod contract;
 mod custom_resources;
 mod database;
 mod delivery;
