@@ -1,9 +1,15 @@
 //! The HTTP API: who may ask, and what the gateway answers itself.
 
+use axum::{body::Body, http::Request};
+
 use serde_json::{Value, json};
 
 use super::cases::{every, with};
-use crate::support::template::stack;
+use crate::support::{
+    pipeline::answer,
+    recorder::Recorder,
+    template::{Stack, stack},
+};
 
 /// Every answer that a REST API makes itself:
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>. Those of
@@ -71,8 +77,10 @@ async fn who_may_ask_is_what_was_chosen_and_a_browser_may_ask_what_it_may() {
         let paths = body["paths"].as_object().unwrap();
         assert_eq!(paths.keys().collect::<Vec<_>>(), ["/", "/{proxy+}"]);
         for (path, methods) in paths {
-            assert_eq!(methods["x-amazon-apigateway-any-method"]["security"], expected, "{authentication}: {path}");
-            assert_eq!(methods["options"]["security"], json!([]), "{authentication}: {path}");
+            for (method, asked) in methods.as_object().unwrap() {
+                let expected = if method == "options" { &json!([]) } else { &expected };
+                assert_eq!(asked["security"], *expected, "{authentication}: {method} {path}");
+            }
         }
         for scheme in expected.as_array().unwrap().iter().flat_map(|scheme| scheme.as_object().unwrap().keys()) {
             assert!(body["components"]["securitySchemes"][scheme].is_object(), "{scheme}");
@@ -83,18 +91,24 @@ async fn who_may_ask_is_what_was_chosen_and_a_browser_may_ask_what_it_may() {
         if authentication == "api-key" {
             assert_eq!(stack.properties("UsagePlan")["ApiStages"][0]["Stage"], stack.parameters["StageName"]);
             assert_eq!(stack.properties("UsagePlanKey")["KeyId"], stack.outputs["ApiKey"]["Value"]);
+            let throttle = &stack.properties("UsagePlan")["Throttle"];
+            assert_eq!(throttle["RateLimit"], stack.parameters["ThrottleRate"]);
+            assert_eq!(throttle["BurstLimit"], stack.parameters["ThrottleBurst"]);
         }
     }
 }
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn every_request_reaches_the_alias_which_the_gateway_may_invoke() {
+async fn every_request_but_a_browsers_question_reaches_the_alias_which_the_gateway_may_invoke() {
     for (case, stack) in every().await {
         let alias = "arn:aws:lambda:eu-west-1:123456789012:function:my-pins-IngestFunction-1A2B3C:live";
         let uri = format!("arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{alias}/invocations");
         for methods in stack.properties("Api")["Body"]["paths"].as_object().unwrap().values() {
-            for method in methods.as_object().unwrap().values() {
+            let methods = methods.as_object().unwrap();
+            // Any is what has no method of its own.
+            assert!(methods.contains_key("x-amazon-apigateway-any-method"), "{case:?}");
+            for (_, method) in methods.iter().filter(|(method, _)| *method != "options") {
                 let integration = &method["x-amazon-apigateway-integration"];
                 assert_eq!(
                     (&integration["type"], &integration["uri"]),
@@ -117,17 +131,60 @@ async fn every_request_reaches_the_alias_which_the_gateway_may_invoke() {
     }
 }
 
+/// The API's one stage. SAM makes its resource's name of the stage's own.
+fn stage(stack: &Stack) -> &Value {
+    let [(_, stage)] = stack.of_type("AWS::ApiGateway::Stage").collect::<Vec<_>>()[..] else { panic!("not one stage") };
+    stage
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn a_browser_is_answered_by_the_gateway_as_by_ingest_and_starts_no_function() {
+    let request = Request::builder().method("OPTIONS").uri("/topics/u.geo").body(Body::empty()).unwrap();
+    let by_ingest = answer(&Recorder::default().router(), request).await;
+    let stack = stack(&with(&[])).await;
+    for (path, methods) in stack.properties("Api")["Body"]["paths"].as_object().unwrap() {
+        let options = &methods["options"];
+        let integration = &options["x-amazon-apigateway-integration"];
+        assert_eq!(integration["type"], "mock", "{path}");
+        // The mock takes its status from what the request is made into.
+        assert_eq!(integration["requestTemplates"], json!({"application/json": r#"{"statusCode": 200}"#}), "{path}");
+        let answer = &integration["responses"]["default"];
+        assert_eq!(answer["statusCode"], by_ingest.status.as_u16().to_string(), "{path}");
+        assert_eq!(answer["responseTemplates"]["application/json"], by_ingest.body, "{path}");
+        let mut told = Vec::new();
+        for (name, value) in answer["responseParameters"].as_object().unwrap() {
+            let name = name.strip_prefix("method.response.header.").unwrap();
+            assert!(options["responses"]["200"]["headers"][name].is_object(), "{path}: {name} is not passed on");
+            told.push((name.to_lowercase(), value.as_str().unwrap().trim_matches('\'').to_owned()));
+        }
+        let mut expected: Vec<_> = by_ingest
+            .headers
+            .iter()
+            .filter(|(name, _)| name.as_str().starts_with("access-control-"))
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .collect();
+        told.sort();
+        expected.sort();
+        assert_eq!(told, expected, "{path}");
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
 async fn the_stage_has_the_name_the_throttle_and_the_log_that_were_chosen() {
     let stack =
         stack(&with(&[("StageName", "v1"), ("ThrottleRate", "7"), ("ThrottleBurst", "9"), ("AccessLog", "on")])).await;
-    let stage = stack.properties("ApiStage");
+    let stage = stage(&stack);
     assert_eq!(stage["StageName"], "v1");
     assert!(stack.outputs["ApiUrl"]["Value"].as_str().unwrap().ends_with(".amazonaws.com/v1"));
-    let settings = &stage["MethodSettings"][0];
-    assert_eq!((&settings["ResourcePath"], &settings["HttpMethod"]), (&"/*".into(), &"*".into()));
-    assert_eq!((&settings["ThrottlingRateLimit"], &settings["ThrottlingBurstLimit"]), (&"7".into(), &"9".into()));
+    // `~1` is a slash. A method that has no setting of its own has the first.
+    let others = json!({"ResourcePath": "/*", "HttpMethod": "*", "ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 1});
+    let chosen = |method| json!({"ResourcePath": "/~1{proxy+}", "HttpMethod": method, "ThrottlingRateLimit": "7", "ThrottlingBurstLimit": "9"});
+    assert_eq!(stage["MethodSettings"], json!([others, chosen("POST"), chosen("OPTIONS")]));
+    // There is such a method: a setting of none is refused, or of no effect.
+    let methods = &stack.properties("Api")["Body"]["paths"]["/{proxy+}"];
+    assert!(methods["post"].is_object() && methods["options"].is_object(), "{methods}");
     // Each `$context` is a text, a number or `-`, all of which go between quotes; API Gateway escapes none.
     let format = stage["AccessLogSetting"]["Format"].as_str().unwrap();
     let line: Value = serde_json::from_str(format).unwrap_or_else(|error| panic!("{error}: {format}"));
@@ -144,10 +201,10 @@ async fn a_stage_that_logs_waits_for_the_role_that_the_stack_makes() {
     for (access_log, made) in [("off", false), ("on", false), ("on-and-make-role", true)] {
         let stack = stack(&with(&[("AccessLog", access_log)])).await;
         assert_eq!(stack.resources.contains_key("GatewayAccount"), made, "{access_log}");
-        assert_eq!(stack.properties("ApiStage").get("AccessLogSetting").is_some(), access_log != "off", "{access_log}");
+        assert_eq!(stage(&stack).get("AccessLogSetting").is_some(), access_log != "off", "{access_log}");
         if made {
             // By its log, which waits for the account.
-            assert_eq!(stack.properties("ApiStage")["AccessLogSetting"]["DestinationArn"], "AccessLogGroup.Arn");
+            assert_eq!(stage(&stack)["AccessLogSetting"]["DestinationArn"], "AccessLogGroup.Arn");
             assert_eq!(stack.properties("AccessLogGroup")["Tags"][0]["Value"], "my-pins-GatewayAccount-1A2B3C");
         }
     }
