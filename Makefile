@@ -61,6 +61,10 @@ smoke: ## Posts to a deployed API and says what is broken: URL=https://…/<stag
 	@echo 'Building what posts, which takes minutes the first time'
 	@cargo run --quiet --package tests --example smoke --all-features --locked -- $(URL) $(ARGS)
 
+.PHONY: conformance
+conformance: ## Holds an API to the contract's vectors: URL=https://…/<stage>, ARGS="--api-key … --user-id …"
+	@cargo run --quiet --package tests --example conformance --all-features --locked -- $(URL) $(ARGS)
+
 .PHONY: bench
 bench: tools ## Cold start and freeze, next to the same in Python
 	cargo build --release --package ingest --locked

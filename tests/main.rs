@@ -6,6 +6,8 @@ mod support;
 
 mod broker;
 mod built;
+mod conformance_says;
+mod contract;
 mod custom_resources;
 mod database;
 mod delivery;
@@ -26,4 +28,5 @@ mod properties;
 mod replicas;
 mod smoke_says;
 mod template;
+mod v3;
 mod validation;

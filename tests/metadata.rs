@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use axum::http::header;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use rdkafka::types::RDKafkaRespErr;
 use serde_json::{Value, json};
 use shared::kind::GEO;
 use stack::kafka::{Kafka, Operation, Options, Topics};
-use tokio::time::Instant;
+use tokio::{task::JoinHandle, time::Instant};
 
 use crate::support::{
     msk::{Ingest, Role, cluster, tenant},
@@ -130,4 +134,60 @@ async fn who_may_not_describe_a_topic_is_told_so() {
     let ingest = Ingest::start(&cluster(&kafka, kafka.region(), role.credentials()), &user_ids).await;
     let answer = ingest.get("/topics/hidden.geo").await;
     assert_eq!(answer.status, 403, "{}", answer.body);
+}
+
+/// How long each of some requests took, the longest first, all of which are answered 200.
+async fn times(ingest: &Ingest) -> Vec<Duration> {
+    let mut times = Vec::new();
+    for _ in 0..200 {
+        let begun = Instant::now();
+        let answer = ingest.post("/topics/stopped.geo", geo()).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        times.push(begun.elapsed());
+    }
+    times.sort_unstable_by(|one, other| other.cmp(one));
+    times
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka: make test"]
+async fn questions_to_a_broker_that_hangs_delay_no_record() {
+    /// On one connection with the questions it would be 300 ms and more.
+    const NOT_DELAYED: Duration = Duration::from_millis(200);
+    let kafka = Kafka::start(Options::three().with("broker.session.timeout.ms", "3000")).await.unwrap();
+    let (user_ids, role) = tenant(&kafka, "stopped").await;
+    let cluster = cluster(&kafka, kafka.region(), role.credentials());
+    let ingest = Ingest::start(&cluster, &user_ids).await;
+    // So that the questions' connections to each broker are there, and believed in.
+    for _ in 0..20 {
+        assert_eq!(ingest.get("/topics/stopped.geo").await.status, 200);
+    }
+    let topic = ingest.get("/topics/stopped.geo").await.json();
+    let follower = (1..=3).find(|broker| topic["partitions"][0]["leader"] != *broker).unwrap();
+    let process = kafka.broker_process_id(follower).await.unwrap().unwrap();
+    kill(Pid::from_raw(process.try_into().unwrap()), Signal::SIGSTOP).unwrap();
+    // The first record waits until the replica is given up.
+    assert_eq!(ingest.post("/topics/stopped.geo", geo()).await.status, 200);
+
+    let alone = times(&ingest).await;
+    let asking: Vec<_> = (0..16).map(|_| ask_on(ingest.clone())).collect();
+    let beside = times(&ingest).await;
+    for asking in asking {
+        assert!(!asking.is_finished(), "a question was not answered as it should");
+        asking.abort();
+    }
+    let p99 = |times: &[Duration]| times[times.len() / 100];
+    assert!(p99(&beside) < p99(&alone) + NOT_DELAYED, "{:?}, then {:?}", p99(&alone), p99(&beside));
+}
+
+/// Asks for the topic again and again. Each question is answered in its time.
+fn ask_on(ingest: Ingest) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            let begun = Instant::now();
+            let status = ingest.get("/topics/stopped.geo").await.status.as_u16();
+            assert!(matches!(status, 200 | 503), "{status}");
+            assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+        }
+    })
 }

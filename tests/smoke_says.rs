@@ -1,55 +1,22 @@
 //! `make smoke` follows records through a pipeline that works, and of one that does not says what is broken and where to look.
 
-use std::{fs, path::Path, process::Stdio, sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use shared::{credentials::VARIABLES, kind::CATALOG};
-use stack::lambda::built;
+use shared::kind::CATALOG;
 use tempfile::TempDir;
-use tokio::{
-    net::TcpListener,
-    process::{Child, Command},
-    time::{sleep, timeout},
-};
+use tokio::{net::TcpListener, time::sleep};
 use tokio_rustls::{TlsAcceptor, rustls};
 
 use crate::support::{
     local::Local,
+    program::{Said, ended, start, start_with},
     stub::{Stub, Told},
 };
 
-const PATIENCE: Duration = Duration::from_mins(2);
-
-struct Said {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-async fn start(args: &[&str]) -> Child {
-    start_with(args, &[]).await
-}
-
-/// With these variables of AWS's, and no others.
-async fn start_with(args: &[&str], variables: &[(&str, &str)]) -> Child {
-    let mut command = Command::new(built("smoke").await.unwrap());
-    for variable in VARIABLES {
-        command.env_remove(variable.name);
-    }
-    // A proxy that is set for the machine is not meant for an address of the machine itself.
-    command.args(args).env("NO_PROXY", "*").envs(variables.iter().copied()).kill_on_drop(true);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-async fn ended(smoke: Child) -> Said {
-    let output = timeout(PATIENCE, smoke.wait_with_output()).await.unwrap().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
-}
-
 async fn smoke(args: &[&str]) -> Said {
-    ended(start(args).await).await
+    ended(start("smoke", args).await).await
 }
 
 /// An API of which health and every topic answer the same.
@@ -229,7 +196,7 @@ async fn an_archive_that_cannot_be_read_is_told_before_anything_is_posted() {
         ("s3://b/p", &[&key[..], &whole].concat(), "--archive s3://b/p: it cannot be read: "),
         (none.to_str().unwrap(), &[], "it cannot be read: "),
     ] {
-        let out = ended(start_with(&[api.address(), "--archive", archive], variables).await).await;
+        let out = ended(start_with("smoke", &[api.address(), "--archive", archive], variables).await).await;
         assert_eq!((out.code, out.stdout.as_str()), (Some(1), ""), "{said}");
         assert!(out.stderr.contains(said) && !out.stderr.contains("s3cret"), "{said}: {}", out.stderr);
         assert_eq!(out.stderr.lines().count(), 1, "{}", out.stderr);
@@ -240,7 +207,7 @@ async fn an_archive_that_cannot_be_read_is_told_before_anything_is_posted() {
 #[tokio::test]
 async fn a_reader_that_has_enough_does_not_make_it_panic() {
     let api = api(Told::status(StatusCode::NOT_FOUND)).await;
-    let mut smoke = start(&[api.address()]).await;
+    let mut smoke = start("smoke", &[api.address()]).await;
     drop(smoke.stdout.take());
     let out = ended(smoke).await;
     assert_eq!((out.code, out.stderr.as_str()), (Some(1), ""));
@@ -259,7 +226,7 @@ async fn a_record_that_is_not_archived_or_twice_or_another_one_is_told() {
     let archive = folder.path().to_str().unwrap();
     put(folder.path(), "demo.user", "{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n");
     let api = api_with_health(well(), written(7)).await;
-    let smoke = start(&[api.address(), "--archive", archive, "--within", "4s"]).await;
+    let smoke = start("smoke", &[api.address(), "--archive", archive, "--within", "4s"]).await;
     let posted = loop {
         let asked = api.asked();
         if let Some(asked) = asked.iter().find(|asked| asked.uri.path().ends_with("demo.geo")) {

@@ -104,6 +104,7 @@ pub(crate) async fn tenant(kafka: &Kafka, user_id: &str) -> (UserIds, Role) {
 }
 
 /// `ingest` in this process, started as its `main` does.
+#[derive(Clone)]
 pub(crate) struct Ingest {
     router: Router,
     /// How long a request may take.

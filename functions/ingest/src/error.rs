@@ -12,7 +12,7 @@ use shared::{
 };
 
 use crate::{
-    limits::{MAX_BODY_BYTES, MAX_RECORDS},
+    limits::MAX_BODY_BYTES,
     settings::Statuses,
     violations::{RecordViolation, Violations},
 };
@@ -43,10 +43,12 @@ pub enum Error {
     NoConsumers,
     #[error("the body is larger than {MAX_BODY_BYTES} bytes: send fewer records a request")]
     BodyTooLarge,
-    #[error("the request has {count} records, more than {MAX_RECORDS}: send fewer records a request")]
-    TooManyRecords { count: usize },
+    #[error("the request has {count} records, more than {most}: send fewer records a request")]
+    TooManyRecords { count: usize, most: usize },
     #[error("HTTP 415 Unsupported Media Type: the supported types are {SUPPORTED}; the body must be {EXAMPLE}")]
     UnsupportedMediaType,
+    #[error("HTTP 415 Unsupported Media Type: the supported type is application/json")]
+    UnsupportedType,
     #[error("Payload error. Schema Registry must be configured when using schemas.")]
     SchemaFormat,
     #[error("HTTP 406 Not Acceptable: the answer is application/vnd.kafka.v2+json or application/json")]
@@ -69,6 +71,18 @@ pub enum Error {
     NoEnvelope(String),
     #[error("Conversion of JSON to Object failed: {0}")]
     Invalid(Violations),
+    #[error("Payload error. Request body is empty. Data is required.")]
+    EmptyBody,
+    #[error("{0}")]
+    BadBatch(&'static str),
+    #[error("{0}")]
+    BadRecord(String),
+    #[error("Unrecognized field \"{name}\"")]
+    UnrecognizedField { name: String },
+    #[error("Error: 42206 : Payload error. Schema Registry must be configured when using schemas.")]
+    SchemaType,
+    #[error("Partition not found: a partition's number is not negative")]
+    NegativePartition,
     #[error("Topic not found: {topic} is one of the topics here, but it is not on the cluster")]
     MissingTopic { topic: String },
     #[error("Partition not found: {topic} has the partitions 0 to {last}")]
@@ -102,8 +116,8 @@ const fn row(status: StatusCode, code: u32, when: &'static str) -> Answer {
 }
 
 /// Every answer that is not 200. Whatever else names one takes it from here.
-pub const ANSWERS: [Answer; 19] = [
-    row(StatusCode::BAD_REQUEST, 400, "the body is not JSON, not base64 or incomplete"),
+pub const ANSWERS: [Answer; 20] = [
+    row(StatusCode::BAD_REQUEST, 400, "the body is not JSON, not base64 or incomplete; in v3 an unknown field"),
     row(StatusCode::UNAUTHORIZED, 40101, "Kafka refused the log-in"),
     row(StatusCode::FORBIDDEN, 40301, "Kafka does not allow writing to the topic, or describing it"),
     row(StatusCode::NOT_FOUND, 404, "unknown path, or a partition that is not a number"),
@@ -112,12 +126,21 @@ pub const ANSWERS: [Answer; 19] = [
     row(StatusCode::METHOD_NOT_ALLOWED, 405, "the path has no such method"),
     row(StatusCode::NOT_ACCEPTABLE, 406, "`Accept` allows neither type of the answer"),
     row(StatusCode::REQUEST_TIMEOUT, 408, "the body did not arrive in time"),
-    row(StatusCode::PAYLOAD_TOO_LARGE, 413, "more than 6 MiB, also after inflation, or than 40000 records"),
+    row(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        413,
+        "more than 6 MiB, also after inflation, or than 40000 records, 10000 in v3",
+    ),
     row(StatusCode::PAYLOAD_TOO_LARGE, 50002, "a record is larger than its topic admits"),
     row(StatusCode::UNSUPPORTED_MEDIA_TYPE, 415, "`Content-Type` is not supported"),
-    row(StatusCode::UNPROCESSABLE_ENTITY, 422, "no `records`, or an unknown field"),
+    row(StatusCode::UNPROCESSABLE_ENTITY, 422, "no `records`, or an unknown field; in v3 a record that is none"),
     row(StatusCode::UNPROCESSABLE_ENTITY, 42203, "a record breaks a rule; `violations` lists them, the first 100"),
-    row(StatusCode::UNPROCESSABLE_ENTITY, 42206, "an Avro, Protobuf or JSON Schema format"),
+    row(StatusCode::UNPROCESSABLE_ENTITY, 42206, "an Avro, Protobuf or JSON Schema format; in v3 an empty body"),
+    row(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        42208,
+        "in v3 a batch without entries, with more than 10, or ids that do not tell them apart",
+    ),
     row(StatusCode::INTERNAL_SERVER_ERROR, 500, "a defect of ours; the log has it"),
     row(StatusCode::INTERNAL_SERVER_ERROR, 50002, "Kafka refused a record for good"),
     row(StatusCode::NOT_IMPLEMENTED, 501, "consumers are not served"),
@@ -137,21 +160,29 @@ impl Error {
     /// A new variant does not compile until it has an answer.
     const fn answer(&self) -> Answer {
         match self {
-            Self::NotJson(_) | Self::NotBase64 { .. } | Self::NotGzip(_) | Self::BodyBroken(_) | Self::NoRequest(_) => {
-                const { answer(StatusCode::BAD_REQUEST, 400) }
-            }
+            Self::NotJson(_)
+            | Self::NotBase64 { .. }
+            | Self::NotGzip(_)
+            | Self::BodyBroken(_)
+            | Self::NoRequest(_)
+            | Self::UnrecognizedField { .. } => const { answer(StatusCode::BAD_REQUEST, 400) },
             Self::NotFound | Self::NothingToPostTo { .. } => const { answer(StatusCode::NOT_FOUND, 404) },
             Self::UnknownTopic { .. } | Self::MissingTopic { .. } => const { answer(StatusCode::NOT_FOUND, 40401) },
-            Self::UnknownPartition { .. } => const { answer(StatusCode::NOT_FOUND, 40402) },
+            Self::UnknownPartition { .. } | Self::NegativePartition => const { answer(StatusCode::NOT_FOUND, 40402) },
             Self::MayNotDescribe => failed(Failure::Unauthorized),
             Self::MethodNotAllowed => const { answer(StatusCode::METHOD_NOT_ALLOWED, 405) },
             Self::NotAcceptable => const { answer(StatusCode::NOT_ACCEPTABLE, 406) },
             Self::BodyTimeout => const { answer(StatusCode::REQUEST_TIMEOUT, 408) },
             Self::BodyTooLarge | Self::TooManyRecords { .. } => const { answer(StatusCode::PAYLOAD_TOO_LARGE, 413) },
-            Self::UnsupportedMediaType => const { answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, 415) },
-            Self::NoEnvelope(_) => const { answer(StatusCode::UNPROCESSABLE_ENTITY, 422) },
+            Self::UnsupportedMediaType | Self::UnsupportedType => {
+                const { answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, 415) }
+            }
+            Self::NoEnvelope(_) | Self::BadRecord(_) | Self::SchemaType => {
+                const { answer(StatusCode::UNPROCESSABLE_ENTITY, 422) }
+            }
             Self::Invalid(_) => const { answer(StatusCode::UNPROCESSABLE_ENTITY, 42203) },
-            Self::SchemaFormat => const { answer(StatusCode::UNPROCESSABLE_ENTITY, 42206) },
+            Self::SchemaFormat | Self::EmptyBody => const { answer(StatusCode::UNPROCESSABLE_ENTITY, 42206) },
+            Self::BadBatch(_) => const { answer(StatusCode::UNPROCESSABLE_ENTITY, 42208) },
             Self::Internal => const { answer(StatusCode::INTERNAL_SERVER_ERROR, 500) },
             Self::NoConsumers => const { answer(StatusCode::NOT_IMPLEMENTED, 501) },
             Self::Unreachable(_) => failed(Failure::Unconfirmed),
@@ -164,7 +195,7 @@ impl Error {
         self.answer().code
     }
 
-    fn violations(&self) -> Option<&[RecordViolation]> {
+    pub(crate) fn violations(&self) -> Option<&[RecordViolation]> {
         match self {
             Self::Invalid(violations) => Some(&violations.listed),
             _ => None,
@@ -201,6 +232,19 @@ const fn rank(failure: Failure) -> u8 {
 /// A record's `error_code`.
 pub(crate) const fn failure_code(failure: Failure) -> u32 {
     failed(failure).code
+}
+
+/// The same in v3, whose records have no status beside it: there a record that is too large is told by the status's own
+/// number, and what is not there apart.
+pub(crate) const fn streamed_code(failure: Failure) -> u32 {
+    match failure {
+        Failure::TooLarge => 413,
+        Failure::NoSuchTopic => 40401,
+        Failure::NoSuchPartition => 40402,
+        Failure::Unconfirmed | Failure::Refused | Failure::Unauthenticated | Failure::Unauthorized => {
+            failure_code(failure)
+        }
+    }
 }
 
 /// The failure that decides a request's status, if there is any: only without one it is 200.
@@ -250,6 +294,7 @@ mod tests {
     use shared::publish::Written;
 
     use super::*;
+    use crate::limits::{MAX_RECORDS, MAX_STREAMED_RECORDS};
 
     #[test]
     fn the_status_is_200_only_when_every_record_is_written() {
@@ -288,8 +333,10 @@ mod tests {
     #[test]
     fn the_table_states_the_limits_that_are_kept() {
         let when = const { answer(StatusCode::PAYLOAD_TOO_LARGE, 413) }.when;
-        let limits =
-            format!("more than {} MiB, also after inflation, or than {MAX_RECORDS} records", MAX_BODY_BYTES >> 20);
+        let mib = MAX_BODY_BYTES >> 20;
+        let limits = format!(
+            "more than {mib} MiB, also after inflation, or than {MAX_RECORDS} records, {MAX_STREAMED_RECORDS} in v3"
+        );
         assert_eq!(when, limits);
         let when = const { answer(StatusCode::UNPROCESSABLE_ENTITY, 42203) }.when;
         assert!(when.ends_with(&format!("the first {}", crate::limits::MAX_VIOLATIONS)));

@@ -26,6 +26,7 @@ pub mod router;
 pub mod settings;
 mod target;
 mod topic;
+mod v3;
 pub mod violations;
 
 pub use app::App;

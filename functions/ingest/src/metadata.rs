@@ -14,7 +14,7 @@ use shared::metadata::{Describe, DescribeError, Partition};
 use crate::{app::App, error::Error, media, target::Target};
 
 /// How long the cluster has for its answer. Many clients have no more patience than 5 s.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A topic as the REST Proxy shows it.
 #[derive(Serialize)]
@@ -90,7 +90,7 @@ async fn describe<P: Describe>(app: &App<P>, mut parts: Parts) -> Result<Describ
     Ok(Described { name, asked: partition, partitions, content_type })
 }
 
-fn explain(error: DescribeError, topic: &str) -> Error {
+pub(crate) fn explain(error: DescribeError, topic: &str) -> Error {
     match error {
         DescribeError::Unreachable(unreachable) => Error::Unreachable(unreachable),
         DescribeError::NoSuchTopic => Error::MissingTopic { topic: topic.to_owned() },

@@ -1,7 +1,7 @@
 //! Which path a request means: clients write slashes freely, and some put the gateway's stage in front.
 
 /// The first segments of our routes.
-const ROOTS: [&str; 4] = ["topics", "brokers", "health", "consumers"];
+const ROOTS: [&str; 5] = ["topics", "brokers", "v3", "health", "consumers"];
 
 /// `path` with single slashes, none at its end, and no stage: `/test//topics/u.pin/` is `/topics/u.pin`.
 ///

@@ -98,7 +98,7 @@ pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Top
     }
 }
 
-fn decode(json: &str) -> Result<Bytes, Error> {
+pub(crate) fn decode(json: &str) -> Result<Bytes, Error> {
     serde_json::from_str::<Cow<'_, str>>(json)
         .ok()
         .and_then(|base64| BASE64.decode(base64.as_bytes()).ok())
@@ -106,7 +106,7 @@ fn decode(json: &str) -> Result<Bytes, Error> {
         .ok_or_else(|| Error::NotBase64 { data: shown(json) })
 }
 
-fn compact(json: &str) -> Bytes {
+pub(crate) fn compact(json: &str) -> Bytes {
     match json::compact(json) {
         Cow::Borrowed(text) => Bytes::copy_from_slice(text.as_bytes()),
         Cow::Owned(text) => text.into(),

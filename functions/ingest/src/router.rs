@@ -29,7 +29,7 @@ use crate::{
     body,
     error::{self, Error},
     limits::Deadline,
-    metadata, path, produce,
+    metadata, path, produce, v3,
 };
 
 /// How long `/health` waits for a broker.
@@ -57,6 +57,9 @@ pub fn router<P: Publish + Reach + Describe + Clone>(app: App<P>) -> Router {
         .route("/topics/{topic}/partitions/{partition}", post(produce::produce).get(metadata::partition))
         .route("/topics/{topic}/partitions/{partition}/offsets", get(metadata::offsets))
         .route("/brokers", get(metadata::brokers))
+        .route("/v3/clusters", get(v3::clusters))
+        .route("/v3/clusters/{cluster_id}/topics/{topic}/records", post(v3::records))
+        .route("/v3/clusters/{cluster_id}/topics/{topic}/records:batch", post(v3::batch))
         .route("/consumers", any(no_consumers))
         .route("/consumers/{*rest}", any(no_consumers))
         .fallback(nothing_here)
