@@ -37,7 +37,11 @@ pub(crate) fn format(headers: &HeaderMap) -> Result<Format, Error> {
 pub(crate) fn answer_type(headers: &HeaderMap) -> Result<HeaderValue, Error> {
     let (mut sent, mut plain, mut any, mut v2) = (false, false, false, None);
     for value in headers.get_all(header::ACCEPT) {
-        let value = value.to_str().unwrap_or_default();
+        let Ok(value) = value.to_str() else {
+            // Whatever it names, it is none of ours.
+            sent = true;
+            continue;
+        };
         for range in value.split(',').map(str::trim).filter(|range| !range.is_empty()) {
             sent = true;
             let Ok(range) = range.parse::<Mime>() else { continue };
