@@ -20,6 +20,8 @@ mod keys;
 mod lambda;
 mod local;
 mod metrics;
+mod openapi;
+mod page;
 mod properties;
 mod replicas;
 mod smoke_says;

@@ -12,6 +12,7 @@ pub(crate) mod golden;
 pub(crate) mod local;
 pub(crate) mod log;
 pub(crate) mod msk;
+pub(crate) mod openapi;
 pub(crate) mod pipeline;
 pub(crate) mod recorder;
 pub(crate) mod rows;

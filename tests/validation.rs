@@ -150,10 +150,10 @@ fn with_dates(kind: &Kind, row: &str, form: usize) -> String {
 }
 
 /// Each mistake, with the value, and for each violation its field and a part of its sentence.
-type Refused = (&'static str, &'static Kind, String, Vec<(Option<&'static str>, &'static str)>);
+pub(crate) type Refused = (&'static str, &'static Kind, String, Vec<(Option<&'static str>, &'static str)>);
 
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn refused() -> Vec<Refused> {
+pub(crate) fn refused() -> Vec<Refused> {
     let mut cases: Vec<Refused> = vec![
         (
             "encoded twice",

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cases::{every, with};
-use crate::support::template::stack;
+use crate::support::{openapi::OpenApi, recorder::Recorder, template::stack};
 
 /// Every answer that a REST API makes itself:
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>. Those of
@@ -69,10 +69,17 @@ async fn who_may_ask_is_what_was_chosen_and_a_browser_may_ask_what_it_may() {
         let stack = stack(&with(&[("Authentication", authentication)])).await;
         let body = &stack.properties("Api")["Body"];
         let paths = body["paths"].as_object().unwrap();
-        assert_eq!(paths.keys().collect::<Vec<_>>(), ["/", "/{proxy+}"]);
+        let open = ["/docs", "/docs/{proxy+}", "/openapi.json"];
+        assert_eq!(paths.keys().collect::<Vec<_>>(), ["/", open[0], open[1], open[2], "/{proxy+}"]);
         for (path, methods) in paths {
-            assert_eq!(methods["x-amazon-apigateway-any-method"]["security"], expected, "{authentication}: {path}");
-            assert_eq!(methods["options"]["security"], json!([]), "{authentication}: {path}");
+            let any = &methods["x-amazon-apigateway-any-method"]["security"];
+            if open.contains(&path.as_str()) {
+                // That answers a browser's question too.
+                assert_eq!((any, methods.as_object().unwrap().len()), (&json!([]), 1), "{authentication}: {path}");
+            } else {
+                assert_eq!(*any, expected, "{authentication}: {path}");
+                assert_eq!(methods["options"]["security"], json!([]), "{authentication}: {path}");
+            }
         }
         for scheme in expected.as_array().unwrap().iter().flat_map(|scheme| scheme.as_object().unwrap().keys()) {
             assert!(body["components"]["securitySchemes"][scheme].is_object(), "{scheme}");
@@ -84,6 +91,41 @@ async fn who_may_ask_is_what_was_chosen_and_a_browser_may_ask_what_it_may() {
             assert_eq!(stack.properties("UsagePlan")["ApiStages"][0]["Stage"], stack.parameters["StageName"]);
             assert_eq!(stack.properties("UsagePlanKey")["KeyId"], stack.outputs["ApiKey"]["Value"]);
         }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn what_is_asked_for_no_key_is_what_the_document_says() {
+    let stack = stack(&with(&[])).await;
+    let paths = &stack.properties("Api")["Body"]["paths"];
+    let openapi = OpenApi::of(&Recorder::default().router()).await;
+    for operation in openapi.operations() {
+        let path = operation.path.replace("{file}", "{proxy+}");
+        let methods = paths.get(&path).unwrap_or(&paths["/{proxy+}"]);
+        let asked = methods["x-amazon-apigateway-any-method"]["security"] != json!([]);
+        assert_eq!(operation.described.get("security").is_none(), asked, "{path}");
+    }
+    let scheme = |components: &Value| components["components"]["securitySchemes"]["api_key"]["name"].clone();
+    assert_eq!(scheme(&openapi.0), scheme(&stack.properties("Api")["Body"]));
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn the_gateways_own_answers_are_in_the_document_too() {
+    let stack = stack(&with(&[])).await;
+    let answers = &stack.properties("Api")["Body"]["x-amazon-apigateway-gateway-responses"];
+    let openapi = OpenApi::of(&Recorder::default().router()).await;
+    let produce = openapi.operations().find(|operation| operation.path == "/topics/{topic}").unwrap();
+    for name in ["INVALID_API_KEY", "THROTTLED", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT"] {
+        let status = &answers[name]["statusCode"];
+        let body = answers[name]["responseTemplates"]["application/json"].as_str().unwrap();
+        let body: Value = serde_json::from_str(body).unwrap();
+        let response = &produce.described["responses"][status.to_string()];
+        let problems = openapi.problems(&response["content"]["application/json"]["schema"], &body);
+        assert_eq!(problems, <[String; 0]>::default(), "{name}: {body}");
+        let again = answers[name]["responseParameters"].get("gatewayresponse.header.Retry-After").is_some();
+        assert_eq!(response["headers"].get("Retry-After").is_some(), again, "{name}");
     }
 }
 

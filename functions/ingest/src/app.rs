@@ -1,7 +1,8 @@
 //! What every request shares: the producer, the topics, the metrics.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use shared::{
     metrics::{
         Metrics,
@@ -12,7 +13,10 @@ use shared::{
     topic::{Topic, UserIds},
 };
 
-use crate::error::{Error, failure_code};
+use crate::{
+    error::{Error, failure_code},
+    openapi,
+};
 
 /// What every request shares.
 #[derive(Debug, Clone)]
@@ -22,12 +26,13 @@ pub struct App<P> {
     /// What became of the requests and their records.
     pub metrics: Metrics,
     topics: Arc<[Topic]>,
+    openapi: Arc<OnceLock<Bytes>>,
 }
 
 impl<P> App<P> {
     /// Serves the topics of `user_ids` with `producer`, and tells `metrics` what became of the requests.
     pub fn new(producer: P, user_ids: &UserIds, metrics: Metrics) -> Self {
-        Self { producer, metrics, topics: user_ids.topics().into() }
+        Self { producer, metrics, topics: user_ids.topics().into(), openapi: Arc::default() }
     }
 
     /// The topic of that name, if it is one of ours.
@@ -36,6 +41,16 @@ impl<P> App<P> {
             .iter()
             .find(|topic| topic.name == name)
             .ok_or_else(|| Error::UnknownTopic { topic: shown(name), topics: self.topic_names() })
+    }
+
+    /// The first topic of a kind.
+    pub(crate) fn topic_of(&self, kind: &str) -> Option<&Topic> {
+        self.topics.iter().find(|topic| topic.kind.name == kind)
+    }
+
+    /// The OpenAPI document, made when it is first asked for: a cold start does not wait for it.
+    pub(crate) fn openapi(&self) -> Bytes {
+        self.openapi.get_or_init(|| openapi::document(self)).clone()
     }
 
     pub(crate) fn topic_names(&self) -> Vec<String> {
