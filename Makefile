@@ -60,6 +60,10 @@ real: tools ## The local pipeline on Kafka with IAM, MariaDB and S3; ARGS="--pos
 smoke: ## Posts to a deployed API and says what is broken: URL=https://…/<stage>, ARGS="--api-key … --archive s3://…"
 	@cargo run --quiet --package tests --example smoke --all-features --locked -- $(URL) $(ARGS)
 
+.PHONY: conformance
+conformance: ## Holds an API to the contract's vectors: URL=https://…/<stage>, ARGS="--api-key … --user-id …"
+	@cargo run --quiet --package tests --example conformance --all-features --locked -- $(URL) $(ARGS)
+
 .PHONY: bench
 bench: tools ## Cold start and freeze, next to the same in Python
 	cargo build --release --package ingest --locked

@@ -24,15 +24,14 @@ use emulator::{
     Aws, Delivery, Publisher,
     delivery::{MAX_EVENT_BYTES, MAX_RECORDS},
 };
-use ingest::{App, event};
+use ingest::event;
 use lambda_runtime::{Context, LambdaEvent, tracing::Level};
 use serde_json::{Value, json, value::RawValue};
 use shared::{
     kafka::Producer,
     kind::{CATALOG, GEO, PIN},
     metrics::Metrics,
-    publish::{Failure, Outcome, Publish, Reach, Record, Unreachable, Written},
-    topic::UserIds,
+    publish::{Failure, Outcome, Publish, Record, Written},
 };
 use stack::lambda::{Function, Lambda, built};
 use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
@@ -40,6 +39,7 @@ use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 use crate::support::{
     log::Log,
     pipeline::Pipeline,
+    recorder::Recorder,
     rows::with,
     stub::{Stub, Told},
 };
@@ -107,7 +107,7 @@ async fn ingest_at(url: &str) -> Publisher {
 
 fn record(topic: &str, key: &str, value: &str) -> Record {
     let value = Some(value.to_owned().into());
-    Record { topic: topic.into(), partition: None, key: Some(key.to_owned().into()), value }
+    Record { topic: topic.into(), key: Some(key.to_owned().into()), value, ..Record::default() }
 }
 
 fn in_a_while() -> Instant {
@@ -126,16 +126,19 @@ fn records() -> Vec<Record> {
         .collect()
 }
 
+/// Partitions and offsets.
+fn places(outcomes: &[Outcome]) -> Vec<Result<(i32, i64), Failure>> {
+    outcomes.iter().map(|outcome| outcome.map(|written| (written.partition, written.offset))).collect()
+}
+
 /// The contract.
 async fn keeps_the_contract(publisher: &impl Publish, pipeline: &Pipeline) {
     assert_eq!(publisher.publish(Vec::new(), in_a_while()).await, []);
     let records = records();
     let outcomes = publisher.publish(records.clone(), in_a_while()).await;
     // A post's records are in three topics, so each is at its post's offset.
-    let expected: Vec<Outcome> = (0..records.len())
-        .map(|at| Ok(Written { partition: 0, offset: i64::try_from(at / CATALOG.len()).unwrap() }))
-        .collect();
-    assert_eq!(outcomes, expected);
+    let expected: Vec<_> = (0..records.len()).map(|at| Ok((0, i64::try_from(at / CATALOG.len()).unwrap()))).collect();
+    assert_eq!(places(&outcomes), expected);
     for kind in CATALOG {
         let topic = format!("u.{kind}");
         let sent = records.iter().filter(|record| *record.topic == topic);
@@ -150,7 +153,7 @@ async fn keeps_the_contract(publisher: &impl Publish, pipeline: &Pipeline) {
     let onto = Record { partition: Some(2), ..record("v.geo", "1", &with(&GEO, &[])) };
     let nowhere = Record { partition: Some(9), ..record("u.geo", "1", &with(&GEO, &[])) };
     let outcomes = publisher.publish(vec![nowhere, onto], Instant::now() + Duration::from_secs(5)).await;
-    assert_eq!(outcomes[1], Ok(Written { partition: 2, offset: 0 }), "what happens to one topic is nothing to another");
+    assert_eq!(places(&outcomes)[1], Ok((2, 0)), "what happens to one topic is nothing to another");
     assert!(outcomes[0].is_err());
 
     pipeline.cluster.broker_down(1).unwrap();
@@ -188,25 +191,8 @@ async fn more_records_than_one_event_holds_are_written_in_their_order() {
     assert_eq!(functions.shared.invocations.load(Ordering::Relaxed), 2);
 }
 
-/// What every record comes to here.
-#[derive(Clone)]
-struct Fails(Failure);
-
-impl Publish for Fails {
-    async fn publish(&self, records: Vec<Record>, _: Instant) -> Vec<Outcome> {
-        vec![Err(self.0); records.len()]
-    }
-}
-
-impl Reach for Fails {
-    async fn reach(&self, _: Duration) -> Result<(), Unreachable> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn what_ingest_says_of_a_failure_is_what_the_emulator_reads() {
-    let user_ids: UserIds = "u".parse().unwrap();
     for (failure, read) in [
         (Failure::Unconfirmed, Failure::Unconfirmed),
         // One code says the three that may pass.
@@ -217,9 +203,7 @@ async fn what_ingest_says_of_a_failure_is_what_the_emulator_reads() {
         (Failure::Unauthenticated, Failure::Unauthenticated),
         (Failure::Unauthorized, Failure::Unauthorized),
     ] {
-        let metrics = Metrics::default();
-        let router = ingest::router(App::new(Fails(failure), &user_ids, metrics.clone()));
-        let functions = Functions::of(router, metrics).await;
+        let functions = Functions::of(Recorder::failing(failure).router(), Metrics::default()).await;
         let records = vec![record("u.geo", "1", &with(&GEO, &[]))];
         let outcomes = ingest_at(&functions.url).await.publish(records, in_a_while()).await;
         assert_eq!(outcomes, [Err(read)], "{failure:?}");
@@ -267,11 +251,16 @@ async fn lambda_is_asked_again_only_where_it_invoked_nothing() {
         Told::function_error(&json!({"errorType": "Sandbox.Timedout", "errorMessage": message}))
     };
     for (what, told, outcome, asked) in [
-        ("a throttle that passes", vec![too_many(), written()], Ok(Written { partition: 0, offset: 3 }), 2),
+        (
+            "a throttle that passes",
+            vec![too_many(), written()],
+            Ok(Written { partition: 0, offset: 3, timestamp_ms: None }),
+            2,
+        ),
         (
             "a function that is being made",
             vec![refused(StatusCode::CONFLICT, "ResourceConflictException"), written()],
-            Ok(Written { partition: 0, offset: 3 }),
+            Ok(Written { partition: 0, offset: 3, timestamp_ms: None }),
             2,
         ),
         ("a throttle that stays", vec![too_many()], Err(Failure::Unconfirmed), 2),

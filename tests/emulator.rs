@@ -74,7 +74,7 @@ impl Publish for Half {
             if at % 2 == 0 {
                 Err(Failure::Unconfirmed)
             } else {
-                Ok(shared::publish::Written { partition: 0, offset: 0 })
+                Ok(shared::publish::Written { partition: 0, offset: 0, timestamp_ms: None })
             }
         };
         (0..records.len()).map(outcome).collect()

@@ -382,15 +382,6 @@ async fn as_many_rows_as_a_request_may_hold_are_written_and_archived_in_order() 
 }
 
 #[tokio::test]
-async fn more_rows_than_a_request_may_hold_are_refused_with_the_limit() {
-    let local = Local::start_quiet().await;
-    let answer = local.post(GEO_TOPIC, &geo_rows(MAX_RECORDS + 1)).await;
-    let body = r#"{"error_code":413,"message":"the request has 40001 records, more than 40000: send fewer records a request"}"#;
-    assert_eq!(answer, (413, body.to_owned()));
-    assert_all_archived(&local.stop().await, 0);
-}
-
-#[tokio::test]
 async fn a_client_that_sends_a_body_that_is_too_large_to_its_end_reads_why() {
     let local = Local::start_quiet().await;
     let answer = local.post(GEO_TOPIC, &" ".repeat(TOO_LARGE)).await;

@@ -1,47 +1,22 @@
 //! `make smoke` follows records through a pipeline that works, and of one that does not says what is broken and where to look.
 
-use std::{fs, path::Path, process::Stdio, sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use shared::kind::CATALOG;
-use stack::lambda::built;
 use tempfile::TempDir;
-use tokio::{
-    net::TcpListener,
-    process::{Child, Command},
-    time::{sleep, timeout},
-};
+use tokio::{net::TcpListener, time::sleep};
 use tokio_rustls::{TlsAcceptor, rustls};
 
 use crate::support::{
     local::Local,
+    program::{Said, ended, start},
     stub::{Stub, Told},
 };
 
-const PATIENCE: Duration = Duration::from_mins(2);
-
-struct Said {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-async fn start(args: &[&str]) -> Child {
-    let mut command = Command::new(built("smoke").await.unwrap());
-    // A proxy that is set for the machine is not meant for an address of the machine itself.
-    command.args(args).env("NO_PROXY", "*").kill_on_drop(true);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-async fn ended(smoke: Child) -> Said {
-    let output = timeout(PATIENCE, smoke.wait_with_output()).await.unwrap().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
-}
-
 async fn smoke(args: &[&str]) -> Said {
-    ended(start(args).await).await
+    ended(start("smoke", args).await).await
 }
 
 /// An API of which health and every topic answer the same.
@@ -178,7 +153,7 @@ async fn a_record_that_is_not_archived_or_twice_or_another_one_is_told() {
     let archive = folder.path().to_str().unwrap();
     put(folder.path(), "demo.user", "{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n");
     let api = api(written(7)).await;
-    let smoke = start(&[api.address(), "--archive", archive, "--within", "4s"]).await;
+    let smoke = start("smoke", &[api.address(), "--archive", archive, "--within", "4s"]).await;
     let posted = loop {
         let asked = api.asked();
         if let Some(asked) = asked.iter().find(|asked| asked.uri.path().ends_with("demo.geo")) {

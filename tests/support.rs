@@ -6,14 +6,17 @@ use lambda_runtime::{Context, LambdaEvent};
 
 pub(crate) mod aws;
 pub(crate) mod cloudformation;
+pub(crate) mod contents;
 pub(crate) mod deployed;
 pub(crate) mod gateway;
 pub(crate) mod golden;
+pub(crate) mod http;
 pub(crate) mod local;
 pub(crate) mod log;
 pub(crate) mod msk;
 pub(crate) mod openapi;
 pub(crate) mod pipeline;
+pub(crate) mod program;
 pub(crate) mod recorder;
 pub(crate) mod rows;
 pub(crate) mod stub;

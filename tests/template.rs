@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::template::{Stack, stack, texts};
+use crate::support::template::{Stack, stack, texts, workspace};
 
 use cases::{every, of_profiles, with};
 
@@ -30,6 +30,33 @@ async fn every_profile_and_every_choice_resolves_without_a_reference_to_what_is_
     // A deployment of the API has another name each time.
     let never = all.difference(&made).filter(|name| !name.starts_with("ApiDeployment"));
     assert_eq!(never.collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn nothing_refers_to_a_name_that_sam_makes_of_a_value() {
+    let template = std::fs::read_to_string(workspace("template.yaml")).unwrap();
+    let stacks = every().await;
+    let all: BTreeSet<_> = stacks.iter().flat_map(|(_, stack)| &stack.names).collect();
+    let changing = all.into_iter().filter(|name| !stacks.iter().all(|(_, stack)| stack.names.contains(name)));
+    let changing: Vec<_> = changing.collect();
+    assert!(changing.iter().any(|name| name.starts_with("IngestFunctionVersion")), "{changing:?}");
+    for name in changing {
+        assert!(!template.contains(name.as_str()), "{name} is not there for each value");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn a_stacks_name_of_53_characters_is_not_too_long_for_what_is_called_by_it() {
+    for (case, stack) in every().await {
+        for (_, cluster) in stack.of_type("AWS::MSK::ServerlessCluster") {
+            let more = cluster["ClusterName"].as_str().unwrap().len() - crate::support::template::STACK.len();
+            assert!(53 + more <= 64, "{case:?}: MSK takes 64");
+        }
+    }
+    let deploy = std::fs::read_to_string(workspace("DEPLOY.md")).unwrap();
+    assert!(deploy.contains("at most 53 characters"));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //! silence, so whoever writes waits before that.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use shared::publish::{Failure, Outcome, Publish, Reach, Record, Unreachable, Written};
+use shared::{
+    metadata::{Describe, DescribeError, Description, Offsets, Partition},
+    publish::{Failure, Outcome, Publish, Reach, Record, Unreachable, Written},
+};
 use tokio::{
     sync::Notify,
     time::{Instant, timeout_at},
@@ -38,8 +41,10 @@ pub(crate) struct Bounded<P> {
 }
 
 /// What waits to be archived, by topic.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Backlog {
+    /// The topics that are archived. What others lose, nobody waits for.
+    archived: HashSet<Arc<str>>,
     topics: Mutex<HashMap<Arc<str>, Waiting>>,
     /// Something was archived.
     shrunk: Notify,
@@ -59,6 +64,17 @@ struct Waiting {
 }
 
 impl Backlog {
+    /// Nothing waits yet, in the topics that are archived.
+    pub(crate) fn of(topics: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            archived: topics.into_iter().map(Into::into).collect(),
+            topics: Mutex::default(),
+            shrunk: Notify::default(),
+            wanted: Notify::default(),
+            closed: AtomicBool::default(),
+        }
+    }
+
     /// Waits until somebody cannot write for lack of room.
     pub(crate) async fn wanted(&self) {
         self.wanted.notified().await;
@@ -88,6 +104,9 @@ impl Backlog {
 
     /// Takes `bytes` into the account if there is room.
     fn try_admit(&self, topic: &Arc<str>, bytes: usize) -> bool {
+        if !self.archived.contains(topic) {
+            return true;
+        }
         let mut topics = self.topics();
         let waiting = topics.entry(Arc::clone(topic)).or_default();
         let room = waiting.bytes + bytes <= MAX_WAITING_BYTES;
@@ -119,10 +138,13 @@ impl Backlog {
 
     /// Notes where an admitted record was written, or that it was not.
     fn settle(&self, topic: &Arc<str>, bytes: usize, outcome: &Outcome) {
+        if !self.archived.contains(topic) {
+            return;
+        }
         let mut topics = self.topics();
         let waiting = topics.entry(Arc::clone(topic)).or_default();
         match outcome {
-            Ok(Written { partition, offset })
+            Ok(Written { partition, offset, .. })
                 if waiting.archived_to.get(partition).is_none_or(|next| next <= offset) =>
             {
                 waiting.written.insert((*partition, *offset), bytes);
@@ -184,6 +206,20 @@ impl<P: Publish> Publish for Bounded<P> {
     }
 }
 
+impl<P: Describe> Describe for Bounded<P> {
+    async fn cluster(&self, within: Duration) -> Result<Description, DescribeError> {
+        self.inner.cluster(within).await
+    }
+
+    async fn partitions(&self, topic: &str, within: Duration) -> Result<Vec<Partition>, DescribeError> {
+        self.inner.partitions(topic, within).await
+    }
+
+    async fn offsets(&self, topic: &str, partition: i32, within: Duration) -> Result<Offsets, DescribeError> {
+        self.inner.offsets(topic, partition, within).await
+    }
+}
+
 impl<P: Reach> Reach for Bounded<P> {
     fn reach(&self, within: Duration) -> impl Future<Output = Result<(), Unreachable>> + Send {
         self.inner.reach(within)
@@ -205,7 +241,7 @@ mod tests {
             let mut sizes = self.0.lock().unwrap();
             let write = |record: Record| {
                 sizes.push(record.size_bytes());
-                Ok(Written { partition: 0, offset: i64::try_from(sizes.len()).unwrap() - 1 })
+                Ok(Written { partition: 0, offset: i64::try_from(sizes.len()).unwrap() - 1, timestamp_ms: None })
             };
             records.into_iter().map(write).collect()
         }
@@ -213,12 +249,12 @@ mod tests {
 
     fn records(count: usize, bytes: usize) -> Vec<Record> {
         let value = Some(Bytes::from(vec![b'x'; bytes]));
-        vec![Record { topic: "t".into(), partition: None, key: None, value }; count]
+        vec![Record { topic: "t".into(), value, ..Record::default() }; count]
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_not_archived_never_passes_the_bound_and_archiving_makes_room() {
-        let (recorder, backlog) = (Recorder::default(), Arc::new(Backlog::default()));
+        let (recorder, backlog) = (Recorder::default(), Arc::new(Backlog::of(["t".to_owned()])));
         let bounded = Bounded::new(recorder.clone(), Some(Arc::clone(&backlog)));
         let soon = || Instant::now() + Duration::from_secs(1);
 
@@ -235,7 +271,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_writer_that_waits_goes_on_when_the_archive_catches_up() {
-        let (recorder, backlog) = (Recorder::default(), Arc::new(Backlog::default()));
+        let (recorder, backlog) = (Recorder::default(), Arc::new(Backlog::of(["t".to_owned()])));
         let bounded = Bounded::new(recorder.clone(), Some(Arc::clone(&backlog)));
         let archive = tokio::spawn({
             let (recorder, backlog) = (recorder.clone(), Arc::clone(&backlog));
@@ -255,7 +291,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_record_larger_than_kafkas_default_is_refused_and_its_neighbours_are_written() {
         let recorder = Recorder::default();
-        let bounded = Bounded::new(recorder.clone(), Some(Arc::default()));
+        let bounded = Bounded::new(recorder.clone(), Some(Arc::new(Backlog::of(["t".to_owned()]))));
         let sizes = [1, MAX_RECORD_BYTES + 1, MAX_RECORD_BYTES, MAX_RECORD_BYTES + 1, 1];
         let records = sizes.into_iter().flat_map(|size| records(1, size)).collect();
         let outcomes = bounded.publish(records, Instant::now() + Duration::from_secs(1)).await;
@@ -267,7 +303,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_record_that_is_archived_before_it_is_confirmed_takes_no_room() {
-        let backlog = Arc::new(Backlog::default());
+        let backlog = Arc::new(Backlog::of(["t".to_owned()]));
         backlog.archived("t", 0, 5);
         let bounded = Bounded::new(Recorder::default(), Some(Arc::clone(&backlog)));
         bounded.publish(records(5, 600_000), Instant::now() + Duration::from_secs(1)).await;

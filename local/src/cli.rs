@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
+use ingest::Statuses;
 use shared::{
     causes::in_one_line,
     cluster::{Authorities, BootstrapServers, Protocol},
@@ -23,6 +24,14 @@ pub(crate) struct Cli {
     /// A user id whose topics ID.pin, ID.geo and ID.user are served; may be given several times
     #[arg(long = "user-id", value_name = "ID", default_value = "demo")]
     pub(crate) user_ids: Vec<UserId>,
+
+    /// A further topic, which takes any record as it is and is not archived; may be given several times
+    #[arg(long = "pass-through", value_name = "TOPIC")]
+    pub(crate) pass_through: Vec<String>,
+
+    /// Whether 200 says that every record is written, or comes also where records are not, as the REST Proxy's
+    #[arg(long, value_name = "honest|confluent", default_value = "honest")]
+    pub(crate) statuses: Statuses,
 
     /// Random posts that the emulator sends each second; 0 sends none
     #[arg(

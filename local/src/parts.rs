@@ -16,6 +16,7 @@ use emulator::{
     DatabaseUrl, Source,
     source::{DatabaseUrlError, SourceError},
 };
+use ingest::{Statuses, settings::STATUSES};
 use rand::{SeedableRng, rngs::StdRng};
 use rdkafka::error::KafkaError;
 use shared::{
@@ -29,7 +30,7 @@ use shared::{
     metrics::Metrics,
     publish::Unreachable,
     settings::{Reader, SettingsError, environment},
-    topic::{UserIds, UserIdsError},
+    topic::{PASS_THROUGH_TOPICS, PassThroughError, PassThroughTopics, UserIds, UserIdsError},
 };
 use tokio::net::TcpListener;
 
@@ -43,6 +44,8 @@ const TIME_TO_CONNECT: Duration = Duration::from_secs(5);
 pub(crate) enum StartError {
     #[error("--user-id: {0}")]
     UserIds(#[from] UserIdsError),
+    #[error("--pass-through: {0}")]
+    PassThrough(#[from] PassThroughError),
     #[error("the embedded Kafka cannot be started: {0}")]
     EmbeddedKafka(#[from] KafkaError),
     #[error("--security-protocol: {0}")]
@@ -83,6 +86,8 @@ pub(crate) enum StartError {
 /// Everything, open and connected.
 pub(crate) struct Parts {
     pub(crate) user_ids: UserIds,
+    pub(crate) pass_through: PassThroughTopics,
+    pub(crate) statuses: Statuses,
     pub(crate) listener: TcpListener,
     pub(crate) address: SocketAddr,
     pub(crate) source: Source,
@@ -99,6 +104,7 @@ impl Parts {
     /// Opens each part; the archive last, since that makes a folder.
     pub(crate) async fn open(cli: &Cli, metrics: &Metrics) -> Result<Self, StartError> {
         let user_ids = UserIds::new(cli.user_ids.clone())?;
+        let pass_through = PassThroughTopics::new(cli.pass_through.clone())?.beside(&user_ids)?;
         let archive_url = archive_url(cli)?;
         let database_url = cli.database_url.as_deref().map_or(Ok(DatabaseUrl::Sample), str::parse);
         let database_url = database_url.map_err(StartError::DatabaseUrl)?;
@@ -110,15 +116,29 @@ impl Parts {
         let (embedded, cluster) = if let Some(BootstrapServers(servers)) = &cli.bootstrap_servers {
             (None, cluster(cli, servers)?)
         } else {
-            let embedded = EmbeddedKafka::start(&user_ids.topics())?;
+            let kinds = user_ids.topic_names();
+            let topics = kinds.iter().map(String::as_str).chain(pass_through.iter());
+            let embedded = EmbeddedKafka::start(topics)?;
             let cluster = Cluster::plaintext(embedded.bootstrap_servers());
             (Some(embedded), cluster)
         };
         let producer = connect(&cluster, &user_ids, metrics).await?;
         let kafka = Kafka::connect(&cluster).await?;
         let bucket = open_archive(&archive_url, embedded.is_some()).await?;
-        let parts =
-            Self { user_ids, listener, address, source, embedded, cluster, producer, kafka, archive_url, bucket };
+        let parts = Self {
+            user_ids,
+            pass_through,
+            statuses: cli.statuses,
+            listener,
+            address,
+            source,
+            embedded,
+            cluster,
+            producer,
+            kafka,
+            archive_url,
+            bucket,
+        };
         let file = &cli.env_file;
         parts.write_env_file(file).map_err(|source| StartError::EnvFile { file: file.clone(), source })?;
         Ok(parts)
@@ -134,14 +154,15 @@ impl Parts {
             fs::create_dir_all(folder)?;
         }
         let (servers, user_ids) = (&self.cluster.bootstrap_servers, &self.user_ids);
+        let (pass_through, statuses) = (&self.pass_through, self.statuses);
         let security = match &self.cluster.security {
             Security::Plaintext => format!("{}={}", SECURITY_PROTOCOL.name, Protocol::Plaintext),
             Security::Iam { authorities, .. } => format!("{}=\"{authorities}\"", SSL_CA_LOCATION.name),
         };
         let text = format!(
-            "{}={servers}\n{security}\nUSER_IDS={user_ids}\nDATABASE_URL=sample\nPOSTS_PER_RUN=1\nARCHIVE_URL={archive}\n\
+            "{}={servers}\n{security}\nUSER_IDS={user_ids}\n{}={pass_through}\n{}={statuses}\nDATABASE_URL=sample\nPOSTS_PER_RUN=1\nARCHIVE_URL={archive}\n\
              RUST_LOG=\"info,rskafka=warn\"\n",
-            BOOTSTRAP_SERVERS.name
+            BOOTSTRAP_SERVERS.name, PASS_THROUGH_TOPICS.name, STATUSES.name
         );
         fs::write(file, text)
     }

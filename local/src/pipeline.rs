@@ -35,10 +35,22 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
     greet(&cli, &parts);
 
-    let Parts { user_ids, listener, source, embedded, producer, kafka, archive_url, bucket, .. } = parts;
-    let backlog = embedded.as_ref().map(|_| Arc::new(Backlog::default()));
+    let Parts {
+        user_ids,
+        pass_through,
+        statuses,
+        listener,
+        source,
+        embedded,
+        producer,
+        kafka,
+        archive_url,
+        bucket,
+        ..
+    } = parts;
+    let backlog = embedded.as_ref().map(|_| Arc::new(Backlog::of(user_ids.topic_names())));
     let producer = Bounded::new(producer, backlog.clone());
-    let app = App::new(producer.clone(), &user_ids, metrics.clone());
+    let app = App::new(producer.clone(), &user_ids, metrics.clone()).passing_through(&pass_through).answering(statuses);
 
     // Sending stops first; then what was sent is written; then it is archived.
     let (sending, writing) = (Stop::new(), Stop::new());
@@ -88,7 +100,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     };
 
     let totals = figures.totals();
-    let missing = totals.records_written.saturating_sub(totals.records_archived + totals.quarantined);
+    let to_archive = totals.records_written - totals.records_passed_through;
+    let missing = to_archive.saturating_sub(totals.records_archived + totals.quarantined);
     let failure = match (emulated, archived) {
         (_, Ok(Err(error))) => Some(error.to_string()),
         (Err(panic), _) | (_, Err(panic)) => Some(format!("a part broke down: {panic}")),

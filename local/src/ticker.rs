@@ -75,7 +75,7 @@ mod tests {
     impl Publish for Slow {
         async fn publish(&self, records: Vec<Record>, _: Instant) -> Vec<Outcome> {
             tokio::time::sleep(self.0).await;
-            vec![Ok(Written { partition: 0, offset: 0 }); records.len()]
+            vec![Ok(Written { partition: 0, offset: 0, timestamp_ms: None }); records.len()]
         }
     }
 

@@ -11,6 +11,8 @@ pub(crate) struct Totals {
     /// Posts that the emulator sent.
     pub(crate) posts: u64,
     pub(crate) records_written: u64,
+    /// Those of them that are not archived.
+    pub(crate) records_passed_through: u64,
     /// Records that were not valid, or came in one request with one that was not.
     pub(crate) records_refused: u64,
     pub(crate) records_unconfirmed: u64,
@@ -55,6 +57,7 @@ impl Totals {
         ] {
             *total += metrics.map(|metric| recorded.sum(metric)).iter().sum::<u64>();
         }
+        self.records_passed_through += recorded.sum_by(&ingest::RECORDS_WRITTEN, ingest::PASS_THROUGH);
         self.requests_refused += recorded.sum(&ingest::REQUESTS_REFUSED);
         self.produce_time_ms.add(recorded.measured(&ingest::PRODUCE_TIME));
         self.records_archived += recorded.sum(&archive::RECORDS_ARCHIVED);

@@ -1,21 +1,22 @@
 //! The producer: the one module that knows librdkafka.
 //!
-//! [`Producer`] keeps a `connection` and replaces it when it is worn out, or when it stayed silent: librdkafka mends a
-//! connection that broke, and may still get stuck where an environment was frozen. `link` knows how the connections are
-//! doing, from what librdkafka calls back to `context`.
+//! [`Producer`] keeps a `connection` in a `slot`, and replaces it when it is worn out, or when it stayed silent: librdkafka
+//! mends a connection that broke, and may still get stuck where an environment was frozen. `link` knows how the connections
+//! are doing, from what librdkafka calls back to `context`. `describe` asks about the cluster, on a connection of its own.
 
-use std::{
-    collections::BTreeSet,
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future};
-use rdkafka::{ClientConfig, error::KafkaError, producer::DeliveryFuture};
-use tokio::time::{Instant, sleep_until, timeout};
+use rdkafka::{
+    error::KafkaError,
+    producer::{DeliveryFuture, future_producer::Delivery},
+};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep_until, timeout},
+};
 
-use self::{connection::Connection, moment::Moment};
+use self::{connection::Connection, slot::Slot};
 use crate::{
     cluster::Cluster,
     metrics::Metrics,
@@ -25,9 +26,11 @@ use crate::{
 mod config;
 mod connection;
 mod context;
+mod describe;
 mod failure;
 mod link;
 mod moment;
+mod slot;
 
 /// How recent a broker's answer has to be for [`Reach::reach`] to take its word.
 const RECENT: Duration = Duration::from_secs(5);
@@ -39,16 +42,21 @@ const TIME_TO_START: Duration = Duration::from_secs(5);
 /// How long a request that was refused waits for a second look at its topic.
 const TIME_TO_LOOK: Duration = Duration::from_secs(1);
 
+/// How many questions about the cluster are asked at once.
+const MAX_QUESTIONS: usize = 8;
+
 /// Writes to a cluster. Made once and shared by every request: a clone is the same producer.
 #[derive(Clone)]
 pub struct Producer(Arc<Shared>);
 
 struct Shared {
     cluster: Cluster,
-    config: ClientConfig,
-    metrics: Metrics,
-    /// `None` when the last one was given up and no request came since.
-    connection: Mutex<Option<Arc<Connection>>>,
+    /// Of what is written.
+    writing: Slot,
+    /// Of what is asked about the cluster. It logs in for itself, with the first question.
+    asking: Slot,
+    /// For questions, which block one each.
+    threads: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Producer {
@@ -74,11 +82,11 @@ impl Producer {
     pub fn new(cluster: &Cluster, metrics: Metrics) -> Result<Self, ProducerError> {
         let producer = Self(Arc::new(Shared {
             cluster: cluster.clone(),
-            config: config::config(cluster),
-            metrics,
-            connection: Mutex::default(),
+            writing: Slot::new(cluster, config::config(cluster), metrics.clone()),
+            asking: Slot::new(cluster, config::config_to_ask(cluster), metrics),
+            threads: Arc::new(Semaphore::new(MAX_QUESTIONS)),
         }));
-        match producer.connection() {
+        match producer.0.writing.connection() {
             Ok(_) => Ok(producer),
             Err(source) => Err(ProducerError { bootstrap_servers: cluster.bootstrap_servers.clone(), source }),
         }
@@ -102,42 +110,15 @@ impl Producer {
     /// # Errors
     /// When no broker answers within the time. The producer goes on trying and can be used all the same.
     pub async fn warm_up(&self, topics: Vec<String>, within: Duration) -> Result<(), Unreachable> {
-        let Ok(connection) = self.connection() else { return Err(Unreachable::NoAnswer { within, source: None }) };
+        let Ok(connection) = self.0.writing.connection() else {
+            return Err(Unreachable::NoAnswer { within, source: None });
+        };
         let topics: Vec<Arc<str>> = topics.into_iter().map(Into::into).collect();
         let start = Instant::now();
         tokio::select! {
             () = connection.learn(&topics) => Ok(()),
             () = connection.link.denied_since(start) => Err(Unreachable::LogInRefused),
             () = tokio::time::sleep(within) => Err(connection.link.no_answer(within)),
-        }
-    }
-
-    /// The connection to use, a new one where the last one is worn out.
-    fn connection(&self) -> Result<Arc<Connection>, KafkaError> {
-        // The lock is held for no more than an exchange.
-        let mut slot = self.0.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reason) = slot.as_ref().and_then(|connection| connection.worn_out(Moment::now())) {
-            tracing::info!(%reason, "the connection to Kafka is replaced");
-            *slot = None;
-        }
-        let connection = match slot.as_ref() {
-            Some(connection) => Arc::clone(connection),
-            None => Arc::clone(slot.insert(Arc::new(self.connect()?))),
-        };
-        connection.touch();
-        Ok(connection)
-    }
-
-    fn connect(&self) -> Result<Connection, KafkaError> {
-        Connection::new(&self.0.config, &self.0.cluster, self.0.metrics.clone())
-    }
-
-    /// Uses `connection` no more: the next request makes another one.
-    fn give_up(&self, connection: &Arc<Connection>) {
-        let mut slot = self.0.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another request may have been faster.
-        if slot.as_ref().is_some_and(|current| Arc::ptr_eq(current, connection)) {
-            *slot = None;
         }
     }
 
@@ -164,7 +145,7 @@ impl Publish for Producer {
     async fn publish(&self, records: Vec<Record>, deadline: Instant) -> Vec<Outcome> {
         let start = Instant::now();
         // The same for the whole request: another one could not tell the broker which records are duplicates.
-        let connection = match self.connection() {
+        let connection = match self.0.writing.connection() {
             Ok(connection) => connection,
             Err(error) => {
                 tracing::error!(%error, "the Kafka producer cannot be made");
@@ -177,11 +158,11 @@ impl Publish for Producer {
         }
         match end {
             End::Answered => Self::look_again(&connection, &records, &outcomes, deadline).await,
-            End::Denied => self.give_up(&connection),
+            End::Denied => self.0.writing.give_up(&connection),
             // A broker that is away is told of. In silence the connection may be stuck for ever.
             End::Late if connection.link.silent_since(start) => {
                 tracing::warn!("Kafka did not answer, and nothing says why: the connection is replaced");
-                self.give_up(&connection);
+                self.0.writing.give_up(&connection);
             }
             End::Late => {}
         }
@@ -244,7 +225,9 @@ async fn send(connection: &Connection, records: &[Record], start: Instant, deadl
 /// What librdkafka's answer says of a record.
 fn outcome(connection: &Connection, answer: <DeliveryFuture as Future>::Output) -> Outcome {
     match answer {
-        Ok(Ok(written)) => Ok(Written { partition: written.partition, offset: written.offset }),
+        Ok(Ok(Delivery { partition, offset, timestamp })) => {
+            Ok(Written { partition, offset, timestamp_ms: timestamp.to_millis() })
+        }
         Ok(Err((error, _))) => Err(connection.failure(&error)),
         // The producer went away.
         Err(_) => Err(Failure::Unconfirmed),
@@ -254,7 +237,9 @@ fn outcome(connection: &Connection, answer: <DeliveryFuture as Future>::Output) 
 impl Reach for Producer {
     async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
         let start = Instant::now();
-        let Ok(connection) = self.connection() else { return Err(Unreachable::NoAnswer { within, source: None }) };
+        let Ok(connection) = self.0.writing.connection() else {
+            return Err(Unreachable::NoAnswer { within, source: None });
+        };
         if connection.answered_within(RECENT) {
             return Ok(());
         }

@@ -26,6 +26,7 @@ pub mod kafka;
 pub mod kind;
 #[cfg(feature = "log")]
 pub mod log;
+pub mod metadata;
 pub mod metrics;
 pub mod publish;
 #[cfg(feature = "sample")]

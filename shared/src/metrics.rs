@@ -91,6 +91,14 @@ impl Recorded {
         self.of(metric).map(|values| if let Values::One(count) = values { *count } else { 0 }).sum()
     }
 
+    /// What was counted of `metric` under `value` of its dimension.
+    #[must_use]
+    pub fn sum_by(&self, metric: &'static Metric, value: &'static str) -> u64 {
+        let label = metric.dimension.map(|dimension| (dimension, Cow::Borrowed(value)));
+        let values = self.0.get(&label).and_then(|metrics| metrics.get(metric));
+        values.map_or(0, |values| if let Values::One(count) = values { *count } else { 0 })
+    }
+
     /// The state that was noted of `metric`, if one was.
     #[must_use]
     pub fn state(&self, metric: &'static Metric) -> Option<u64> {
@@ -136,6 +144,8 @@ mod tests {
         metrics.took(&ingest::PRODUCE_TIME, Duration::from_nanos(1_234_567));
         let recorded = metrics.take();
         assert_eq!(recorded.sum(&ingest::RECORDS_WRITTEN), 5);
+        let by = ["pin", "geo", "user"].map(|kind| recorded.sum_by(&ingest::RECORDS_WRITTEN, kind));
+        assert_eq!(by, [2, 3, 0]);
         assert_eq!(recorded.state(&archive::ARCHIVE_LAG), Some(0));
         assert_eq!(recorded.measured(&ingest::PRODUCE_TIME), [1.234]);
         assert_eq!(recorded.sum(&emulator::RECORDS_WRITTEN), 0, "another function's");

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 /// One message to be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record {
     /// Shared by the records of a request.
     pub topic: Arc<str>,
@@ -16,13 +16,28 @@ pub struct Record {
     pub key: Option<Bytes>,
     /// `None` is Kafka's null.
     pub value: Option<Bytes>,
+    /// Milliseconds since 1970, above 0. `None` stands for the moment in which it is handed over.
+    pub timestamp_ms: Option<i64>,
+    /// In this order; names may repeat.
+    pub headers: Vec<Header>,
+}
+
+/// What stands beside a record's key and value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Not unique.
+    pub name: String,
+    /// `None` is Kafka's null.
+    pub value: Option<Bytes>,
 }
 
 impl Record {
-    /// Key and value, in bytes.
+    /// Key, value and headers, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.key.as_ref().map_or(0, Bytes::len) + self.value.as_ref().map_or(0, Bytes::len)
+        let size = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        let headers = self.headers.iter().map(|Header { name, value }| name.len() + size(value)).sum::<usize>();
+        size(&self.key) + size(&self.value) + headers
     }
 }
 
@@ -33,6 +48,8 @@ pub struct Written {
     pub partition: i32,
     /// From 0.
     pub offset: i64,
+    /// The record's own or the broker's, as the topic is set, in milliseconds since 1970; `None` when nobody told.
+    pub timestamp_ms: Option<i64>,
 }
 
 /// Why a record is not known to be written. The messages go to the client as they stand.

@@ -30,12 +30,7 @@ impl FromStr for UserId {
     type Err = UserIdError;
 
     fn from_str(text: &str) -> Result<Self, UserIdError> {
-        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if (1..=Self::MAX_CHARS).contains(&text.len()) && text.chars().all(legal) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(UserIdError)
-        }
+        if text.len() <= Self::MAX_CHARS && is_legal(text) { Ok(Self(text.to_owned())) } else { Err(UserIdError) }
     }
 }
 
@@ -132,6 +127,96 @@ fn user_id(id: &str) -> Result<UserId, UserIdsError> {
     id.parse().map_err(|UserIdError| UserIdsError::Invalid(id.to_owned()))
 }
 
+/// Further topics, whose records are not looked at.
+pub static PASS_THROUGH_TOPICS: Variable = Variable {
+    name: "PASS_THROUGH_TOPICS",
+    default: Some(""),
+    meaning: "further topics, which take any record as it is, comma separated; they are not archived",
+};
+
+/// The names of topics that take any record, each once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PassThroughTopics(Vec<String>);
+
+/// Why a list of pass-through topics cannot be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's message is its documentation")]
+pub enum PassThroughError {
+    #[error("`{0}`: a topic's name has 1 to {MAX_TOPIC_CHARS} characters out of letters, digits, `.`, `_` and `-`")]
+    Illegal(String),
+    #[error("`{0}` is given twice")]
+    Twice(String),
+    #[error("`{0}` is a user id's topic, whose records are validated")]
+    Validated(String),
+}
+
+impl PassThroughTopics {
+    /// Checks each name.
+    ///
+    /// # Errors
+    /// When one is not a topic's name or stands there twice.
+    pub fn new(names: Vec<String>) -> Result<Self, PassThroughError> {
+        let legal = |name: &str| name.len() <= MAX_TOPIC_CHARS && is_legal(name) && name != "." && name != "..";
+        for (at, name) in names.iter().enumerate() {
+            if !legal(name) {
+                return Err(PassThroughError::Illegal(name.clone()));
+            }
+            if names[..at].contains(name) {
+                return Err(PassThroughError::Twice(name.clone()));
+            }
+        }
+        Ok(Self(names))
+    }
+
+    /// Each name.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Checks that none of them is a topic that takes records of a kind.
+    ///
+    /// # Errors
+    /// When one is.
+    pub fn beside(self, user_ids: &UserIds) -> Result<Self, PassThroughError> {
+        let validated = user_ids.topic_names();
+        match self.0.iter().find(|name| validated.contains(name)) {
+            Some(name) => Err(PassThroughError::Validated(name.clone())),
+            None => Ok(self),
+        }
+    }
+}
+
+/// As they are parsed.
+impl fmt::Display for PassThroughTopics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(","))
+    }
+}
+
+/// Comma separated, as in an environment variable; none is fine.
+impl FromStr for PassThroughTopics {
+    type Err = PassThroughError;
+
+    fn from_str(text: &str) -> Result<Self, PassThroughError> {
+        Self::new(text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect())
+    }
+}
+
+/// The same, in a template.
+impl TryFrom<String> for PassThroughTopics {
+    type Error = PassThroughError;
+
+    fn try_from(text: String) -> Result<Self, PassThroughError> {
+        text.parse()
+    }
+}
+
+/// Kafka's alphabet of topics.
+fn is_legal(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+}
+
 /// A topic of ours and the kind that it takes.
 #[derive(Debug, Clone)]
 pub struct Topic {
@@ -179,6 +264,25 @@ mod tests {
             assert_eq!(text.parse::<UserIds>().unwrap_err().to_string(), reason, "{text:?}");
         }
         assert!("a".repeat(233).parse::<UserId>().is_err());
+    }
+
+    #[test]
+    fn pass_through_topics_are_legal_names_and_nobody_elses() {
+        assert_eq!("".parse(), Ok(PassThroughTopics::default()));
+        let topics: PassThroughTopics = "clicks, views.v1".parse().unwrap();
+        assert_eq!(
+            (topics.iter().collect::<Vec<_>>(), topics.to_string()),
+            (vec!["clicks", "views.v1"], "clicks,views.v1".to_owned())
+        );
+        for (text, reason) in [
+            ("a/b", "`a/b`: a topic's name has 1 to 249 characters out of letters, digits, `.`, `_` and `-`"),
+            ("..", "`..`: a topic's name has 1 to 249 characters out of letters, digits, `.`, `_` and `-`"),
+            ("a,a", "`a` is given twice"),
+        ] {
+            assert_eq!(text.parse::<PassThroughTopics>().unwrap_err().to_string(), reason, "{text:?}");
+        }
+        let error = "a,u.pin".parse::<PassThroughTopics>().unwrap().beside(&"u".parse().unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "`u.pin` is a user id's topic, whose records are validated");
     }
 
     #[test]

@@ -23,7 +23,12 @@ const ARN: &str = "arn:aws:kafka:us-east-1:123456789012:cluster/pinterest/4f0c1b
 
 const BOOTSTRAP: &str = "/bootstrap-brokers";
 const DESCRIBE: &str = "-13";
-const SERVERS: &str = "b-1.pinterest.x.c13.kafka.us-east-1.amazonaws.com:9098";
+const SERVERS: &str =
+    "b-1.pinterest.x.c13.kafka.us-east-1.amazonaws.com:9098,b-2.pinterest.x.c13.kafka.us-east-1.amazonaws.com:9098";
+
+/// As AWS may tell them.
+const IN_ANY_ORDER: &str =
+    "b-2.pinterest.x.c13.kafka.us-east-1.amazonaws.com:9098,b-1.pinterest.x.c13.kafka.us-east-1.amazonaws.com:9098";
 
 /// A client of the stub, whose retries take no time.
 fn client(control_plane: &Stub) -> Client {
@@ -58,8 +63,9 @@ const NO_TIME: Duration = Duration::ZERO;
 #[tokio::test]
 async fn the_servers_of_a_cluster_are_found_by_a_signed_request_and_nothing_else_is_asked() {
     // What a Serverless cluster answers has the same form.
-    for found in [SERVERS, "boot-x1y2z3.c1.kafka-serverless.us-east-1.amazonaws.com:9098"] {
-        let control_plane = Stub::start([(BOOTSTRAP, vec![servers(&found.into())])]).await;
+    let serverless = "boot-x1y2z3.c1.kafka-serverless.us-east-1.amazonaws.com:9098";
+    for (told, found) in [(IN_ANY_ORDER, SERVERS), (serverless, serverless)] {
+        let control_plane = Stub::start([(BOOTSTRAP, vec![servers(&told.into())])]).await;
         let cloudformation = CloudFormation::start().await;
         deploy(&cloudformation, &control_plane, NO_TIME).await.unwrap();
         let cluster = "pinterest/4f0c1b6e-7a3d-4e1b-9b43-4c9f6d8f2a11-13";
@@ -69,6 +75,7 @@ async fn the_servers_of_a_cluster_are_found_by_a_signed_request_and_nothing_else
             "Fingerprint": null,
             "BootstrapServers": found,
             "ClusterArn": ARN,
+            "PassThroughArns": format!("arn:aws:kafka:us-east-1:123456789012:topic/{cluster}/clicks"),
             "TopicArns": format!("arn:aws:kafka:us-east-1:123456789012:topic/{cluster}/0a1b2c3d4e5f.*"),
             "ClusterName": "pinterest",
             "ClusterUuid": "4f0c1b6e-7a3d-4e1b-9b43-4c9f6d8f2a11-13",
@@ -88,24 +95,41 @@ async fn the_servers_of_a_cluster_are_found_by_a_signed_request_and_nothing_else
 }
 
 #[tokio::test]
-async fn twenty_user_ids_fit_into_an_answer_and_far_more_are_refused_with_the_reason() {
-    let servers_of_three =
-        [1, 2, 3].map(|n| format!("b-{n}.pinterestdatapipeline.a1b2c3.c13.kafka.ap-southeast-2.amazonaws.com:9098"));
-    for user_ids in [20, 60] {
-        let control_plane = Stub::start([(BOOTSTRAP, vec![servers(&servers_of_three.join(",").into())])]).await;
-        let cloudformation = CloudFormation::start().await;
-        let event = cloudformation.sends_file("brokers-create", |event| {
-            let ids: Vec<_> = (0..user_ids).map(|n| format!("0a1b2c3d4e{n:02}")).collect();
-            event["ResourceProperties"]["ClusterArn"] = ARN.replace("us-east-1", "ap-southeast-2").into();
-            event["ResourceProperties"]["UserIds"] = ids.into();
-        });
-        let client = client(&control_plane);
-        answer(event, |request| brokers::find(&client, request)).await.unwrap();
-        if user_ids == 20 {
-            assert_eq!(cloudformation.data()["TopicArns"].as_str().unwrap().split(',').count(), user_ids);
-        } else {
-            assert!(cloudformation.reason().contains("its attributes are too long"), "{}", cloudformation.reason());
+async fn as_many_user_ids_fit_into_an_answer_as_the_template_says_and_one_more_is_refused_with_the_reason() {
+    // In a region of a long name, for a stack that is called as its cluster.
+    let region = "ap-southeast-2";
+    for (length, name, fit) in [
+        (12, "pinterest-data-pipeline".to_owned(), 23),
+        (64, "pinterest-data-pipeline".to_owned(), 16),
+        (12, "x".repeat(64), 16),
+        (64, "x".repeat(64), 12),
+    ] {
+        let servers_of_three =
+            [1, 2, 3].map(|n| format!("b-{n}.{name:.20}.a1b2c3.c13.kafka.{region}.amazonaws.com:9098"));
+        for user_ids in [fit, fit + 1] {
+            let control_plane = Stub::start([(BOOTSTRAP, vec![servers(&servers_of_three.join(",").into())])]).await;
+            let cloudformation = CloudFormation::start().await;
+            let event = cloudformation.sends_file("brokers-create", |event| {
+                let ids: Vec<_> = (0..user_ids).map(|n| format!("{n:0length$}")).collect();
+                let arn = ARN.replace("us-east-1", region).replace(":cluster/pinterest/", &format!(":cluster/{name}/"));
+                let uuid = "0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d";
+                event["StackId"] = format!("arn:aws:cloudformation:{region}:123456789012:stack/{name}/{uuid}").into();
+                event["RequestId"] = uuid.into();
+                event["ResourceProperties"] =
+                    json!({"ServiceToken": event["ResourceProperties"]["ServiceToken"], "ClusterArn": arn, "UserIds": ids});
+            });
+            let client = client(&control_plane);
+            answer(event, |request| brokers::find(&client, request)).await.unwrap();
+            let case = format!("{user_ids} of {length} for {name}");
+            if user_ids == fit {
+                assert_eq!(cloudformation.data()["TopicArns"].as_str().unwrap().split(',').count(), fit, "{case}");
+            } else {
+                let reason = cloudformation.reason();
+                assert!(reason.contains("its attributes are too long"), "{case}: {reason}");
+            }
         }
+        let template = include_str!("../../template.yaml");
+        assert!(template.contains(&format!("{fit} of {length} characters")), "{fit} of {length}");
     }
 }
 

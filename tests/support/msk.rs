@@ -104,6 +104,7 @@ pub(crate) async fn tenant(kafka: &Kafka, user_id: &str) -> (UserIds, Role) {
 }
 
 /// `ingest` in this process, started as its `main` does.
+#[derive(Clone)]
 pub(crate) struct Ingest {
     router: Router,
     /// How long a request may take.
@@ -117,7 +118,15 @@ impl Ingest {
     }
 
     pub(crate) async fn post(&self, path: &str, body: String) -> Answer {
-        let mut request = Request::post(path).header(header::CONTENT_TYPE, JSON).body(Body::from(body)).unwrap();
+        let request = Request::post(path).header(header::CONTENT_TYPE, JSON);
+        self.send(request.body(Body::from(body)).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    async fn send(&self, mut request: Request<Body>) -> Answer {
         request.extensions_mut().insert(Deadline(Instant::now() + self.time));
         answer(&self.router, request).await
     }

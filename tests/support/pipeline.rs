@@ -3,7 +3,7 @@
 //! The mock cluster proves the client's side of the protocol: retries, errors, timeouts, what is on the wire. It does not
 //! prove logging in, TLS, replication or a broker's own limits.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use axum::{
     Router,
@@ -30,6 +30,7 @@ pub(crate) const BINARY: &str = "application/vnd.kafka.binary.v2+json";
 pub(crate) struct Pipeline {
     pub(crate) cluster: MockCluster<'static, DefaultProducerContext>,
     consumer: BaseConsumer,
+    user_ids: UserIds,
     pub(crate) router: Router,
     pub(crate) metrics: Metrics,
     /// How long a request may take; a test that waits for the deadline makes it short.
@@ -63,18 +64,32 @@ impl Pipeline {
     }
 
     pub(crate) async fn start_for(user_ids: &str) -> Self {
+        Self::start_as(user_ids, |app| app).await
+    }
+
+    /// As a deployment that sets more than whose topics there are.
+    pub(crate) async fn start_as(user_ids: &str, set: impl FnOnce(App<Producer>) -> App<Producer>) -> Self {
         let user_ids: UserIds = user_ids.parse().unwrap();
         let cluster = MockCluster::new(1).unwrap();
         for topic in user_ids.topics() {
-            let partitions = if topic.name.starts_with('v') { 3 } else { 1 };
-            cluster.create_topic(&topic.name, partitions, 1).unwrap();
+            cluster.create_topic(&topic.name, Self::partitions(&topic.name), 1).unwrap();
         }
         let metrics = Metrics::default();
         let producer = Producer::new(&Cluster::plaintext(cluster.bootstrap_servers()), metrics.clone()).unwrap();
         producer.warm_up(user_ids.topic_names(), Duration::from_secs(10)).await.unwrap();
-        let router = router(App::new(producer, &user_ids, metrics.clone()));
+        let router = router(set(App::new(producer, &user_ids, metrics.clone())));
         let consumer = consumer(&cluster.bootstrap_servers());
-        Self { cluster, consumer, router, metrics, time: Duration::from_secs(20) }
+        Self { cluster, consumer, user_ids, router, metrics, time: Duration::from_secs(20) }
+    }
+
+    /// How many partitions a topic has.
+    pub(crate) fn partitions(topic: &str) -> i32 {
+        if topic.starts_with('v') { 3 } else { 1 }
+    }
+
+    /// Every topic.
+    pub(crate) fn topics(&self) -> Vec<String> {
+        self.user_ids.topic_names()
     }
 
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
@@ -87,6 +102,10 @@ impl Pipeline {
         self.send(request).await
     }
 
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
     /// Posts in the JSON format.
     pub(crate) async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
         self.post_as(JSON, path, body).await
@@ -94,22 +113,32 @@ impl Pipeline {
 
     /// How many records a topic of one partition holds.
     pub(crate) fn count(&self, topic: &str) -> usize {
-        let (_, end) = self.consumer.fetch_watermarks(topic, 0, Duration::from_secs(10)).unwrap();
-        usize::try_from(end).unwrap()
+        usize::try_from(self.end(topic, 0)).unwrap()
+    }
+
+    /// The offset that the next record of a partition gets.
+    pub(crate) fn end(&self, topic: &str, partition: i32) -> i64 {
+        self.consumer.fetch_watermarks(topic, partition, Duration::from_secs(10)).unwrap().1
     }
 
     /// Everything that a topic of one partition holds.
     pub(crate) fn records(&self, topic: &str) -> Vec<KeyValue> {
+        self.read(topic, 0, 0..self.end(topic, 0))
+    }
+
+    /// The records of a partition with these offsets.
+    pub(crate) fn read(&self, topic: &str, partition: i32, offsets: Range<i64>) -> Vec<KeyValue> {
+        if offsets.is_empty() { Vec::new() } else { next(&self.reader(topic, partition, offsets.start), offsets) }
+    }
+
+    /// A consumer of a partition's records from an offset on.
+    pub(crate) fn reader(&self, topic: &str, partition: i32, start: i64) -> BaseConsumer {
         // A new one each time: one that is assigned another topic stays silent on the mock cluster.
         let consumer = consumer(&self.cluster.bootstrap_servers());
         let mut place = TopicPartitionList::new();
-        place.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
+        place.add_partition_offset(topic, partition, Offset::Offset(start)).unwrap();
         consumer.assign(&place).unwrap();
-        let next = || {
-            let message = consumer.poll(Duration::from_secs(10)).expect("a record before the end").unwrap();
-            (message.key().map(<[u8]>::to_vec), message.payload().map(<[u8]>::to_vec))
-        };
-        (0..self.count(topic)).map(|_| next()).collect()
+        consumer
     }
 
     /// The values of a topic of one partition, as text.
@@ -118,9 +147,21 @@ impl Pipeline {
     }
 }
 
+/// The next records of a reader, which have these offsets.
+pub(crate) fn next(reader: &BaseConsumer, offsets: Range<i64>) -> Vec<KeyValue> {
+    let next = |offset| {
+        let message = reader.poll(Duration::from_secs(10)).expect("a record before the end").unwrap();
+        assert_eq!(message.offset(), offset, "{}", message.topic());
+        (message.key().map(<[u8]>::to_vec), message.payload().map(<[u8]>::to_vec))
+    };
+    offsets.map(next).collect()
+}
+
 fn consumer(bootstrap_servers: &str) -> BaseConsumer {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", bootstrap_servers).set("group.id", "tests").set("fetch.wait.max.ms", "10");
+    // A commit would end a wait for records early.
+    config.set("enable.auto.commit", "false");
     config.create().unwrap()
 }
 

@@ -1,4 +1,4 @@
-//! A publisher that writes to memory, for what needs no Kafka.
+//! A publisher that writes to memory, or fails as it is told to, for what needs no Kafka.
 
 use std::{
     sync::{Arc, Mutex},
@@ -8,35 +8,69 @@ use std::{
 use axum::Router;
 use ingest::{App, router};
 use shared::{
+    metadata::{Describe, DescribeError, Description, Offsets, Partition, Replica},
     metrics::Metrics,
-    publish::{Outcome, Publish, Reach, Record, Unreachable, Written},
+    publish::{Failure, Outcome, Publish, Reach, Record, Unreachable, Written},
     topic::UserIds,
 };
 use tokio::time::Instant;
 
-/// Writes everything that it is given.
+/// Writes everything that it is given, unless it is told otherwise. Each topic has one partition; offsets are counted over
+/// all of them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Recorder(Arc<Mutex<Vec<Record>>>);
+pub(crate) struct Recorder {
+    written: Arc<Mutex<Vec<Record>>>,
+    conduct: Conduct,
+}
+
+/// What becomes of records.
+#[derive(Debug, Clone, Copy, Default)]
+enum Conduct {
+    #[default]
+    Written,
+    Failed(Failure),
+    Panic,
+}
 
 impl Recorder {
-    /// What was written since the last time this was asked.
-    pub(crate) fn take(&self) -> Vec<Record> {
-        std::mem::take(&mut self.0.lock().unwrap())
+    /// One that writes nothing, for this reason.
+    pub(crate) fn failing(failure: Failure) -> Self {
+        Self { conduct: Conduct::Failed(failure), ..Self::default() }
     }
 
-    /// The router of `ingest` for the user id `u`, which writes here.
-    pub(crate) fn router(&self) -> Router {
+    /// One with a defect.
+    pub(crate) fn panicking() -> Self {
+        Self { conduct: Conduct::Panic, ..Self::default() }
+    }
+
+    /// What was written since the last time this was asked.
+    pub(crate) fn take(&self) -> Vec<Record> {
+        std::mem::take(&mut self.written.lock().unwrap())
+    }
+
+    /// The application of `ingest` for the user id `u`, which writes here.
+    pub(crate) fn app(&self) -> App<Self> {
         let user_ids: UserIds = "u".parse().unwrap();
-        router(App::new(self.clone(), &user_ids, Metrics::default()))
+        App::new(self.clone(), &user_ids, Metrics::default())
+    }
+
+    /// The router of that application.
+    pub(crate) fn router(&self) -> Router {
+        router(self.app())
     }
 }
 
 impl Publish for Recorder {
     async fn publish(&self, records: Vec<Record>, _: Instant) -> Vec<Outcome> {
-        let mut written = self.0.lock().unwrap();
-        let write = |record| {
-            written.push(record);
-            Ok(Written { partition: 0, offset: i64::try_from(written.len()).unwrap() - 1 })
+        let mut written = self.written.lock().unwrap();
+        let write = |record: Record| match self.conduct {
+            Conduct::Written => {
+                let (partition, timestamp_ms) = (record.partition.unwrap_or(0), record.timestamp_ms);
+                written.push(record);
+                Ok(Written { partition, offset: i64::try_from(written.len()).unwrap() - 1, timestamp_ms })
+            }
+            Conduct::Failed(failure) => Err(failure),
+            Conduct::Panic => panic!("arn:aws:secret"),
         };
         records.into_iter().map(write).collect()
     }
@@ -45,5 +79,21 @@ impl Publish for Recorder {
 impl Reach for Recorder {
     async fn reach(&self, _: Duration) -> Result<(), Unreachable> {
         Ok(())
+    }
+}
+
+impl Describe for Recorder {
+    async fn cluster(&self, _: Duration) -> Result<Description, DescribeError> {
+        Ok(Description { cluster_id: "recorder".to_owned(), brokers: vec![1] })
+    }
+
+    async fn partitions(&self, _: &str, _: Duration) -> Result<Vec<Partition>, DescribeError> {
+        let replica = Replica { broker: 1, leader: true, in_sync: true };
+        Ok(vec![Partition { partition: 0, leader: 1, replicas: vec![replica] }])
+    }
+
+    async fn offsets(&self, _: &str, _: i32, _: Duration) -> Result<Offsets, DescribeError> {
+        let written = self.written.lock().unwrap().len();
+        Ok(Offsets { beginning_offset: 0, end_offset: i64::try_from(written).unwrap() })
     }
 }

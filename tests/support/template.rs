@@ -46,7 +46,7 @@ pub(crate) struct Stack {
     pub(crate) outputs: BTreeMap<String, Value>,
     /// What the functions behind custom resources tell, by the resource's name.
     pub(crate) answers: BTreeMap<&'static str, Value>,
-    /// What the template's rules have against it.
+    /// What the parameters' patterns and the template's rules have against it.
     pub(crate) refused: Vec<String>,
     /// The rules that were asked.
     pub(crate) rules: Vec<String>,
@@ -110,9 +110,11 @@ pub(crate) async fn stacks(given: &[Parameters]) -> Vec<Arc<Stack>> {
     let mut made = MADE.lock().await;
     let new: Vec<_> = given.iter().filter(|given| !made.contains_key(*given)).collect();
     if !new.is_empty() {
-        let templates = python("translate.py", &json!(new));
-        for (given, template) in new.into_iter().zip(templates.as_array().unwrap()) {
-            made.insert(given.clone(), Arc::new(resolved(template, given).await));
+        let pseudo = json!({"region": REGION, "account_id": ACCOUNT, "stack_name": STACK});
+        let answers = python("translate.py", &json!({"pseudo": pseudo, "cases": new}));
+        for (given, answer) in new.into_iter().zip(answers.as_array().unwrap()) {
+            let values = texts(&answer["refused"]).into_iter().map(str::to_owned).collect();
+            made.insert(given.clone(), Arc::new(resolved(&answer["template"], given, values).await));
         }
     }
     given.iter().map(|given| made[given].clone()).collect()
@@ -150,9 +152,11 @@ pub(crate) fn python_in(folder: &str, program: &str, input: &Value) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-async fn resolved(template: &Value, given: &Parameters) -> Stack {
+/// `refused` are the sentences about single values.
+async fn resolved(template: &Value, given: &Parameters, mut refused: Vec<String>) -> Stack {
     let parameters = values(&template["Parameters"], given);
-    let (refused, rules) = refusals(template, &parameters);
+    let (broken, rules) = refusals(template, &parameters);
+    refused.extend(broken);
     let declared = template["Parameters"].clone();
     let all_rules = template["Rules"].clone();
     let names = template["Resources"].as_object().unwrap().keys().cloned().collect();
@@ -219,7 +223,9 @@ fn refusals(template: &Value, parameters: &BTreeMap<String, Value>) -> (Vec<Stri
 
 /// What `brokers` answers to these very properties.
 async fn found(properties: &Value) -> Value {
-    let servers = json!({"bootstrapBrokerStringSaslIam": "b-1.pins:9098,b-2.pins:9098,b-3.pins:9098"});
+    let cluster = properties["ClusterArn"].as_str().unwrap().split('/').nth(1).unwrap();
+    let servers = ["b-1", "b-2", "b-3"].map(|broker| format!("{broker}.{cluster}:9098")).join(",");
+    let servers = json!({"bootstrapBrokerStringSaslIam": servers});
     let control_plane = Stub::start([("/bootstrap-brokers", vec![Told::ok(&servers)])]).await;
     let config = aws_sdk_kafka::Config::builder()
         .behavior_version(BehaviorVersion::latest())

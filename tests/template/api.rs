@@ -1,9 +1,16 @@
 //! The HTTP API: who may ask, and what the gateway answers itself.
 
+use axum::{body::Body, http::Request};
+
 use serde_json::{Value, json};
 
 use super::cases::{every, with};
-use crate::support::{openapi::OpenApi, recorder::Recorder, template::stack};
+use crate::support::{
+    openapi::OpenApi,
+    pipeline::answer,
+    recorder::Recorder,
+    template::{Stack, stack},
+};
 
 /// Every answer that a REST API makes itself:
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>. Those of
@@ -29,6 +36,9 @@ const ANSWERS: [&str; 19] = [
     "UNSUPPORTED_MEDIA_TYPE",
     "WAF_FILTERED",
 ];
+
+/// What a browser gets without a key: the page.
+const OPEN: [&str; 3] = ["/docs", "/docs/{proxy+}", "/openapi.json"];
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
@@ -69,16 +79,12 @@ async fn who_may_ask_is_what_was_chosen_and_a_browser_may_ask_what_it_may() {
         let stack = stack(&with(&[("Authentication", authentication)])).await;
         let body = &stack.properties("Api")["Body"];
         let paths = body["paths"].as_object().unwrap();
-        let open = ["/docs", "/docs/{proxy+}", "/openapi.json"];
-        assert_eq!(paths.keys().collect::<Vec<_>>(), ["/", open[0], open[1], open[2], "/{proxy+}"]);
+        assert_eq!(paths.keys().collect::<Vec<_>>(), ["/", OPEN[0], OPEN[1], OPEN[2], "/{proxy+}"]);
         for (path, methods) in paths {
-            let any = &methods["x-amazon-apigateway-any-method"]["security"];
-            if open.contains(&path.as_str()) {
-                // That answers a browser's question too.
-                assert_eq!((any, methods.as_object().unwrap().len()), (&json!([]), 1), "{authentication}: {path}");
-            } else {
-                assert_eq!(*any, expected, "{authentication}: {path}");
-                assert_eq!(methods["options"]["security"], json!([]), "{authentication}: {path}");
+            for (method, asked) in methods.as_object().unwrap() {
+                let open = method == "options" || (method == "get" && OPEN.contains(&path.as_str()));
+                let expected = if open { &json!([]) } else { &expected };
+                assert_eq!(asked["security"], *expected, "{authentication}: {method} {path}");
             }
         }
         for scheme in expected.as_array().unwrap().iter().flat_map(|scheme| scheme.as_object().unwrap().keys()) {
@@ -90,6 +96,9 @@ async fn who_may_ask_is_what_was_chosen_and_a_browser_may_ask_what_it_may() {
         if authentication == "api-key" {
             assert_eq!(stack.properties("UsagePlan")["ApiStages"][0]["Stage"], stack.parameters["StageName"]);
             assert_eq!(stack.properties("UsagePlanKey")["KeyId"], stack.outputs["ApiKey"]["Value"]);
+            let throttle = &stack.properties("UsagePlan")["Throttle"];
+            assert_eq!(throttle["RateLimit"], stack.parameters["ThrottleRate"]);
+            assert_eq!(throttle["BurstLimit"], stack.parameters["ThrottleBurst"]);
         }
     }
 }
@@ -103,8 +112,9 @@ async fn what_is_asked_for_no_key_is_what_the_document_says() {
     for operation in openapi.operations() {
         let path = operation.path.replace("{file}", "{proxy+}");
         let methods = paths.get(&path).unwrap_or(&paths["/{proxy+}"]);
-        let asked = methods["x-amazon-apigateway-any-method"]["security"] != json!([]);
-        assert_eq!(operation.described.get("security").is_none(), asked, "{path}");
+        let method = methods.get(operation.method).unwrap_or(&methods["x-amazon-apigateway-any-method"]);
+        let asked = method["security"] != json!([]);
+        assert_eq!(operation.described.get("security").is_none(), asked, "{} {path}", operation.method);
     }
     let scheme = |components: &Value| components["components"]["securitySchemes"]["api_key"]["name"].clone();
     assert_eq!(scheme(&openapi.0), scheme(&stack.properties("Api")["Body"]));
@@ -116,7 +126,7 @@ async fn the_gateways_own_answers_are_in_the_document_too() {
     let stack = stack(&with(&[])).await;
     let answers = &stack.properties("Api")["Body"]["x-amazon-apigateway-gateway-responses"];
     let openapi = OpenApi::of(&Recorder::default().router()).await;
-    let produce = openapi.operations().find(|operation| operation.path == "/topics/{topic}").unwrap();
+    let produce = openapi.operation("post", "/topics/{topic}");
     for name in ["INVALID_API_KEY", "THROTTLED", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT"] {
         let status = &answers[name]["statusCode"];
         let body = answers[name]["responseTemplates"]["application/json"].as_str().unwrap();
@@ -131,12 +141,15 @@ async fn the_gateways_own_answers_are_in_the_document_too() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn every_request_reaches_the_alias_which_the_gateway_may_invoke() {
+async fn every_request_but_a_browsers_question_reaches_the_alias_which_the_gateway_may_invoke() {
     for (case, stack) in every().await {
         let alias = "arn:aws:lambda:eu-west-1:123456789012:function:my-pins-IngestFunction-1A2B3C:live";
         let uri = format!("arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{alias}/invocations");
         for methods in stack.properties("Api")["Body"]["paths"].as_object().unwrap().values() {
-            for method in methods.as_object().unwrap().values() {
+            let methods = methods.as_object().unwrap();
+            // Any is what has no method of its own.
+            assert!(methods.contains_key("x-amazon-apigateway-any-method"), "{case:?}");
+            for (_, method) in methods.iter().filter(|(method, _)| *method != "options") {
                 let integration = &method["x-amazon-apigateway-integration"];
                 assert_eq!(
                     (&integration["type"], &integration["uri"]),
@@ -159,17 +172,65 @@ async fn every_request_reaches_the_alias_which_the_gateway_may_invoke() {
     }
 }
 
+/// The API's one stage. SAM makes its resource's name of the stage's own.
+fn stage(stack: &Stack) -> &Value {
+    let [(_, stage)] = stack.of_type("AWS::ApiGateway::Stage").collect::<Vec<_>>()[..] else { panic!("not one stage") };
+    stage
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn a_browser_is_answered_by_the_gateway_as_by_ingest_and_starts_no_function() {
+    let request = Request::builder().method("OPTIONS").uri("/topics/u.geo").body(Body::empty()).unwrap();
+    let by_ingest = answer(&Recorder::default().router(), request).await;
+    let stack = stack(&with(&[])).await;
+    let paths = stack.properties("Api")["Body"]["paths"].as_object().unwrap();
+    // The page asks for itself in a way that takes no question.
+    for (path, methods) in paths.iter().filter(|(path, _)| !OPEN.contains(&path.as_str())) {
+        let options = &methods["options"];
+        let integration = &options["x-amazon-apigateway-integration"];
+        assert_eq!(integration["type"], "mock", "{path}");
+        // The mock takes its status from what the request is made into.
+        assert_eq!(integration["requestTemplates"], json!({"application/json": r#"{"statusCode": 200}"#}), "{path}");
+        let answer = &integration["responses"]["default"];
+        assert_eq!(answer["statusCode"], by_ingest.status.as_u16().to_string(), "{path}");
+        assert_eq!(answer["responseTemplates"]["application/json"], by_ingest.body, "{path}");
+        let mut told = Vec::new();
+        for (name, value) in answer["responseParameters"].as_object().unwrap() {
+            let name = name.strip_prefix("method.response.header.").unwrap();
+            assert!(options["responses"]["200"]["headers"][name].is_object(), "{path}: {name} is not passed on");
+            told.push((name.to_lowercase(), value.as_str().unwrap().trim_matches('\'').to_owned()));
+        }
+        let mut expected: Vec<_> = by_ingest
+            .headers
+            .iter()
+            .filter(|(name, _)| name.as_str().starts_with("access-control-"))
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .collect();
+        told.sort();
+        expected.sort();
+        assert_eq!(told, expected, "{path}");
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
 async fn the_stage_has_the_name_the_throttle_and_the_log_that_were_chosen() {
     let stack =
         stack(&with(&[("StageName", "v1"), ("ThrottleRate", "7"), ("ThrottleBurst", "9"), ("AccessLog", "on")])).await;
-    let stage = stack.properties("ApiStage");
+    let stage = stage(&stack);
     assert_eq!(stage["StageName"], "v1");
     assert!(stack.outputs["ApiUrl"]["Value"].as_str().unwrap().ends_with(".amazonaws.com/v1"));
-    let settings = &stage["MethodSettings"][0];
-    assert_eq!((&settings["ResourcePath"], &settings["HttpMethod"]), (&"/*".into(), &"*".into()));
-    assert_eq!((&settings["ThrottlingRateLimit"], &settings["ThrottlingBurstLimit"]), (&"7".into(), &"9".into()));
+    // `~1` is a slash. A method that has no setting of its own has the first.
+    let others = json!({"ResourcePath": "/*", "HttpMethod": "*", "ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 1});
+    let chosen = |method| json!({"ResourcePath": "/~1{proxy+}", "HttpMethod": method, "ThrottlingRateLimit": "7", "ThrottlingBurstLimit": "9"});
+    // The page loads its files at once.
+    let files = json!({"ResourcePath": "/~1docs~1{proxy+}", "HttpMethod": "GET", "ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 2});
+    assert_eq!(stage["MethodSettings"], json!([others, chosen("POST"), chosen("OPTIONS"), files]));
+    assert!(stack.properties("Api")["Body"]["paths"]["/docs/{proxy+}"]["get"].is_object());
+    // There is such a method: a setting of none is refused, or of no effect.
+    let methods = &stack.properties("Api")["Body"]["paths"]["/{proxy+}"];
+    assert!(methods["post"].is_object() && methods["options"].is_object(), "{methods}");
     // Each `$context` is a text, a number or `-`, all of which go between quotes; API Gateway escapes none.
     let format = stage["AccessLogSetting"]["Format"].as_str().unwrap();
     let line: Value = serde_json::from_str(format).unwrap_or_else(|error| panic!("{error}: {format}"));
@@ -186,10 +247,10 @@ async fn a_stage_that_logs_waits_for_the_role_that_the_stack_makes() {
     for (access_log, made) in [("off", false), ("on", false), ("on-and-make-role", true)] {
         let stack = stack(&with(&[("AccessLog", access_log)])).await;
         assert_eq!(stack.resources.contains_key("GatewayAccount"), made, "{access_log}");
-        assert_eq!(stack.properties("ApiStage").get("AccessLogSetting").is_some(), access_log != "off", "{access_log}");
+        assert_eq!(stage(&stack).get("AccessLogSetting").is_some(), access_log != "off", "{access_log}");
         if made {
             // By its log, which waits for the account.
-            assert_eq!(stack.properties("ApiStage")["AccessLogSetting"]["DestinationArn"], "AccessLogGroup.Arn");
+            assert_eq!(stage(&stack)["AccessLogSetting"]["DestinationArn"], "AccessLogGroup.Arn");
             assert_eq!(stack.properties("AccessLogGroup")["Tags"][0]["Value"], "my-pins-GatewayAccount-1A2B3C");
         }
     }

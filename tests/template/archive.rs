@@ -4,7 +4,7 @@ use serde_json::Value;
 use shared::metrics::CATALOG;
 
 use super::cases::{every, with};
-use crate::support::template::{Stack, stack};
+use crate::support::template::{Stack, list, stack};
 
 /// Athena's types in the words of Hive.
 const TYPES: [(&str, &str); 5] =
@@ -112,6 +112,31 @@ async fn the_dashboard_and_the_alarms_name_metrics_that_the_functions_write() {
             known.name == metric && known.functions.split(", ").any(|it| it == function)
         };
         assert!(CATALOG.iter().copied().any(|known| writes(&known)), "{function} does not write {metric}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn no_alarm_and_no_graph_makes_one_number_of_one_series() {
+    // SUM, AVG, MAX and MIN of one id are a number, which neither takes.
+    let number = |expression: &str| {
+        let inside = expression.split_once('(').and_then(|(function, rest)| Some((function, rest.strip_suffix(')')?)));
+        inside.is_some_and(|(function, inside)| {
+            ["SUM", "AVG", "MAX", "MIN"].contains(&function) && inside.chars().all(char::is_alphanumeric)
+        })
+    };
+    assert!(number("SUM(ingest)") && !number("SUM(METRICS())") && !number("SUM([a, b])"));
+    for (case, stack) in every().await {
+        let alarms = stack.of_type("AWS::CloudWatch::Alarm").map(|(_, alarm)| alarm["Metrics"].clone());
+        let body = stack.properties("Dashboard")["DashboardBody"].as_str().unwrap();
+        let body: Value = serde_json::from_str(body).unwrap();
+        let graphs = body["widgets"].as_array().unwrap().iter().map(|widget| widget["properties"]["metrics"].clone());
+        for metrics in alarms.chain(graphs) {
+            let parts = metrics.as_array().into_iter().flatten().flat_map(list);
+            for expression in parts.filter_map(|part| part.get("Expression").or(part.get("expression"))) {
+                assert!(!number(expression.as_str().unwrap()), "{case:?}: {expression}");
+            }
+        }
     }
 }
 

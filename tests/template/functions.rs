@@ -10,7 +10,7 @@ use super::{
     cases::{every, with},
     functions,
 };
-use crate::support::template::stack;
+use crate::support::template::{Stack, stack, texts};
 
 /// What Lambda sets.
 const OF_LAMBDA: [(&str, &str); 4] = [
@@ -126,6 +126,73 @@ async fn each_time_ends_before_the_one_around_it() {
     assert!(timeout("Database") > timeout("DatabaseSetup") + 2 * 90, "and here there are two to be waited for");
 }
 
+/// The version that the gateway calls, by what makes CloudFormation publish another: its resource's name and its description.
+fn version(stack: &Stack) -> (&str, &str) {
+    let [(name, version)] = stack.of_type("AWS::Lambda::Version").collect::<Vec<_>>()[..] else { panic!("not one") };
+    (name, version["Description"].as_str().unwrap())
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn ingest_is_published_again_when_what_a_version_holds_has_changed_and_only_then() {
+    // Lambda refuses to publish what is as it was, and the alias keeps a version that is not published again.
+    let held = |stack: &Stack| {
+        let mut held = stack.properties("IngestFunction").clone();
+        held.as_object_mut().unwrap().remove("ReservedConcurrentExecutions");
+        held
+    };
+    let plain = stack(&with(&[])).await;
+    let mut again = 0;
+    for (case, stack) in every().await {
+        let changed = held(&stack) != held(&plain);
+        assert_eq!(version(&stack) != version(&plain), changed, "{case:?}: {:?}", version(&stack));
+        again += usize::from(changed);
+        let (name, description) = version(&stack);
+        let function = stack.properties("IngestFunction");
+        let of_the_template = format!(" {} MB {} s", function["MemorySize"], function["Timeout"]);
+        assert!(description.ends_with(&of_the_template), "{description}");
+        assert_eq!(stack.resource(name)["DeletionPolicy"], "Delete", "it would keep its network interfaces");
+    }
+    assert!(again > 5, "{again}");
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn a_versions_description_has_room_for_as_many_subnets_as_may_be_given() {
+    let subnets = [1, 2, 3, 4, 5, 6].map(|n| format!("subnet-{n:017x}")).join(",");
+    let given = with(&[("VpcId", "vpc-0a"), ("SubnetIds", &subnets), ("Statuses", "confluent"), ("LogLevel", "error")]);
+    let stack = stack(&given).await;
+    assert_eq!(stack.refused, Vec::<String>::new());
+    assert!(version(&stack).1.len() <= 256, "{}", version(&stack).1);
+}
+
+/// For each method of each path that starts `ingest`, how many requests at once the stage's throttle admits. Those of a
+/// method that stands for any are bounded each.
+fn bursts(stack: &Stack) -> Vec<u64> {
+    let [(_, stage)] = stack.of_type("AWS::ApiGateway::Stage").collect::<Vec<_>>()[..] else { panic!("not one stage") };
+    let settings = stage["MethodSettings"].as_array().unwrap();
+    let burst = |path: &str, method: &str| {
+        let is = |setting: &&Value, path: &str, method: &str| {
+            (&setting["ResourcePath"], &setting["HttpMethod"]) == (&path.into(), &method.into())
+        };
+        let path = if path == "/" { path.to_owned() } else { format!("/{}", path.replace('/', "~1")) };
+        let own = settings.iter().find(|setting| is(setting, &path, method));
+        let setting = own.or_else(|| settings.iter().find(|setting| is(setting, "/*", "*"))).unwrap();
+        seconds(&setting["ThrottlingBurstLimit"])
+    };
+    let mut bursts = Vec::new();
+    for (path, methods) in stack.properties("Api")["Body"]["paths"].as_object().unwrap() {
+        for method in ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"] {
+            let own = methods.get(method.to_lowercase());
+            let asked = own.unwrap_or(&methods["x-amazon-apigateway-any-method"]);
+            if asked["x-amazon-apigateway-integration"]["type"] == "aws_proxy" {
+                bursts.push(burst(path, method));
+            }
+        }
+    }
+    bursts
+}
+
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
 async fn a_burst_of_cold_starts_logs_in_within_a_requests_time() {
@@ -135,15 +202,18 @@ async fn a_burst_of_cold_starts_logs_in_within_a_requests_time() {
     let time =
         stack.properties("IngestFunction")["Timeout"].as_u64().unwrap() - ingest::event::TIME_TO_ANSWER.as_secs();
     let burst = seconds(&stack.parameters["ThrottleBurst"]);
+    let bursts = bursts(&stack);
+    let starts: u64 = bursts.iter().sum();
     for brokers in [2, 3] {
         // One to begin with, and one at each broker.
-        let log_ins = burst * (1 + brokers);
+        let log_ins = starts * (1 + brokers);
         let needed = log_ins.div_ceil(brokers * LOG_INS_A_SECOND);
         assert!(needed <= time, "{brokers} brokers: {needed} s of {time}");
         if seconds(&stack.parameters["BrokerCount"]) == brokers {
             let told = stack.declared["ThrottleBurst"]["Description"].as_str().unwrap();
             for number in [
-                format!("{burst} of them make {} log-ins each", 1 + brokers),
+                format!("{burst} of them and one of each of {} other methods", starts - burst),
+                format!("make {} log-ins each", 1 + brokers),
                 format!("{log_ins} over three"),
                 format!("{needed} s, within the {time} s"),
             ] {
@@ -193,6 +263,10 @@ async fn a_function_is_in_the_vpc_when_it_speaks_to_what_is_there_and_only_then(
                 other => panic!("a function that is new: {other}"),
             };
             assert_eq!(properties.get("VpcConfig").is_some(), inside, "{case:?}: {function}");
+            // What SAM adds for it, once it sees which it is.
+            let policies = texts(&stack.properties(&format!("{function}FunctionRole"))["ManagedPolicyArns"]);
+            let may = policies.iter().any(|policy| policy.ends_with("/AWSLambdaVPCAccessExecutionRole"));
+            assert_eq!(may, inside, "{case:?}: {function}");
         }
     }
 }

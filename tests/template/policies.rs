@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{cases::every, functions};
 use crate::support::template::{ACCOUNT, REGION, Stack, list, texts};
@@ -22,6 +22,8 @@ const NEEDED: &[(&str, &str, &str)] = &[
     ("Archive", "ReadData", "it reads records, without a group"),
     ("Archive", "DescribeGroup", "a mapping's pollers look for their coordinator"),
     ("Archive", "AlterGroup", "a mapping's pollers join a group and commit"),
+    // https://docs.aws.amazon.com/lambda/latest/dg/msk-cluster-auth.html lists it.
+    ("Archive", "DescribeClusterDynamicConfiguration", "a mapping's pollers look at the cluster's settings"),
     ("Topics", "Connect", "it logs in"),
     ("Topics", "CreateTopic", "it makes topics"),
     ("Topics", "DescribeTopic", "it looks which are there, and with how many partitions"),
@@ -92,12 +94,16 @@ async fn rights_at_kafka_are_on_this_cluster_and_on_the_topics_of_the_user_ids_a
         let cluster = stack.outputs["ClusterArn"]["Value"].as_str().unwrap();
         let of = |what: &str| cluster.replacen(":cluster/", &format!(":{what}/"), 1);
         let topics: Vec<_> = stack.user_ids().iter().map(|user_id| format!("{}/{user_id}.*", of("topic"))).collect();
+        let others = stack.parameters["PassThroughTopics"].as_str().unwrap().split(',');
+        let others: Vec<_> = others.map(|topic| format!("{}/{topic}", of("topic"))).collect();
         for (role, statement) in statements(&stack) {
             let on = texts(&statement["Resource"]);
             for action in texts(&statement["Action"]).into_iter().filter_map(|it| it.strip_prefix("kafka-cluster:")) {
                 let may = format!("{case:?}: {role} may {action} on {on:?}");
                 match action {
-                    "Connect" | "DescribeCluster" | "WriteDataIdempotently" => assert_eq!(on, [cluster], "{may}"),
+                    "Connect" | "DescribeCluster" | "DescribeClusterDynamicConfiguration" | "WriteDataIdempotently" => {
+                        assert_eq!(on, [cluster], "{may}");
+                    }
                     "AlterGroup" | "DescribeGroup" => {
                         let own = ["/my-pins-*", "/__amazon_msk_connect_*", "/connect-*"].map(|own| of("group") + own);
                         assert!(on.iter().all(|on| own.contains(&(*on).to_owned())), "{may}");
@@ -105,6 +111,12 @@ async fn rights_at_kafka_are_on_this_cluster_and_on_the_topics_of_the_user_ids_a
                     // What MSK Connect calls the topics of its state.
                     _ if statement["Sid"] == "KeepState" => {
                         assert_eq!(on, [of("topic") + "/__amazon_msk_connect_*"], "{may}");
+                    }
+                    _ if ["PassRecordsThrough", "MakePassThroughTopics"]
+                        .map(Value::from)
+                        .contains(&statement["Sid"]) =>
+                    {
+                        assert_eq!(on, others, "{may}");
                     }
                     _ => assert_eq!(on, topics, "{may}"),
                 }
@@ -134,7 +146,7 @@ async fn the_other_rights_are_on_what_the_stack_made_or_was_told_of() {
             };
             let kafka = texts(&statement["Action"]).iter().all(|action| action.starts_with("kafka-cluster:"));
             let on = texts(&statement["Resource"]);
-            if !kafka && statement["Sid"] != "FindNetwork" {
+            if !kafka && statement["Sid"] != "FindNetwork" && statement["Sid"] != "ReadUnderFormerKeys" {
                 assert_eq!(
                     on.iter().copied().filter(|on| foreign(on)).collect::<Vec<_>>(),
                     Vec::<&str>::new(),
@@ -147,6 +159,28 @@ async fn the_other_rights_are_on_what_the_stack_made_or_was_told_of() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
+async fn archive_reads_what_lies_under_a_former_key_and_uses_no_key_for_anything_else() {
+    for (case, stack) in every().await {
+        for (role, statement) in statements(&stack) {
+            if statement["Sid"] == "ReadUnderFormerKeys" {
+                assert_eq!((role, &statement["Action"]), ("ArchiveFunctionRole", &"kms:Decrypt".into()), "{case:?}");
+                assert_eq!(statement["Resource"], format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/*"), "{case:?}");
+                let by = json!({"kms:ViaService": format!("s3.{REGION}.amazonaws.com"), "kms:CallerAccount": ACCOUNT});
+                let bucket = json!({"kms:EncryptionContext:aws:s3:arn": "arn:aws:s3:::my-pins-archivebucket-1a2b3c*"});
+                assert_eq!(statement["Condition"], json!({"StringEquals": by, "StringLike": bucket}), "{case:?}");
+            } else if texts(&statement["Action"]).iter().any(|action| action.starts_with("kms:")) {
+                assert_eq!(statement["Resource"], stack.parameters["KmsKeyArn"], "{case:?}: {role}");
+            }
+        }
+        // Whatever the key is now: a former one is known to nobody.
+        let reads =
+            statements(&stack).iter().filter(|(_, statement)| statement["Sid"] == "ReadUnderFormerKeys").count();
+        assert_eq!(reads == 1, stack.resources.contains_key("ArchiveFunction"), "{case:?}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
 async fn each_function_has_a_role_that_it_alone_may_take() {
     for (case, stack) in every().await {
         let roles: Vec<_> = functions(&stack).map(|(_, properties)| properties["Role"].as_str().unwrap()).collect();
@@ -154,13 +188,17 @@ async fn each_function_has_a_role_that_it_alone_may_take() {
         for (role, properties) in stack.of_type("AWS::IAM::Role") {
             let [statement] = list(&properties["AssumeRolePolicyDocument"]["Statement"])[..] else { panic!("{role}") };
             let service = texts(&statement["Principal"]["Service"]);
-            let expected = match role {
-                "ArchiveScheduleRole" | "EmulatorFunctionEachMinuteRole" => "scheduler.amazonaws.com",
-                "GatewayRole" => "apigateway.amazonaws.com",
-                "ConnectorRole" => "kafkaconnect.amazonaws.com",
-                _ => "lambda.amazonaws.com",
+            // A service that is told a role's name by any account asks whether the account is right. Lambda and API Gateway take
+            // none of another's.
+            let (expected, of_this_account) = match role {
+                "ArchiveScheduleRole" | "EmulatorScheduleRole" => ("scheduler.amazonaws.com", true),
+                "ConnectorRole" => ("kafkaconnect.amazonaws.com", true),
+                "GatewayRole" => ("apigateway.amazonaws.com", false),
+                _ => ("lambda.amazonaws.com", false),
             };
             assert_eq!(service, [expected], "{case:?}: {role}");
+            let account = json!({"StringEquals": {"aws:SourceAccount": ACCOUNT}});
+            assert_eq!(statement.get("Condition"), of_this_account.then_some(&account), "{case:?}: {role}");
         }
     }
 }

@@ -9,6 +9,12 @@ const ARN: (&str, &str) = ("ClusterArn", "arn:aws:kafka:eu-west-1:123456789012:c
 const SECRET: (&str, &str) =
     ("DatabaseSecretArn", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reader-0A1B2C");
 
+const USER: (&str, &str) = ("DatabaseUserArn", "arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-0A1B/a");
+const GROUP: (&str, &str) = ("DatabaseSecurityGroupId", "sg-0d");
+
+/// The description of a function's version has no room for more than six.
+const SEVEN_SUBNETS: &str = "subnet-0a,subnet-0b,subnet-0c,subnet-0d,subnet-0e,subnet-0f,subnet-1a";
+
 /// How the sentence begins, and a choice that it is about.
 const WRONG: &[(&str, &[(&str, &str)])] = &[
     ("Cluster is existing: ClusterArn", &[("Cluster", "existing"), ("ClusterArn", "")]),
@@ -23,19 +29,34 @@ const WRONG: &[(&str, &[(&str, &str)])] = &[
     ("SubnetIds and RouteTableIds are those", &[("SubnetIds", "subnet-0a,subnet-0b")]),
     ("SubnetIds and RouteTableIds are those", &[("RouteTableIds", "rtb-0a")]),
     ("Archive is msk-connect", &[("Archive", "msk-connect"), ("ConnectPluginArn", "")]),
-    ("ArchivePrefix: query-results/ is for Athena", &[("ArchivePrefix", "query-results/")]),
-    ("ArchivePrefix: query-results/ is for Athena", &[("ArchivePrefix", "aws/")]),
-    ("ConnectPluginArn is set", &[("ConnectPluginArn", "arn:aws:kafkaconnect:eu-west-1:1:custom-plugin/s3/0a1b")]),
+    ("ArchivePrefix: folders", &[("ArchivePrefix", "second")]),
+    ("ArchivePrefix: folders", &[("ArchivePrefix", "query-results/")]),
+    ("ArchivePrefix: folders", &[("ArchivePrefix", "query-results/second/")]),
+    ("ArchivePrefix: folders", &[("ArchivePrefix", "aws/lambda/")]),
+    ("ArchivePrefix: folders", &[("ArchivePrefix", "connect/4f0c1b6e-13/")]),
+    ("ArchivePrefix: folders", &[("ArchivePrefix", "second/connect/4f0c1b6e-13/")]),
+    ("SubnetIds: two to six subnets", &[("VpcId", "vpc-0a"), ("SubnetIds", "subnet-0a")]),
+    ("SubnetIds: two to six subnets", &[("VpcId", "vpc-0a"), ("SubnetIds", SEVEN_SUBNETS)]),
+    (
+        "AvailabilityZones are for a VPC that is made",
+        &[
+            ("VpcId", "vpc-0a"),
+            ("SubnetIds", "subnet-0a,subnet-0b"),
+            ("AvailabilityZones", "eu-west-1a,eu-west-1b,eu-west-1c"),
+        ],
+    ),
     ("Database is existing: DatabaseUrl", &[("Database", "existing-public"), ("DatabaseUrl", "")]),
     ("Database is existing: DatabaseUserArn", &[("Database", "existing-public"), ("DatabaseSecretArn", "")]),
     ("Database is existing: DatabaseUserArn", &[("Database", "existing-private"), ("DatabaseUserArn", "")]),
     ("Database is existing-private: VpcId", &[("Database", "existing-private"), ("VpcId", ""), ("SubnetIds", "")]),
     ("Database is existing-private: VpcId", &[("Database", "existing-private"), ("DatabaseSecurityGroupId", "")]),
     ("Database is existing-private: in the VPC", &[("Database", "existing-private"), SECRET]),
+    ("Database is existing-public: DatabaseUserArn", &[("Database", "existing-public"), USER]),
+    ("Database is existing-public: DatabaseSecurityGroupId", &[("Database", "existing-public"), GROUP]),
     ("DatabaseUrl, DatabaseUserArn", &[("DatabaseUrl", "mysql://a@b/c")]),
     ("DatabaseUrl, DatabaseUserArn", &[("Database", "create"), SECRET]),
-    ("DatabaseUrl, DatabaseUserArn", &[("DatabaseUserArn", "arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-0A1B/a")]),
-    ("DatabaseUrl, DatabaseUserArn", &[("DatabaseSecurityGroupId", "sg-0d")]),
+    ("DatabaseUrl, DatabaseUserArn", &[USER]),
+    ("DatabaseUrl, DatabaseUserArn", &[GROUP]),
 ];
 
 #[tokio::test]

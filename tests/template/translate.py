@@ -1,6 +1,7 @@
 """What CloudFormation makes of the template: `AWS::LanguageExtensions`, then SAM's transform, each by AWS's own code.
 
-In: a list of parameters' values, as JSON. Out: the list of templates. Nothing is asked of AWS.
+In: `pseudo`, what AWS knows of the stack, and `cases`, lists of parameters' values, as JSON. Out: for each case its template, and the
+sentences by which CloudFormation would refuse a value. Nothing is asked of AWS.
 """
 
 import copy
@@ -9,7 +10,7 @@ import pathlib
 import re
 import sys
 
-from samcli.lib.cfn_language_extensions import api
+from samcli.lib.cfn_language_extensions import api, models, resolvers
 from samcli.yamlhelper import yaml_parse
 from samtranslator.translator.transform import transform
 
@@ -21,25 +22,48 @@ class ManagedPolicies:
         return {}
 
 
-def expanded(template, parameters):
-    """`Fn::ForEach` alone: the other intrinsics are CloudFormation's to resolve, when there are resources."""
-    context = api.TemplateProcessingContext(fragment=copy.deepcopy(template), parameter_values=parameters)
-    resolver = api.create_default_intrinsic_resolver(context)
-    for processor in (api.TemplateParsingProcessor(), api.ForEachProcessor(intrinsic_resolver=resolver)):
-        processor.process_template(context)
-    return context.fragment
+class Sub(resolvers.FnSubResolver):
+    """A text that names a resource stays whole: what is put into half of it would be read again."""
+
+    def resolve(self, value):
+        text, names = self._parse_args(self.get_function_args(value))
+        names = self._resolve_variable_map(names)
+        literal = set(re.findall(r"\$\{!([^}]+)\}", text))
+        whole = self._substitute(text, names)
+        left = set(re.findall(r"\$\{([^}]+)\}", whole)) - literal
+        return value if left or any(isinstance(one, dict) for one in names.values()) else whole
 
 
-def check(declared, parameters):
+class Base64(resolvers.FnBase64Resolver):
+    """What is not known yet is encoded later."""
+
+    def resolve(self, value):
+        known = isinstance(self.parent.resolve_value(value["Fn::Base64"]), str)
+        return super().resolve(value) if known else value
+
+
+api.FnSubResolver, api.FnBase64Resolver = Sub, Base64
+
+
+def expanded(template, parameters, pseudo):
+    """The whole step: loops, and each intrinsic that needs no resource. SAM sees values, and makes its names of them."""
+    context = api.TemplateProcessingContext(
+        fragment=copy.deepcopy(template),
+        parameter_values={name: str(value) for name, value in parameters.items()},
+        pseudo_parameters=models.PseudoParameterValues(**pseudo),
+    )
+    return api.create_default_pipeline(context).process_template(context)
+
+
+def refusals(declared, parameters):
     """What CloudFormation asks of each value before anything else."""
     for name, value in parameters.items():
         parameter = declared[name]
         values = value.split(",") if parameter["Type"] == "CommaDelimitedList" else [value]
-        for one in values:
-            if not re.fullmatch(parameter.get("AllowedPattern", ".*"), one):
-                sys.exit(f"{name}: {one} does not match {parameter['AllowedPattern']}")
-            if one not in map(str, parameter.get("AllowedValues", [one])):
-                sys.exit(f"{name}: {one} is not one of {parameter['AllowedValues']}")
+        fits = all(re.fullmatch(parameter.get("AllowedPattern", "(?s:.*)"), one) for one in values)
+        listed = all(one in map(str, parameter.get("AllowedValues", [one])) for one in values)
+        if not fits or not listed:
+            yield f"{name}: " + parameter.get("ConstraintDescription", "not one of its values")
 
 
 def packaged(template):
@@ -50,14 +74,19 @@ def packaged(template):
     return template
 
 
+def answer(template, given, pseudo):
+    defaults = {name: one["Default"] for name, one in template["Parameters"].items() if "Default" in one}
+    parameters = {name: str(value) for name, value in (defaults | given).items()}
+    translated = transform(packaged(expanded(template, parameters, pseudo)), parameters, ManagedPolicies())
+    return {"template": translated, "refused": list(refusals(template["Parameters"], given))}
+
+
 def main():
     template = yaml_parse(pathlib.Path(sys.argv[1]).read_text())
-    cases = json.load(sys.stdin)
-    for case in cases:
-        check(template["Parameters"], case)
-    translated = [transform(packaged(expanded(template, case)), dict(case), ManagedPolicies()) for case in cases]
+    given = json.load(sys.stdin)
+    answers = [answer(template, case, given["pseudo"]) for case in given["cases"]]
     # SAM leaves a date or two as YAML reads them.
-    json.dump(translated, sys.stdout, default=str)
+    json.dump(answers, sys.stdout, default=str)
 
 
 main()

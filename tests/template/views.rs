@@ -15,11 +15,11 @@ use shared::{
 
 use super::{archive::views, cases::with};
 use crate::{
+    contract::written,
     support::{
         rows::parse,
         template::{Stack, python, stack},
     },
-    validation::accepted,
 };
 
 /// A user id and a line, by kind.
@@ -100,10 +100,9 @@ fn expected(row: &Map<String, Value>, column: &str, kind: &str) -> Value {
 async fn every_accepted_line_becomes_the_values_that_it_says() {
     let stack = stack(&with(&[])).await;
     let mut lines = Lines::new();
-    for (_, kind, value) in accepted() {
-        lines.entry(kind.name).or_default().push(("demo".to_owned(), compact(&value).into_owned()));
-    }
     for kind in CATALOG {
+        let written = written(kind).into_iter().map(|value| ("demo".to_owned(), compact(&value).into_owned()));
+        lines.insert(kind.name, written.collect());
         let rows = sample::rows(kind.table).unwrap().lines();
         lines.get_mut(kind.name).unwrap().extend(rows.map(|row| ("b-2".to_owned(), row.to_owned())));
     }

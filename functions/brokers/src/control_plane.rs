@@ -61,11 +61,16 @@ impl FindError {
     }
 }
 
-/// The servers for a log-in by IAM, comma separated.
+/// The servers for a log-in by IAM, comma separated. Sorted, since AWS tells them in any order: what is made of them would be
+/// taken for changed.
 pub(crate) async fn bootstrap_servers(client: &Client, arn: &ClusterArn) -> Result<String, FindError> {
     let refusal = match client.get_bootstrap_brokers().cluster_arn(arn.to_string()).send().await {
         Ok(answer) => match answer.bootstrap_broker_string_sasl_iam {
-            Some(servers) if !servers.is_empty() => return Ok(servers),
+            Some(servers) if !servers.is_empty() => {
+                let mut servers: Vec<_> = servers.split(',').collect();
+                servers.sort_unstable();
+                return Ok(servers.join(","));
+            }
             Some(_) | None => None,
         },
         // What AWS says of a cluster that is being made.

@@ -1,13 +1,13 @@
 //! Finds the bootstrap servers of an MSK cluster, for CloudFormation: the cluster's own resource does not tell them.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
 use aws_sdk_kafka::Client;
 use serde::Deserialize;
 use shared::{
     custom_resource::{Request, Success},
-    topic::UserIds,
+    topic::{PassThroughTopics, UserIds},
 };
 use tokio::time::{Instant, sleep};
 
@@ -29,6 +29,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub struct Properties {
     cluster_arn: ClusterArn,
     user_ids: UserIds,
+    #[serde(default)]
+    pass_through_topics: PassThroughTopics,
 }
 
 /// A client of the control plane, as the environment says how to reach it.
@@ -42,7 +44,7 @@ pub async fn client() -> Client {
 /// # Errors
 /// When the cluster has none, or none before the request's deadline.
 pub async fn find(client: &Client, request: Request<Properties>) -> Result<Success, FindError> {
-    let Properties { cluster_arn: arn, user_ids } = request.properties;
+    let Properties { cluster_arn: arn, user_ids, pass_through_topics } = request.properties;
     let servers = loop {
         match control_plane::bootstrap_servers(client, &arn).await {
             Ok(servers) => break servers,
@@ -54,9 +56,10 @@ pub async fn find(client: &Client, request: Request<Properties>) -> Result<Succe
         }
     };
     Ok(Success::default()
-        .with("Fingerprint", fingerprint(&format!("{servers} {user_ids}")))
+        .with("Fingerprint", fingerprint(&format!("{servers} {user_ids} {pass_through_topics}")))
         .with("BootstrapServers", servers)
-        .with("TopicArns", topic_arns(&arn, &user_ids))
+        .with("TopicArns", arns(&arn, user_ids.iter().map(|user_id| format!("{user_id}.*"))))
+        .with("PassThroughArns", arns(&arn, pass_through_topics.iter()))
         .with("ClusterArn", arn.to_string())
         .with("ClusterName", arn.name())
         .with("ClusterUuid", arn.uuid())
@@ -64,10 +67,10 @@ pub async fn find(client: &Client, request: Request<Properties>) -> Result<Succe
         .with("GroupArnPrefix", arn.prefix_of("group")))
 }
 
-/// What a policy names: each user id's topics. A template cannot put a text in front of each word of a list.
-fn topic_arns(arn: &ClusterArn, user_ids: &UserIds) -> String {
+/// What a policy names: topics of this cluster. A template cannot put a text in front of each word of a list.
+fn arns(arn: &ClusterArn, topics: impl Iterator<Item: Display>) -> String {
     let prefix = arn.prefix_of("topic");
-    let arns: Vec<_> = user_ids.iter().map(|user_id| format!("{prefix}/{user_id}.*")).collect();
+    let arns: Vec<_> = topics.map(|topic| format!("{prefix}/{topic}")).collect();
     arns.join(",")
 }
 
@@ -85,10 +88,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_policy_names_each_user_ids_topics_on_this_cluster() {
+    fn a_policy_names_topics_of_this_cluster() {
         let arn = "arn:aws:kafka:eu-west-1:123456789012:cluster/pins/uuid-1".parse().unwrap();
         let prefix = "arn:aws:kafka:eu-west-1:123456789012:topic/pins/uuid-1";
-        assert_eq!(topic_arns(&arn, &"a,b".parse().unwrap()), format!("{prefix}/a.*,{prefix}/b.*"));
+        assert_eq!(arns(&arn, ["a.*", "b.*"].iter()), format!("{prefix}/a.*,{prefix}/b.*"));
     }
 
     #[test]

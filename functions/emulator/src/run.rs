@@ -150,9 +150,9 @@ fn record(row: &Row, topic: &Topic) -> Result<Record, Invalid> {
     let checked = row.kind.check(&row.json, |kind| topic.sibling(kind))?;
     Ok(Record {
         topic: topic.name.as_str().into(),
-        partition: None,
         key: Some(checked.key()),
         value: Some(row.json.clone().into()),
+        ..Record::default()
     })
 }
 

@@ -5,7 +5,7 @@ use http::{HeaderValue, header};
 use serde::Serialize;
 use shared::publish::{Failure, Outcome, Written};
 
-use crate::error;
+use crate::{error, settings::Statuses};
 
 /// In the REST Proxy's order, nulls spelled out. Schema ids are always null: there is no registry.
 #[derive(Serialize)]
@@ -26,7 +26,7 @@ struct Entry {
 impl From<&Outcome> for Entry {
     fn from(outcome: &Outcome) -> Self {
         match outcome {
-            Ok(Written { partition, offset }) => {
+            Ok(Written { partition, offset, .. }) => {
                 Self { partition: Some(*partition), offset: Some(*offset), error_code: None, error: None }
             }
             Err(failure) => Self {
@@ -58,8 +58,8 @@ pub(crate) fn body(outcomes: &[Outcome]) -> Vec<u8> {
 }
 
 /// The entries with the status that they give together.
-pub(crate) fn answer(outcomes: &[Outcome], content_type: HeaderValue) -> Response {
-    let status = error::status(outcomes);
+pub(crate) fn answer(outcomes: &[Outcome], statuses: Statuses, content_type: HeaderValue) -> Response {
+    let status = error::status(outcomes, statuses);
     let mut response = (status, [(header::CONTENT_TYPE, content_type)], body(outcomes)).into_response();
     response.headers_mut().extend(error::retry_after(status));
     if let Some(worst) = error::worst(outcomes) {
@@ -82,7 +82,11 @@ mod tests {
     #[tokio::test]
     async fn the_answer_to_the_largest_request_fits_into_a_response_whatever_failed() {
         for failure in error::failures() {
-            let answer = answer(&vec![Err(failure); MAX_RECORDS], HeaderValue::from_static("application/json"));
+            let answer = answer(
+                &vec![Err(failure); MAX_RECORDS],
+                Statuses::Honest,
+                HeaderValue::from_static("application/json"),
+            );
             let body = answer.into_body().collect().await.unwrap().to_bytes();
             let body = serde_json::to_string(std::str::from_utf8(&body).unwrap()).unwrap();
             assert!(body.len() + 1000 < MAX_RESPONSE_BYTES, "{failure}: {}", body.len());

@@ -10,12 +10,14 @@ use shared::{
     },
     publish::{Failure, Outcome},
     shown::shown,
-    topic::{Topic, UserIds},
+    topic::{PassThroughTopics, UserIds},
 };
 
 use crate::{
     error::{Error, failure_code},
     openapi,
+    settings::Statuses,
+    topic::Topic,
 };
 
 /// What every request shares.
@@ -25,6 +27,8 @@ pub struct App<P> {
     pub producer: P,
     /// What became of the requests and their records.
     pub metrics: Metrics,
+    /// Which status a request has whose records were not all written.
+    pub(crate) statuses: Statuses,
     topics: Arc<[Topic]>,
     openapi: Arc<OnceLock<Bytes>>,
 }
@@ -32,20 +36,39 @@ pub struct App<P> {
 impl<P> App<P> {
     /// Serves the topics of `user_ids` with `producer`, and tells `metrics` what became of the requests.
     pub fn new(producer: P, user_ids: &UserIds, metrics: Metrics) -> Self {
-        Self { producer, metrics, topics: user_ids.topics().into(), openapi: Arc::default() }
+        let topics = user_ids.topics().into_iter().map(Topic::Kind).collect();
+        Self { producer, metrics, statuses: Statuses::Honest, topics, openapi: Arc::default() }
+    }
+
+    /// Serves these topics as well, without a look at their records.
+    #[must_use]
+    pub fn passing_through(self, topics: &PassThroughTopics) -> Self {
+        let topics = topics.iter().map(|name| Topic::PassThrough(name.to_owned()));
+        Self { topics: self.topics.iter().cloned().chain(topics).collect(), ..self }
+    }
+
+    /// Answers with these statuses.
+    #[must_use]
+    pub fn answering(self, statuses: Statuses) -> Self {
+        Self { statuses, ..self }
     }
 
     /// The topic of that name, if it is one of ours.
     pub(crate) fn topic(&self, name: &str) -> Result<&Topic, Error> {
         self.topics
             .iter()
-            .find(|topic| topic.name == name)
+            .find(|topic| topic.name() == name)
             .ok_or_else(|| Error::UnknownTopic { topic: shown(name), topics: self.topic_names() })
     }
 
     /// The first topic of a kind.
     pub(crate) fn topic_of(&self, kind: &str) -> Option<&Topic> {
-        self.topics.iter().find(|topic| topic.kind.name == kind)
+        self.topics.iter().find(|topic| topic.label() == kind)
+    }
+
+    /// The topics that take any record.
+    pub(crate) fn passed_through(&self) -> Vec<&str> {
+        self.topics.iter().filter(|topic| !topic.takes_json_only()).map(Topic::name).collect()
     }
 
     /// The OpenAPI document, made when it is first asked for: a cold start does not wait for it.
@@ -54,7 +77,7 @@ impl<P> App<P> {
     }
 
     pub(crate) fn topic_names(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.topics.iter().map(|topic| topic.name.clone()).collect();
+        let mut names: Vec<_> = self.topics.iter().map(|topic| topic.name().to_owned()).collect();
         names.sort_unstable();
         names
     }
@@ -69,7 +92,7 @@ impl<P> App<P> {
         let written = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         // A client's mistake, which nobody has to be woken for.
         let too_large = outcomes.iter().filter(|outcome| **outcome == Err(Failure::TooLarge)).count();
-        self.metrics.add_by(&RECORDS_WRITTEN, topic.kind.name, written as u64);
+        self.metrics.add_by(&RECORDS_WRITTEN, topic.label(), written as u64);
         self.metrics.add_by(&RECORDS_REFUSED, failure_code(Failure::TooLarge).to_string(), too_large as u64);
         self.metrics.add(&RECORDS_UNCONFIRMED, (outcomes.len() - written - too_large) as u64);
     }

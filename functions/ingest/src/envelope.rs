@@ -40,7 +40,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<Envelope<'_>, Error> {
     match read {
         None => Err(Error::NoEnvelope("`records` is missing".to_owned())),
         Some(read) if read.count == 0 => Err(Error::NoEnvelope("`records` is empty".to_owned())),
-        Some(read) if read.count > MAX_RECORDS => Err(Error::TooManyRecords { count: read.count }),
+        Some(read) if read.count > MAX_RECORDS => Err(Error::TooManyRecords { count: read.count, most: MAX_RECORDS }),
         Some(read) => Ok(Envelope { entries: read.entries }),
     }
 }

@@ -12,7 +12,8 @@ use shared::{
 };
 
 use crate::{
-    limits::{MAX_BODY_BYTES, MAX_RECORDS},
+    limits::MAX_BODY_BYTES,
+    settings::Statuses,
     violations::{RecordViolation, Violations},
 };
 
@@ -42,10 +43,12 @@ pub enum Error {
     NoConsumers,
     #[error("the body is larger than {MAX_BODY_BYTES} bytes: send fewer records a request")]
     BodyTooLarge,
-    #[error("the request has {count} records, more than {MAX_RECORDS}: send fewer records a request")]
-    TooManyRecords { count: usize },
+    #[error("the request has {count} records, more than {most}: send fewer records a request")]
+    TooManyRecords { count: usize, most: usize },
     #[error("HTTP 415 Unsupported Media Type: the supported types are {SUPPORTED}; the body must be {EXAMPLE}")]
     UnsupportedMediaType,
+    #[error("HTTP 415 Unsupported Media Type: the supported type is application/json")]
+    UnsupportedType,
     #[error("Payload error. Schema Registry must be configured when using schemas.")]
     SchemaFormat,
     #[error("HTTP 406 Not Acceptable: the answer is application/vnd.kafka.v2+json or application/json")]
@@ -68,6 +71,24 @@ pub enum Error {
     NoEnvelope(String),
     #[error("Conversion of JSON to Object failed: {0}")]
     Invalid(Violations),
+    #[error("Payload error. Request body is empty. Data is required.")]
+    EmptyBody,
+    #[error("{0}")]
+    BadBatch(&'static str),
+    #[error("{0}")]
+    BadRecord(String),
+    #[error("Unrecognized field \"{name}\"")]
+    UnrecognizedField { name: String },
+    #[error("Error: 42206 : Payload error. Schema Registry must be configured when using schemas.")]
+    SchemaType,
+    #[error("Partition not found: a partition's number is not negative")]
+    NegativePartition,
+    #[error("Topic not found: {topic} is one of the topics here, but it is not on the cluster")]
+    MissingTopic { topic: String },
+    #[error("Partition not found: {topic} has the partitions 0 to {last}")]
+    UnknownPartition { topic: String, last: i32 },
+    #[error("the cluster does not allow describing this topic")]
+    MayNotDescribe,
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
     #[error("Internal Server Error")]
@@ -95,21 +116,31 @@ pub(crate) const fn row(status: StatusCode, code: u32, when: &'static str) -> An
 }
 
 /// Every answer that is not 200. Whatever else names one takes it from here.
-pub const ANSWERS: [Answer; 18] = [
-    row(StatusCode::BAD_REQUEST, 400, "the body is not JSON, not base64 or incomplete"),
+pub const ANSWERS: [Answer; 20] = [
+    row(StatusCode::BAD_REQUEST, 400, "the body is not JSON, not base64 or incomplete; in v3 an unknown field"),
     row(StatusCode::UNAUTHORIZED, 40101, "Kafka refused the log-in"),
-    row(StatusCode::FORBIDDEN, 40301, "Kafka does not allow writing to the topic"),
+    row(StatusCode::FORBIDDEN, 40301, "Kafka does not allow writing to the topic, or describing it"),
     row(StatusCode::NOT_FOUND, 404, "unknown path, or a partition that is not a number"),
-    row(StatusCode::NOT_FOUND, 40401, "not one of the topics here; they are named"),
+    row(StatusCode::NOT_FOUND, 40401, "not one of the topics here, which are named, or one that is not on the cluster"),
+    row(StatusCode::NOT_FOUND, 40402, "the topic has no such partition to be described"),
     row(StatusCode::METHOD_NOT_ALLOWED, 405, "the path has no such method"),
     row(StatusCode::NOT_ACCEPTABLE, 406, "`Accept` allows neither type of the answer"),
     row(StatusCode::REQUEST_TIMEOUT, 408, "the body did not arrive in time"),
-    row(StatusCode::PAYLOAD_TOO_LARGE, 413, "more than 6 MiB, also after inflation, or than 40000 records"),
+    row(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        413,
+        "more than 6 MiB, also after inflation, or than 40000 records, 10000 in v3",
+    ),
     row(StatusCode::PAYLOAD_TOO_LARGE, 50002, "a record is larger than its topic admits"),
     row(StatusCode::UNSUPPORTED_MEDIA_TYPE, 415, "`Content-Type` is not supported"),
-    row(StatusCode::UNPROCESSABLE_ENTITY, 422, "no `records`, or an unknown field"),
+    row(StatusCode::UNPROCESSABLE_ENTITY, 422, "no `records`, or an unknown field; in v3 a record that is none"),
     row(StatusCode::UNPROCESSABLE_ENTITY, 42203, "a record breaks a rule; `violations` lists them, the first 100"),
-    row(StatusCode::UNPROCESSABLE_ENTITY, 42206, "an Avro, Protobuf or JSON Schema format"),
+    row(StatusCode::UNPROCESSABLE_ENTITY, 42206, "an Avro, Protobuf or JSON Schema format; in v3 an empty body"),
+    row(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        42208,
+        "in v3 a batch without entries, with more than 10, or ids that do not tell them apart",
+    ),
     row(StatusCode::INTERNAL_SERVER_ERROR, 500, "a defect of ours; the log has it"),
     row(StatusCode::INTERNAL_SERVER_ERROR, 50002, "Kafka refused a record for good"),
     row(StatusCode::NOT_IMPLEMENTED, 501, "consumers are not served"),
@@ -129,19 +160,29 @@ impl Error {
     /// A new variant does not compile until it has an answer.
     pub(crate) const fn answer(&self) -> Answer {
         match self {
-            Self::NotJson(_) | Self::NotBase64 { .. } | Self::NotGzip(_) | Self::BodyBroken(_) | Self::NoRequest(_) => {
-                const { answer(StatusCode::BAD_REQUEST, 400) }
-            }
+            Self::NotJson(_)
+            | Self::NotBase64 { .. }
+            | Self::NotGzip(_)
+            | Self::BodyBroken(_)
+            | Self::NoRequest(_)
+            | Self::UnrecognizedField { .. } => const { answer(StatusCode::BAD_REQUEST, 400) },
             Self::NotFound | Self::NothingToPostTo { .. } => const { answer(StatusCode::NOT_FOUND, 404) },
-            Self::UnknownTopic { .. } => const { answer(StatusCode::NOT_FOUND, 40401) },
+            Self::UnknownTopic { .. } | Self::MissingTopic { .. } => const { answer(StatusCode::NOT_FOUND, 40401) },
+            Self::UnknownPartition { .. } | Self::NegativePartition => const { answer(StatusCode::NOT_FOUND, 40402) },
+            Self::MayNotDescribe => failed(Failure::Unauthorized),
             Self::MethodNotAllowed => const { answer(StatusCode::METHOD_NOT_ALLOWED, 405) },
             Self::NotAcceptable => const { answer(StatusCode::NOT_ACCEPTABLE, 406) },
             Self::BodyTimeout => const { answer(StatusCode::REQUEST_TIMEOUT, 408) },
             Self::BodyTooLarge | Self::TooManyRecords { .. } => const { answer(StatusCode::PAYLOAD_TOO_LARGE, 413) },
-            Self::UnsupportedMediaType => const { answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, 415) },
-            Self::NoEnvelope(_) => const { answer(StatusCode::UNPROCESSABLE_ENTITY, 422) },
+            Self::UnsupportedMediaType | Self::UnsupportedType => {
+                const { answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, 415) }
+            }
+            Self::NoEnvelope(_) | Self::BadRecord(_) | Self::SchemaType => {
+                const { answer(StatusCode::UNPROCESSABLE_ENTITY, 422) }
+            }
             Self::Invalid(_) => const { answer(StatusCode::UNPROCESSABLE_ENTITY, 42203) },
-            Self::SchemaFormat => const { answer(StatusCode::UNPROCESSABLE_ENTITY, 42206) },
+            Self::SchemaFormat | Self::EmptyBody => const { answer(StatusCode::UNPROCESSABLE_ENTITY, 42206) },
+            Self::BadBatch(_) => const { answer(StatusCode::UNPROCESSABLE_ENTITY, 42208) },
             Self::Internal => const { answer(StatusCode::INTERNAL_SERVER_ERROR, 500) },
             Self::NoConsumers => const { answer(StatusCode::NOT_IMPLEMENTED, 501) },
             Self::Unreachable(_) => failed(Failure::Unconfirmed),
@@ -161,7 +202,7 @@ impl Error {
         serde_json::to_vec(&body).unwrap_or_default()
     }
 
-    fn violations(&self) -> Option<&[RecordViolation]> {
+    pub(crate) fn violations(&self) -> Option<&[RecordViolation]> {
         match self {
             Self::Invalid(violations) => Some(&violations.listed),
             _ => None,
@@ -213,14 +254,31 @@ pub(crate) const fn failure_code(failure: Failure) -> u32 {
     failed(failure).code
 }
 
+/// The same in v3, whose records have no status beside it: there a record that is too large is told by the status's own
+/// number, and what is not there apart.
+pub(crate) const fn streamed_code(failure: Failure) -> u32 {
+    match failure {
+        Failure::TooLarge => 413,
+        Failure::NoSuchTopic => 40401,
+        Failure::NoSuchPartition => 40402,
+        Failure::Unconfirmed | Failure::Refused | Failure::Unauthenticated | Failure::Unauthorized => {
+            failure_code(failure)
+        }
+    }
+}
+
 /// The failure that decides a request's status, if there is any: only without one it is 200.
 pub(crate) fn worst(outcomes: &[Outcome]) -> Option<Failure> {
     outcomes.iter().filter_map(|outcome| outcome.err()).min_by_key(|failure| rank(*failure))
 }
 
 /// The status of a request by what became of its records.
-pub(crate) fn status(outcomes: &[Outcome]) -> StatusCode {
-    worst(outcomes).map_or(StatusCode::OK, |failure| failed(failure).status)
+pub(crate) fn status(outcomes: &[Outcome], statuses: Statuses) -> StatusCode {
+    let told = |failure: &Failure| match statuses {
+        Statuses::Honest => true,
+        Statuses::Confluent => matches!(failure, Failure::Unauthenticated | Failure::Unauthorized),
+    };
+    worst(outcomes).filter(told).map_or(StatusCode::OK, |failure| failed(failure).status)
 }
 
 /// The header that goes with a status, if one does.
@@ -253,10 +311,11 @@ mod tests {
     use shared::publish::Written;
 
     use super::*;
+    use crate::limits::{MAX_RECORDS, MAX_STREAMED_RECORDS};
 
     #[test]
     fn the_status_is_200_only_when_every_record_is_written() {
-        const OK: Outcome = Ok(Written { partition: 0, offset: 0 });
+        const OK: Outcome = Ok(Written { partition: 0, offset: 0, timestamp_ms: None });
         const UNCONFIRMED: Outcome = Err(Failure::Unconfirmed);
         const TOO_LARGE: Outcome = Err(Failure::TooLarge);
         const REFUSED: Outcome = Err(Failure::Refused);
@@ -271,7 +330,9 @@ mod tests {
             (&[Err(Failure::NoSuchTopic)], 503),
             (&[Err(Failure::NoSuchPartition)], 503),
         ] {
-            assert_eq!(super::status(outcomes), status, "{outcomes:?}");
+            assert_eq!(super::status(outcomes, Statuses::Honest), status, "{outcomes:?}");
+            let confluent = if matches!(status, 401 | 403) { status } else { 200 };
+            assert_eq!(super::status(outcomes, Statuses::Confluent), confluent, "{outcomes:?}");
         }
     }
 
@@ -289,8 +350,10 @@ mod tests {
     #[test]
     fn the_table_states_the_limits_that_are_kept() {
         let when = const { answer(StatusCode::PAYLOAD_TOO_LARGE, 413) }.when;
-        let limits =
-            format!("more than {} MiB, also after inflation, or than {MAX_RECORDS} records", MAX_BODY_BYTES >> 20);
+        let mib = MAX_BODY_BYTES >> 20;
+        let limits = format!(
+            "more than {mib} MiB, also after inflation, or than {MAX_RECORDS} records, {MAX_STREAMED_RECORDS} in v3"
+        );
         assert_eq!(when, limits);
         let when = const { answer(StatusCode::UNPROCESSABLE_ENTITY, 42203) }.when;
         assert!(when.ends_with(&format!("the first {}", crate::limits::MAX_VIOLATIONS)));

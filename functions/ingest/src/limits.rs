@@ -14,6 +14,9 @@ pub(crate) const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 /// 150 bytes.
 pub const MAX_RECORDS: usize = 40_000;
 
+/// The most records of one v3 request, whose results take up to 600 bytes each.
+pub(crate) const MAX_STREAMED_RECORDS: usize = 10_000;
+
 /// From which size on an answer is compressed for a client that takes it so, in bytes. The gateway does it on AWS.
 pub const MIN_COMPRESSED_BYTES: u64 = 1024;
 

@@ -12,11 +12,12 @@ use shared::{
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     log::init(environment);
-    let settings = Settings::from_lookup(environment)?;
+    let Settings { cluster, user_ids, pass_through, statuses } = Settings::from_lookup(environment)?;
     let metrics = Metrics::default();
     metrics.add(&COLD_STARTS, 1);
-    let producer = Producer::start(&settings.cluster, settings.user_ids.topic_names(), metrics.clone()).await?;
-    let router = router(App::new(producer, &settings.user_ids, metrics.clone()));
+    let producer = Producer::start(&cluster, user_ids.topic_names(), metrics.clone()).await?;
+    let app = App::new(producer, &user_ids, metrics.clone()).passing_through(&pass_through).answering(statuses);
+    let router = router(app);
     run(service_fn(async |event: LambdaEvent<_>| Ok::<_, Error>(event::handle(router.clone(), &metrics, event).await)))
         .await
 }

@@ -33,30 +33,62 @@ pub(crate) fn format(headers: &HeaderMap) -> Result<Format, Error> {
     }
 }
 
-/// The type of the answer, by `Accept`: a v2 type where any of them is acceptable, else plain JSON.
-pub(crate) fn answer_type(headers: &HeaderMap) -> Result<HeaderValue, Error> {
-    let (mut sent, mut plain, mut any, mut v2) = (false, false, false, None);
-    for value in headers.get_all(header::ACCEPT) {
-        let value = value.to_str().unwrap_or_default();
-        for range in value.split(',').map(str::trim).filter(|range| !range.is_empty()) {
-            sent = true;
-            let Ok(range) = range.parse::<Mime>() else { continue };
-            let refused = range.get_param("q").is_some_and(|q| q.as_str().parse() == Ok(0.0_f32));
-            match range.essence_str() {
-                "application/vnd.kafka.v2+json"
-                | "application/vnd.kafka+json"
-                | "application/vnd.kafka.json.v2+json"
-                | "application/vnd.kafka.binary.v2+json" => v2 = Some(!refused),
-                "*/*" | "application/*" => any |= !refused,
-                "application/json" => plain |= !refused,
-                _ => {}
+/// Whether a v3 request is sent as JSON, the only type that it has.
+pub(crate) fn plain_format(headers: &HeaderMap) -> Result<(), Error> {
+    let sent = headers.get(header::CONTENT_TYPE).map(|sent| sent.to_str().unwrap_or_default());
+    let essence = |sent: &str| sent.parse::<Mime>().is_ok_and(|mime| mime.essence_str() == "application/json");
+    let plain = sent.is_none_or(|sent| sent.is_empty() || essence(sent));
+    if plain { Ok(()) } else { Err(Error::UnsupportedType) }
+}
+
+/// Whether a client takes plain JSON.
+pub(crate) fn plain(headers: &HeaderMap) -> Result<(), Error> {
+    let accepted = Accepted::of(headers);
+    if accepted.plain.unwrap_or(accepted.any || !accepted.sent) { Ok(()) } else { Err(Error::NotAcceptable) }
+}
+
+/// What `Accept` says of the types that there are.
+#[derive(Default)]
+struct Accepted {
+    /// Whether it says anything.
+    sent: bool,
+    /// Of any type at all.
+    any: bool,
+    v2: Option<bool>,
+    plain: Option<bool>,
+}
+
+impl Accepted {
+    fn of(headers: &HeaderMap) -> Self {
+        let mut accepted = Self::default();
+        for value in headers.get_all(header::ACCEPT) {
+            let value = value.to_str().unwrap_or_default();
+            for range in value.split(',').map(str::trim).filter(|range| !range.is_empty()) {
+                accepted.sent = true;
+                let Ok(range) = range.parse::<Mime>() else { continue };
+                let refused = range.get_param("q").is_some_and(|q| q.as_str().parse() == Ok(0.0_f32));
+                match range.essence_str() {
+                    "application/vnd.kafka.v2+json"
+                    | "application/vnd.kafka+json"
+                    | "application/vnd.kafka.json.v2+json"
+                    | "application/vnd.kafka.binary.v2+json" => accepted.v2 = Some(!refused),
+                    "*/*" | "application/*" => accepted.any |= !refused,
+                    "application/json" => accepted.plain = Some(!refused),
+                    _ => {}
+                }
             }
         }
+        accepted
     }
+}
+
+/// The type of a v2 answer, by `Accept`: a v2 type where any of them is acceptable, else plain JSON.
+pub(crate) fn answer_type(headers: &HeaderMap) -> Result<HeaderValue, Error> {
+    let Accepted { sent, any, v2, plain } = Accepted::of(headers);
     // What is said of the type itself counts before what is said of all.
     match v2.unwrap_or(any || !sent) {
         true => Ok(V2),
-        false if plain || any => Ok(JSON),
+        false if plain.unwrap_or(any) => Ok(JSON),
         false => Err(Error::NotAcceptable),
     }
 }

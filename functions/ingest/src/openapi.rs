@@ -1,12 +1,13 @@
 //! The OpenAPI document of this API: for people, for the page that shows it, and for programs.
 //!
-//! `openapi/document.json` has the paths, the prose and the shapes of bodies, `requests.json` a request in each accepted
-//! form. What the code knows as data stands here alone: the kinds' rules ([`kinds`]), statuses and codes ([`answers`]),
-//! what is said of a wrong request ([`refusals`]), limits, and the deployment's topics.
+//! `openapi/` has its text: `document.json` the introduction, `paths.json` the operations, `components.json` the shapes of
+//! bodies, `requests.json` a request in each accepted form. What the code knows as data is added here: the kinds' rules
+//! ([`kinds`]), statuses and codes ([`answers`]), what is said of a wrong request ([`refusals`]), limits, and the
+//! deployment's topics.
 //!
-//! An operation of `document.json` has two fields that are no part of OpenAPI: `x-refused` lists the `error_code`s that
-//! it refuses a request with, `x-writes` says that Kafka may fail it. Its responses are made of them. A text that begins
-//! with `$` stands for a value.
+//! An operation of `paths.json` has two fields that are no part of OpenAPI: `x-refused` lists the `error_code`s that it
+//! refuses a request with, `x-writes` says that Kafka may fail it with a status. Its responses are made of them. A text
+//! that begins with `$` stands for a value.
 
 use axum::{
     extract::State,
@@ -26,7 +27,7 @@ use crate::{
     app::App,
     error::JSON,
     limits::{MAX_RECORDS, MAX_VIOLATIONS},
-    page,
+    page, v3,
 };
 use refusals::Refusal;
 
@@ -35,6 +36,8 @@ mod kinds;
 mod refusals;
 
 const DOCUMENT: &str = include_str!("openapi/document.json");
+const PATHS: &str = include_str!("openapi/paths.json");
+const COMPONENTS: &str = include_str!("openapi/components.json");
 const REQUESTS: &str = include_str!("openapi/requests.json");
 
 /// What is passed on as it stands.
@@ -51,8 +54,10 @@ struct Document {
     servers: Raw,
     security: Raw,
     tags: Raw,
+    #[serde(default)]
     paths: Map<Map<Operation>>,
-    components: Components,
+    #[serde(default)]
+    components: Option<Components>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -99,14 +104,6 @@ struct Components {
     schemas: Map<Raw>,
 }
 
-/// `requests.json`: OpenAPI's examples by the format that they are sent in.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Requests {
-    json: Map<Raw>,
-    binary: Map<Raw>,
-}
-
 /// `GET /openapi.json`. A browser asks for it each time: a deployment may change it.
 pub(crate) async fn openapi<P>(State(app): State<App<P>>) -> Response {
     let headers = [(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
@@ -120,33 +117,47 @@ pub(crate) fn document<P>(app: &App<P>) -> Bytes {
 }
 
 fn made<P>(app: &App<P>) -> serde_json::Result<String> {
-    let Requests { json, binary } = serde_json::from_str(REQUESTS)?;
-    let mut document: Document = serde_json::from_str(&filled(&app.topic_names(), &json, &binary)?)?;
+    let values = values(app)?;
+    let mut document: Document = serde_json::from_str(&filled(DOCUMENT, &values))?;
     document.info.description.push_str(&answers::table());
+    document.paths = serde_json::from_str(&filled(PATHS, &values))?;
     let refusals = refusals::refusals(app)?;
     for operation in document.paths.values_mut().flat_map(IndexMap::values_mut) {
         operation.fail(&refusals)?;
     }
-    document.components.schemas.extend(kinds::schemas()?);
+    let mut components: Components = serde_json::from_str(&filled(COMPONENTS, &values))?;
+    components.schemas.extend(kinds::schemas(&app.passed_through())?);
+    document.components = Some(components);
     Ok(compact(&serde_json::to_string(&document)?).into_owned())
 }
 
-/// The document's text with values in place of their names.
-fn filled(topics: &[String], json: &Map<Raw>, binary: &Map<Raw>) -> serde_json::Result<String> {
-    let reference = |name: &String| (name.clone(), json!({ "$ref": format!("#/components/examples/{name}") }));
-    let references = |examples: &Map<Raw>| to_raw_value(&examples.keys().map(reference).collect::<Map<_>>());
-    let values = [
-        ("$version", to_raw_value(env!("CARGO_PKG_VERSION"))?),
-        ("$topics", to_raw_value(topics)?),
-        ("$files", to_raw_value(&page::FILES.each_ref().map(|file| file.name))?),
-        ("$max_records", to_raw_value(&MAX_RECORDS)?),
-        ("$max_violations", to_raw_value(&MAX_VIOLATIONS)?),
-        ("$examples", to_raw_value(&json.iter().chain(binary).collect::<IndexMap<_, _>>())?),
-        ("$json_examples", references(json)?),
-        ("$binary_examples", references(binary)?),
+/// What stands in the texts under a name.
+fn values<P>(app: &App<P>) -> serde_json::Result<Vec<(String, Raw)>> {
+    let mut values = vec![
+        ("version".to_owned(), to_raw_value(env!("CARGO_PKG_VERSION"))?),
+        ("topics".to_owned(), to_raw_value(&app.topic_names())?),
+        ("files".to_owned(), to_raw_value(&page::FILES.each_ref().map(|file| file.name))?),
+        ("max_records".to_owned(), to_raw_value(&MAX_RECORDS)?),
+        ("max_violations".to_owned(), to_raw_value(&MAX_VIOLATIONS)?),
+        ("max_cluster_id".to_owned(), to_raw_value(&v3::MAX_CLUSTER_ID)?),
+        ("max_entries".to_owned(), to_raw_value(&v3::MAX_ENTRIES)?),
+        ("max_id".to_owned(), to_raw_value(&v3::MAX_ID)?),
     ];
-    let fill = |text: String, (name, value): &(&str, Raw)| text.replace(&format!("\"{name}\""), value.get());
-    Ok(values.iter().fold(DOCUMENT.to_owned(), fill))
+    // Examples by the format that they are sent in.
+    let requests: Map<Map<Raw>> = serde_json::from_str(REQUESTS)?;
+    let reference = |name: &String| (name.clone(), json!({ "$ref": format!("#/components/examples/{name}") }));
+    for (format, examples) in &requests {
+        values.push((format.clone(), to_raw_value(&examples.keys().map(reference).collect::<Map<_>>())?));
+    }
+    let examples: IndexMap<_, _> = requests.values().flatten().collect();
+    values.push(("examples".to_owned(), to_raw_value(&examples)?));
+    Ok(values)
+}
+
+/// A text with values in place of their names.
+fn filled(text: &str, values: &[(String, Raw)]) -> String {
+    let fill = |text: String, (name, value): &(String, Raw)| text.replace(&format!("\"${name}\""), value.get());
+    values.iter().fold(text.to_owned(), fill)
 }
 
 impl Operation {

@@ -1,15 +1,11 @@
 //! One produce request from its body to its answer.
 
-use axum::{
-    body::Body,
-    extract::{FromRequestParts, Path, State},
-    response::Response,
-};
+use axum::{body::Body, extract::State, response::Response};
 use http::Request;
 use shared::{metrics::ingest::PRODUCE_TIME, publish::Publish};
 use tokio::time::Instant;
 
-use crate::{answer, app::App, body, envelope, error::Error, limits::Deadline, media, records};
+use crate::{answer, app::App, body, envelope, error::Error, limits::Deadline, media, records, target::Target};
 
 /// `POST /topics/{topic}` and `POST /topics/{topic}/partitions/{partition}`.
 ///
@@ -18,7 +14,7 @@ use crate::{answer, app::App, body, envelope, error::Error, limits::Deadline, me
 pub(crate) async fn produce<P: Publish>(State(app): State<App<P>>, request: Request<Body>) -> Result<Response, Error> {
     let (mut parts, body) = request.into_parts();
     let deadline = parts.extensions.get().copied().unwrap_or_else(Deadline::usual);
-    let (topic, partition) = target(&mut parts).await?;
+    let Target { topic, partition } = Target::of(&mut parts).await?;
     let body = body::read(body, deadline).await?;
     let format = media::format(&parts.headers)?;
     let content_type = media::answer_type(&parts.headers)?;
@@ -32,19 +28,5 @@ pub(crate) async fn produce<P: Publish>(State(app): State<App<P>>, request: Requ
     let outcomes = app.producer.publish(records, deadline.0).await;
     app.metrics.took(&PRODUCE_TIME, begun.elapsed());
     app.published(topic, &outcomes);
-    Ok(answer::answer(&outcomes, content_type))
-}
-
-/// Topic and partition out of the path. A partition that is no number is no path of ours.
-async fn target(parts: &mut http::request::Parts) -> Result<(String, Option<i32>), Error> {
-    if let Ok(Path((topic, partition))) = Path::<(String, String)>::from_request_parts(parts, &()).await {
-        let digits = partition.bytes().all(|byte| byte.is_ascii_digit());
-        let partition = partition.parse().ok().filter(|_| digits);
-        return partition.map(|partition| (topic, Some(partition))).ok_or(Error::NotFound);
-    }
-    match Path::<String>::from_request_parts(parts, &()).await {
-        Ok(Path(topic)) => Ok((topic, None)),
-        // Percent-encoded bytes that are no text.
-        Err(_) => Err(Error::NotFound),
-    }
+    Ok(answer::answer(&outcomes, app.statuses, content_type))
 }

@@ -13,13 +13,13 @@ use shared::{
     kind::{Invalid, Violation},
     publish::Record,
     shown::shown,
-    topic::Topic,
 };
 
 use crate::{
     envelope::{Entry, Envelope},
     error::Error,
     media::Format,
+    topic::Topic,
     violations::Violations,
 };
 
@@ -39,7 +39,7 @@ pub(crate) fn records(
     topic: &Topic,
     partition: Option<i32>,
 ) -> Result<Vec<Record>, Error> {
-    let name: Arc<str> = topic.name.as_str().into();
+    let name: Arc<str> = topic.name().into();
     let mut records = Vec::with_capacity(envelope.entries.len());
     let mut violations = Violations::default();
     for (at, entry) in envelope.entries.iter().enumerate() {
@@ -51,8 +51,9 @@ pub(crate) fn records(
             Ok((key, value)) => records.push(Record {
                 topic: Arc::clone(&name),
                 partition: entry.partition.or(partition),
-                key: Some(key),
-                value: Some(value),
+                key,
+                value,
+                ..Record::default()
             }),
             Err(broken) => violations.add(at, broken),
         }
@@ -61,42 +62,43 @@ pub(crate) fn records(
 }
 
 /// A record's key and value, or the rules that the value breaks.
-type Checked = Result<(Bytes, Bytes), Vec<Violation>>;
+type Checked = Result<(Option<Bytes>, Option<Bytes>), Vec<Violation>>;
 
 /// Keys and values as they stand in the envelope, less the whitespace outside of strings.
 fn json_record(body: &[u8], entry: &Entry<'_>, topic: &Topic) -> Result<Checked, Error> {
     let placed = |part: &str, error: JsonError| Error::NotJson(error.within(body, start_of(part, body)));
-    let key = match entry.key {
-        None => None,
-        Some(key) => {
-            json::check(key.as_bytes()).map_err(|error| placed(key, error))?;
-            Some(compact(key))
-        }
-    };
-    let value = entry.value.unwrap_or("null");
-    match topic.kind.check(value, |kind| topic.sibling(kind)) {
-        Ok(row) => Ok(Ok((key.unwrap_or_else(|| row.key()), compact(value)))),
+    if let Some(key) = entry.key {
+        json::check(key.as_bytes()).map_err(|error| placed(key, error))?;
+    }
+    match topic.check(entry.value) {
+        Ok(key) => Ok(Ok((entry.key.map(compact).or(key), entry.value.map(compact)))),
         Err(Invalid::Rules(broken)) => Ok(Err(broken)),
-        Err(Invalid::NotJson(error)) => Err(placed(value, error)),
+        Err(Invalid::NotJson(error)) => Err(placed(entry.value.unwrap_or_default(), error)),
     }
 }
 
 /// Keys and values as the bytes that their base64 stands for.
 fn binary_record(entry: &Entry<'_>, topic: &Topic) -> Result<Checked, Error> {
     let key = entry.key.map(decode).transpose()?;
-    let value = entry.value.map(decode).transpose()?.unwrap_or(Bytes::from_static(b"null"));
-    let checked = json::utf8(&value)
-        .map_err(Invalid::NotJson)
-        .and_then(|text| topic.kind.check(text, |kind| topic.sibling(kind)));
-    Ok(match checked {
-        Ok(row) => Ok((key.unwrap_or_else(|| row.key()), value)),
+    let value = entry.value.map(decode).transpose()?;
+    Ok(bytes_record(key, value, topic))
+}
+
+/// A key and a value that are written as they are.
+pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Topic) -> Checked {
+    if !topic.takes_json_only() {
+        return Ok((key, value));
+    }
+    let text = value.as_deref().map(json::utf8).transpose().map_err(Invalid::NotJson);
+    match text.and_then(|text| topic.check(text)) {
+        Ok(join_key) => Ok((key.or(join_key), value)),
         Err(Invalid::Rules(broken)) => Err(broken),
         // The request itself is JSON, so this is a rule that its record breaks.
         Err(Invalid::NotJson(error)) => Err(vec![Violation { field: None, problem: format!("is not JSON: {error}") }]),
-    })
+    }
 }
 
-fn decode(json: &str) -> Result<Bytes, Error> {
+pub(crate) fn decode(json: &str) -> Result<Bytes, Error> {
     serde_json::from_str::<Cow<'_, str>>(json)
         .ok()
         .and_then(|base64| BASE64.decode(base64.as_bytes()).ok())
@@ -104,7 +106,7 @@ fn decode(json: &str) -> Result<Bytes, Error> {
         .ok_or_else(|| Error::NotBase64 { data: shown(json) })
 }
 
-fn compact(json: &str) -> Bytes {
+pub(crate) fn compact(json: &str) -> Bytes {
     match json::compact(json) {
         Cow::Borrowed(text) => Bytes::copy_from_slice(text.as_bytes()),
         Cow::Owned(text) => text.into(),

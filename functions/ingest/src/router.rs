@@ -14,6 +14,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use serde_json::json;
 use shared::{
     causes::in_one_line,
+    metadata::Describe,
     metrics::{Metrics, ingest::REQUESTS_REFUSED},
     publish::{Publish, Reach},
     shown::shown,
@@ -28,7 +29,7 @@ use crate::{
     body,
     error::{self, Error},
     limits::Deadline,
-    openapi, page, path, produce,
+    metadata, openapi, page, path, produce, v3,
 };
 
 /// How long `/health` waits for a broker.
@@ -48,13 +49,20 @@ const CORS: [(HeaderName, HeaderValue); 3] = [
 const CONSUMERS: MethodFilter = MethodFilter::GET.or(MethodFilter::POST).or(MethodFilter::DELETE);
 
 /// The HTTP interface. Every request has an answer, and every answer a JSON body, but for the page's own files.
-pub fn router<P: Publish + Reach + Clone>(app: App<P>) -> Router {
+pub fn router<P: Publish + Reach + Describe + Clone>(app: App<P>) -> Router {
     let metrics = app.metrics.clone();
     let routes = Router::new()
         .route("/", get(root).post(nothing_here))
         .route("/health", get(health))
-        .route("/topics/{topic}", post(produce::produce))
-        .route("/topics/{topic}/partitions/{partition}", post(produce::produce))
+        .route("/topics", get(metadata::topics))
+        .route("/topics/{topic}", post(produce::produce).get(metadata::topic))
+        .route("/topics/{topic}/partitions", get(metadata::partitions))
+        .route("/topics/{topic}/partitions/{partition}", post(produce::produce).get(metadata::partition))
+        .route("/topics/{topic}/partitions/{partition}/offsets", get(metadata::offsets))
+        .route("/brokers", get(metadata::brokers))
+        .route("/v3/clusters", get(v3::clusters))
+        .route("/v3/clusters/{cluster_id}/topics/{topic}/records", post(v3::records))
+        .route("/v3/clusters/{cluster_id}/topics/{topic}/records:batch", post(v3::batch))
         .route("/consumers", on(CONSUMERS, no_consumers))
         .route("/consumers/{*rest}", on(CONSUMERS, no_consumers))
         .route("/openapi.json", get(openapi::openapi))

@@ -1,10 +1,57 @@
 //! What a deployment sets.
 
+use std::{fmt, str::FromStr};
+
 use shared::{
     cluster::{BOOTSTRAP_SERVERS, Cluster, SECURITY_PROTOCOL, SSL_CA_LOCATION},
     settings::{Reader, SettingsError, Variable},
-    topic::{USER_IDS, UserIds},
+    topic::{PASS_THROUGH_TOPICS, PassThroughTopics, USER_IDS, UserIds},
 };
+
+/// Which statuses a request gets.
+pub static STATUSES: Variable = Variable {
+    name: "STATUSES",
+    default: Some("honest"),
+    meaning: "`honest`: 200 says that every record is written; `confluent`: as the REST Proxy, 200 also where records are not, \
+              which their entries say",
+};
+
+/// Which status a request has whose records were not all written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Statuses {
+    /// Not 200.
+    #[default]
+    Honest,
+    /// The REST Proxy's: 200, unless Kafka refuses the log-in or the right.
+    Confluent,
+}
+
+/// As they are parsed.
+impl fmt::Display for Statuses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Honest => "honest",
+            Self::Confluent => "confluent",
+        })
+    }
+}
+
+/// Neither of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("neither `honest` nor `confluent`")]
+pub struct StatusesError;
+
+impl FromStr for Statuses {
+    type Err = StatusesError;
+
+    fn from_str(text: &str) -> Result<Self, StatusesError> {
+        match text {
+            "honest" => Ok(Self::Honest),
+            "confluent" => Ok(Self::Confluent),
+            _ => Err(StatusesError),
+        }
+    }
+}
 
 /// The settings of `ingest`.
 #[derive(Debug, Clone)]
@@ -13,11 +60,16 @@ pub struct Settings {
     pub cluster: Cluster,
     /// Whose topics are served.
     pub user_ids: UserIds,
+    /// Further topics, whose records are not looked at.
+    pub pass_through: PassThroughTopics,
+    /// Which status a request has whose records were not all written.
+    pub statuses: Statuses,
 }
 
 impl Settings {
     /// Every variable that `ingest` reads.
-    pub const VARIABLES: &[&Variable] = &[&BOOTSTRAP_SERVERS, &SECURITY_PROTOCOL, &SSL_CA_LOCATION, &USER_IDS];
+    pub const VARIABLES: &[&Variable] =
+        &[&BOOTSTRAP_SERVERS, &SECURITY_PROTOCOL, &SSL_CA_LOCATION, &USER_IDS, &PASS_THROUGH_TOPICS, &STATUSES];
 
     /// Reads the settings through `lookup`.
     ///
@@ -27,7 +79,21 @@ impl Settings {
         let mut reader = Reader::new(lookup);
         let cluster = Cluster::read(&mut reader);
         let user_ids = reader.read(&USER_IDS);
-        let settings = cluster.zip(user_ids).map(|(cluster, user_ids)| Self { cluster, user_ids });
+        let pass_through = reader.read::<PassThroughTopics>(&PASS_THROUGH_TOPICS);
+        let pass_through = match (&user_ids, pass_through) {
+            (Some(user_ids), Some(topics)) => {
+                topics.beside(user_ids).map_err(|error| reader.refuse(&PASS_THROUGH_TOPICS, &error.to_string())).ok()
+            }
+            _ => None,
+        };
+        let statuses = reader.read(&STATUSES);
+        let settings = cluster.zip(user_ids).zip(pass_through).zip(statuses);
+        let settings = settings.map(|(((cluster, user_ids), pass_through), statuses)| Self {
+            cluster,
+            user_ids,
+            pass_through,
+            statuses,
+        });
         reader.finish(settings)
     }
 }

@@ -59,6 +59,14 @@ pub(super) fn config(cluster: &Cluster) -> ClientConfig {
     config
 }
 
+/// The settings for a client that asks and never writes.
+pub(super) fn config_to_ask(cluster: &Cluster) -> ClientConfig {
+    let mut config = config(cluster);
+    // It would ask for a producer id.
+    config.set("enable.idempotence", "false");
+    config
+}
+
 #[cfg(test)]
 mod tests {
     use std::{

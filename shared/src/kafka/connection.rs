@@ -10,7 +10,8 @@ use std::{
 use rdkafka::{
     ClientConfig,
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
-    producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _},
+    message::{self, OwnedHeaders},
+    producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _, future_producer::FutureProducerContext},
 };
 use tokio::{
     task,
@@ -21,7 +22,7 @@ use super::{context::Context, failure::sort, link::Link, moment::Moment};
 use crate::{
     cluster::{Cluster, Security},
     metrics::{Metrics, producer::CONNECT_TIME},
-    publish::{Failure, Record},
+    publish::{Failure, Header, Record},
 };
 
 /// An unused connection is given up sooner than others may drop it: AWS's networks after 350 s
@@ -42,10 +43,13 @@ const TIME_TO_BE_KNOWN: Duration = Duration::from_secs(1);
 const SHORT_PAUSE: Duration = Duration::from_millis(5);
 
 /// Between two questions, where the first one failed at once.
-const PAUSE: Duration = Duration::from_millis(50);
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long a record waits before it is offered again to a full queue. It empties at the speed of the network.
 const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(10);
+
+/// librdkafka's client.
+pub(super) type Client = rdkafka::client::Client<FutureProducerContext<Context>>;
 
 pub(super) struct Connection {
     /// `None` once it is being dropped.
@@ -174,21 +178,33 @@ impl Connection {
 
     /// Asks a broker for metadata, of a topic or of all.
     pub(super) async fn ask(&self, topic: Option<&Arc<str>>, within: Duration) -> Result<Answerer, ()> {
-        let client = self.client().clone();
         let topic = topic.cloned();
-        // It blocks. Its own timeout ends the thread's work, the outer one our waiting.
-        let asking = task::spawn_blocking(move || client.client().fetch_metadata(topic.as_deref(), within));
-        match timeout(within, asking).await {
-            Ok(Ok(Ok(metadata))) => {
-                self.note_answer();
+        match self.blocking(within, move |client| client.fetch_metadata(topic.as_deref(), within)).await {
+            Some(Ok(metadata)) => {
                 Ok(if metadata.orig_broker_id() < 0 { Answerer::Bootstrap } else { Answerer::Broker })
             }
-            Ok(Ok(Err(error))) => {
+            Some(Err(error)) => {
                 tracing::debug!(%error, "no metadata");
                 Err(())
             }
-            Ok(Err(_)) | Err(_) => Err(()),
+            None => Err(()),
         }
+    }
+
+    /// Asks a broker something on a thread of its own, since librdkafka blocks; `None` when it has no answer by then.
+    /// `question` has to end by itself about then: its thread cannot be stopped.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        within: Duration,
+        question: impl FnOnce(&Client) -> KafkaResult<T> + Send + 'static,
+    ) -> Option<KafkaResult<T>> {
+        let client = self.client().clone();
+        let asking = task::spawn_blocking(move || question(client.client()));
+        let answer = timeout(within, asking).await.ok()?.ok()?;
+        if answer.is_ok() {
+            self.note_answer();
+        }
+        Some(answer)
     }
 
     /// Puts a record into librdkafka's queue.
@@ -199,8 +215,8 @@ impl Connection {
                 partition: record.partition,
                 payload: record.value.as_deref(),
                 key: record.key.as_deref(),
-                timestamp: None,
-                headers: None,
+                timestamp: record.timestamp_ms,
+                headers: headers(&record.headers),
             });
             match result {
                 Ok(delivery) => return Ok(delivery),
@@ -244,6 +260,14 @@ fn worn_out(age: Duration, unused: Duration, session: Option<Duration>) -> Optio
         return Some(WornOut::Idle(unused));
     }
     (session.is_some_and(|session| age >= session * 8 / 10)).then_some(WornOut::Session(age))
+}
+
+/// librdkafka's form of them. It is given them anew with each try, which only a full queue repeats.
+fn headers(headers: &[Header]) -> Option<OwnedHeaders> {
+    let add = |all: OwnedHeaders, Header { name, value }: &Header| {
+        all.insert(message::Header { key: name, value: value.as_deref() })
+    };
+    (!headers.is_empty()).then(|| headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), add))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -68,9 +68,15 @@ pub mod ingest {
 
     const FUNCTION: &str = "ingest";
 
-    pub static RECORDS_WRITTEN: Metric =
-        count(FUNCTION, "RecordsWritten", "records that the in-sync replicas hold; `Kind` is `pin`, `geo` or `user`")
-            .by("Kind");
+    /// The `Kind` of a record that is of none.
+    pub const PASS_THROUGH: &str = "pass-through";
+
+    pub static RECORDS_WRITTEN: Metric = count(
+        FUNCTION,
+        "RecordsWritten",
+        "records that the in-sync replicas hold; `Kind` is `pin`, `geo`, `user` or `pass-through`",
+    )
+    .by("Kind");
     pub static RECORDS_REFUSED: Metric = count(
         FUNCTION,
         "RecordsRefused",

@@ -80,7 +80,7 @@ const fn of_request(status: u16, error_code: u32) -> Failure {
 const fn outcome(status: u16, entry: &Entry) -> Outcome {
     match (entry, status) {
         (Entry { partition: Some(partition), offset: Some(offset), error_code: None, .. }, _) => {
-            Ok(Written { partition: *partition, offset: *offset })
+            Ok(Written { partition: *partition, offset: *offset, timestamp_ms: None })
         }
         (Entry { error_code: Some(40101), .. }, _) => Err(Failure::Unauthenticated),
         (Entry { error_code: Some(40301), .. }, _) => Err(Failure::Unauthorized),
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn each_record_has_what_its_entry_says() {
-        const WRITTEN: Outcome = Ok(Written { partition: 0, offset: 7 });
+        const WRITTEN: Outcome = Ok(Written { partition: 0, offset: 7, timestamp_ms: None });
         for (status, code, failure) in [
             (401, 40101, Failure::Unauthenticated),
             (403, 40301, Failure::Unauthorized),

@@ -96,7 +96,8 @@ impl Serialize for Base64<'_> {
 }
 
 impl Batch {
-    /// The event of a REST API's proxy integration (version 1) for `POST /topics/<topic>`.
+    /// The event of a REST API's proxy integration (version 1) for `POST /topics/<topic>`. It has no place for timestamps and
+    /// headers: the emulator's records have none.
     pub(super) fn event(&self, records: &[Record]) -> serde_json::Result<Vec<u8>> {
         let entry = |place: &usize| {
             let Record { key, value, partition, .. } = &records[*place];
@@ -128,7 +129,13 @@ mod tests {
 
     fn record(topic: &str, value: usize) -> Record {
         let value = Some(vec![b'x'; value].into());
-        Record { topic: topic.into(), partition: Some(i32::MAX), key: Some("12345678".into()), value }
+        Record {
+            topic: topic.into(),
+            partition: Some(i32::MAX),
+            key: Some("12345678".into()),
+            value,
+            ..Record::default()
+        }
     }
 
     #[test]

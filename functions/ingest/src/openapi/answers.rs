@@ -86,7 +86,7 @@ pub(super) fn responses(
 
 /// The answer to two records of which one is not written.
 fn one_of_two(failure: Failure) -> Option<(String, Example)> {
-    let body = answer::body(&[Ok(Written { partition: 0, offset: 4 }), Err(failure)]);
+    let body = answer::body(&[Ok(Written { partition: 0, offset: 4, timestamp_ms: None }), Err(failure)]);
     let summary = format!("Of two records one: {failure}");
     let value = serde_json::from_slice(&body).ok()?;
     Some((format!("{failure:?}"), Example { summary, description: None, value }))

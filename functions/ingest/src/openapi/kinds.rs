@@ -23,14 +23,17 @@ struct Row {
     any_of: [Value; 2],
 }
 
-/// Each kind's row under its name, the join key, and the values of records of any kind.
-pub(super) fn schemas() -> serde_json::Result<IndexMap<String, Box<RawValue>>> {
+/// Each kind's row under its name, the join key, and the values of records of any kind. Topics that are passed through take
+/// any value.
+pub(super) fn schemas(passed_through: &[&str]) -> serde_json::Result<IndexMap<String, Box<RawValue>>> {
     let reference = |kind: &Kind| json!({ "$ref": format!("#/components/schemas/{}", name(kind)) });
     let rows = CATALOG.iter().map(|kind| reference(kind));
     let lists = rows.clone().map(|row| json!({ "type": "array", "items": row, "minItems": 1, "maxItems": 1 }));
+    let anything = json!({ "description": format!("Anything, to {}", passed_through.join(", ")) });
+    let anything = (!passed_through.is_empty()).then_some(anything);
     let value = json!({
         "description": "A row of the topic's kind, or a list of one",
-        "anyOf": rows.chain(lists).collect::<Vec<_>>(),
+        "anyOf": rows.chain(lists).chain(anything).collect::<Vec<_>>(),
     });
     let mut schemas = IndexMap::from([("Value".to_owned(), to_raw_value(&value)?)]);
     for kind in CATALOG {

@@ -55,7 +55,7 @@ impl Request {
     fn refused<P>(self, app: &App<P>) -> serde_json::Result<Option<Refusal>> {
         let Self { name, summary, topic, content_type, body } = self;
         let body = serde_json::from_str::<String>(body.get()).unwrap_or_else(|_| compact(body.get()).into_owned());
-        let topic = app.topic_of(&topic).map_or(topic, |topic| topic.name.clone());
+        let topic = app.topic_of(&topic).map_or(topic, |topic| topic.name().to_owned());
         let Err(error) = accept(app, &topic, content_type.as_deref(), body.as_bytes()) else { return Ok(None) };
         let content_type = content_type.map(|sent| format!(" as `{sent}`")).unwrap_or_default();
         let description = Some(format!("Sent to `{topic}`{content_type}:\n\n```json\n{body}\n```"));

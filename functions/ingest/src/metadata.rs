@@ -1,0 +1,105 @@
+//! What is asked about the cluster and its topics. Only the topics that are served here are shown.
+
+use std::time::Duration;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, header, request::Parts};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use shared::metadata::{Describe, DescribeError, Partition};
+
+use crate::{app::App, error::Error, media, target::Target};
+
+/// How long the cluster has for its answer. Many clients have no more patience than 5 s.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A topic as the REST Proxy shows it.
+#[derive(Serialize)]
+struct Topic<'a> {
+    name: &'a str,
+    /// Always empty: librdkafka cannot ask for it where it logs in by IAM.
+    configs: Map<String, Value>,
+    partitions: &'a [Partition],
+}
+
+/// `GET /topics`
+pub(crate) async fn topics<P>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
+    Ok(answer(media::answer_type(&parts.headers)?, app.topic_names()))
+}
+
+/// `GET /topics/{topic}`
+pub(crate) async fn topic<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
+    let Described { name, partitions, content_type, .. } = describe(&app, parts).await?;
+    Ok(answer(content_type, Topic { name: &name, configs: Map::new(), partitions: &partitions }))
+}
+
+/// `GET /topics/{topic}/partitions`
+pub(crate) async fn partitions<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
+    let Described { partitions, content_type, .. } = describe(&app, parts).await?;
+    Ok(answer(content_type, partitions))
+}
+
+/// `GET /topics/{topic}/partitions/{partition}`
+pub(crate) async fn partition<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
+    let described = describe(&app, parts).await?;
+    let partition = described.partition()?;
+    Ok(answer(described.content_type.clone(), partition))
+}
+
+/// `GET /topics/{topic}/partitions/{partition}/offsets`
+pub(crate) async fn offsets<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
+    let described = describe(&app, parts).await?;
+    let partition = described.partition()?.partition;
+    let offsets = app.producer.offsets(&described.name, partition, PATIENCE).await;
+    let offsets = offsets.map_err(|error| explain(error, &described.name))?;
+    Ok(answer(described.content_type, offsets))
+}
+
+/// `GET /brokers`
+pub(crate) async fn brokers<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
+    let content_type = media::answer_type(&parts.headers)?;
+    let cluster = app.producer.cluster(PATIENCE).await.map_err(|error| explain(error, ""))?;
+    Ok(answer(content_type, json!({ "brokers": cluster.brokers })))
+}
+
+/// What was asked for, and the topic's partitions.
+struct Described {
+    name: String,
+    asked: Option<i32>,
+    partitions: Vec<Partition>,
+    content_type: HeaderValue,
+}
+
+impl Described {
+    /// The partition that the path names.
+    fn partition(&self) -> Result<&Partition, Error> {
+        let partition = self.partitions.iter().find(|partition| Some(partition.partition) == self.asked);
+        let last = self.partitions.last().map_or(0, |partition| partition.partition);
+        partition.ok_or_else(|| Error::UnknownPartition { topic: self.name.clone(), last })
+    }
+}
+
+async fn describe<P: Describe>(app: &App<P>, mut parts: Parts) -> Result<Described, Error> {
+    let Target { topic, partition } = Target::of(&mut parts).await?;
+    let content_type = media::answer_type(&parts.headers)?;
+    let name = app.topic(&topic)?.name().to_owned();
+    let partitions = app.producer.partitions(&name, PATIENCE).await.map_err(|error| explain(error, &name))?;
+    Ok(Described { name, asked: partition, partitions, content_type })
+}
+
+pub(crate) fn explain(error: DescribeError, topic: &str) -> Error {
+    match error {
+        DescribeError::Unreachable(unreachable) => Error::Unreachable(unreachable),
+        DescribeError::NoSuchTopic => Error::MissingTopic { topic: topic.to_owned() },
+        DescribeError::Unauthorized => Error::MayNotDescribe,
+    }
+}
+
+fn answer(content_type: HeaderValue, body: impl Serialize) -> Response {
+    // Numbers, strings and lists always serialize.
+    let body = serde_json::to_vec(&body).unwrap_or_default();
+    ([(header::CONTENT_TYPE, content_type)], body).into_response()
+}

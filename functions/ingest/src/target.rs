@@ -1,0 +1,28 @@
+//! Which topic, and which partition of it, a path names.
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
+
+use crate::error::Error;
+
+/// What a path names.
+pub(crate) struct Target {
+    pub(crate) topic: String,
+    pub(crate) partition: Option<i32>,
+}
+
+impl Target {
+    /// Topic and partition out of the path. A partition that is no number is no path of ours.
+    pub(crate) async fn of(parts: &mut Parts) -> Result<Self, Error> {
+        if let Ok(Path((topic, partition))) = Path::<(String, String)>::from_request_parts(parts, &()).await {
+            let digits = partition.bytes().all(|byte| byte.is_ascii_digit());
+            let partition = partition.parse().ok().filter(|_| digits);
+            return partition.map(|partition| Self { topic, partition: Some(partition) }).ok_or(Error::NotFound);
+        }
+        match Path::<String>::from_request_parts(parts, &()).await {
+            Ok(Path(topic)) => Ok(Self { topic, partition: None }),
+            // Percent-encoded bytes that are no text.
+            Err(_) => Err(Error::NotFound),
+        }
+    }
+}

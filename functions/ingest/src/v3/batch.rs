@@ -1,0 +1,53 @@
+//! `{"entries":[{"id":…, …record}, …]}`
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+use shared::json;
+
+use super::{
+    entry::{Entry, MEMBERS, text},
+    members::Members,
+};
+use crate::error::Error;
+
+/// The most entries of a batch.
+pub(crate) const MAX_ENTRIES: usize = 10;
+
+/// The longest id of an entry, in characters.
+pub(crate) const MAX_ID: usize = 80;
+
+/// An entry with its id.
+type Identified = (String, Result<Entry, Error>);
+
+/// The entries of a batch.
+pub(super) fn entries(body: &[u8]) -> Result<Vec<Identified>, Error> {
+    let whole = json::check(body).map_err(Error::NotJson)?;
+    let entries = Members::read(whole.trim_ascii(), "the body", &["entries"])?.get("entries").unwrap_or("[]");
+    let entries: Vec<&RawValue> =
+        serde_json::from_str(entries).map_err(|_| Error::BadRecord("`entries` must be a list".to_owned()))?;
+    if entries.is_empty() {
+        return Err(Error::BadBatch("Empty batch."));
+    }
+    if entries.len() > MAX_ENTRIES {
+        return Err(Error::BadBatch("Too many entries in batch."));
+    }
+    let mut read: Vec<Identified> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let (id, entry) = identified(entry.get())?;
+        if read.iter().any(|(other, _)| *other == id) {
+            return Err(Error::BadBatch("Batch entry IDs are not distinct."));
+        }
+        read.push((id, entry));
+    }
+    Ok(read)
+}
+
+/// An entry without an id is refused with the whole batch: there is nothing to tell its result by.
+fn identified(entry: &str) -> Result<Identified, Error> {
+    let known: Vec<_> = ["id"].into_iter().chain(MEMBERS).collect();
+    let members = Members::read(entry, "an entry", &known)?;
+    let id = members.get("id").and_then(text).filter(|id| (1..=MAX_ID).contains(&id.chars().count()));
+    let id = id.map(Cow::into_owned).ok_or(Error::BadBatch("Batch entry identifier is not a valid string."))?;
+    Ok((id, Entry::of(&members)))
+}

@@ -1,0 +1,195 @@
+//! One record of a v3 request: where it goes, and its key, value, headers and timestamp as bytes.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use chrono::DateTime;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use shared::{
+    json::{self, Key},
+    publish::{Header, Record},
+    shown::shown,
+};
+
+use super::members::Members;
+use crate::{
+    error::Error,
+    limits::MAX_STREAMED_RECORDS,
+    records::{bytes_record, compact, decode},
+    topic::Topic,
+    violations::Violations,
+};
+
+/// The members of a record.
+pub(super) const MEMBERS: [&str; 5] = ["partition_id", "headers", "key", "value", "timestamp"];
+
+/// A record before its topic is known.
+#[derive(Debug)]
+pub(super) struct Entry {
+    partition: Option<i32>,
+    headers: Vec<Header>,
+    key: Option<Data>,
+    value: Option<Data>,
+    timestamp_ms: Option<i64>,
+}
+
+/// A key or a value.
+#[derive(Debug)]
+struct Data {
+    form: Form,
+    bytes: Bytes,
+}
+
+/// In which form a key or a value was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Form {
+    /// Base64.
+    Binary,
+    /// JSON, written in the client's own text.
+    Json,
+    /// A text, written without its quotes.
+    String,
+}
+
+/// What a result repeats of a key or value that was sent.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Size {
+    #[serde(rename = "type")]
+    form: Form,
+    /// In bytes, as written.
+    size: usize,
+}
+
+/// Of a record's key and value.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Sizes {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Size>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Size>,
+}
+
+/// The records of a body of one or more objects, one after the other. What is no JSON ends it: where the next one would begin,
+/// nobody can tell.
+pub(super) fn stream(body: &[u8]) -> Result<Vec<Result<Entry, Error>>, Error> {
+    let text = json::utf8(body).map_err(Error::NotJson)?;
+    let mut objects = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    let mut entries = Vec::new();
+    while let Some(object) = objects.next() {
+        if entries.len() == MAX_STREAMED_RECORDS {
+            let count = entries.len() + 1 + objects.take_while(Result::is_ok).count();
+            return Err(Error::TooManyRecords { count, most: MAX_STREAMED_RECORDS });
+        }
+        entries.push(match object {
+            Ok(object) => Entry::read(body, object.get(), objects.byte_offset()),
+            Err(error) => Err(Error::NotJson(error.into())),
+        });
+    }
+    Ok(entries)
+}
+
+impl Entry {
+    /// Reads a record out of its object, which ends at byte `end` of the body.
+    fn read(body: &[u8], object: &str, end: usize) -> Result<Self, Error> {
+        let start = end.saturating_sub(object.len());
+        json::check(object.as_bytes()).map_err(|error| Error::NotJson(error.within(body, start)))?;
+        Self::of(&Members::read(object, "a record", &MEMBERS)?)
+    }
+
+    pub(super) fn of(members: &Members<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            partition: members.get("partition_id").map(partition).transpose()?,
+            headers: members.get("headers").map(headers).transpose()?.unwrap_or_default(),
+            key: members.get("key").map(|key| Data::read("key", key)).transpose()?.flatten(),
+            value: members.get("value").map(|value| Data::read("value", value)).transpose()?.flatten(),
+            timestamp_ms: members.get("timestamp").map(timestamp).transpose()?,
+        })
+    }
+
+    /// As it is written to `topic`, if that takes it. `at` is its place in the request.
+    pub(super) fn record(self, topic: &Topic, at: usize) -> Result<(Record, Sizes), Error> {
+        let Self { partition, headers, key, value, timestamp_ms } = self;
+        let sizes = Sizes { key: key.as_ref().map(Data::size), value: value.as_ref().map(Data::size) };
+        let bytes = |data: Option<Data>| data.map(|data| data.bytes);
+        match bytes_record(bytes(key), bytes(value), topic) {
+            Ok((key, value)) => {
+                Ok((Record { topic: topic.name().into(), partition, key, value, timestamp_ms, headers }, sizes))
+            }
+            Err(broken) => {
+                let mut violations = Violations::default();
+                violations.add(at, broken);
+                Err(Error::Invalid(violations))
+            }
+        }
+    }
+}
+
+impl Data {
+    /// `{"type":…,"data":…}`; `None` where there is no data.
+    fn read(what: &str, object: &str) -> Result<Option<Self>, Error> {
+        let members = Members::read(object, what, &["type", "data"])?;
+        let form = match members.get("type") {
+            Some(r#""BINARY""#) => Form::Binary,
+            Some(r#""JSON""#) => Form::Json,
+            Some(r#""STRING""#) => Form::String,
+            Some(r#""AVRO""# | r#""JSONSCHEMA""# | r#""PROTOBUF""#) => return Err(Error::SchemaType),
+            _ => return Err(Error::BadRecord(format!("{what}.type must be BINARY, JSON or STRING"))),
+        };
+        let Some(data) = members.get("data") else { return Ok(None) };
+        let bytes = match form {
+            Form::Binary => decode(data)?,
+            Form::Json => compact(data),
+            Form::String => {
+                let problem = || Error::BadRecord(format!("{what}.data must be a string, as {what}.type says"));
+                text(data).ok_or_else(problem)?.into_owned().into()
+            }
+        };
+        Ok(Some(Self { form, bytes }))
+    }
+
+    fn size(&self) -> Size {
+        Size { form: self.form, size: self.bytes.len() }
+    }
+}
+
+/// The text that a JSON string stands for.
+pub(super) fn text(json: &str) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<Key<'_>>(json).ok().map(|Key(text)| text)
+}
+
+fn partition(json: &str) -> Result<i32, Error> {
+    match json.parse::<i32>() {
+        Ok(partition) if partition >= 0 => Ok(partition),
+        Ok(_) => Err(Error::NegativePartition),
+        Err(_) => Err(Error::BadRecord(format!("partition_id must be a whole number from 0 to {}", i32::MAX))),
+    }
+}
+
+/// librdkafka takes 0 for "now".
+fn timestamp(json: &str) -> Result<i64, Error> {
+    let time = text(json).and_then(|text| DateTime::parse_from_rfc3339(&text).ok());
+    let milliseconds = time.map(|time| time.timestamp_millis()).filter(|milliseconds| *milliseconds > 0);
+    milliseconds.ok_or_else(|| {
+        Error::BadRecord(format!(
+            "timestamp must be a time after 1970 such as \"2026-09-23T12:00:00Z\", not {}",
+            shown(json)
+        ))
+    })
+}
+
+fn headers(json: &str) -> Result<Vec<Header>, Error> {
+    let list: Vec<&RawValue> =
+        serde_json::from_str(json).map_err(|_| Error::BadRecord("headers must be a list".to_owned()))?;
+    list.into_iter().map(|header| read_header(header.get())).collect()
+}
+
+/// `{"name":…,"value":…}`, the value in base64.
+fn read_header(json: &str) -> Result<Header, Error> {
+    let members = Members::read(json, "a header", &["name", "value"])?;
+    // librdkafka's names are C strings.
+    let name = members.get("name").and_then(text).filter(|name| !name.contains('\0'));
+    let name = name.ok_or_else(|| Error::BadRecord("a header's name must be a string without NUL".to_owned()))?;
+    Ok(Header { name: name.into_owned(), value: members.get("value").map(decode).transpose()? })
+}

@@ -1,0 +1,67 @@
+//! The members of a JSON object, each value left in the client's own text.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use shared::{json::Key, shown::shown};
+
+use crate::error::Error;
+
+/// More than any object of a request may have.
+const MOST: usize = 7;
+
+/// An object's members in their order. A value that is null counts as one that is missing.
+#[derive(Debug)]
+pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
+
+impl<'a> Members<'a> {
+    /// Those of `object`, of which only those in `known` may be there, and each once. `what` is the object's name in errors.
+    pub(super) fn read(object: &'a str, what: &str, known: &[&str]) -> Result<Self, Error> {
+        let members: Self = serde_json::from_str(object).map_err(|_| {
+            let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            Error::BadRecord(format!("{what} must be an object out of {known}"))
+        })?;
+        for (at, (name, _)) in members.0.iter().enumerate() {
+            if !known.contains(&name.as_ref()) {
+                return Err(Error::UnrecognizedField { name: shown(name) });
+            }
+            if members.0[..at].iter().any(|(other, _)| other == name) {
+                return Err(Error::BadRecord(format!("{what}: `{name}` appears twice")));
+            }
+        }
+        Ok(members)
+    }
+
+    /// A member's value, unless it is missing or null.
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| *value).filter(|value| *value != "null")
+    }
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(Key(name)) = map.next_key()? {
+            members.push((name, map.next_value::<&RawValue>()?.get()));
+            if members.len() > MOST {
+                return Err(de::Error::custom("too many members"));
+            }
+        }
+        Ok(Members(members))
+    }
+}

@@ -1,0 +1,161 @@
+//! What is said of each record of a v3 request.
+
+use chrono::{DateTime, SecondsFormat};
+use serde::Serialize;
+use shared::publish::{Failure, Outcome, Written};
+
+use super::entry::Sizes;
+use crate::{
+    error::{self, Error},
+    limits::MAX_VIOLATIONS,
+    violations::RecordViolation,
+};
+
+/// What became of each record, in the request's order.
+#[derive(Debug, Default)]
+pub(super) struct Results(Vec<State>);
+
+#[derive(Debug)]
+enum State {
+    /// Not handed over.
+    Refused(Error),
+    /// Handed over, and so unconfirmed until it is settled.
+    HandedOver(Sizes, Outcome),
+}
+
+/// A record that is written, in the REST Proxy's order.
+#[derive(Serialize)]
+struct Success<'a> {
+    #[serde(flatten)]
+    label: Label<'a>,
+    cluster_id: &'a str,
+    topic_name: &'a str,
+    partition_id: i32,
+    offset: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp: Option<String>,
+    #[serde(flatten)]
+    sizes: Sizes,
+}
+
+/// What a success begins with.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Label<'a> {
+    Streamed { error_code: u32 },
+    Batched { id: &'a str },
+}
+
+/// A record that is not known to be written.
+#[derive(Serialize)]
+struct Problem<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    error_code: u32,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    violations: Option<&'a [RecordViolation]>,
+}
+
+#[derive(Serialize)]
+struct Batch<'a> {
+    successes: Vec<Success<'a>>,
+    failures: Vec<Problem<'a>>,
+}
+
+impl Results {
+    pub(super) fn refused(&mut self, error: Error) {
+        self.0.push(State::Refused(error));
+    }
+
+    pub(super) fn handed_over(&mut self, sizes: Sizes) {
+        self.0.push(State::HandedOver(sizes, Err(Failure::Unconfirmed)));
+    }
+
+    /// Takes the outcomes of those that were handed over.
+    pub(super) fn settle(&mut self, outcomes: Vec<Outcome>) {
+        let handed_over = self.0.iter_mut().filter_map(|state| match state {
+            State::Refused(_) => None,
+            State::HandedOver(_, outcome) => Some(outcome),
+        });
+        for (known, outcome) in handed_over.zip(outcomes) {
+            *known = outcome;
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Of the records that were handed over.
+    pub(super) fn outcomes(&self) -> Vec<Outcome> {
+        let outcome = |state: &State| match state {
+            State::Refused(_) => None,
+            State::HandedOver(_, outcome) => Some(*outcome),
+        };
+        self.0.iter().filter_map(outcome).collect()
+    }
+
+    /// The results one after the other.
+    pub(super) fn stream(&self, cluster_id: &str, topic: &str) -> Vec<u8> {
+        let mut body = Vec::new();
+        let mut problems = 0;
+        for (at, state) in self.0.iter().enumerate() {
+            if at > 0 {
+                body.extend_from_slice(b"\r\n");
+            }
+            let label = Label::Streamed { error_code: 200 };
+            let result = if let Some(success) = success(state, label, cluster_id, topic) {
+                serde_json::to_vec(&success)
+            } else {
+                problems += 1;
+                serde_json::to_vec(&problem(state, None, problems <= MAX_VIOLATIONS))
+            };
+            // Numbers, strings and lists always serialize.
+            body.extend_from_slice(&result.unwrap_or_default());
+        }
+        body
+    }
+
+    /// The results by their ids.
+    pub(super) fn batch(&self, ids: &[String], cluster_id: &str, topic: &str) -> Vec<u8> {
+        let mut batch = Batch { successes: Vec::new(), failures: Vec::new() };
+        for (id, state) in ids.iter().zip(&self.0) {
+            match success(state, Label::Batched { id }, cluster_id, topic) {
+                Some(success) => batch.successes.push(success),
+                None => batch.failures.push(problem(state, Some(id), true)),
+            }
+        }
+        serde_json::to_vec(&batch).unwrap_or_default()
+    }
+}
+
+fn success<'a>(state: &State, label: Label<'a>, cluster_id: &'a str, topic: &'a str) -> Option<Success<'a>> {
+    let State::HandedOver(sizes, Ok(Written { partition, offset, timestamp_ms })) = state else { return None };
+    let time = timestamp_ms.and_then(DateTime::from_timestamp_millis);
+    Some(Success {
+        label,
+        cluster_id,
+        topic_name: topic,
+        partition_id: *partition,
+        offset: *offset,
+        timestamp: time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+        sizes: *sizes,
+    })
+}
+
+/// What is wrong with a record; past the first ones in few words, since the answer has to fit into Lambda's 6 MB.
+fn problem<'a>(state: &'a State, id: Option<&'a str>, in_full: bool) -> Problem<'a> {
+    let (error_code, message, violations) = match state {
+        State::Refused(error) => (error.code(), error.to_string(), error.violations()),
+        State::HandedOver(_, outcome) => {
+            let failure = outcome.err().unwrap_or(Failure::Unconfirmed);
+            (error::streamed_code(failure), failure.to_string(), None)
+        }
+    };
+    if in_full {
+        return Problem { id, error_code, message, violations };
+    }
+    let message = format!("only the first {MAX_VIOLATIONS} errors of an answer are told in full");
+    Problem { id, error_code, message, violations: None }
+}

@@ -1,0 +1,136 @@
+//! What the cluster says of itself, asked on connections of its own: a question that a broker leaves unanswered stands in
+//! nobody's way.
+
+use std::{sync::Arc, time::Duration};
+
+use rdkafka::{
+    error::{KafkaError, RDKafkaErrorCode},
+    metadata::{Metadata, MetadataBroker, MetadataPartition, MetadataTopic},
+    types::RDKafkaRespErr,
+};
+use tokio::time::{Instant, timeout};
+
+use super::{
+    Producer,
+    connection::{Client, PAUSE},
+};
+use crate::{
+    metadata::{Describe, DescribeError, Description, Offsets, Partition, Replica},
+    publish::Unreachable,
+};
+
+/// How many brokers a question goes to, one after the other: which one, librdkafka chooses at random, and it may be one
+/// that does not answer.
+const TRIES: u32 = 3;
+
+impl Describe for Producer {
+    async fn cluster(&self, within: Duration) -> Result<Description, DescribeError> {
+        self.answer(within, |client, patience| {
+            let metadata = client.fetch_metadata(None, patience)?;
+            let cluster_id = client.fetch_cluster_id(patience).unwrap_or_default();
+            let mut brokers: Vec<_> = metadata.brokers().iter().map(MetadataBroker::id).collect();
+            brokers.sort_unstable();
+            Ok(Description { cluster_id, brokers })
+        })
+        .await
+    }
+
+    async fn partitions(&self, topic: &str, within: Duration) -> Result<Vec<Partition>, DescribeError> {
+        let name = topic.to_owned();
+        self.answer(within, move |client, patience| partitions(&client.fetch_metadata(Some(&name), patience)?)).await
+    }
+
+    async fn offsets(&self, topic: &str, partition: i32, within: Duration) -> Result<Offsets, DescribeError> {
+        let name = topic.to_owned();
+        self.answer(within, move |client, patience| {
+            let (beginning_offset, end_offset) = client.fetch_watermarks(&name, partition, patience)?;
+            Ok(Offsets { beginning_offset, end_offset })
+        })
+        .await
+    }
+}
+
+impl Producer {
+    /// What the cluster answers to `question`, which is asked again where it had no answer for its part of the time.
+    async fn answer<T: Send + 'static>(
+        &self,
+        within: Duration,
+        question: impl Fn(&Client, Duration) -> Result<T, KafkaError> + Clone + Send + 'static,
+    ) -> Result<T, DescribeError> {
+        let start = Instant::now();
+        let slot = &self.0.asking;
+        let Ok(connection) = slot.connection() else {
+            return Err(Unreachable::NoAnswer { within, source: None }.into());
+        };
+        let no_answer = || Err(DescribeError::from(connection.link.no_answer(within)));
+        let asking = async {
+            loop {
+                // As many as there are, no more: each blocks a thread.
+                let Ok(permit) = Arc::clone(&self.0.threads).acquire_owned().await else { return no_answer() };
+                let question = question.clone();
+                let patience = within / TRIES;
+                let answer = connection.blocking(patience, move |client| {
+                    let answer = question(client, patience);
+                    drop(permit);
+                    answer
+                });
+                match answer.await {
+                    Some(Ok(answer)) => return Ok(answer),
+                    Some(Err(error)) => {
+                        tracing::debug!(%error, "no metadata");
+                        if let Some(refusal) = refusal(&error) {
+                            return Err(refusal);
+                        }
+                    }
+                    None => {}
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        let answer = tokio::select! {
+            answer = timeout(within, asking) => answer.unwrap_or_else(|_| no_answer()),
+            () = connection.link.denied_since(start) => Err(Unreachable::LogInRefused.into()),
+        };
+        match &answer {
+            Err(DescribeError::Unreachable(Unreachable::LogInRefused)) => slot.give_up(&connection),
+            Err(DescribeError::Unreachable(_)) if connection.link.silent_since(start) => slot.give_up(&connection),
+            _ => {}
+        }
+        connection.touch();
+        answer
+    }
+}
+
+/// What the cluster says for good. Everything else may be that no broker answered.
+fn refusal(error: &KafkaError) -> Option<DescribeError> {
+    match error.rdkafka_error_code()? {
+        RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => Some(DescribeError::NoSuchTopic),
+        RDKafkaErrorCode::TopicAuthorizationFailed => Some(DescribeError::Unauthorized),
+        _ => None,
+    }
+}
+
+/// The partitions of the one topic that was asked for.
+fn partitions(metadata: &Metadata) -> Result<Vec<Partition>, KafkaError> {
+    let topic = metadata.topics().first();
+    if let Some(error) = topic.and_then(MetadataTopic::error) {
+        return Err(KafkaError::MetadataFetch(error.into()));
+    }
+    let mut partitions: Vec<_> =
+        topic.map(MetadataTopic::partitions).unwrap_or_default().iter().map(partition).collect();
+    if partitions.is_empty() {
+        return Err(KafkaError::MetadataFetch(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART.into()));
+    }
+    partitions.sort_unstable_by_key(|partition| partition.partition);
+    Ok(partitions)
+}
+
+fn partition(partition: &MetadataPartition) -> Partition {
+    let leader = partition.leader();
+    let replica = |broker: &i32| Replica {
+        broker: *broker,
+        leader: *broker == leader,
+        in_sync: partition.isr().contains(broker),
+    };
+    Partition { partition: partition.id(), leader, replicas: partition.replicas().iter().map(replica).collect() }
+}

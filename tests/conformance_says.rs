@@ -1,0 +1,97 @@
+//! `make conformance` finds an API that keeps the contract as it should be, and of another one names each difference.
+
+use axum::http::StatusCode;
+use serde_json::json;
+use tokio::net::TcpListener;
+use vectors::Need;
+
+use crate::{
+    contract::vectors,
+    support::{
+        local::Local,
+        program::{Said, ended, start},
+        stub::{Stub, Told},
+    },
+};
+
+async fn conformance(args: &[&str]) -> Said {
+    ended(start("conformance", args).await).await
+}
+
+#[tokio::test]
+async fn local_keeps_every_vector_and_is_told_which_were_skipped() {
+    let local = Local::start_quiet().await;
+    let url = format!("http://{}/", local.address);
+    let gives = Need::ALL.into_iter().filter(|need| *need != Need::ThreePartitions).map(Need::name);
+    let gives: Vec<_> = gives.flat_map(|need| ["--gives", need]).collect();
+    let said = conformance(&[&[url.as_str()], &gives[..]].concat()).await;
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    let skipped: Vec<_> = vectors()
+        .iter()
+        .filter(|vector| vector.needs.contains(&Need::ThreePartitions))
+        .map(ToString::to_string)
+        .collect();
+    for vector in &skipped {
+        assert!(said.stdout.contains(&format!("skipped {vector} (needs three-partitions)\n")), "{}", said.stdout);
+    }
+    let run = vectors().len() - skipped.len();
+    let end = format!("All of {run} vectors are kept; {} were skipped.\n", skipped.len());
+    assert!(said.stdout.ends_with(&end), "{}", said.stdout);
+    let written = local.stop().await.figure(" records written");
+    assert!(said.stdout.starts_with(&format!("{written} records go to the topics of demo. ")), "{}", said.stdout);
+}
+
+#[tokio::test]
+async fn each_difference_is_told_with_its_request() {
+    let written = json!({"partition": 0, "offset": -1, "error_code": null, "error": null});
+    let geo = Told::ok(&json!({"offsets": [written], "key_schema_id": null, "value_schema_id": null}));
+    let root = Told::ok(&json!({"topics": ["demo.geo", "demo.pin", "demo.user"]}));
+    let user = Told::error(StatusCode::FORBIDDEN, "E", "Forbidden");
+    let api = Stub::start([("/", vec![root]), (".geo", vec![geo]), (".user", vec![user])]).await;
+    let out = conformance(&[api.address(), "--api-key", "k3y", "--only", "is posted to its topic"]).await;
+    assert_eq!(out.code, Some(1), "{}{}", out.stdout, out.stderr);
+    for said in [
+        "BROKEN  routes: 3 of 3 vectors",
+        "routes: a geo record is posted to its topic\n    POST /topics/demo.geo\n",
+        "    body.offsets[0].offset\n      expected  a whole number from 0\n      found     -1\n",
+        "    status\n      expected  200\n      found     403\n",
+        "    header access-control-allow-origin\n      expected  *\n",
+    ] {
+        assert!(out.stdout.contains(said), "{said}: {}", out.stdout);
+    }
+    assert!(out.stdout.ends_with("\n3 of 3 vectors are NOT kept; 0 were skipped.\n"), "{}", out.stdout);
+    assert!(!out.stdout.contains("k3y"), "{}", out.stdout);
+    let keys: Vec<_> = api.asked().iter().map(|asked| asked.header("x-api-key").map(str::to_owned)).collect();
+    assert_eq!(keys, vec![Some("k3y".to_owned()); 4], "each request has the key");
+}
+
+#[tokio::test]
+async fn an_api_on_which_nothing_can_be_run_is_told_in_one_line() {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let nobody = format!("http://{nobody}");
+    let other = Stub::start([("/", vec![Told::ok(&json!({"hello": "world"}))])]).await;
+    let root = Told::ok(&json!({"topics": ["demo.geo", "demo.pin", "demo.user"]}));
+    let api = Stub::start([("/", vec![root])]).await;
+    for (args, said) in [
+        (&[][..], "error: no URL: make conformance URL=https://"),
+        (&[nobody.as_str()], "cannot be reached"),
+        (&[other.address()], "does not name its topics; is it an API of this project? 200 OK: {\"hello\":\"world\"}"),
+        (&[api.address(), "--user-id", "me"], "there are no topics of me: --user-id names one of demo.geo, demo.pin"),
+        (&[api.address(), "--gives", "gold"], "no need is called `gold`; there are bytes, "),
+    ] {
+        let out = conformance(args).await;
+        assert!(matches!(out.code, Some(1 | 2)), "{said}: {}", out.stdout);
+        assert!(out.stderr.lines().next().unwrap().contains(said), "{said}: {}", out.stderr);
+    }
+    let out = conformance(&[api.address(), "--only", "no vector is called so"]).await;
+    assert_eq!((out.code, out.stdout.lines().last()), (Some(1), Some("No vector was run.")));
+}
+
+#[tokio::test]
+async fn help_says_what_there_is() {
+    let out = conformance(&["--help"]).await;
+    assert_eq!(out.code, Some(0));
+    for flag in ["--user-id", "--api-key", "--gives", "--only"] {
+        assert!(out.stdout.contains(flag), "{}", out.stdout);
+    }
+}

@@ -1,0 +1,249 @@
+//! The vectors of the contract, on everything that serves the API: the router, `local`, and `ingest` under the Lambda runtime
+//! behind API Gateway's two kinds of event. `make conformance` runs them on an API that is deployed.
+
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use axum::{
+    body::Body,
+    http::{Request, Response},
+};
+use bytes::Bytes;
+use ingest::error::ANSWERS;
+use serde_json::Value;
+use shared::kind::{CATALOG, Field, JOIN_KEY, JOIN_KEYS, Kind, Presence};
+use stack::{
+    gateway::{self, Gateway},
+    lambda::{Function, Lambda, built},
+};
+use vectors::{Api, Difference, Names, Need, Outcome, Vector, run};
+
+use crate::support::{contents::Contents, http, local::Local, pipeline::Pipeline};
+
+/// Every vector.
+pub(crate) fn vectors() -> &'static [Vector] {
+    static VECTORS: OnceLock<Vec<Vector>> = OnceLock::new();
+    VECTORS.get_or_init(|| ::vectors::all().unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// Runs vectors one after the other. Returns the needs for which some were not run.
+async fn assert_kept(vectors: impl IntoIterator<Item = &Vector>, api: &impl Api) -> BTreeSet<Need> {
+    let mut skipped = BTreeSet::new();
+    let mut failed = Vec::new();
+    for vector in vectors {
+        let ran = run(vector, api).await;
+        if let Outcome::Skipped(need) = ran.outcome {
+            skipped.insert(need);
+        } else if ran.failed() {
+            failed.push(ran.to_string());
+        }
+    }
+    assert!(failed.is_empty(), "{} vectors are not kept:\n{}", failed.len(), failed.join("\n\n"));
+    skipped
+}
+
+/// The router on the mock cluster, for one of the cluster's user ids.
+struct Routed<'p> {
+    pipeline: &'p Pipeline,
+    contents: Contents<'p>,
+    names: Names,
+    meets: &'static [Need],
+}
+
+impl<'p> Routed<'p> {
+    fn new(pipeline: &'p Pipeline, user_id: &str, meets: &'static [Need]) -> Self {
+        let names = Names::new(user_id, &pipeline.topics());
+        Self { pipeline, contents: Contents::of(pipeline), names, meets }
+    }
+}
+
+impl Api for Routed<'_> {
+    fn names(&self) -> &Names {
+        &self.names
+    }
+
+    fn meets(&self, need: Need) -> bool {
+        self.meets.contains(&need)
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
+        let answer = self.pipeline.send(request.map(Body::from)).await;
+        let mut response = Response::new(answer.body.into());
+        *response.status_mut() = answer.status;
+        *response.headers_mut() = answer.headers;
+        Ok(response)
+    }
+
+    async fn in_kafka(&self, vector: &Vector, answer: &Response<Bytes>) -> Vec<Difference> {
+        self.contents.differences(vector.records(&self.names), answer)
+    }
+}
+
+#[tokio::test]
+async fn the_router_keeps_every_vector_and_writes_what_it_says_and_nothing_else() {
+    const DIRECT: &[Need] = &[Need::Bytes, Need::ExactPaths, Need::AnyMethod, Need::LargeBodies];
+    const OF_V: &[Need] = &[Need::Bytes, Need::ExactPaths, Need::AnyMethod, Need::LargeBodies, Need::ThreePartitions];
+    let pipeline = Pipeline::start().await;
+    let skipped = assert_kept(vectors(), &Routed::new(&pipeline, "u", DIRECT)).await;
+    assert_eq!(skipped, BTreeSet::from([Need::SmallRecords, Need::ThreePartitions]));
+    let of_three = vectors().iter().filter(|vector| vector.needs.contains(&Need::ThreePartitions));
+    let skipped = assert_kept(of_three, &Routed::new(&pipeline, "v", OF_V)).await;
+    assert_eq!(skipped, BTreeSet::new());
+}
+
+/// Whatever listens on a port, below a path.
+struct Served<'p> {
+    address: SocketAddr,
+    prefix: &'static str,
+    /// Where Kafka can be read.
+    contents: Option<Contents<'p>>,
+    names: Names,
+    lacks: &'static [Need],
+}
+
+impl Api for Served<'_> {
+    fn names(&self) -> &Names {
+        &self.names
+    }
+
+    fn meets(&self, need: Need) -> bool {
+        !self.lacks.contains(&need)
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
+        http::send(self.address, self.prefix, request).await
+    }
+
+    async fn in_kafka(&self, vector: &Vector, answer: &Response<Bytes>) -> Vec<Difference> {
+        let contents = self.contents.as_ref();
+        contents.map(|contents| contents.differences(vector.records(&self.names), answer)).unwrap_or_default()
+    }
+}
+
+#[tokio::test]
+async fn local_keeps_every_vector_over_a_socket_and_archives_what_it_says_and_nothing_else() {
+    const USER_ID: &str = "0a1b2c3d4e5f";
+    let local = Local::start(&["--posts-per-second", "0", "--user-id", USER_ID]).await;
+    let topics = CATALOG.iter().map(|kind| format!("{USER_ID}.{kind}")).collect::<Vec<_>>();
+    let names = Names::new(USER_ID, &topics);
+    let lacks = &[Need::ThreePartitions];
+    let api = Served { address: local.address, prefix: "", contents: None, names: names.clone(), lacks };
+    let skipped = assert_kept(vectors(), &api).await;
+    assert_eq!(skipped, BTreeSet::from(*lacks));
+    let run = || vectors().iter().filter(|vector| !vector.needs.contains(&Need::ThreePartitions));
+    let ended = local.stop().await;
+    for topic in &topics {
+        let archived = ended.objects(topic).concat();
+        let sent = run().flat_map(|vector| vector.records(&names)).filter(|record| record.topic == *topic);
+        let sent: Vec<_> = sent.map(|record| record.value.unwrap()).collect();
+        assert_eq!(archived.len(), sent.len(), "{topic}");
+        for (archived, sent) in archived.iter().zip(&sent) {
+            assert_eq!(
+                archived.as_bytes(),
+                ::shared::json::compact(std::str::from_utf8(sent).unwrap()).as_bytes(),
+                "{topic}"
+            );
+        }
+    }
+}
+
+/// Runs the vectors on the function behind a kind of API. Returns the needs for which some were not run.
+async fn behind(api: gateway::Api, prefix: &'static str, lacks: &'static [Need]) -> BTreeSet<Need> {
+    let pipeline = Pipeline::start_for("u").await;
+    let environment = [
+        ("BOOTSTRAP_SERVERS", pipeline.cluster.bootstrap_servers()),
+        ("SECURITY_PROTOCOL", "PLAINTEXT".to_owned()),
+        ("USER_IDS", "u".to_owned()),
+    ];
+    let mut function = Function::new(&built("ingest").await.unwrap(), environment);
+    function.timeout = Duration::from_secs(29);
+    let gateway = Gateway::start(Arc::new(Lambda::start(&function).await.unwrap()), api).await.unwrap();
+    let address = gateway.url().split('/').nth(2).unwrap().parse().unwrap();
+    let names = Names::new("u", &pipeline.topics());
+    let contents = Some(Contents::of(&pipeline));
+    assert_kept(vectors(), &Served { address, prefix, contents, names, lacks }).await
+}
+
+#[tokio::test]
+#[ignore = "needs the Lambda runtime interface emulator: make test"]
+async fn ingest_keeps_every_vector_that_a_rest_api_lets_through() {
+    let lacks =
+        &[Need::Bytes, Need::ExactPaths, Need::AnyMethod, Need::LargeBodies, Need::SmallRecords, Need::ThreePartitions];
+    assert_eq!(behind(gateway::Api::rest("test"), "/test", lacks).await, BTreeSet::from(*lacks));
+}
+
+#[tokio::test]
+#[ignore = "needs the Lambda runtime interface emulator: make test"]
+async fn ingest_keeps_every_vector_that_an_http_api_lets_through() {
+    let lacks = &[Need::ExactPaths, Need::AnyMethod, Need::LargeBodies, Need::SmallRecords, Need::ThreePartitions];
+    assert_eq!(behind(gateway::Api::http("prod"), "/prod", lacks).await, BTreeSet::from(*lacks));
+}
+
+/// Answers that no request brings about alone, each with where it is tested.
+const ELSEWHERE: [(u16, u32, &str); 5] = [
+    (401, 40101, "iam.rs"),
+    (403, 40301, "broker.rs"),
+    (408, 408, "functions/ingest/src/body.rs"),
+    (500, 500, "http.rs"),
+    (500, 50002, "broker.rs"),
+];
+
+#[test]
+fn every_answer_of_the_table_is_that_of_a_vector_or_tested_elsewhere() {
+    let answered: BTreeSet<_> = vectors().iter().map(Vector::answered).collect();
+    for answer in ANSWERS {
+        let (status, code) = (answer.status.as_u16(), answer.code);
+        let elsewhere = ELSEWHERE.iter().any(|(other, of, _)| (*other, *of) == (status, code));
+        assert_ne!(answered.contains(&(status, Some(code))), elsewhere, "{status}, error_code {code}");
+    }
+    let known = |(status, code): &(u16, Option<u32>)| {
+        *status == 200 || ANSWERS.iter().any(|answer| (answer.status.as_u16(), Some(answer.code)) == (*status, *code))
+    };
+    assert!(answered.iter().all(known), "{answered:?}");
+}
+
+/// The values that vectors write to the topics of a kind.
+pub(crate) fn written(kind: &Kind) -> BTreeSet<String> {
+    let names = Names::new("u", &[]);
+    let records = vectors().iter().flat_map(|vector| vector.records(&names));
+    let records = records.filter(|record| record.topic == format!("u.{kind}"));
+    records.map(|record| String::from_utf8(record.value.unwrap()).unwrap()).collect()
+}
+
+/// The fields and problems that vectors tell of values in a kind's topics.
+fn violations(kind: &Kind) -> BTreeSet<(String, String)> {
+    let names = Names::new("u", &[]);
+    let of_kind = vectors().iter().filter(|vector| vector.file == format!("refused-{kind}"));
+    let bodies = of_kind.filter_map(|vector| vector.answers(&names));
+    let bodies = bodies.map(|body| serde_json::from_str::<Value>(&body).unwrap()["violations"].clone());
+    let told = bodies.flat_map(|violations| violations.as_array().cloned().unwrap_or_default());
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    told.map(|violation| (text(&violation["field"]), text(&violation["problem"]))).collect()
+}
+
+#[test]
+fn each_rule_of_each_field_of_each_kind_is_kept_and_broken_by_a_vector() {
+    for kind in CATALOG {
+        let (written, broken) = (written(kind), violations(kind));
+        let rows: Vec<Value> = written.iter().map(|value| serde_json::from_str(value).unwrap()).collect();
+        let has = |row: &dyn Fn(&Value) -> bool| rows.iter().any(row);
+        let told =
+            |field: &str, problem: &str| broken.iter().any(|(of, told)| of == field && told.starts_with(problem));
+        assert!(JOIN_KEYS.iter().all(|key| has(&|row| row.get(key).is_some())), "{kind}: each name of the join key");
+        assert!(told(kind.join_key, &format!("must be {JOIN_KEY}; it is ")), "{kind}.{}", kind.join_key);
+        assert!(told(kind.join_key, "is missing"), "{kind}.{}", kind.join_key);
+        for Field { name, rule, presence } in kind.fields {
+            let (missing, null) = (*presence == Presence::Optional, *presence != Presence::NotNull);
+            let what = format!("{kind}.{name}, {rule}, {presence:?}");
+            assert!(told(name, &format!("must be {rule}; it is ")), "{what}");
+            assert_eq!(has(&|row| row.is_object() && row.get(name).is_none()), missing, "{what}");
+            assert_eq!(told(name, "is missing"), !missing, "{what}");
+            assert_eq!(has(&|row| row.get(name) == Some(&Value::Null)), null, "{what}");
+            assert_eq!(told(name, &format!("must be {rule}; it is null")), !null, "{what}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What is asked about the cluster is answered by the cluster, in bounded time, and costs records nothing.
+
+use std::time::Duration;
+
+use axum::http::header;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use rdkafka::types::RDKafkaRespErr;
+use serde_json::{Value, json};
+use shared::kind::GEO;
+use stack::kafka::{Kafka, Operation, Options, Topics};
+use tokio::{task::JoinHandle, time::Instant};
+
+use crate::support::{
+    msk::{Ingest, Role, cluster, tenant},
+    pipeline::{Pipeline, envelope},
+    rows::with,
+};
+
+fn geo() -> String {
+    envelope(&[&with(&GEO, &[])])
+}
+
+/// The only broker of the mock cluster, as a replica.
+fn replica() -> Value {
+    json!([{"broker": 1, "leader": true, "in_sync": true}])
+}
+
+#[tokio::test]
+async fn each_question_is_answered_as_the_rest_proxy_does() {
+    let pipeline = Pipeline::start().await;
+    for _ in 0..2 {
+        assert_eq!(pipeline.post("/topics/v.geo/partitions/1", geo()).await.status, 200);
+    }
+    let partition = |partition: i32| json!({"partition": partition, "leader": 1, "replicas": replica()});
+    let partitions = json!([partition(0), partition(1), partition(2)]);
+    for (path, body) in [
+        ("/topics", json!(["u.geo", "u.pin", "u.user", "v.geo", "v.pin", "v.user"])),
+        ("/topics/v.geo", json!({"name": "v.geo", "configs": {}, "partitions": partitions})),
+        ("/topics/v.geo/partitions", partitions.clone()),
+        ("/test//topics/v.geo/partitions/2/", partition(2)),
+        ("/topics/v.geo/partitions/1/offsets", json!({"beginning_offset": 0, "end_offset": 2})),
+        ("/topics/v.geo/partitions/0/offsets", json!({"beginning_offset": 0, "end_offset": 0})),
+        ("/brokers", json!({"brokers": [1]})),
+    ] {
+        let answer = pipeline.get(path).await;
+        assert_eq!((answer.status.as_u16(), answer.json()), (200, body), "{path}");
+        assert_eq!(answer.header(header::CONTENT_TYPE), "application/vnd.kafka.v2+json", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_told_apart() {
+    let pipeline = Pipeline::start().await;
+    for (path, code, message) in [
+        ("/topics/w.geo", 40401, "Topic not found: w.geo; the topics here are u.geo, u.pin"),
+        ("/topics/u.geo/partitions/1", 40402, "Partition not found: u.geo has the partitions 0 to 0"),
+        ("/topics/u.geo/partitions/1/offsets", 40402, "Partition not found: u.geo has the partitions 0 to 0"),
+        ("/topics/u.geo/partitions/x", 404, "HTTP 404 Not Found"),
+        ("/topics/u.geo/partitions/-1/offsets", 404, "HTTP 404 Not Found"),
+        ("/topics/u.geo/nope", 404, "HTTP 404 Not Found"),
+    ] {
+        let answer = pipeline.get(path).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert_eq!(answer.json()["error_code"], code, "{path}: {}", answer.body);
+        assert!(answer.json()["message"].as_str().unwrap().starts_with(message), "{path}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn a_topic_that_is_not_on_the_cluster_is_a_404_and_one_that_may_not_be_seen_a_403() {
+    let pipeline = Pipeline::start().await;
+    for (error, status, code) in [
+        (RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, 404, 40401),
+        (RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, 403, 40301),
+    ] {
+        pipeline.cluster.topic_error("u.geo", error).unwrap();
+        let answer = pipeline.get("/topics/u.geo/partitions").await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+        assert_eq!(answer.json()["error_code"], code, "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn without_a_broker_the_answer_is_a_503_in_two_seconds() {
+    let pipeline = Pipeline::start().await;
+    pipeline.cluster.broker_down(1).unwrap();
+    for path in ["/topics/u.geo", "/topics/u.geo/partitions/0/offsets", "/brokers"] {
+        let begun = Instant::now();
+        let answer = pipeline.get(path).await;
+        assert_eq!(answer.status, 503, "{path}: {}", answer.body);
+        assert_eq!((&answer.json()["error_code"], answer.header(header::RETRY_AFTER)), (&50003.into(), "1"), "{path}");
+        assert!(begun.elapsed() < Duration::from_secs(4), "{path}: {:?}", begun.elapsed());
+    }
+    assert_eq!(pipeline.get("/topics").await.status, 200, "which are served, no broker has to say");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka: make test"]
+async fn three_real_brokers_tell_their_replicas_and_a_lost_one() {
+    let kafka = Kafka::start(Options::three().with("broker.session.timeout.ms", "3000")).await.unwrap();
+    let (user_ids, role) = tenant(&kafka, "told").await;
+    let ingest = Ingest::start(&cluster(&kafka, kafka.region(), role.credentials()), &user_ids).await;
+    assert_eq!(ingest.post("/topics/told.geo", geo()).await.status, 200);
+    assert_eq!(ingest.get("/brokers").await.json(), json!({"brokers": [1, 2, 3]}));
+    let topic = ingest.get("/topics/told.geo").await.json();
+    let replicas = topic["partitions"][0]["replicas"].as_array().unwrap();
+    assert_eq!(replicas.len(), 3);
+    assert!(replicas.iter().all(|replica| replica["in_sync"] == true), "{topic}");
+    let leaders: Vec<_> = replicas.iter().filter(|replica| replica["leader"] == true).collect();
+    assert_eq!((leaders.len(), &leaders[0]["broker"]), (1, &topic["partitions"][0]["leader"]));
+    let offsets = ingest.get("/topics/told.geo/partitions/0/offsets").await.json();
+    assert_eq!(offsets, json!({"beginning_offset": 0, "end_offset": 1}));
+
+    kafka.kill_broker(3).await.unwrap();
+    let gone = async {
+        while ingest.get("/brokers").await.json() != json!({"brokers": [1, 2]}) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), gone).await.expect("the broker is told to be gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka: make test"]
+async fn who_may_not_describe_a_topic_is_told_so() {
+    let kafka = Kafka::start(Options::default()).await.unwrap();
+    let user_ids = "hidden".parse().unwrap();
+    kafka.create_topic("hidden.geo", 1).await.unwrap();
+    let role = Role::new("nobody").known_to(&kafka);
+    kafka.allow("nobody", &[Operation::Describe], Topics::Prefixed("other.")).await.unwrap();
+    let ingest = Ingest::start(&cluster(&kafka, kafka.region(), role.credentials()), &user_ids).await;
+    let answer = ingest.get("/topics/hidden.geo").await;
+    assert_eq!(answer.status, 403, "{}", answer.body);
+}
+
+/// How long each of some requests took, the longest first, all of which are answered 200.
+async fn times(ingest: &Ingest) -> Vec<Duration> {
+    let mut times = Vec::new();
+    for _ in 0..200 {
+        let begun = Instant::now();
+        let answer = ingest.post("/topics/stopped.geo", geo()).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        times.push(begun.elapsed());
+    }
+    times.sort_unstable_by(|one, other| other.cmp(one));
+    times
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka: make test"]
+async fn questions_to_a_broker_that_hangs_delay_no_record() {
+    /// On one connection with the questions it would be 300 ms and more.
+    const NOT_DELAYED: Duration = Duration::from_millis(200);
+    let kafka = Kafka::start(Options::three().with("broker.session.timeout.ms", "3000")).await.unwrap();
+    let (user_ids, role) = tenant(&kafka, "stopped").await;
+    let cluster = cluster(&kafka, kafka.region(), role.credentials());
+    let ingest = Ingest::start(&cluster, &user_ids).await;
+    // So that the questions' connections to each broker are there, and believed in.
+    for _ in 0..20 {
+        assert_eq!(ingest.get("/topics/stopped.geo").await.status, 200);
+    }
+    let topic = ingest.get("/topics/stopped.geo").await.json();
+    let follower = (1..=3).find(|broker| topic["partitions"][0]["leader"] != *broker).unwrap();
+    let process = kafka.broker_process_id(follower).await.unwrap().unwrap();
+    kill(Pid::from_raw(process.try_into().unwrap()), Signal::SIGSTOP).unwrap();
+    // The first record waits until the replica is given up.
+    assert_eq!(ingest.post("/topics/stopped.geo", geo()).await.status, 200);
+
+    let alone = times(&ingest).await;
+    let asking: Vec<_> = (0..16).map(|_| ask_on(ingest.clone())).collect();
+    let beside = times(&ingest).await;
+    for asking in asking {
+        assert!(!asking.is_finished(), "a question was not answered as it should");
+        asking.abort();
+    }
+    let p99 = |times: &[Duration]| times[times.len() / 100];
+    assert!(p99(&beside) < p99(&alone) + NOT_DELAYED, "{:?}, then {:?}", p99(&alone), p99(&beside));
+}
+
+/// Asks for the topic again and again. Each question is answered in its time.
+fn ask_on(ingest: Ingest) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            let begun = Instant::now();
+            let status = ingest.get("/topics/stopped.geo").await.status.as_u16();
+            assert!(matches!(status, 200 | 503), "{status}");
+            assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+        }
+    })
+}

@@ -1,0 +1,189 @@
+//! Whether an answer is the one that a vector expects.
+
+use std::{collections::BTreeMap, fmt};
+
+use bytes::Bytes;
+use http::{Response, header};
+
+use crate::{
+    form::Vector,
+    json::{Json, elements},
+    names::Names,
+};
+
+/// What every answer has, where its vector does not say otherwise.
+const HEADERS: [(header::HeaderName, &str); 2] =
+    [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (header::CONTENT_TYPE, "application/json")];
+
+/// How much of a value is shown, in characters.
+const SHOWN: usize = 400;
+
+/// How many differences of one answer are told.
+const MAX_DIFFERENCES: usize = 10;
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// `status`, a header, a place in the body, or a record in Kafka.
+    pub of: String,
+    /// What the vector says.
+    pub expected: String,
+    /// What was there.
+    pub found: String,
+}
+
+impl Difference {
+    /// Of two values that are shown cut.
+    pub fn new(of: impl Into<String>, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
+        Self { of: of.into(), expected: shown(&expected.to_string()), found: shown(&found.to_string()) }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n      expected  {}\n      found     {}", self.of, self.expected, self.found)
+    }
+}
+
+/// The beginning of a text.
+pub(crate) fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
+        None => text.to_owned(),
+    }
+}
+
+impl Vector {
+    /// How an answer differs from the one that is expected.
+    #[must_use]
+    pub fn differences(&self, names: &Names, answer: &Response<Bytes>) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        if answer.status() != self.answer.status {
+            differences.push(Difference::new("status", self.answer.status, answer.status().as_u16()));
+        }
+        let mut headers: BTreeMap<_, _> =
+            HEADERS.iter().map(|(name, value)| (name.to_string(), (*value).to_owned())).collect();
+        headers.extend(self.answer.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), names.fill(value))));
+        for (name, expected) in headers {
+            let found: Vec<_> = answer.headers().get_all(&name).iter().map(http::HeaderValue::as_bytes).collect();
+            let found = String::from_utf8_lossy(&found.join(&b", "[..])).into_owned();
+            if found != expected {
+                differences.push(Difference::new(format!("header {name}"), expected, found));
+            }
+        }
+        self.body(names, answer.body(), &mut differences);
+        differences.truncate(MAX_DIFFERENCES);
+        differences
+    }
+
+    fn body(&self, names: &Names, found: &[u8], differences: &mut Vec<Difference>) {
+        let text = String::from_utf8_lossy(found);
+        let Some(expected) = &self.answer.body else {
+            if !found.is_empty() {
+                differences.push(Difference::new("body", "none", text));
+            }
+            return;
+        };
+        let expected = expected.map(&|text| names.fill(text));
+        match Json::parse(&text) {
+            Ok(found) => compare(&expected, &found, "body", differences),
+            Err(_) => differences.push(Difference::new("body", expected, text)),
+        }
+    }
+}
+
+fn compare(expected: &Json, found: &Json, at: &str, differences: &mut Vec<Difference>) {
+    match (expected, found) {
+        (Json::Text(placeholder), _) if placeholder == "{any}" => {}
+        (Json::Text(placeholder), Json::Plain(number)) if placeholder == "{offset}" || placeholder == "{partition}" => {
+            if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+                differences.push(Difference::new(at, "a whole number from 0", number));
+            }
+        }
+        (Json::List(expected), Json::List(found)) => {
+            let (all, there) = (elements(expected).count(), found.len());
+            if all != there {
+                differences.push(Difference::new(at, format!("{all} elements"), format!("{there} elements")));
+            }
+            for (number, (expected, found)) in elements(expected).zip(found).enumerate() {
+                if differences.len() < MAX_DIFFERENCES {
+                    compare(expected, found, &format!("{at}[{number}]"), differences);
+                }
+            }
+        }
+        (Json::Object(expected), Json::Object(found)) => {
+            let names = |members: &[(String, Json)]| {
+                members.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
+            };
+            if names(expected) != names(found) {
+                differences.push(Difference::new(format!("names in {at}"), names(expected), names(found)));
+            }
+            for (name, expected) in expected {
+                if let Some((_, found)) = found.iter().find(|(other, _)| other == name) {
+                    compare(expected, found, &format!("{at}.{name}"), differences);
+                }
+            }
+        }
+        _ if expected == found => {}
+        _ => differences.push(Difference::new(at, expected, found)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vector(answer: &str) -> Vector {
+        let vector = format!(r#"{{"name":"n","request":{{"method":"GET","path":"/"}},"answer":{answer}}}"#);
+        serde_json::from_str(&vector).unwrap()
+    }
+
+    fn differing(expected: &str, status: u16, headers: &[(&str, &str)], body: &str) -> Vec<String> {
+        let mut answer = Response::builder().status(status).header("access-control-allow-origin", "*");
+        for (name, value) in headers {
+            answer = answer.header(*name, *value);
+        }
+        let answer = answer.body(Bytes::from(body.to_owned())).unwrap();
+        let names = Names::new("u", &["u.pin".to_owned()]);
+        vector(expected).differences(&names, &answer).into_iter().map(|difference| difference.of).collect()
+    }
+
+    const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
+
+    #[test]
+    fn the_expected_answer_has_no_difference() {
+        let expected = r#"{"status":200,"body":{"a":"{offset}","b":["{user_id}",{"repeat":"{partition}","times":2}],"c":"{any}"}}"#;
+        assert_eq!(differing(expected, 200, JSON, r#"{"a":0,"b":["u",7,12],"c":[{}]}"#), [""; 0]);
+        assert_eq!(differing(r#"{"status":200}"#, 200, JSON, ""), [""; 0]);
+        let headers = [("content-type", "text/x"), ("allow", "GET"), ("allow", "HEAD")];
+        let expected = r#"{"status":200,"headers":{"Content-Type":"text/x","Allow":"GET, HEAD"}}"#;
+        assert_eq!(differing(expected, 200, &headers, ""), [""; 0]);
+    }
+
+    #[test]
+    fn each_difference_is_told_with_its_place() {
+        for (expected, body, places) in [
+            ("{}", "[]", &["body"][..]),
+            ("{}", "", &["body"]),
+            ("{}", "{", &["body"]),
+            ("1", "1.0", &["body"]),
+            ("1", "\"1\"", &["body"]),
+            (r#"{"a":1,"b":2}"#, r#"{"b":2,"a":1}"#, &["names in body"]),
+            (r#"{"a":1}"#, r#"{"a":2,"b":2}"#, &["names in body", "body.a"]),
+            (r#"[{"repeat":1,"times":3}]"#, "[1,2]", &["body", "body[1]"]),
+            (r#"{"a":["{offset}"]}"#, r#"{"a":[-1]}"#, &["body.a[0]"]),
+            (r#"["{offset}","{offset}"]"#, r#"[null,"1"]"#, &["body[0]", "body[1]"]),
+        ] {
+            let expected = format!(r#"{{"status":200,"body":{expected}}}"#);
+            assert_eq!(differing(&expected, 200, JSON, body), places, "{expected}: {body}");
+        }
+        assert_eq!(differing(r#"{"status":404}"#, 200, &[], "x"), ["status", "header content-type", "body"]);
+    }
+
+    #[test]
+    fn no_more_of_a_value_is_shown_than_tells_what_it_is() {
+        let long = "é".repeat(10_000);
+        let text = Difference::new("body", &long, "").to_string();
+        assert!(text.len() < 1000 && text.contains("… (20000 bytes)"), "{text}");
+    }
+}

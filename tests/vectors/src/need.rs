@@ -1,0 +1,77 @@
+//! What some vectors take for granted of the API that they are run on.
+
+use serde::Deserialize;
+
+/// A vector that needs something is run only where that is given. The README says what each means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+#[expect(missing_docs, reason = "the README's table is their documentation")]
+pub enum Need {
+    Bytes,
+    ExactPaths,
+    AnyMethod,
+    LargeBodies,
+    SmallRecords,
+    ThreePartitions,
+}
+
+impl Need {
+    /// Each of them.
+    pub const ALL: [Self; 6] =
+        [Self::Bytes, Self::ExactPaths, Self::AnyMethod, Self::LargeBodies, Self::SmallRecords, Self::ThreePartitions];
+
+    /// As it stands in a vector.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::ExactPaths => "exact-paths",
+            Self::AnyMethod => "any-method",
+            Self::LargeBodies => "large-bodies",
+            Self::SmallRecords => "small-records",
+            Self::ThreePartitions => "three-partitions",
+        }
+    }
+}
+
+/// A text that names no need.
+#[derive(Debug, thiserror::Error)]
+#[error("no need is called `{name}`; there are {}", Need::ALL.map(Need::name).join(", "))]
+pub struct NoNeed {
+    name: String,
+}
+
+impl TryFrom<String> for Need {
+    type Error = NoNeed;
+
+    fn try_from(name: String) -> Result<Self, NoNeed> {
+        Self::ALL.into_iter().find(|need| need.name() == name).ok_or(NoNeed { name })
+    }
+}
+
+impl std::str::FromStr for Need {
+    type Err = NoNeed;
+
+    fn from_str(name: &str) -> Result<Self, NoNeed> {
+        name.to_owned().try_into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_says_of_each_need_what_it_means() {
+        let readme = include_str!("../README.md");
+        let (_, table) = readme.split_once("| need | what has to be so |\n| --- | --- |\n").unwrap();
+        let rows: Vec<_> = table.lines().map_while(|row| row.strip_prefix("| `")?.split('`').next()).collect();
+        assert_eq!(rows, Need::ALL.map(Need::name));
+    }
+
+    #[test]
+    fn a_vector_with_a_need_that_nobody_knows_is_not_read() {
+        let error = serde_json::from_str::<Vec<Need>>(r#"["bytes","gold"]"#).unwrap_err().to_string();
+        assert!(error.contains("`gold`; there are bytes, exact-paths, "), "{error}");
+    }
+}
