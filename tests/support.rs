@@ -14,6 +14,7 @@ pub(crate) mod http;
 pub(crate) mod local;
 pub(crate) mod log;
 pub(crate) mod msk;
+pub(crate) mod openapi;
 pub(crate) mod pipeline;
 pub(crate) mod program;
 pub(crate) mod recorder;

@@ -131,8 +131,13 @@ pub(crate) fn workspace(path: &str) -> PathBuf {
 }
 
 pub(crate) fn python(program: &str, input: &Value) -> Value {
+    python_in("template", program, input)
+}
+
+/// The same of another folder of tests.
+pub(crate) fn python_in(folder: &str, program: &str, input: &Value) -> Value {
     let mut python = Command::new(workspace(".tools/venv/bin/python"))
-        .arg(workspace("tests/template").join(program))
+        .arg(workspace("tests").join(folder).join(program))
         .arg(workspace("template.yaml"))
         // SAM asks for one, and for nothing in it.
         .env("AWS_DEFAULT_REGION", REGION)

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::cases::{every, with};
 use crate::support::{
+    openapi::OpenApi,
     pipeline::answer,
     recorder::Recorder,
     template::{Stack, stack},
@@ -35,6 +36,9 @@ const ANSWERS: [&str; 19] = [
     "UNSUPPORTED_MEDIA_TYPE",
     "WAF_FILTERED",
 ];
+
+/// What a browser gets without a key: the page.
+const OPEN: [&str; 3] = ["/docs", "/docs/{proxy+}", "/openapi.json"];
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
@@ -78,10 +82,11 @@ async fn who_may_ask_is_what_was_chosen_and_a_browser_may_ask_what_it_may() {
         let stack = stack(&with(&[("Authentication", authentication)])).await;
         let body = &stack.properties("Api")["Body"];
         let paths = body["paths"].as_object().unwrap();
-        assert_eq!(paths.keys().collect::<Vec<_>>(), ["/", "/{proxy+}"]);
+        assert_eq!(paths.keys().collect::<Vec<_>>(), ["/", OPEN[0], OPEN[1], OPEN[2], "/{proxy+}"]);
         for (path, methods) in paths {
             for (method, asked) in methods.as_object().unwrap() {
-                let expected = if method == "options" { &json!([]) } else { &expected };
+                let open = method == "options" || (method == "get" && OPEN.contains(&path.as_str()));
+                let expected = if open { &json!([]) } else { &expected };
                 assert_eq!(asked["security"], *expected, "{authentication}: {method} {path}");
             }
         }
@@ -98,6 +103,42 @@ async fn who_may_ask_is_what_was_chosen_and_a_browser_may_ask_what_it_may() {
             assert_eq!(throttle["RateLimit"], stack.parameters["ThrottleRate"]);
             assert_eq!(throttle["BurstLimit"], stack.parameters["ThrottleBurst"]);
         }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn what_is_asked_for_no_key_is_what_the_document_says() {
+    let stack = stack(&with(&[])).await;
+    let paths = &stack.properties("Api")["Body"]["paths"];
+    let openapi = OpenApi::of(&Recorder::default().router()).await;
+    for operation in openapi.operations() {
+        let path = operation.path.replace("{file}", "{proxy+}");
+        let methods = paths.get(&path).unwrap_or(&paths["/{proxy+}"]);
+        let method = methods.get(operation.method).unwrap_or(&methods["x-amazon-apigateway-any-method"]);
+        let asked = method["security"] != json!([]);
+        assert_eq!(operation.described.get("security").is_none(), asked, "{} {path}", operation.method);
+    }
+    let scheme = |components: &Value| components["components"]["securitySchemes"]["api_key"]["name"].clone();
+    assert_eq!(scheme(&openapi.0), scheme(&stack.properties("Api")["Body"]));
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn the_gateways_own_answers_are_in_the_document_too() {
+    let stack = stack(&with(&[])).await;
+    let answers = &stack.properties("Api")["Body"]["x-amazon-apigateway-gateway-responses"];
+    let openapi = OpenApi::of(&Recorder::default().router()).await;
+    let produce = openapi.operation("post", "/topics/{topic}");
+    for name in ["INVALID_API_KEY", "THROTTLED", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT"] {
+        let status = &answers[name]["statusCode"];
+        let body = answers[name]["responseTemplates"]["application/json"].as_str().unwrap();
+        let body: Value = serde_json::from_str(body).unwrap();
+        let response = &produce.described["responses"][status.to_string()];
+        let problems = openapi.problems(&response["content"]["application/json"]["schema"], &body);
+        assert_eq!(problems, <[String; 0]>::default(), "{name}: {body}");
+        let again = answers[name]["responseParameters"].get("gatewayresponse.header.Retry-After").is_some();
+        assert_eq!(response["headers"].get("Retry-After").is_some(), again, "{name}");
     }
 }
 
@@ -146,7 +187,9 @@ async fn a_browser_is_answered_by_the_gateway_as_by_ingest_and_starts_no_functio
     let request = Request::builder().method("OPTIONS").uri("/topics/u.geo").body(Body::empty()).unwrap();
     let by_ingest = answer(&Recorder::default().router(), request).await;
     let stack = stack(&with(&[])).await;
-    for (path, methods) in stack.properties("Api")["Body"]["paths"].as_object().unwrap() {
+    let paths = stack.properties("Api")["Body"]["paths"].as_object().unwrap();
+    // The page asks for itself in a way that takes no question.
+    for (path, methods) in paths.iter().filter(|(path, _)| !OPEN.contains(&path.as_str())) {
         let options = &methods["options"];
         let integration = &options["x-amazon-apigateway-integration"];
         assert_eq!(integration["type"], "mock", "{path}");
@@ -184,7 +227,10 @@ async fn the_stage_has_the_name_the_throttle_and_the_log_that_were_chosen() {
     // `~1` is a slash. A method that has no setting of its own has the first.
     let others = json!({"ResourcePath": "/*", "HttpMethod": "*", "ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 1});
     let chosen = |method| json!({"ResourcePath": "/~1{proxy+}", "HttpMethod": method, "ThrottlingRateLimit": "7", "ThrottlingBurstLimit": "9"});
-    assert_eq!(stage["MethodSettings"], json!([others, chosen("POST"), chosen("OPTIONS")]));
+    // The page loads its files at once.
+    let files = json!({"ResourcePath": "/~1docs~1{proxy+}", "HttpMethod": "GET", "ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 2});
+    assert_eq!(stage["MethodSettings"], json!([others, chosen("POST"), chosen("OPTIONS"), files]));
+    assert!(stack.properties("Api")["Body"]["paths"]["/docs/{proxy+}"]["get"].is_object());
     // There is such a method: a setting of none is refused, or of no effect.
     let methods = &stack.properties("Api")["Body"]["paths"]["/{proxy+}"];
     assert!(methods["post"].is_object() && methods["options"].is_object(), "{methods}");

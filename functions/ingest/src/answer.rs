@@ -50,13 +50,17 @@ pub(crate) struct Failed {
     pub(crate) of: usize,
 }
 
-/// One entry a record, in the request's order, with the status that they give together.
-pub(crate) fn answer(outcomes: &[Outcome], statuses: Statuses, content_type: HeaderValue) -> Response {
+/// One entry a record, in the request's order.
+pub(crate) fn body(outcomes: &[Outcome]) -> Vec<u8> {
     let body = Body { offsets: outcomes.iter().map(Entry::from).collect(), key_schema_id: None, value_schema_id: None };
-    let status = error::status(outcomes, statuses);
     // Numbers, strings and lists always serialize.
-    let body = serde_json::to_vec(&body).unwrap_or_default();
-    let mut response = (status, [(header::CONTENT_TYPE, content_type)], body).into_response();
+    serde_json::to_vec(&body).unwrap_or_default()
+}
+
+/// The entries with the status that they give together.
+pub(crate) fn answer(outcomes: &[Outcome], statuses: Statuses, content_type: HeaderValue) -> Response {
+    let status = error::status(outcomes, statuses);
+    let mut response = (status, [(header::CONTENT_TYPE, content_type)], body(outcomes)).into_response();
     response.headers_mut().extend(error::retry_after(status));
     if let Some(worst) = error::worst(outcomes) {
         let records = outcomes.iter().filter(|outcome| outcome.is_err()).count();
@@ -75,22 +79,9 @@ mod tests {
     /// Lambda's limit for a response: 6 MB of JSON, in which the body is a string.
     const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
 
-    /// Every failure; a new one does not compile until it has its place.
-    fn failures() -> impl Iterator<Item = Failure> {
-        std::iter::successors(Some(Failure::Unconfirmed), |failure| match failure {
-            Failure::Unconfirmed => Some(Failure::NoSuchTopic),
-            Failure::NoSuchTopic => Some(Failure::NoSuchPartition),
-            Failure::NoSuchPartition => Some(Failure::TooLarge),
-            Failure::TooLarge => Some(Failure::Refused),
-            Failure::Refused => Some(Failure::Unauthenticated),
-            Failure::Unauthenticated => Some(Failure::Unauthorized),
-            Failure::Unauthorized => None,
-        })
-    }
-
     #[tokio::test]
     async fn the_answer_to_the_largest_request_fits_into_a_response_whatever_failed() {
-        for failure in failures() {
+        for failure in error::failures() {
             let answer = answer(
                 &vec![Err(failure); MAX_RECORDS],
                 Statuses::Honest,

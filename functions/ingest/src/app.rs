@@ -1,7 +1,8 @@
 //! What every request shares: the producer, the topics, the metrics.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use shared::{
     metrics::{
         Metrics,
@@ -14,6 +15,7 @@ use shared::{
 
 use crate::{
     error::{Error, failure_code},
+    openapi,
     settings::Statuses,
     topic::Topic,
 };
@@ -28,13 +30,14 @@ pub struct App<P> {
     /// Which status a request has whose records were not all written.
     pub(crate) statuses: Statuses,
     topics: Arc<[Topic]>,
+    openapi: Arc<OnceLock<Bytes>>,
 }
 
 impl<P> App<P> {
     /// Serves the topics of `user_ids` with `producer`, and tells `metrics` what became of the requests.
     pub fn new(producer: P, user_ids: &UserIds, metrics: Metrics) -> Self {
         let topics = user_ids.topics().into_iter().map(Topic::Kind).collect();
-        Self { producer, metrics, statuses: Statuses::Honest, topics }
+        Self { producer, metrics, statuses: Statuses::Honest, topics, openapi: Arc::default() }
     }
 
     /// Serves these topics as well, without a look at their records.
@@ -56,6 +59,21 @@ impl<P> App<P> {
             .iter()
             .find(|topic| topic.name() == name)
             .ok_or_else(|| Error::UnknownTopic { topic: shown(name), topics: self.topic_names() })
+    }
+
+    /// The first topic of a kind.
+    pub(crate) fn topic_of(&self, kind: &str) -> Option<&Topic> {
+        self.topics.iter().find(|topic| topic.label() == kind)
+    }
+
+    /// The topics that take any record.
+    pub(crate) fn passed_through(&self) -> Vec<&str> {
+        self.topics.iter().filter(|topic| !topic.takes_json_only()).map(Topic::name).collect()
+    }
+
+    /// The OpenAPI document, made when it is first asked for: a cold start does not wait for it.
+    pub(crate) fn openapi(&self) -> Bytes {
+        self.openapi.get_or_init(|| openapi::document(self)).clone()
     }
 
     pub(crate) fn topic_names(&self) -> Vec<String> {

@@ -111,7 +111,7 @@ pub struct Answer {
     pub when: &'static str,
 }
 
-const fn row(status: StatusCode, code: u32, when: &'static str) -> Answer {
+pub(crate) const fn row(status: StatusCode, code: u32, when: &'static str) -> Answer {
     Answer { status, code, when }
 }
 
@@ -158,7 +158,7 @@ const fn answer(status: StatusCode, code: u32) -> Answer {
 
 impl Error {
     /// A new variant does not compile until it has an answer.
-    const fn answer(&self) -> Answer {
+    pub(crate) const fn answer(&self) -> Answer {
         match self {
             Self::NotJson(_)
             | Self::NotBase64 { .. }
@@ -195,6 +195,13 @@ impl Error {
         self.answer().code
     }
 
+    /// What the client reads.
+    pub(crate) fn body(&self) -> Vec<u8> {
+        let body = Body { error_code: self.code(), message: self.to_string(), violations: self.violations() };
+        // Numbers, strings and lists always serialize.
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+
     pub(crate) fn violations(&self) -> Option<&[RecordViolation]> {
         match self {
             Self::Invalid(violations) => Some(&violations.listed),
@@ -203,8 +210,21 @@ impl Error {
     }
 }
 
+/// Every failure; a new one does not compile until it has its place.
+pub(crate) fn failures() -> impl Iterator<Item = Failure> {
+    std::iter::successors(Some(Failure::Unconfirmed), |failure| match failure {
+        Failure::Unconfirmed => Some(Failure::NoSuchTopic),
+        Failure::NoSuchTopic => Some(Failure::NoSuchPartition),
+        Failure::NoSuchPartition => Some(Failure::TooLarge),
+        Failure::TooLarge => Some(Failure::Refused),
+        Failure::Refused => Some(Failure::Unauthenticated),
+        Failure::Unauthenticated => Some(Failure::Unauthorized),
+        Failure::Unauthorized => None,
+    })
+}
+
 /// The answer to a request whose only failure is this one.
-const fn failed(failure: Failure) -> Answer {
+pub(crate) const fn failed(failure: Failure) -> Answer {
     match failure {
         // The REST Proxy calls these three retriable, and its clients know the code.
         Failure::Unconfirmed | Failure::NoSuchTopic | Failure::NoSuchPartition => {
@@ -277,11 +297,8 @@ struct Body<'a> {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let Answer { status, code: error_code, .. } = self.answer();
-        let body = Body { error_code, message: self.to_string(), violations: self.violations() };
-        // Numbers, strings and lists always serialize.
-        let body = serde_json::to_vec(&body).unwrap_or_default();
-        let mut response = (status, [(header::CONTENT_TYPE, JSON)], body).into_response();
+        let status = self.answer().status;
+        let mut response = (status, [(header::CONTENT_TYPE, JSON)], self.body()).into_response();
         response.headers_mut().extend(retry_after(status));
         response.extensions_mut().insert(std::sync::Arc::new(self));
         response

@@ -161,7 +161,7 @@ async fn proxy_response(response: Response<Body>) -> ApiGatewayProxyResponse {
     proxy.headers = parts.headers;
     // The gateway may compress the body, and counts it itself.
     proxy.headers.remove(header::CONTENT_LENGTH);
-    // Every answer of ours is JSON, and so UTF-8.
+    // Every answer of ours is JSON or a text of the page's, and so UTF-8.
     proxy.body = Some(aws_lambda_events::encodings::Body::Text(String::from_utf8_lossy(&body).into_owned()));
     proxy
 }

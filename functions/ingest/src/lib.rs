@@ -8,6 +8,8 @@
 //!    `envelope` finds the records, `records` validates each and keeps its bytes, a [`Publish`] writes them;
 //! 4. `answer` says what became of each, and [`error`] what every mishap means in HTTP.
 //!
+//! `openapi` describes all of that to clients, and `page` shows it in a browser.
+//!
 //! [`Publish`]: shared::publish::Publish
 
 mod answer;
@@ -19,6 +21,8 @@ pub mod event;
 mod limits;
 mod media;
 mod metadata;
+mod openapi;
+mod page;
 mod path;
 mod produce;
 mod records;

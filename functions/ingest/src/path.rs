@@ -1,7 +1,7 @@
 //! Which path a request means: clients write slashes freely, and some put the gateway's stage in front.
 
 /// The first segments of our routes.
-const ROOTS: [&str; 5] = ["topics", "brokers", "v3", "health", "consumers"];
+const ROOTS: [&str; 7] = ["topics", "brokers", "v3", "health", "consumers", "openapi.json", "docs"];
 
 /// `path` with single slashes, none at its end, and no stage: `/test//topics/u.pin/` is `/topics/u.pin`.
 ///
@@ -34,6 +34,9 @@ mod tests {
             ("/topics/../health", "/topics/../health"),
             ("/../health", "/health"),
             ("/prod/health", "/health"),
+            ("/prod/openapi.json", "/openapi.json"),
+            ("/prod/docs/", "/docs"),
+            ("/prod/docs/swagger-ui.css", "/docs/swagger-ui.css"),
             ("/health/health", "/health/health"),
             ("/", "/"),
             ("", "/"),

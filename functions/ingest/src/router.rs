@@ -8,7 +8,7 @@ use axum::{
     extract::State,
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{any, get, post},
+    routing::{MethodFilter, get, on, post},
 };
 use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use serde_json::json;
@@ -29,7 +29,7 @@ use crate::{
     body,
     error::{self, Error},
     limits::Deadline,
-    metadata, path, produce, v3,
+    metadata, openapi, page, path, produce, v3,
 };
 
 /// How long `/health` waits for a broker.
@@ -45,7 +45,10 @@ const CORS: [(HeaderName, HeaderValue); 3] = [
     ),
 ];
 
-/// The HTTP interface. Every request has an answer, and every answer a JSON body.
+/// What the REST Proxy's consumers are asked with.
+const CONSUMERS: MethodFilter = MethodFilter::GET.or(MethodFilter::POST).or(MethodFilter::DELETE);
+
+/// The HTTP interface. Every request has an answer, and every answer a JSON body, but for the page's own files.
 pub fn router<P: Publish + Reach + Describe + Clone>(app: App<P>) -> Router {
     let metrics = app.metrics.clone();
     let routes = Router::new()
@@ -60,8 +63,11 @@ pub fn router<P: Publish + Reach + Describe + Clone>(app: App<P>) -> Router {
         .route("/v3/clusters", get(v3::clusters))
         .route("/v3/clusters/{cluster_id}/topics/{topic}/records", post(v3::records))
         .route("/v3/clusters/{cluster_id}/topics/{topic}/records:batch", post(v3::batch))
-        .route("/consumers", any(no_consumers))
-        .route("/consumers/{*rest}", any(no_consumers))
+        .route("/consumers", on(CONSUMERS, no_consumers))
+        .route("/consumers/{*rest}", on(CONSUMERS, no_consumers))
+        .route("/openapi.json", get(openapi::openapi))
+        .route("/docs", get(page::page))
+        .route("/docs/{file}", get(page::file))
         .fallback(nothing_here)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(app);
@@ -130,7 +136,7 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
 }
 
 async fn root<P>(State(app): State<App<P>>) -> Response {
-    Json(json!({ "topics": app.topic_names(), "health": "/health" })).into_response()
+    Json(json!({ "topics": app.topic_names(), "health": "/health", "docs": "/docs" })).into_response()
 }
 
 /// Students do post rows to the stage's root, so the answer to a POST gives the right address.

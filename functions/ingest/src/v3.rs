@@ -30,8 +30,10 @@ mod entry;
 mod members;
 mod result;
 
+pub(crate) use batch::{MAX_ENTRIES, MAX_ID};
+
 /// The longest cluster id that is echoed, in characters; Kafka's own have 22.
-const MAX_CLUSTER_ID: usize = 64;
+pub(crate) const MAX_CLUSTER_ID: usize = 64;
 
 /// What a path names. The cluster may have any id: there is only one.
 struct Target {

@@ -12,10 +12,10 @@ use super::{
 use crate::error::Error;
 
 /// The most entries of a batch.
-const MAX_ENTRIES: usize = 10;
+pub(crate) const MAX_ENTRIES: usize = 10;
 
 /// The longest id of an entry, in characters.
-const MAX_ID: usize = 80;
+pub(crate) const MAX_ID: usize = 80;
 
 /// An entry with its id.
 type Identified = (String, Result<Entry, Error>);

@@ -1,0 +1,172 @@
+//! The OpenAPI document of this API: for people, for the page that shows it, and for programs.
+//!
+//! `openapi/` has its text: `document.json` the introduction, `paths.json` the operations, `components.json` the shapes of
+//! bodies, `requests.json` a request in each accepted form. What the code knows as data is added here: the kinds' rules
+//! ([`kinds`]), statuses and codes ([`answers`]), what is said of a wrong request ([`refusals`]), limits, and the
+//! deployment's topics.
+//!
+//! An operation of `paths.json` has two fields that are no part of OpenAPI: `x-refused` lists the `error_code`s that it
+//! refuses a request with, `x-writes` says that Kafka may fail it with a status. Its responses are made of them. A text
+//! that begins with `$` stands for a value.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::{HeaderValue, header};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{
+    json,
+    value::{RawValue, to_raw_value},
+};
+use shared::json::compact;
+
+use crate::{
+    app::App,
+    error::JSON,
+    limits::{MAX_RECORDS, MAX_VIOLATIONS},
+    page, v3,
+};
+use refusals::Refusal;
+
+mod answers;
+mod kinds;
+mod refusals;
+
+const DOCUMENT: &str = include_str!("openapi/document.json");
+const PATHS: &str = include_str!("openapi/paths.json");
+const COMPONENTS: &str = include_str!("openapi/components.json");
+const REQUESTS: &str = include_str!("openapi/requests.json");
+
+/// What is passed on as it stands.
+type Raw = Box<RawValue>;
+
+/// In the order in which it is written.
+type Map<T> = IndexMap<String, T>;
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    openapi: String,
+    info: Info,
+    servers: Raw,
+    security: Raw,
+    tags: Raw,
+    #[serde(default)]
+    paths: Map<Map<Operation>>,
+    #[serde(default)]
+    components: Option<Components>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Info {
+    title: String,
+    summary: String,
+    version: String,
+    description: String,
+    license: Raw,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Operation {
+    tags: Raw,
+    #[serde(rename = "operationId", skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    summary: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    security: Option<Raw>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<Raw>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_body: Option<Raw>,
+    responses: Map<Raw>,
+    #[serde(rename = "x-refused", skip_serializing)]
+    refused: Vec<u32>,
+    #[serde(rename = "x-writes", default, skip_serializing)]
+    writes: bool,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Components {
+    security_schemes: Raw,
+    parameters: Raw,
+    headers: Raw,
+    examples: Raw,
+    request_bodies: Raw,
+    responses: Raw,
+    schemas: Map<Raw>,
+}
+
+/// `GET /openapi.json`. A browser asks for it each time: a deployment may change it.
+pub(crate) async fn openapi<P>(State(app): State<App<P>>) -> Response {
+    let headers = [(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
+    (headers, app.openapi()).into_response()
+}
+
+/// The document for the topics of `app`.
+pub(crate) fn document<P>(app: &App<P>) -> Bytes {
+    // The files are ours, and tests read what comes of them.
+    made(app).map(Bytes::from).unwrap_or_default()
+}
+
+fn made<P>(app: &App<P>) -> serde_json::Result<String> {
+    let values = values(app)?;
+    let mut document: Document = serde_json::from_str(&filled(DOCUMENT, &values))?;
+    document.info.description.push_str(&answers::table());
+    document.paths = serde_json::from_str(&filled(PATHS, &values))?;
+    let refusals = refusals::refusals(app)?;
+    for operation in document.paths.values_mut().flat_map(IndexMap::values_mut) {
+        operation.fail(&refusals)?;
+    }
+    let mut components: Components = serde_json::from_str(&filled(COMPONENTS, &values))?;
+    components.schemas.extend(kinds::schemas(&app.passed_through())?);
+    document.components = Some(components);
+    Ok(compact(&serde_json::to_string(&document)?).into_owned())
+}
+
+/// What stands in the texts under a name.
+fn values<P>(app: &App<P>) -> serde_json::Result<Vec<(String, Raw)>> {
+    let mut values = vec![
+        ("version".to_owned(), to_raw_value(env!("CARGO_PKG_VERSION"))?),
+        ("topics".to_owned(), to_raw_value(&app.topic_names())?),
+        ("files".to_owned(), to_raw_value(&page::FILES.each_ref().map(|file| file.name))?),
+        ("max_records".to_owned(), to_raw_value(&MAX_RECORDS)?),
+        ("max_violations".to_owned(), to_raw_value(&MAX_VIOLATIONS)?),
+        ("max_cluster_id".to_owned(), to_raw_value(&v3::MAX_CLUSTER_ID)?),
+        ("max_entries".to_owned(), to_raw_value(&v3::MAX_ENTRIES)?),
+        ("max_id".to_owned(), to_raw_value(&v3::MAX_ID)?),
+    ];
+    // Examples by the format that they are sent in.
+    let requests: Map<Map<Raw>> = serde_json::from_str(REQUESTS)?;
+    let reference = |name: &String| (name.clone(), json!({ "$ref": format!("#/components/examples/{name}") }));
+    for (format, examples) in &requests {
+        values.push((format.clone(), to_raw_value(&examples.keys().map(reference).collect::<Map<_>>())?));
+    }
+    let examples: IndexMap<_, _> = requests.values().flatten().collect();
+    values.push(("examples".to_owned(), to_raw_value(&examples)?));
+    Ok(values)
+}
+
+/// A text with values in place of their names.
+fn filled(text: &str, values: &[(String, Raw)]) -> String {
+    let fill = |text: String, (name, value): &(String, Raw)| text.replace(&format!("\"${name}\""), value.get());
+    values.iter().fold(text.to_owned(), fill)
+}
+
+impl Operation {
+    /// Adds the responses of its failures.
+    fn fail(&mut self, refusals: &[Refusal]) -> serde_json::Result<()> {
+        let asks_for_key = self.security.is_none();
+        for (status, response) in answers::responses(&self.refused, self.writes, asks_for_key, refusals) {
+            self.responses.insert(status.as_str().to_owned(), to_raw_value(&response)?);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! What an operation answers when it fails, by [`ANSWERS`].
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use indexmap::IndexMap;
+use serde::Serialize;
+use serde_json::{Value, json};
+use shared::publish::{Failure, Written};
+
+use super::refusals::{Example, Refusal};
+use crate::{
+    answer,
+    error::{ANSWERS, Answer, failed, failures, retry_after, row},
+};
+
+/// What API Gateway answers by itself, in the form that `template.yaml` gives it.
+const OF_THE_GATEWAY: [Answer; 3] = [
+    row(StatusCode::FORBIDDEN, 403, "on AWS: `x-api-key` holds no key of this API"),
+    row(StatusCode::TOO_MANY_REQUESTS, 429, "on AWS: more requests than the throttle admits; nothing was written"),
+    row(StatusCode::SERVICE_UNAVAILABLE, 503, "on AWS: no answer in time; records may or may not be written"),
+];
+
+/// OpenAPI's response object.
+#[derive(Serialize)]
+pub(super) struct Response {
+    description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<Value>,
+    content: IndexMap<&'static str, MediaType>,
+}
+
+#[derive(Serialize)]
+struct MediaType {
+    schema: Value,
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    examples: Examples,
+}
+
+type Examples = IndexMap<String, Example>;
+
+/// What is told of one status.
+#[derive(Default)]
+struct Told {
+    when: Vec<String>,
+    /// `error_code`s of requests that are refused as a whole.
+    codes: Vec<u32>,
+    refused: Examples,
+    /// Bodies that tell of records that Kafka did not take.
+    not_written: Examples,
+}
+
+/// All of [`ANSWERS`], for the document's introduction.
+pub(super) fn table() -> String {
+    let row = |Answer { status, code, when }: &Answer| format!("\n| {} | {code} | {when} |", status.as_u16());
+    let rows: String = ANSWERS.iter().chain(&OF_THE_GATEWAY).map(row).collect();
+    format!("\n\n| status | `error_code` | when |\n| --- | --- | --- |{rows}")
+}
+
+/// The responses of an operation that refuses requests with the codes `refused`, and `writes` records or does not.
+pub(super) fn responses(
+    refused: &[u32],
+    writes: bool,
+    asks_for_key: bool,
+    refusals: &[Refusal],
+) -> impl Iterator<Item = (StatusCode, Response)> {
+    let mut told = BTreeMap::<StatusCode, Told>::new();
+    let of_gateway = OF_THE_GATEWAY.iter().filter(|answer| asks_for_key || answer.status != StatusCode::FORBIDDEN);
+    for answer in ANSWERS.iter().filter(|answer| refused.contains(&answer.code)).chain(of_gateway) {
+        let told = told.entry(answer.status).or_default();
+        told.when(answer);
+        told.codes.push(answer.code);
+    }
+    if writes {
+        for Refusal { name, answer, example } in refusals {
+            told.entry(answer.status).or_default().refused.insert(name.clone(), example.clone());
+        }
+        for failure in failures() {
+            let told = told.entry(failed(failure).status).or_default();
+            told.when(&failed(failure));
+            told.not_written.extend(one_of_two(failure));
+        }
+    }
+    told.into_iter().map(|(status, told)| (status, told.response(status)))
+}
+
+/// The answer to two records of which one is not written.
+fn one_of_two(failure: Failure) -> Option<(String, Example)> {
+    let body = answer::body(&[Ok(Written { partition: 0, offset: 4, timestamp_ms: None }), Err(failure)]);
+    let summary = format!("Of two records one: {failure}");
+    let value = serde_json::from_slice(&body).ok()?;
+    Some((format!("{failure:?}"), Example { summary, description: None, value }))
+}
+
+impl Told {
+    fn when(&mut self, Answer { code, when, .. }: &Answer) {
+        let when = format!("`{code}`: {when}");
+        if !self.when.contains(&when) {
+            self.when.push(when);
+        }
+    }
+
+    fn response(self, status: StatusCode) -> Response {
+        let Self { when, codes, mut refused, not_written } = self;
+        let of_codes = json!({ "properties": { "error_code": { "enum": codes } } });
+        let error = json!({ "allOf": [{ "$ref": "#/components/schemas/Error" }, of_codes] });
+        let offsets = json!({ "$ref": "#/components/schemas/Offsets" });
+        let schema = match (codes.is_empty(), not_written.is_empty()) {
+            (true, _) => offsets.clone(),
+            (false, true) => error,
+            (false, false) => json!({ "anyOf": [error, offsets] }),
+        };
+        refused.extend(not_written.clone());
+        let mut content = IndexMap::from([("application/json", MediaType { schema, examples: refused })]);
+        if !not_written.is_empty() {
+            content.insert("application/vnd.kafka.v2+json", MediaType { schema: offsets, examples: not_written });
+        }
+        let waits = retry_after(status).is_some() || status == StatusCode::TOO_MANY_REQUESTS;
+        let headers = waits.then(|| json!({ "Retry-After": { "$ref": "#/components/headers/RetryAfter" } }));
+        Response { description: when.join("; "), headers, content }
+    }
+}

@@ -1,0 +1,89 @@
+//! JSON Schemas of the kinds' rows, by their rules.
+
+use indexmap::IndexMap;
+use serde::Serialize;
+use serde_json::{
+    Value, json,
+    value::{RawValue, to_raw_value},
+};
+use shared::kind::{CATALOG, Field, JOIN_KEY, JOIN_KEYS, Kind, Presence, Rule};
+
+/// A number in a string: JSON's own grammar. (No pattern bounds its value.)
+const NUMBER: &str = "^-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?$";
+
+/// A row of a kind.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    description: String,
+    r#type: &'static str,
+    properties: IndexMap<&'static str, Value>,
+    required: Vec<&'static str>,
+    /// One of the join keys at least.
+    any_of: [Value; 2],
+}
+
+/// Each kind's row under its name, the join key, and the values of records of any kind. Topics that are passed through take
+/// any value.
+pub(super) fn schemas(passed_through: &[&str]) -> serde_json::Result<IndexMap<String, Box<RawValue>>> {
+    let reference = |kind: &Kind| json!({ "$ref": format!("#/components/schemas/{}", name(kind)) });
+    let rows = CATALOG.iter().map(|kind| reference(kind));
+    let lists = rows.clone().map(|row| json!({ "type": "array", "items": row, "minItems": 1, "maxItems": 1 }));
+    let anything = json!({ "description": format!("Anything, to {}", passed_through.join(", ")) });
+    let anything = (!passed_through.is_empty()).then_some(anything);
+    let value = json!({
+        "description": "A row of the topic's kind, or a list of one",
+        "anyOf": rows.chain(lists).chain(anything).collect::<Vec<_>>(),
+    });
+    let mut schemas = IndexMap::from([("Value".to_owned(), to_raw_value(&value)?)]);
+    for kind in CATALOG {
+        schemas.insert(name(kind), to_raw_value(&row(kind))?);
+    }
+    schemas.insert("JoinKey".to_owned(), to_raw_value(&schema(&JOIN_KEY, false))?);
+    Ok(schemas)
+}
+
+fn name(kind: &Kind) -> String {
+    let (first, rest) = kind.name.split_at(1);
+    first.to_uppercase() + rest
+}
+
+fn row(kind: &Kind) -> Row {
+    let join_keys = JOIN_KEYS.map(|name| (name, json!({ "$ref": "#/components/schemas/JoinKey" })));
+    let null = |field: &Field| field.presence != Presence::NotNull;
+    let fields = kind.fields.iter().map(|field| (field.name, schema(&field.rule, null(field))));
+    let required = kind.fields.iter().filter(|field| field.presence != Presence::Optional);
+    Row {
+        description: format!(
+            "What `<user_id>.{kind}` takes. Its join key is `{}`, or goes by the other name, or by both if they are the same. \
+             Further fields pass through.",
+            kind.join_key
+        ),
+        r#type: "object",
+        properties: join_keys.into_iter().chain(fields).collect(),
+        required: required.map(|field| field.name).collect(),
+        any_of: JOIN_KEYS.map(|name| json!({ "required": [name] })),
+    }
+}
+
+/// A value that keeps a rule, or null where it may be.
+fn schema(rule: &Rule, null: bool) -> Value {
+    let types = |types: &[&'static str]| types.iter().copied().chain(null.then_some("null")).collect::<Vec<_>>();
+    let mut schema = match rule {
+        Rule::Text => json!({ "type": types(&["string"]) }),
+        Rule::TextOrList => json!({ "type": types(&["string", "array"]), "items": { "type": "string" } }),
+        Rule::Integer { min, max } => json!({
+            "type": types(&["integer", "string"]), "minimum": min, "maximum": max, "pattern": NUMBER,
+        }),
+        Rule::Number { min, max } => json!({
+            "type": types(&["number", "string"]), "minimum": min, "maximum": max, "pattern": NUMBER,
+        }),
+        Rule::DateTime => {
+            let date = json!({ "$ref": "#/components/schemas/DateTime" });
+            if null { json!({ "anyOf": [date, { "type": "null" }] }) } else { json!({ "allOf": [date] }) }
+        }
+    };
+    let in_text = matches!(rule, Rule::Integer { .. } | Rule::Number { .. });
+    schema["description"] = json!(format!("{rule}{}", if in_text { ", or a string that holds one" } else { "" }));
+    schema
+}

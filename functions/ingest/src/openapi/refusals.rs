@@ -1,0 +1,76 @@
+//! Wrong requests, and what is said of each: by the very code that refuses them.
+
+use axum::http::HeaderMap;
+use http::{HeaderValue, header};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use shared::json::compact;
+
+use crate::{
+    app::App,
+    envelope,
+    error::{Answer, Error},
+    media, records,
+};
+
+/// OpenAPI's example object.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Example {
+    pub(super) summary: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) description: Option<String>,
+    pub(super) value: Box<RawValue>,
+}
+
+/// A refused request's answer, and an example of it.
+pub(super) struct Refusal {
+    pub(super) name: String,
+    pub(super) answer: Answer,
+    pub(super) example: Example,
+}
+
+/// An entry of `refusals.json`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    name: String,
+    summary: String,
+    /// A kind, which stands for its topic, or a topic's name.
+    topic: String,
+    /// That of the JSON format, where there is none.
+    #[serde(rename = "type")]
+    content_type: Option<String>,
+    /// JSON, or a text that holds what is sent.
+    body: Box<RawValue>,
+}
+
+/// What is said of each request of `refusals.json`.
+pub(super) fn refusals<P>(app: &App<P>) -> serde_json::Result<Vec<Refusal>> {
+    let requests: Vec<Request> = serde_json::from_str(include_str!("refusals.json"))?;
+    requests.into_iter().filter_map(|request| request.refused(app).transpose()).collect()
+}
+
+impl Request {
+    /// `None` when it is none that is refused.
+    fn refused<P>(self, app: &App<P>) -> serde_json::Result<Option<Refusal>> {
+        let Self { name, summary, topic, content_type, body } = self;
+        let body = serde_json::from_str::<String>(body.get()).unwrap_or_else(|_| compact(body.get()).into_owned());
+        let topic = app.topic_of(&topic).map_or(topic, |topic| topic.name().to_owned());
+        let Err(error) = accept(app, &topic, content_type.as_deref(), body.as_bytes()) else { return Ok(None) };
+        let content_type = content_type.map(|sent| format!(" as `{sent}`")).unwrap_or_default();
+        let description = Some(format!("Sent to `{topic}`{content_type}:\n\n```json\n{body}\n```"));
+        let value = serde_json::from_slice(&error.body())?;
+        let example = Example { summary, description, value };
+        Ok(Some(Refusal { name, answer: error.answer(), example }))
+    }
+}
+
+/// What a request to produce goes through until its records are written.
+fn accept<P>(app: &App<P>, topic: &str, content_type: Option<&str>, body: &[u8]) -> Result<(), Error> {
+    let content_type = content_type.and_then(|sent| HeaderValue::from_str(sent).ok());
+    let headers: HeaderMap = content_type.map(|sent| (header::CONTENT_TYPE, sent)).into_iter().collect();
+    let format = media::format(&headers)?;
+    let topic = app.topic(topic)?;
+    let envelope = envelope::parse(body)?;
+    records::records(body, &envelope, format, topic, None).map(drop)
+}

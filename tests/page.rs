@@ -1,0 +1,157 @@
+//! The page under `/docs` is shown by a browser and sends requests, from `local` and below a stage of API Gateway, without
+//! anything from elsewhere.
+
+use std::{collections::BTreeSet, fs, sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    http::{Request, header},
+};
+use ingest::event;
+use serde::Deserialize;
+use serde_json::{Value, value::to_raw_value};
+use shared::metrics::Metrics;
+use stack::{
+    gateway::{Api, Gateway},
+    lambda::{Function, Lambda, built},
+};
+use tokio::process::Command;
+
+use crate::support::{
+    self, gateway,
+    local::{Local, output},
+    openapi::OpenApi,
+    pipeline::{Answer, answer},
+    recorder::Recorder,
+    template::workspace,
+};
+
+/// A desktop's and a phone's, in pixels.
+const WIDTHS: [u32; 2] = [1280, 390];
+
+/// What Swagger UI's files are called below `/docs/`, and their types.
+const FILES: [(&str, &str); 2] = [("swagger-ui.css", "text/css"), ("swagger-ui-bundle.js", "text/javascript")];
+
+/// What `page.mjs` saw.
+#[derive(Deserialize)]
+struct Seen {
+    /// `POST /topics/{topic}`
+    operations: BTreeSet<String>,
+    /// On the console, and requests that failed.
+    said: Vec<String>,
+    requests: Vec<Sent>,
+    /// What the page shows of the answer to the request that was sent from it.
+    status: u16,
+    body: String,
+    /// In pixels.
+    wide: u32,
+}
+
+#[derive(Deserialize)]
+struct Sent {
+    url: String,
+    status: u16,
+    key: Option<String>,
+}
+
+/// Opens the page at `path` below `api`, an address with a stage or without, enters a key and sends the first example.
+async fn assert_works(api: &str, path: &str, width: u32) {
+    // By a name, so that nothing is done for this machine's address alone.
+    let api = api.replace("127.0.0.1", "api.example");
+    let pictures = workspace("target/page");
+    fs::create_dir_all(&pictures).unwrap();
+    let mut node = Command::new("node");
+    node.arg(workspace("tests/page/page.mjs")).arg(format!("{api}{path}")).arg(width.to_string());
+    let printed = output(node.arg("a key").arg(pictures), "").await;
+    let seen: Seen = serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"));
+
+    let openapi = OpenApi::of(&Recorder::default().router()).await;
+    let operations = openapi.operations().map(|at| format!("{} {}", at.method.to_uppercase(), at.path));
+    assert_eq!(seen.operations, operations.collect());
+    assert_eq!(seen.said, <[String; 0]>::default(), "{path}");
+    let of_page = FILES.map(|(name, _)| format!("{api}/docs/{name}"));
+    let [css, script] = of_page;
+    let expected =
+        [format!("{api}{path}"), css, script, format!("{api}/openapi.json"), format!("{api}/topics/demo.geo")];
+    let mut urls: Vec<_> = seen.requests.iter().map(|sent| sent.url.clone()).collect();
+    urls.sort_by_key(|url| expected.iter().position(|expected| expected == url));
+    assert_eq!(urls, expected, "in any order, and no others");
+    for Sent { url, status, key } in &seen.requests {
+        assert_eq!((*status, key.as_deref()), (200, url.contains("/topics/").then_some("a key")), "{url}");
+    }
+    assert_eq!(seen.status, 200, "{}", seen.body);
+    let body: Value = serde_json::from_str(&seen.body).unwrap();
+    assert_eq!(body["offsets"].as_array().unwrap().len(), 1);
+    assert_eq!(seen.wide, width, "to be scrolled sideways");
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: make test"]
+async fn a_browser_shows_the_page_of_local_and_sends_a_record_from_it() {
+    let local = Local::start_quiet().await;
+    let address = format!("http://{}", local.address);
+    for (stage, path) in [("", "/docs"), ("/test", "/docs/")] {
+        for width in WIDTHS {
+            assert_works(&format!("{address}{stage}"), path, width).await;
+        }
+    }
+    let ended = local.stop().await;
+    assert_eq!(ended.archived("demo.geo").len(), 4, "one of each page");
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: make test"]
+async fn a_browser_shows_the_page_below_a_stage_of_api_gateway_and_sends_a_record_from_it() {
+    let local = Local::start_quiet().await;
+    let variables = fs::read_to_string(local.settings_file()).unwrap();
+    let variables = variables.lines().filter_map(|line| line.split_once('='));
+    let mut function = Function::new(&built("ingest").await.unwrap(), variables);
+    function.timeout = Duration::from_secs(29);
+    let lambda = Arc::new(Lambda::start(&function).await.unwrap());
+    for api in [Api::rest("test"), Api::http("prod")] {
+        let gateway = Gateway::start(Arc::clone(&lambda), api).await.unwrap();
+        assert_works(&gateway.url(), "/docs", WIDTHS[0]).await;
+    }
+    assert_eq!(local.stop().await.archived("demo.geo").len(), 2, "one of each page");
+}
+
+async fn get(path: &str) -> Answer {
+    answer(&Recorder::default().router(), Request::get(path).body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn the_page_and_its_files_have_types_and_say_how_long_they_may_be_kept() {
+    let page = get("/docs/").await;
+    assert_eq!((page.status.as_u16(), page.header(header::CONTENT_TYPE)), (200, "text/html; charset=utf-8"));
+    assert_eq!(page.header(header::CACHE_CONTROL), "no-cache");
+    assert_eq!(get("/openapi.json").await.header(header::CACHE_CONTROL), "no-cache");
+    for (name, content_type) in FILES {
+        let file = get(&format!("/test/docs/{name}")).await;
+        let found = (file.status.as_u16(), file.header(header::CONTENT_TYPE), file.header(header::CACHE_CONTROL));
+        assert_eq!(found, (200, format!("{content_type}; charset=utf-8").as_str(), "max-age=86400"));
+        assert!(page.body.contains(&format!("/docs/{name}")), "{name} is not loaded");
+        assert!(!file.body.contains("sourceMappingURL=swagger"), "{name}: its source map is not here");
+    }
+    let none = get("/docs/swagger-ui.css.map").await;
+    assert_eq!(none.body, r#"{"error_code":404,"message":"HTTP 404 Not Found"}"#);
+}
+
+#[tokio::test]
+async fn the_page_may_load_nothing_from_elsewhere() {
+    let page = get("/docs").await.body;
+    assert!(page.contains(r#"content="default-src 'self' 'unsafe-inline' data:""#), "{page}");
+    assert!(!page.contains("://"), "an address: {page}");
+}
+
+#[tokio::test]
+async fn the_page_comes_through_an_event_as_it_is() {
+    for path in ["/docs", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/openapi.json"] {
+        let event = support::invocation(to_raw_value(&gateway::v1("GET", path, "")).unwrap(), Duration::from_secs(28));
+        let response = event::handle(Recorder::default().router(), &Metrics::default(), event).await;
+        let response = serde_json::to_value(&response).unwrap();
+        assert_eq!((&response["statusCode"], &response["isBase64Encoded"]), (&200.into(), &false.into()), "{path}");
+        assert!(response["body"] == get(path).await.body, "{path} has another text");
+        // Lambda takes 6 MB of JSON.
+        assert!(response.to_string().len() < 6 * 1024 * 1024, "{path}");
+    }
+}
