@@ -74,7 +74,7 @@ async fn the_other_topics_are_validated_all_the_same() {
 }
 
 #[tokio::test]
-async fn with_the_rest_proxys_statuses_a_record_that_is_not_written_is_told_in_its_entry() {
+async fn with_confluents_statuses_a_record_that_is_not_written_is_told_in_its_entry() {
     let pipeline = Pipeline::start_as("u", |app| app.answering(Statuses::Confluent)).await;
     let geo = || envelope(&[&with(&GEO, &[])]);
     for (error, status, code) in [
