@@ -58,6 +58,7 @@ real: tools ## The local pipeline on Kafka with IAM, MariaDB and S3; ARGS="--pos
 
 .PHONY: smoke
 smoke: ## Posts to a deployed API and says what is broken: URL=https://…/<stage>, ARGS="--api-key … --archive s3://…"
+	@echo 'Building what posts, which takes minutes the first time'
 	@cargo run --quiet --package tests --example smoke --all-features --locked -- $(URL) $(ARGS)
 
 .PHONY: conformance

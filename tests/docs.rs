@@ -10,7 +10,7 @@ use shared::{
 };
 
 fn readme() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap()
+    of_the_root("README.md")
 }
 
 /// Holds the README to a table.
@@ -19,7 +19,11 @@ fn assert_in_readme(table: &str) {
 }
 
 fn deploy() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../DEPLOY.md")).unwrap()
+    of_the_root("DEPLOY.md")
+}
+
+fn of_the_root(file: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).unwrap()
 }
 
 #[test]
@@ -103,7 +107,7 @@ fn deploy_has_every_metric() {
 
 #[test]
 fn deploy_says_what_to_do_at_each_alarm_of_the_template() {
-    let template = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")).unwrap();
+    let template = of_the_root("template.yaml");
     let lines: Vec<_> = template.lines().collect();
     let made = lines.windows(2).filter(|pair| pair[1] == "    Type: AWS::CloudWatch::Alarm");
     let made: BTreeSet<_> = made.map(|pair| pair[0].trim().trim_end_matches(':').to_owned()).collect();
@@ -112,4 +116,40 @@ fn deploy_says_what_to_do_at_each_alarm_of_the_template() {
     let rows = table.lines().skip(2).map_while(|line| line.strip_prefix("| `"));
     let told: BTreeSet<_> = rows.map(|row| row.split('`').next().unwrap().to_owned()).collect();
     assert_eq!(told, made);
+}
+
+#[test]
+fn deploy_installs_the_versions_that_the_tests_build_with() {
+    let (deploy, makefile) = (deploy(), of_the_root("Makefile"));
+    let installed = deploy.lines().find_map(|line| line.strip_prefix("pip install ")).unwrap();
+    for package in ["aws-sam-cli", "cargo-lambda", "ziglang"] {
+        let pin = |text: &str| {
+            text.split_whitespace().find(|word| word.starts_with(&format!("{package}=="))).map(str::to_owned)
+        };
+        assert!(pin(installed).is_some() && pin(installed) == pin(&makefile), "{package}: {installed}");
+    }
+}
+
+#[test]
+fn deploy_names_each_query_that_the_template_saves() {
+    let (deploy, template) = (deploy(), of_the_root("template.yaml"));
+    let saved: Vec<_> = template.split("AWS::Athena::NamedQuery").skip(1).collect();
+    assert!(!saved.is_empty());
+    for query in saved {
+        let name = query.lines().find_map(|line| line.trim().strip_prefix("Name: ")).unwrap();
+        assert!(deploy.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
+fn the_costs_of_each_profile_are_summed_up_right() {
+    let deploy = deploy();
+    let (_, table) = deploy.split_once("| what | sum |").unwrap();
+    let (rows, total) = table.split_once("| **while nobody posts but the emulator** |").unwrap();
+    for (profile, column) in [("default", 3), ("drop-in", 4), ("serverless", 5)] {
+        let figures = rows.lines().filter_map(|row| row.split('|').nth(column)?.trim().parse::<f64>().ok());
+        let sum: f64 = figures.sum();
+        let told = total.split('|').nth(column - 2).unwrap().trim().trim_matches('*');
+        assert_eq!(told, format!("{sum:.0}"), "{profile}");
+    }
 }

@@ -88,10 +88,10 @@ async fn a_run_for_a_while_archives_all_that_the_emulator_sent_and_says_so_in_js
         "objects",
         "peak_memory_bytes",
         "posts",
-        "produce_time_ms",
         "quarantined",
         "records_archived",
         "records_lost",
+        "records_passed_through",
         "records_refused",
         "records_unconfirmed",
         "records_written",
@@ -234,6 +234,19 @@ async fn a_kafka_client_finds_the_embedded_kafka_by_the_settings_file() {
     let local = Local::start_quiet().await;
     assert_eq!(local.post(GEO_TOPIC, &geo_row()).await, written(0));
     assert_eq!(parse(&local.first_record(GEO_TOPIC)), parse(&with(&GEO, &[])));
+}
+
+#[tokio::test]
+async fn the_settings_file_has_no_password_and_leaves_the_database_to_who_exports_it() {
+    for (args, said) in [
+        (&[][..], "\nDATABASE_URL=sample\n"),
+        (&["--database-url", "mysql://u:s3cret@127.0.0.1:1/d"], "\n# Export DATABASE_URL: "),
+    ] {
+        let local = Local::start(&[&["--posts-per-second", "0"], args].concat()).await;
+        let settings = fs::read_to_string(local.settings_file()).unwrap();
+        assert!(settings.contains(said) && settings.matches("DATABASE_URL").count() == 1, "{settings}");
+        assert!(!settings.contains("s3cret"), "{settings}");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod abuse;
 mod broker;
 mod built;
 mod conformance_says;

@@ -11,7 +11,7 @@ use tokio_rustls::{TlsAcceptor, rustls};
 
 use crate::support::{
     local::Local,
-    program::{Said, ended, start},
+    program::{Said, ended, start, start_with},
     stub::{Stub, Told},
 };
 
@@ -21,8 +21,16 @@ async fn smoke(args: &[&str]) -> Said {
 
 /// An API of which health and every topic answer the same.
 async fn api(told: Told) -> Stub {
+    api_with_health(told.clone(), told).await
+}
+
+async fn api_with_health(health: Told, told: Told) -> Stub {
     let all = || vec![told.clone()];
-    Stub::start([("/health", all()), (".pin", all()), (".geo", all()), (".user", all())]).await
+    Stub::start([("/health", vec![health]), (".pin", all()), (".geo", all()), (".user", all())]).await
+}
+
+fn well() -> Told {
+    Told::ok(&json!({"status": "ok"}))
 }
 
 fn written(offset: u64) -> Told {
@@ -32,6 +40,14 @@ fn written(offset: u64) -> Told {
 
 fn of_ours(status: StatusCode, error_code: u32) -> Told {
     Told::answer(status, &json!({"error_code": error_code, "message": "m"}))
+}
+
+/// What the template has the gateway say in these words.
+fn of_template(status: StatusCode, words: &str) -> Told {
+    let template = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")).unwrap();
+    let line = template.lines().find(|line| line.contains("responseTemplates") && line.contains(words)).unwrap();
+    let body = line.split('\'').nth(1).unwrap();
+    Told::answer(status, &serde_json::from_str(body).unwrap())
 }
 
 fn of_a_record(status: StatusCode, error_code: u32) -> Told {
@@ -65,9 +81,8 @@ async fn each_refusal_is_told_with_where_to_look() {
     let gateway = |status, message| Told::error(status, "E", message);
     let key = &["--api-key", "k3y"][..];
     for (told, args, said) in [
-        (forbidden(), &[][..], "403: Forbidden: API Gateway wants a key or a signature: --api-key"),
-        (forbidden(), key, "403: Forbidden: API Gateway does not take this --api-key"),
-        (gateway(StatusCode::FORBIDDEN, "Missing Authentication Token"), key, "the URL ends with the stage"),
+        (forbidden(), &[][..], "403: Forbidden: not this API's stage, whose refusals have an error_code"),
+        (forbidden(), key, "403: Forbidden: not this API's stage"),
         (
             of_a_record(StatusCode::FORBIDDEN, 40301),
             key,
@@ -79,7 +94,11 @@ async fn each_refusal_is_told_with_where_to_look() {
             "401, error_code 40101: e: the role of `ingest` cannot log in",
         ),
         (of_ours(StatusCode::FORBIDDEN, 403), key, "403, error_code 403: m: the API does not take this --api-key"),
-        (of_ours(StatusCode::FORBIDDEN, 403), &[], "the API wants a key or a signature: --api-key"),
+        (of_ours(StatusCode::FORBIDDEN, 403), &[], "the API wants a key: --api-key"),
+        (of_template(StatusCode::FORBIDDEN, "has to hold a key"), &[], "the API wants a key: --api-key"),
+        (of_template(StatusCode::FORBIDDEN, "has to be signed"), key, "Authentication is iam, and this program cannot"),
+        (of_template(StatusCode::BAD_GATEWAY, "its answer is not known"), key, "the log of `ingest` says why"),
+        (of_template(StatusCode::SERVICE_UNAVAILABLE, "did not answer in time"), key, "the log of `ingest` says why"),
         (of_ours(StatusCode::TOO_MANY_REQUESTS, 429), key, "a higher ThrottleRate"),
         (of_ours(StatusCode::NOT_FOUND, 40401), key, "404, error_code 40401: m: no such topic there"),
         (Told::status(StatusCode::NOT_FOUND), key, "is the URL that of the API, with its stage?"),
@@ -93,6 +112,8 @@ async fn each_refusal_is_told_with_where_to_look() {
         (gateway(StatusCode::GATEWAY_TIMEOUT, "Endpoint request timed out"), key, "look at its log and its time-out"),
         (gateway(StatusCode::TOO_MANY_REQUESTS, "Limit Exceeded"), key, "a higher ThrottleRate"),
         (Told::ok(&json!({"hello": "world"})), key, "200, and no offset"),
+        (Told::ok(&json!({"hello": "world"})), key, r#"GET /health: 200, and no status: {"hello":"world"}; is"#),
+        (Told::moved("https://example.org/login"), key, "302: it redirects to https://example.org/login, and"),
     ] {
         let api = api(told).await;
         let out = smoke(&[&[api.address()], args].concat()).await;
@@ -126,19 +147,71 @@ async fn untrusted() -> String {
 }
 
 #[tokio::test]
-async fn an_api_that_cannot_be_reached_is_told_from_one_that_cannot_be_trusted() {
+async fn an_api_that_cannot_be_reached_is_asked_once_and_told_from_one_that_cannot_be_trusted() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let plain = api(well()).await;
     for (url, said) in [
-        ("https://abcdefghij.execute-api.invalid/prod".to_owned(), "no such host"),
+        ("https://abcdefghij.execute-api.invalid/test".to_owned(), "no such host"),
         (untrusted().await, "its TLS certificate is not trusted"),
+        (plain.address().replace("http:", "https:"), "it does not speak TLS: is it http:// that is meant?"),
         (format!("http://{nobody}"), "it cannot be reached"),
-        ("abcdefghij".to_owned(), "this is no URL"),
     ] {
         let out = smoke(&[&url]).await;
         assert_eq!(out.code, Some(1), "{url}");
         assert!(out.stdout.contains(said), "{url}: {}", out.stdout);
-        assert!(out.stdout.ends_with("4 of 4 checks are BROKEN.\n"), "{}", out.stdout);
+        let end = "Nobody answers, so the rest was not tried.\n1 of 1 check is BROKEN.\n";
+        assert!(out.stdout.ends_with(end), "{}", out.stdout);
     }
+}
+
+#[tokio::test]
+async fn a_url_that_is_not_that_of_a_stage_is_one_sentence() {
+    for (url, said) in [
+        ("abcdefghij", "this is no URL"),
+        ("ftp://example.org/test", "this is no URL"),
+        ("https://example.org/test?a=b", "the URL ends with the stage"),
+        ("https://example.org/test/topics/demo.pin", "the URL ends with the stage"),
+        ("https://example.org/test/health", "the URL ends with the stage"),
+    ] {
+        let out = smoke(&[url]).await;
+        assert_eq!((out.code, out.stdout.as_str()), (Some(1), ""), "{url}");
+        assert!(out.stderr.starts_with(&format!("error: {url}: {said}: https://<host>/<stage>\n")), "{}", out.stderr);
+    }
+}
+
+#[tokio::test]
+async fn an_archive_that_cannot_be_read_is_told_before_anything_is_posted() {
+    let (api, s3) = (api(well()).await, Stub::start([("", vec![Told::status(StatusCode::FORBIDDEN)])]).await);
+    let key = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "s3cret")];
+    let whole = [("AWS_REGION", "eu-west-1"), ("AWS_ENDPOINT_URL", s3.address()), ("AWS_ALLOW_HTTP", "true")];
+    let folder = TempDir::new().unwrap();
+    let none = folder.path().join("none");
+    for (archive, variables, said) in [
+        (
+            "s3://b/p",
+            &[][..],
+            "no AWS credentials: export AWS_REGION=<region>; eval \"$(aws configure export-credentials",
+        ),
+        ("s3://b/p", &key, "AWS_REGION is not set: the region"),
+        ("s3://b/p", &[&key[..], &whole].concat(), "--archive s3://b/p: it cannot be read: "),
+        (none.to_str().unwrap(), &[], "it cannot be read: "),
+    ] {
+        let out = ended(start_with("smoke", &[api.address(), "--archive", archive], variables).await).await;
+        assert_eq!((out.code, out.stdout.as_str()), (Some(1), ""), "{said}");
+        assert!(out.stderr.contains(said) && !out.stderr.contains("s3cret"), "{said}: {}", out.stderr);
+        assert_eq!(out.stderr.lines().count(), 1, "{}", out.stderr);
+    }
+    assert!(api.asked().is_empty());
+}
+
+#[tokio::test]
+async fn a_reader_that_has_enough_does_not_make_it_panic() {
+    let api = api(Told::status(StatusCode::NOT_FOUND)).await;
+    let mut smoke = start("smoke", &[api.address()]).await;
+    drop(smoke.stdout.take());
+    let out = ended(smoke).await;
+    assert_eq!((out.code, out.stderr.as_str()), (Some(1), ""));
+    assert_eq!(api.asked().len(), 4);
 }
 
 fn put(archive: &Path, topic: &str, lines: &str) {
@@ -152,7 +225,7 @@ async fn a_record_that_is_not_archived_or_twice_or_another_one_is_told() {
     let folder = TempDir::new().unwrap();
     let archive = folder.path().to_str().unwrap();
     put(folder.path(), "demo.user", "{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n");
-    let api = api(written(7)).await;
+    let api = api_with_health(well(), written(7)).await;
     let smoke = start("smoke", &[api.address(), "--archive", archive, "--within", "4s"]).await;
     let posted = loop {
         let asked = api.asked();

@@ -96,7 +96,7 @@ async fn several_objects_are_several_records_and_their_results_are_in_their_orde
 async fn what_is_wrong_with_a_record_is_told_in_the_stream() {
     for (path, record, code, message) in [
         (RECORDS, r#"{"value":{"type":"BINARY","data":"%"}}"#, 400, r#"Bad Request: data="%" is not a base64 string."#),
-        (RECORDS, r#"{"valu":1}"#, 400, r#"Unrecognized field "valu""#),
+        (RECORDS, r#"{"Value":1}"#, 400, r#"Unrecognized field "Value""#),
         (RECORDS, r#"{"value":{"type":"JSON","dat":1}}"#, 400, r#"Unrecognized field "dat""#),
         (RECORDS, r#"{"value":{"type":"JSON","data":"\ud800"}}"#, 400, "Bad Request: the body is not JSON: line 1"),
         (RECORDS, r#"{"partition_id":-1}"#, 40402, "Partition not found"),

@@ -15,7 +15,7 @@ pub(crate) fn greet(cli: &Cli, parts: &Parts) {
         format!("Its page   http://{address}/docs"),
         format!("Kafka      {cluster}{embedded}"),
         format!("Emulator   {rate} {posts} per second from {rows}"),
-        format!("Archive    {archive_url}/topics"),
+        format!("Archive    {archive_url}"),
         format!("Settings   {} for cargo lambda watch --env-file", cli.env_file.display()),
         String::new(),
         "Send a record:".to_owned(),

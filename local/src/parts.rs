@@ -140,12 +140,14 @@ impl Parts {
             bucket,
         };
         let file = &cli.env_file;
-        parts.write_env_file(file).map_err(|source| StartError::EnvFile { file: file.clone(), source })?;
+        parts
+            .write_env_file(file, &database_url)
+            .map_err(|source| StartError::EnvFile { file: file.clone(), source })?;
         Ok(parts)
     }
 
     /// What `cargo lambda watch` needs to run the functions beside this process, on the same Kafka and archive.
-    fn write_env_file(&self, file: &Path) -> io::Result<()> {
+    fn write_env_file(&self, file: &Path, database_url: &DatabaseUrl) -> io::Result<()> {
         let archive = match &self.archive_url {
             ArchiveUrl::Folder(folder) => folder.canonicalize()?.display().to_string(),
             url @ ArchiveUrl::S3 { .. } => url.to_string(),
@@ -159,8 +161,12 @@ impl Parts {
             Security::Plaintext => format!("{}={}", SECURITY_PROTOCOL.name, Protocol::Plaintext),
             Security::Iam { authorities, .. } => format!("{}=\"{authorities}\"", SSL_CA_LOCATION.name),
         };
+        let rows = match database_url {
+            DatabaseUrl::Sample => "DATABASE_URL=sample",
+            DatabaseUrl::MySql(_) => "# Export DATABASE_URL: it may hold a password, which does not belong in a file.",
+        };
         let text = format!(
-            "{}={servers}\n{security}\nUSER_IDS={user_ids}\n{}={pass_through}\n{}={statuses}\nDATABASE_URL=sample\nPOSTS_PER_RUN=1\nARCHIVE_URL={archive}\n\
+            "{}={servers}\n{security}\nUSER_IDS={user_ids}\n{}={pass_through}\n{}={statuses}\n{rows}\nPOSTS_PER_RUN=1\nARCHIVE_URL={archive}\n\
              RUST_LOG=\"info,rskafka=warn\"\n",
             BOOTSTRAP_SERVERS.name, PASS_THROUGH_TOPICS.name, STATUSES.name
         );

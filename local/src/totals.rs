@@ -17,6 +17,8 @@ pub(crate) struct Totals {
     pub(crate) records_refused: u64,
     pub(crate) records_unconfirmed: u64,
     pub(crate) requests_refused: u64,
+    /// Of `ingest` alone; left out of the JSON when no request was served.
+    #[serde(skip_serializing_if = "Times::is_empty")]
     pub(crate) produce_time_ms: Times,
     pub(crate) records_archived: u64,
     /// Records that Kafka dropped before they were archived.
@@ -38,6 +40,10 @@ pub(crate) struct Times {
 }
 
 impl Times {
+    const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     fn add(&mut self, values: &[f64]) {
         for value in values {
             self.count += 1;

@@ -2,18 +2,31 @@
 
 use std::{fmt, time::Duration};
 
-use reqwest::{Client, RequestBuilder, StatusCode};
+use reqwest::{Client, RequestBuilder, StatusCode, Url, header::LOCATION, redirect::Policy};
 use serde_json::{Value, json};
+use shared::causes::in_one_line;
 
 use crate::advice;
 
 /// Longer than API Gateway waits for its function.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(35);
 
+/// What drops packets does not answer at all.
+const TIME_TO_CONNECT: Duration = Duration::from_secs(10);
+
+/// What stands behind a stage, not in front of it.
+const ROUTES: [&str; 2] = ["topics", "health"];
+
 pub(crate) struct Api {
     url: String,
     key: Option<String>,
     client: Client,
+}
+
+/// Why there is no answer that says yes, with what to do.
+pub(crate) enum Failure {
+    Unreachable(String),
+    Refused(String),
 }
 
 /// Where a record was written.
@@ -30,17 +43,27 @@ impl fmt::Display for Place {
 }
 
 impl Api {
-    pub(crate) fn new(url: &str, key: Option<String>) -> Self {
-        Self { url: url.trim_end_matches('/').to_owned(), key, client: Client::new() }
+    /// The error says what is wrong with the URL.
+    pub(crate) fn new(url: &str, key: Option<String>) -> Result<Self, String> {
+        let parsed = Url::parse(url).ok().filter(|url| ["http", "https"].contains(&url.scheme()));
+        let parsed = parsed.ok_or_else(|| format!("{url}: this is no URL: https://<host>/<stage>"))?;
+        let below_the_stage = parsed.path_segments().is_some_and(|mut path| path.any(|part| ROUTES.contains(&part)));
+        if below_the_stage || parsed.query().is_some() || parsed.fragment().is_some() {
+            return Err(format!("{url}: the URL ends with the stage: https://<host>/<stage>"));
+        }
+        let client = Client::builder().redirect(Policy::none()).connect_timeout(TIME_TO_CONNECT).build();
+        let client = client.map_err(|error| in_one_line(&error))?;
+        Ok(Self { url: url.trim_end_matches('/').to_owned(), key, client })
     }
 
     /// Asks whether Kafka can be reached.
-    pub(crate) async fn health(&self) -> Result<(), String> {
-        self.answer(self.client.get(format!("{}/health", self.url))).await.map(drop)
+    pub(crate) async fn health(&self) -> Result<(), Failure> {
+        let answer = self.answer(self.client.get(format!("{}/health", self.url))).await?;
+        if answer["status"] == "ok" { Ok(()) } else { Err(Failure::Refused(advice::foreign("status", &answer))) }
     }
 
     /// Posts one record.
-    pub(crate) async fn post(&self, topic: &str, value: &str) -> Result<Place, String> {
+    pub(crate) async fn post(&self, topic: &str, value: &str) -> Result<Place, Failure> {
         let request = self.client.post(format!("{}/topics/{topic}", self.url));
         let request = request.header("content-type", "application/vnd.kafka.json.v2+json");
         // The value's own bytes: it is looked for as it was sent.
@@ -49,22 +72,27 @@ impl Api {
         let place = |entry: &Value| {
             Some(Place { partition: entry["partition"].as_i64()?.try_into().ok()?, offset: entry["offset"].as_u64()? })
         };
-        place(entry).ok_or_else(|| format!("200, and no offset: {answer}; is this the API of this project?"))
+        place(entry).ok_or_else(|| Failure::Refused(advice::foreign("offset", &answer)))
     }
 
     /// The body of a 200, or what is wrong.
-    async fn answer(&self, request: RequestBuilder) -> Result<Value, String> {
+    async fn answer(&self, request: RequestBuilder) -> Result<Value, Failure> {
         let request = match &self.key {
             Some(key) => request.header("x-api-key", key),
             None => request,
         };
-        let failed = |error: reqwest::Error| advice::unreachable(&self.url, &error);
+        let failed = |error: reqwest::Error| Failure::Unreachable(advice::unreachable(&self.url, &error));
         let answer = request.timeout(TIME_TO_ANSWER).send().await.map_err(failed)?;
         let status = answer.status();
+        let elsewhere = answer.headers().get(LOCATION).filter(|_| status.is_redirection());
+        let elsewhere = elsewhere.map(|url| String::from_utf8_lossy(url.as_bytes()).into_owned());
         let text = answer.text().await.map_err(failed)?;
         if status == StatusCode::OK {
             return Ok(serde_json::from_str(&text).unwrap_or_else(|_| json!(text)));
         }
-        Err(advice::refused(status.as_u16(), &text, self.key.is_some()))
+        Err(Failure::Refused(match elsewhere {
+            Some(url) => advice::redirected(status.as_u16(), &url),
+            None => advice::refused(status.as_u16(), &text, self.key.is_some()),
+        }))
     }
 }

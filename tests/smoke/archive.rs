@@ -8,10 +8,14 @@ use archive::{
 };
 use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt, aws::AmazonS3Builder, local::LocalFileSystem, prefix::PrefixStore};
-use shared::causes::in_one_line;
+use shared::{
+    causes::in_one_line,
+    credentials::Signer,
+    settings::{Reader, environment},
+};
 use tokio::time::{Instant, sleep};
 
-use crate::api::Place;
+use crate::{api::Place, say};
 
 /// How often the archive is looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -34,15 +38,33 @@ pub(crate) struct Sent {
     pub(crate) value: String,
 }
 
+/// Without them the store would ask an EC2 machine's metadata, again and again.
+fn credentials() -> Result<(), String> {
+    let mut reader = Reader::new(environment);
+    let signer = Signer::read(&mut reader);
+    let problems = reader.finish(signer).err().map(|error| error.to_string().replace('\n', "; "));
+    problems.map_or(Ok(()), |problems| {
+        Err(format!(
+            "no AWS credentials: export AWS_REGION=<region>; eval \"$(aws configure export-credentials --format env)\" \
+             ({problems})"
+        ))
+    })
+}
+
 impl Archive {
-    pub(crate) fn open(url: &ArchiveUrl) -> Result<Self, object_store::Error> {
-        Ok(Self(match url {
+    /// Lists it once, so that what may not be read is told before anything is posted.
+    pub(crate) async fn open(url: &ArchiveUrl) -> Result<Self, String> {
+        let failed = |error: object_store::Error| format!("it cannot be read: {}", in_one_line(&error));
+        let store: Arc<dyn ObjectStore> = match url {
             ArchiveUrl::S3 { bucket, prefix } => {
-                let s3 = AmazonS3Builder::from_env().with_bucket_name(bucket).build()?;
+                credentials()?;
+                let s3 = AmazonS3Builder::from_env().with_bucket_name(bucket).build().map_err(failed)?;
                 Arc::new(PrefixStore::new(s3, prefix.as_str()))
             }
-            ArchiveUrl::Folder(folder) => Arc::new(LocalFileSystem::new_with_prefix(folder)?),
-        }))
+            ArchiveUrl::Folder(folder) => Arc::new(LocalFileSystem::new_with_prefix(folder).map_err(failed)?),
+        };
+        store.list_with_delimiter(None).await.map_err(failed)?;
+        Ok(Self(store))
     }
 
     /// What became of each record by `deadline`, by topic.
@@ -70,7 +92,7 @@ impl Archive {
             }
             if said.elapsed() >= SAID_EVERY {
                 said = Instant::now();
-                println!("…       archive: {} of {all} after {} s", found.len(), begun.elapsed().as_secs());
+                say(&format!("…       archive: {} of {all} after {} s", found.len(), begun.elapsed().as_secs()));
             }
             sent = missing.into_iter().map(|(record, _)| record).collect();
             sleep(EVERY).await;

@@ -2,6 +2,7 @@
 
 use std::{process::Stdio, time::Duration};
 
+use shared::credentials::VARIABLES;
 use stack::lambda::built;
 use tokio::{
     process::{Child, Command},
@@ -19,9 +20,17 @@ pub(crate) struct Said {
 
 /// Starts a program of this workspace.
 pub(crate) async fn start(name: &str, args: &[&str]) -> Child {
+    start_with(name, args, &[]).await
+}
+
+/// Starts it with these variables of AWS's, and no others.
+pub(crate) async fn start_with(name: &str, args: &[&str], variables: &[(&str, &str)]) -> Child {
     let mut command = Command::new(built(name).await.unwrap());
+    for variable in VARIABLES {
+        command.env_remove(variable.name);
+    }
     // A proxy that is set for the machine is not meant for an address of the machine itself.
-    command.args(args).env("NO_PROXY", "*").kill_on_drop(true);
+    command.args(args).env("NO_PROXY", "*").envs(variables.iter().copied()).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 

@@ -54,6 +54,10 @@ impl Told {
         Self { status, header: None, body: String::new() }
     }
 
+    pub(crate) fn moved(to: &'static str) -> Self {
+        Self { header: Some(("location", to)), ..Self::status(StatusCode::FOUND) }
+    }
+
     /// An error as AWS's JSON services say it.
     pub(crate) fn error(status: StatusCode, error: &'static str, message: &str) -> Self {
         let body = serde_json::json!({"message": message}).to_string();

@@ -1,7 +1,7 @@
 //! The HTTP API: who may ask, and what the gateway answers itself.
 
 use axum::{body::Body, http::Request};
-
+use ingest::error::Error;
 use serde_json::{Value, json};
 
 use super::cases::{every, with};
@@ -61,6 +61,9 @@ async fn what_the_gateway_answers_itself_has_our_form_and_tells_when_to_come_aga
         let body: Value = serde_json::from_str(&body.replace("$context.error.messageString", "\"why\"")).unwrap();
         assert_eq!(body["error_code"], status, "{name}");
         assert!(body["message"].is_string() && body.as_object().unwrap().len() == 2, "{name}: {body}");
+        if name == "REQUEST_TOO_LARGE" {
+            assert_eq!(body["message"], Error::BodyTooLarge.to_string(), "whoever sees it first says the same");
+        }
     }
 }
 

@@ -62,7 +62,11 @@ impl Accepted {
     fn of(headers: &HeaderMap) -> Self {
         let mut accepted = Self::default();
         for value in headers.get_all(header::ACCEPT) {
-            let value = value.to_str().unwrap_or_default();
+            let Ok(value) = value.to_str() else {
+                // Whatever it names, it is none of ours.
+                accepted.sent = true;
+                continue;
+            };
             for range in value.split(',').map(str::trim).filter(|range| !range.is_empty()) {
                 accepted.sent = true;
                 let Ok(range) = range.parse::<Mime>() else { continue };

@@ -1,0 +1,194 @@
+//! The same to processes: over a socket to `local`, and as events to `ingest` under the Lambda runtime, with what it costs them.
+
+use axum::http::{Method, Request};
+use bytes::Bytes;
+use ingest::MAX_BODY_BYTES;
+use serde_json::{Value, json};
+use stack::lambda::{Function, Lambda, built};
+
+use super::{
+    NO_ROW, ROW,
+    bodies::{Abuse, refused, too_large_for_a_topic},
+    cost::{Before, Most},
+    event_of, version_1,
+};
+use crate::support::{
+    http::{exchange, send},
+    local::Local,
+    pipeline::{JSON, Pipeline, envelope},
+};
+
+fn request(abuse: &Abuse) -> Request<Bytes> {
+    let request = Request::post("/topics/demo.geo").header("content-type", abuse.content_type);
+    request.body(abuse.body.clone().into()).unwrap()
+}
+
+/// What was refused left nothing in Kafka: the next record is the first.
+async fn assert_nothing_written(local: &Local) {
+    let (status, body) = local.post("demo.geo", &envelope(&[ROW])).await;
+    assert_eq!(status, 200, "{body}");
+    assert!(body.starts_with(r#"{"offsets":[{"partition":0,"offset":0,"#), "{body}");
+}
+
+#[tokio::test]
+async fn local_refuses_every_odd_body_at_a_bounded_cost() {
+    let local = Local::start_quiet().await;
+    // What a first request makes once.
+    let (status, _) = local.post("demo.user", &envelope(&["1"])).await;
+    assert_eq!(status, 422);
+    let mut most = Most::default();
+    for abuse in refused(MAX_BODY_BYTES).chain(too_large_for_a_topic()) {
+        let before = Before::of(local.process.id());
+        let answer =
+            send(local.address, "", request(&abuse)).await.unwrap_or_else(|error| panic!("{}: {error}", abuse.what));
+        abuse.assert_answered("local", answer.status().as_u16(), std::str::from_utf8(answer.body()).unwrap());
+        before.assert_bounded(abuse.what, &mut most);
+    }
+    most.print();
+    assert_nothing_written(&local).await;
+}
+
+/// Whose answer a raw request gets: ours, or that of the HTTP server below, which has no body.
+enum Refusal {
+    Ours(u16, u32),
+    Servers(u16),
+}
+
+use Refusal::{Ours, Servers};
+
+/// A request that is no HTTP, or only just.
+fn raw() -> Vec<(&'static str, Vec<u8>, Refusal)> {
+    let head = format!("POST /topics/demo.geo HTTP/1.1\r\nHost: local\r\nContent-Type: {JSON}\r\n");
+    let with = |headers: &str, body: &str| format!("{head}{headers}\r\n{body}").into_bytes();
+    let closing = |headers: &str, body: &str| with(&format!("Connection: close\r\n{headers}"), body);
+    let length = NO_ROW.len();
+    let sized = format!("Content-Length: {length}\r\n");
+    let chunks = |body: &str| format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let chunked = "Transfer-Encoding: chunked\r\n";
+    let good = envelope(&[ROW]);
+    let second = format!("{head}Content-Length: {}\r\n\r\n{good}", good.len());
+    let bytes = |before: &[u8]| [before, closing(&sized, NO_ROW).as_slice()].concat();
+    vec![
+        ("two lengths, the same", closing(&format!("{sized}{sized}"), NO_ROW), Ours(422, 42203)),
+        ("two lengths that differ", closing(&format!("{sized}Content-Length: 5\r\n"), NO_ROW), Servers(400)),
+        ("two lengths in one", closing(&format!("Content-Length: {length}, {length}\r\n"), NO_ROW), Servers(400)),
+        ("a length below 0", closing("Content-Length: -1\r\n", NO_ROW), Servers(400)),
+        ("a length with a sign", closing(&format!("Content-Length: +{length}\r\n"), NO_ROW), Servers(400)),
+        ("a length of 30 digits", closing(&format!("Content-Length: {}\r\n", "9".repeat(30)), ""), Servers(400)),
+        ("no length and no body", closing("", ""), Ours(400, 400)),
+        ("chunks", closing(chunked, &chunks(NO_ROW)), Ours(422, 42203)),
+        ("chunks of one byte", closing(chunked, &("1\r\n \r\n".repeat(100_000) + "0\r\n\r\n")), Ours(400, 400)),
+        (
+            "chunks with a length, and a request behind them",
+            with(&format!("{chunked}{sized}"), &(chunks(NO_ROW) + &second)),
+            Ours(422, 42203),
+        ),
+        (
+            "a length with chunks, and a request behind them",
+            with(&format!("Content-Length: {}\r\n{chunked}", 5), &(chunks(NO_ROW) + &second)),
+            Ours(422, 42203),
+        ),
+        ("chunks that are none", closing(chunked, NO_ROW), Ours(400, 400)),
+        ("a chunk that is larger than any", closing(chunked, "fffffffffffffffff\r\n"), Ours(400, 400)),
+        (
+            "a chunk with an extension of 100 kB",
+            closing(chunked, &format!("1;{}\r\n1\r\n0\r\n\r\n", "a".repeat(100_000))),
+            Ours(400, 400),
+        ),
+        (
+            "chunks with 10000 trailers",
+            closing(chunked, &format!("1\r\n1\r\n0\r\n{}\r\n", "x: y\r\n".repeat(10_000))),
+            Ours(400, 400),
+        ),
+        (
+            "another encoding of the transfer",
+            closing(&format!("Transfer-Encoding: xchunked\r\n{sized}"), NO_ROW),
+            Servers(400),
+        ),
+        ("the transfer's encoding is none", closing("Transfer-Encoding: identity\r\n", NO_ROW), Servers(400)),
+        ("100 headers more", closing(&format!("{sized}{}", "x: y\r\n".repeat(100)), NO_ROW), Servers(431)),
+        ("a header of 1 MB", closing(&format!("{sized}x: {}\r\n", "y".repeat(1_000_000)), NO_ROW), Servers(431)),
+        ("a header of 100 kB", closing(&format!("{sized}x: {}\r\n", "y".repeat(100_000)), NO_ROW), Ours(422, 42203)),
+        ("a header without a colon", closing(&format!("{sized}nonsense\r\n"), NO_ROW), Servers(400)),
+        ("a header's name with a space", closing(&format!("{sized}a b: c\r\n"), NO_ROW), Servers(400)),
+        ("NUL in a header", closing(&format!("{sized}a: \0\r\n"), NO_ROW), Servers(400)),
+        ("a header on two lines", closing(&format!("{sized}a: b\r\n c\r\n"), NO_ROW), Servers(400)),
+        (
+            "a path of 70 kB",
+            format!("GET /{} HTTP/1.1\r\nHost: local\r\n\r\n", "a".repeat(70_000)).into_bytes(),
+            Servers(414),
+        ),
+        ("a path that is no text", b"GET /\xff HTTP/1.1\r\nHost: local\r\n\r\n".to_vec(), Servers(400)),
+        ("bytes before the request", bytes(b"\0\xff"), Servers(400)),
+        ("TLS", b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\r\n\r\n".to_vec(), Servers(400)),
+        ("HTTP of 1991", b"GET /\r\n\r\n".to_vec(), Servers(400)),
+        (
+            "HTTP of 1996",
+            format!("POST /topics/demo.geo HTTP/1.0\r\n{sized}\r\n{NO_ROW}").into_bytes(),
+            Ours(422, 42203),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn local_refuses_every_odd_request_at_a_bounded_cost() {
+    let local = Local::start_quiet().await;
+    let mut most = Most::default();
+    for (what, request, refusal) in raw() {
+        let before = Before::of(local.process.id());
+        let answer =
+            exchange(local.address, &Method::POST, &request).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+        let (status, body) = (answer.status().as_u16(), std::str::from_utf8(answer.body()).unwrap());
+        match refusal {
+            Ours(expected, code) => {
+                let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{what}: {error}: {body}"));
+                assert_eq!((status, &body["error_code"]), (expected, &json!(code)), "{what}: {body}");
+            }
+            Servers(expected) => assert_eq!((status, body), (expected, ""), "{what}"),
+        }
+        before.assert_bounded(what, &mut most);
+    }
+    most.print();
+    assert_nothing_written(&local).await;
+}
+
+/// What Lambda delivers at most, in bytes: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
+const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
+
+/// The largest body of an event, in bytes, which has other parts as well.
+const LARGEST: usize = MAX_EVENT_BYTES - 64 * 1024;
+
+#[tokio::test]
+#[ignore = "needs the Lambda runtime interface emulator: make test"]
+async fn ingest_refuses_every_odd_event_that_lambda_delivers_at_a_bounded_cost() {
+    let pipeline = Pipeline::start_for("u").await;
+    let environment = [
+        ("BOOTSTRAP_SERVERS", pipeline.cluster.bootstrap_servers()),
+        ("SECURITY_PROTOCOL", "PLAINTEXT".to_owned()),
+        ("USER_IDS", "u".to_owned()),
+    ];
+    let lambda = Lambda::start(&Function::new(&built("ingest").await.unwrap(), environment)).await.unwrap();
+    let first = lambda.invoke(&version_1(JSON, NO_ROW.as_bytes())).await.unwrap();
+    assert_eq!(first["statusCode"], 422, "{first}");
+    let [process] = lambda.processes()[..] else { panic!("{:?}", lambda.processes()) };
+    let mut most = Most::default();
+    let mut left_out = Vec::new();
+    for abuse in refused(LARGEST) {
+        let event = event_of(&abuse);
+        if event.to_string().len() > MAX_EVENT_BYTES {
+            left_out.push(abuse.what);
+            continue;
+        }
+        let before = Before::of(process);
+        let answer = lambda.invoke(&event).await.unwrap_or_else(|error| panic!("{}: {error}", abuse.what));
+        let status = u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap();
+        abuse.assert_answered("ingest", status, answer["body"].as_str().unwrap());
+        before.assert_bounded(abuse.what, &mut most);
+    }
+    most.print();
+    let undelivered =
+        ["a number of 10 MB", "40000 rows of one name", "whitespace of 8 MiB", "one name again and again"];
+    assert_eq!(left_out, undelivered, "with its escapes each is larger than what Lambda delivers");
+    assert_eq!(lambda.processes(), [process], "no invocation ended it");
+    assert_eq!(pipeline.count("u.geo"), 0);
+}
