@@ -12,6 +12,7 @@ pub(crate) fn greet(cli: &Cli, parts: &Parts) {
     let posts = if (rate - 1.0).abs() < f64::EPSILON { "post" } else { "posts" };
     let lines = [
         format!("HTTP API   http://{address}/topics/{{{user_ids}}}.{{pin,geo,user}}"),
+        format!("Its page   http://{address}/docs"),
         format!("Kafka      {cluster}{embedded}"),
         format!("Emulator   {rate} {posts} per second from {rows}"),
         format!("Archive    {archive_url}"),

@@ -111,7 +111,7 @@ pub struct Answer {
     pub when: &'static str,
 }
 
-pub(crate) const fn row(status: StatusCode, code: u32, when: &'static str) -> Answer {
+const fn row(status: StatusCode, code: u32, when: &'static str) -> Answer {
     Answer { status, code, when }
 }
 
@@ -146,6 +146,13 @@ pub const ANSWERS: [Answer; 20] = [
     row(StatusCode::NOT_IMPLEMENTED, 501, "consumers are not served"),
     row(StatusCode::SERVICE_UNAVAILABLE, 50003, "not confirmed by Kafka in time; may be sent again"),
 ];
+
+/// What API Gateway answers by itself, by `template.yaml`.
+pub(crate) const NO_KEY: Answer = row(StatusCode::FORBIDDEN, 403, "on AWS: `x-api-key` holds no key of this API");
+pub(crate) const THROTTLED: Answer =
+    row(StatusCode::TOO_MANY_REQUESTS, 429, "on AWS: more requests than the throttle admits; nothing was written");
+pub(crate) const NO_ANSWER: Answer =
+    row(StatusCode::SERVICE_UNAVAILABLE, 503, "on AWS: no answer in time; records may or may not be written");
 
 /// The row of [`ANSWERS`]. In a constant: one that is not there does not compile.
 const fn answer(status: StatusCode, code: u32) -> Answer {

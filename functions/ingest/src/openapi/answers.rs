@@ -11,15 +11,8 @@ use shared::publish::{Failure, Written};
 use super::refusals::{Example, Refusal};
 use crate::{
     answer,
-    error::{ANSWERS, Answer, failed, failures, retry_after, row},
+    error::{ANSWERS, Answer, NO_ANSWER, NO_KEY, THROTTLED, failed, failures},
 };
-
-/// What API Gateway answers by itself, in the form that `template.yaml` gives it.
-const OF_THE_GATEWAY: [Answer; 3] = [
-    row(StatusCode::FORBIDDEN, 403, "on AWS: `x-api-key` holds no key of this API"),
-    row(StatusCode::TOO_MANY_REQUESTS, 429, "on AWS: more requests than the throttle admits; nothing was written"),
-    row(StatusCode::SERVICE_UNAVAILABLE, 503, "on AWS: no answer in time; records may or may not be written"),
-];
 
 /// OpenAPI's response object.
 #[derive(Serialize)]
@@ -53,7 +46,7 @@ struct Told {
 /// All of [`ANSWERS`], for the document's introduction.
 pub(super) fn table() -> String {
     let row = |Answer { status, code, when }: &Answer| format!("\n| {} | {code} | {when} |", status.as_u16());
-    let rows: String = ANSWERS.iter().chain(&OF_THE_GATEWAY).map(row).collect();
+    let rows: String = ANSWERS.iter().chain([&NO_KEY, &THROTTLED, &NO_ANSWER]).map(row).collect();
     format!("\n\n| status | `error_code` | when |\n| --- | --- | --- |{rows}")
 }
 
@@ -65,7 +58,7 @@ pub(super) fn responses(
     refusals: &[Refusal],
 ) -> impl Iterator<Item = (StatusCode, Response)> {
     let mut told = BTreeMap::<StatusCode, Told>::new();
-    let of_gateway = OF_THE_GATEWAY.iter().filter(|answer| asks_for_key || answer.status != StatusCode::FORBIDDEN);
+    let of_gateway = asks_for_key.then_some(&NO_KEY).into_iter().chain([&THROTTLED, &NO_ANSWER]);
     for answer in ANSWERS.iter().filter(|answer| refused.contains(&answer.code)).chain(of_gateway) {
         let told = told.entry(answer.status).or_default();
         told.when(answer);
@@ -115,7 +108,7 @@ impl Told {
         if !not_written.is_empty() {
             content.insert("application/vnd.kafka.v2+json", MediaType { schema: offsets, examples: not_written });
         }
-        let waits = retry_after(status).is_some() || status == StatusCode::TOO_MANY_REQUESTS;
+        let waits = [THROTTLED.status, NO_ANSWER.status].contains(&status);
         let headers = waits.then(|| json!({ "Retry-After": { "$ref": "#/components/headers/RetryAfter" } }));
         Response { description: when.join("; "), headers, content }
     }

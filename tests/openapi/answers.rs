@@ -1,0 +1,132 @@
+//! What is answered is what the document says: to every vector, and to what Kafka does.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use axum::body::Body;
+use ingest::{App, error::ANSWERS, router};
+use shared::{
+    kind::GEO,
+    metadata::{Describe, DescribeError, Description, Offsets, Partition},
+    metrics::Metrics,
+    publish::{Failure, Outcome, Publish, Reach, Record, Unreachable},
+};
+use tokio::time::Instant;
+use vectors::{Need, Vector};
+
+use super::{names, send};
+use crate::{
+    contract::vectors,
+    support::{
+        openapi::OpenApi,
+        pipeline::{JSON, answer, envelope},
+        recorder::Recorder,
+        rows::with,
+    },
+};
+
+/// The vectors that run on a topic of one partition.
+fn of_one_partition() -> impl Iterator<Item = &'static Vector> {
+    vectors().iter().filter(|vector| !vector.needs.contains(&Need::ThreePartitions))
+}
+
+#[tokio::test]
+async fn the_answer_to_every_vector_is_one_of_its_operation() {
+    let router = Recorder::default().router();
+    let openapi = OpenApi::of(&router).await;
+    let mut described = BTreeSet::new();
+    for vector in of_one_partition() {
+        let request = vector.request(&names()).unwrap();
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        let answer = answer(&router, request.map(Body::from)).await;
+        match openapi.asked(&method, &path) {
+            Some(operation) => {
+                openapi.assert_describes(&operation, &answer);
+                described.insert(operation.path);
+            }
+            // A path or a method that is not there, or a path that is spelled in another way.
+            None => assert!(matches!(answer.status.as_u16(), 200 | 404 | 405), "{vector}: {}", answer.body),
+        }
+    }
+    assert!(described.len() > 5, "{described:?}");
+}
+
+#[tokio::test]
+async fn every_answer_to_records_that_kafka_does_not_take_is_in_the_document() {
+    let row = with(&GEO, &[]);
+    let v3 = format!(r#"{{"value":{{"type":"JSON","data":{row}}}}}"#);
+    let batch = format!(r#"{{"entries":[{{"id":"a","value":{{"type":"JSON","data":{row}}}}}]}}"#);
+    for failure in [
+        Failure::Unconfirmed,
+        Failure::NoSuchTopic,
+        Failure::NoSuchPartition,
+        Failure::TooLarge,
+        Failure::Refused,
+        Failure::Unauthenticated,
+        Failure::Unauthorized,
+    ] {
+        let router = Recorder::failing(failure).router();
+        let openapi = OpenApi::of(&router).await;
+        for (path, content_type, body) in [
+            ("/topics/u.geo", JSON, &envelope(&[&row, &row])),
+            ("/topics/u.geo/partitions/0", "application/json", &envelope(&[&row])),
+            ("/v3/clusters/c/topics/u.geo/records", "application/json", &v3),
+            ("/v3/clusters/c/topics/u.geo/records:batch", "application/json", &batch),
+        ] {
+            let answer = send(&router, "post", path, content_type, body.clone()).await;
+            openapi.assert_describes(&openapi.asked("POST", path).unwrap(), &answer);
+        }
+    }
+}
+
+/// A cluster that tells nothing.
+#[derive(Debug, Clone)]
+struct Silent(DescribeError);
+
+impl Publish for Silent {
+    async fn publish(&self, _: Vec<Record>, _: Instant) -> Vec<Outcome> {
+        Vec::new()
+    }
+}
+
+impl Reach for Silent {
+    async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
+        Err(Unreachable::NoAnswer { within, source: None })
+    }
+}
+
+impl Describe for Silent {
+    async fn cluster(&self, within: Duration) -> Result<Description, DescribeError> {
+        Err(Unreachable::NoAnswer { within, source: None }.into())
+    }
+
+    async fn partitions(&self, _: &str, _: Duration) -> Result<Vec<Partition>, DescribeError> {
+        Err(self.0.clone())
+    }
+
+    async fn offsets(&self, _: &str, _: i32, _: Duration) -> Result<Offsets, DescribeError> {
+        Err(self.0.clone())
+    }
+}
+
+#[tokio::test]
+async fn every_answer_of_a_cluster_that_tells_nothing_is_in_the_document() {
+    for error in [DescribeError::NoSuchTopic, DescribeError::Unauthorized, Unreachable::LogInRefused.into()] {
+        let router = router(App::new(Silent(error), &"u".parse().unwrap(), Metrics::default()));
+        let openapi = OpenApi::of(&router).await;
+        for at in openapi.operations().filter(|at| at.method == "get") {
+            openapi.assert_describes(&at, &send(&router, "get", &openapi.filled(&at), JSON, "").await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_answer_of_the_readmes_table_is_one_of_an_operation() {
+    let openapi = OpenApi::of(&Recorder::default().router()).await;
+    let of_an_operation = |status: &str, code: u32| {
+        let mut responses = openapi.operations().map(|at| &at.described["responses"][status]["description"]);
+        responses.any(|description| description.as_str().is_some_and(|text| text.contains(&format!("`{code}`: "))))
+    };
+    let untold = ANSWERS.iter().filter(|answer| !of_an_operation(answer.status.as_str(), answer.code));
+    // That is of the methods which no operation has.
+    assert_eq!(untold.map(|answer| answer.code).collect::<Vec<_>>(), [405]);
+}
