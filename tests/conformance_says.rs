@@ -19,26 +19,29 @@ async fn conformance(args: &[&str]) -> Said {
 }
 
 #[tokio::test]
-async fn local_keeps_every_vector_and_is_told_which_were_skipped() {
-    let local = Local::start_quiet().await;
+async fn local_as_the_rest_proxy_keeps_every_vector_and_is_told_which_were_skipped() {
+    let set = ["--pass-through", "clicks", "--statuses", "confluent"];
+    let local = Local::start(&[&["--posts-per-second", "0"], &set[..]].concat()).await;
     let url = format!("http://{}/", local.address);
     let gives = Need::ALL.into_iter().filter(|need| *need != Need::ThreePartitions).map(Need::name);
     let gives: Vec<_> = gives.flat_map(|need| ["--gives", need]).collect();
-    let said = conformance(&[&[url.as_str()], &gives[..]].concat()).await;
+    let said = conformance(&[&[url.as_str()], &set[..], &gives[..]].concat()).await;
     assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    let lacks = [Need::ThreePartitions, Need::HonestStatuses];
     let skipped: Vec<_> = vectors()
         .iter()
-        .filter(|vector| vector.needs.contains(&Need::ThreePartitions))
-        .map(ToString::to_string)
+        .filter_map(|vector| Some((vector, vector.needs.iter().find(|need| lacks.contains(need))?)))
         .collect();
-    for vector in &skipped {
-        assert!(said.stdout.contains(&format!("skipped {vector} (needs three-partitions)\n")), "{}", said.stdout);
+    for (vector, need) in &skipped {
+        let line = format!("skipped {vector} (needs {})\n", need.name());
+        assert!(said.stdout.contains(&line), "{line}: {}", said.stdout);
     }
     let run = vectors().len() - skipped.len();
     let end = format!("All of {run} vectors are kept; {} were skipped.\n", skipped.len());
     assert!(said.stdout.ends_with(&end), "{}", said.stdout);
     let written = local.stop().await.figure(" records written");
-    assert!(said.stdout.starts_with(&format!("{written} records go to the topics of demo. ")), "{}", said.stdout);
+    let goes = format!("{written} records go to the topics of demo and to clicks. ");
+    assert!(said.stdout.starts_with(&goes), "{}", said.stdout);
 }
 
 #[tokio::test]
@@ -77,6 +80,10 @@ async fn an_api_on_which_nothing_can_be_run_is_told_in_one_line() {
         (&[nobody.as_str()], "cannot be reached"),
         (&[other.address()], "does not name its topics; is it an API of this project? 200 OK: {\"hello\":\"world\"}"),
         (&[api.address(), "--user-id", "me"], "there are no topics of me: --user-id names one of demo.geo, demo.pin"),
+        (
+            &[api.address(), "--pass-through", "p"],
+            "there is no topic p: --pass-through names one of demo.geo, demo.pin",
+        ),
         (&[api.address(), "--gives", "gold"], "no need is called `gold`; there are bytes, "),
     ] {
         let out = conformance(args).await;
@@ -91,7 +98,7 @@ async fn an_api_on_which_nothing_can_be_run_is_told_in_one_line() {
 async fn help_says_what_there_is() {
     let out = conformance(&["--help"]).await;
     assert_eq!(out.code, Some(0));
-    for flag in ["--user-id", "--api-key", "--gives", "--only"] {
+    for flag in ["--user-id", "--pass-through", "--statuses", "--api-key", "--gives", "--only"] {
         assert!(out.stdout.contains(flag), "{}", out.stdout);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::http::{Request, Response};
 use bytes::Bytes;
+use ingest::Statuses;
 use reqwest::{Client, redirect::Policy};
 use serde_json::Value;
 use shared::{causes::in_one_line, topic::UserId};
@@ -13,26 +14,34 @@ use vectors::{Api, Names, Need, Vector};
 /// Longer than API Gateway waits for its function.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(35);
 
+/// What a user says of an API.
+pub(crate) struct Described {
+    pub(crate) url: String,
+    pub(crate) key: Option<String>,
+    pub(crate) user_id: UserId,
+    pub(crate) pass_through: Option<String>,
+    pub(crate) statuses: Statuses,
+    pub(crate) gives: Vec<Need>,
+}
+
 pub(crate) struct Deployed {
     url: String,
     key: Option<String>,
+    statuses: Statuses,
     gives: Vec<Need>,
     names: Names,
     client: Client,
 }
 
 impl Deployed {
-    /// Asks an API for its topics, among which those of the user id have to be.
+    /// Asks an API for its topics, among which those of the user id have to be, and the pass-through topic.
     pub(crate) async fn find(
-        url: &str,
-        key: Option<String>,
-        user_id: &UserId,
-        gives: Vec<Need>,
+        Described { url, key, user_id, pass_through, statuses, gives }: Described,
     ) -> Result<Self, String> {
         let client = Client::builder().redirect(Policy::none()).timeout(TIME_TO_ANSWER).build();
         let client = client.map_err(|error| in_one_line(&error))?;
         let url = url.trim_end_matches('/').to_owned();
-        let mut api = Self { url, key, gives, names: Names::new("", &[]), client };
+        let mut api = Self { url, key, statuses, gives, names: Names::new("", &[]), client };
         let request = Request::get("/").body(Bytes::new()).map_err(|error| in_one_line(&error))?;
         let root = api.send(request).await.map_err(|error| format!("{} cannot be reached: {error}", api.url))?;
         let (status, text) = (root.status(), String::from_utf8_lossy(root.body()));
@@ -49,6 +58,12 @@ impl Deployed {
             return Err(format!("there are no topics of {user_id}: --user-id names one of {there}, without its kind"));
         }
         api.names = Names::new(&user_id.to_string(), &topics);
+        if let Some(topic) = pass_through {
+            if !topics.contains(&topic) {
+                return Err(format!("there is no topic {topic}: --pass-through names one of {}", topics.join(", ")));
+            }
+            api.names = api.names.passing_through(&topic);
+        }
         Ok(api)
     }
 
@@ -69,7 +84,12 @@ impl Api for Deployed {
     }
 
     fn meets(&self, need: Need) -> bool {
-        self.gives.contains(&need)
+        match need {
+            Need::PassThrough => self.names.pass_through().is_some(),
+            Need::HonestStatuses => self.statuses == Statuses::Honest,
+            Need::ConfluentStatuses => self.statuses == Statuses::Confluent,
+            _ => self.gives.contains(&need),
+        }
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {

@@ -5,12 +5,13 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use ingest::Statuses;
 use shared::topic::UserId;
 use vectors::{Need, Outcome, Ran, Vector, run};
 
 mod api;
 
-use api::Deployed;
+use api::{Deployed, Described};
 
 /// Sends the requests of the HTTP contract to an API, and compares its answers.
 ///
@@ -24,6 +25,14 @@ struct Cli {
     /// The user id whose topics the records go to
     #[arg(long, value_name = "ID", default_value = "demo")]
     user_id: UserId,
+
+    /// A topic of the API's that takes any record, which records go to as well
+    #[arg(long, value_name = "TOPIC")]
+    pass_through: Option<String>,
+
+    /// Which statuses the API is set to
+    #[arg(long, value_name = "honest|confluent", default_value = "honest")]
+    statuses: Statuses,
 
     /// The key that the API's usage plan asks for
     #[arg(long, value_name = "KEY")]
@@ -41,7 +50,7 @@ struct Cli {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { url, user_id, api_key, gives, only } = Cli::parse();
+    let Cli { url, user_id, pass_through, statuses, api_key: key, gives, only } = Cli::parse();
     let Some(url) = url else {
         eprintln!("error: no URL: make conformance URL=https://….execute-api.….amazonaws.com/<stage>");
         return ExitCode::FAILURE;
@@ -54,7 +63,9 @@ async fn main() -> ExitCode {
         }
     };
     let vectors: Vec<_> = vectors.iter().filter(|vector| vector.to_string().contains(&only)).collect();
-    let api = match Deployed::find(&url, api_key, &user_id, gives).await {
+    let also = pass_through.as_ref().map_or(String::new(), |topic| format!(" and to {topic}"));
+    let topics = format!("the topics of {user_id}{also}");
+    let api = match Deployed::find(Described { url, key, user_id, pass_through, statuses, gives }).await {
         Ok(api) => api,
         Err(error) => {
             eprintln!("error: {error}");
@@ -62,9 +73,7 @@ async fn main() -> ExitCode {
         }
     };
     let records: usize = vectors.iter().map(|vector| api.records(vector)).sum();
-    println!(
-        "{records} records go to the topics of {user_id}. Only answers are compared: Kafka cannot be seen from here."
-    );
+    println!("{records} records go to {topics}. Only answers are compared: Kafka cannot be seen from here.");
     let mut ran = Vec::new();
     for file in vectors.chunk_by(|one, other| one.file == other.file) {
         ran.extend(run_file(file, &api).await);

@@ -4,11 +4,15 @@ use std::{collections::BTreeMap, sync::Mutex};
 
 use axum::http::Response;
 use bytes::Bytes;
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::{
+    Message,
+    consumer::BaseConsumer,
+    message::{Headers, OwnedMessage},
+};
 use serde_json::Value;
 use vectors::{Difference, Record};
 
-use crate::support::pipeline::{KeyValue, Pipeline, next};
+use crate::support::pipeline::{Pipeline, next};
 
 /// A partition of a topic.
 type Place = (String, i32);
@@ -49,17 +53,18 @@ impl<'p> Contents<'p> {
             return vec![Difference::new("Kafka", format!("{} records", expected.len()), found)];
         }
         let mut differences = Vec::new();
-        for (at, (Record { topic, partition, key, value }, (told, offset))) in
-            expected.into_iter().zip(told).enumerate()
-        {
-            let found = written.get(&((topic.clone(), told), offset));
-            if found != Some(&(key.clone(), value.clone())) || partition.is_some_and(|partition| partition != told) {
-                let shown = |(key, value): &KeyValue| format!("{}: {}", text(key.as_ref()), text(value.as_ref()));
-                let found = found.map_or("nothing".to_owned(), shown);
+        for (at, (expected, (told, offset))) in expected.into_iter().zip(told).enumerate() {
+            // Where the contract does not say which, any is as it should be.
+            let found = written.get(&((expected.topic.clone(), told), offset)).map(|found| Record {
+                partition: expected.partition.and(found.partition),
+                timestamp_ms: expected.timestamp_ms.and(found.timestamp_ms),
+                ..found.clone()
+            });
+            if found.as_ref() != Some(&expected) {
                 differences.push(Difference::new(
-                    format!("Kafka, record {at} of {topic} in partition {told} at {offset}"),
-                    format!("{}, in partition {partition:?}", shown(&(key, value))),
-                    found,
+                    format!("Kafka, record {at} of {} in partition {told} at {offset}", expected.topic),
+                    shown(&expected),
+                    found.as_ref().map_or("nothing".to_owned(), shown),
                 ));
             }
         }
@@ -67,7 +72,7 @@ impl<'p> Contents<'p> {
     }
 
     /// What was written since the last time, with its offsets.
-    fn written(&self) -> BTreeMap<(Place, i64), KeyValue> {
+    fn written(&self) -> BTreeMap<(Place, i64), Record> {
         let mut written = BTreeMap::new();
         for (place, seen) in self.seen.lock().unwrap().iter_mut() {
             let (topic, partition) = place;
@@ -76,21 +81,48 @@ impl<'p> Contents<'p> {
             if !offsets.is_empty() {
                 let reader = seen.reader.get_or_insert_with(|| self.pipeline.reader(topic, *partition, offsets.start));
                 let records = next(reader, offsets.clone());
-                written.extend(offsets.zip(records).map(|(offset, record)| ((place.clone(), offset), record)));
+                written.extend(offsets.zip(records).map(|(offset, found)| ((place.clone(), offset), record(&found))));
             }
         }
         written
     }
 }
 
-/// Partition and offset of each record that an answer says is written.
-fn told(answer: &[u8]) -> Vec<(i32, i64)> {
-    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-    let entries = answer["offsets"].as_array().cloned().unwrap_or_default();
-    let place = |entry: &Value| Some((entry["partition"].as_i64()?.try_into().ok()?, entry["offset"].as_i64()?));
-    entries.iter().filter_map(place).collect()
+/// As it is in Kafka.
+fn record(found: &OwnedMessage) -> Record {
+    let bytes = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+    let headers = found.headers().into_iter().flat_map(Headers::iter);
+    Record {
+        topic: found.topic().to_owned(),
+        partition: Some(found.partition()),
+        key: bytes(found.key()),
+        value: bytes(found.payload()),
+        headers: headers.map(|header| (header.key.to_owned(), bytes(header.value))).collect(),
+        timestamp_ms: found.timestamp().to_millis(),
+    }
 }
 
-fn text(bytes: Option<&Vec<u8>>) -> String {
-    bytes.map_or("null".to_owned(), |bytes| String::from_utf8_lossy(bytes).into_owned())
+/// Partition and offset of each record that an answer says is written: of v2's entries, or of v3's results or successes.
+fn told(answer: &[u8]) -> Vec<(i32, i64)> {
+    let texts = serde_json::Deserializer::from_slice(answer).into_iter::<Value>();
+    let entries = texts.map_while(Result::ok).flat_map(|answer| {
+        let list = answer["offsets"].as_array().or(answer["successes"].as_array());
+        list.cloned().unwrap_or_else(|| vec![answer])
+    });
+    let place = |entry: Value| {
+        let partition = entry["partition"].as_i64().or(entry["partition_id"].as_i64())?;
+        Some((partition.try_into().ok()?, entry["offset"].as_i64()?))
+    };
+    entries.filter_map(place).collect()
+}
+
+fn shown(record: &Record) -> String {
+    let text = |bytes: &Option<Vec<u8>>| {
+        bytes.as_deref().map_or("null".into(), |bytes| String::from_utf8_lossy(bytes).into_owned())
+    };
+    let mut shown = format!("{}: {}", text(&record.key), text(&record.value));
+    shown.extend(record.headers.iter().map(|(name, value)| format!(", header {name}: {}", text(value))));
+    shown.extend(record.partition.map(|partition| format!(", in partition {partition}")));
+    shown.extend(record.timestamp_ms.map(|timestamp_ms| format!(", at {timestamp_ms} ms")));
+    shown
 }

@@ -11,15 +11,21 @@ use axum::{
     http::{HeaderMap, Request, StatusCode, header},
 };
 use http_body_util::BodyExt;
-use ingest::{App, Deadline, router};
+use ingest::{App, Deadline, Statuses, router};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
+    message::OwnedMessage,
     mocking::MockCluster,
     producer::DefaultProducerContext,
 };
 use serde_json::Value;
-use shared::{cluster::Cluster, kafka::Producer, metrics::Metrics, topic::UserIds};
+use shared::{
+    cluster::Cluster,
+    kafka::Producer,
+    metrics::Metrics,
+    topic::{PassThroughTopics, UserIds},
+};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -30,7 +36,7 @@ pub(crate) const BINARY: &str = "application/vnd.kafka.binary.v2+json";
 pub(crate) struct Pipeline {
     pub(crate) cluster: MockCluster<'static, DefaultProducerContext>,
     consumer: BaseConsumer,
-    user_ids: UserIds,
+    topics: Vec<String>,
     pub(crate) router: Router,
     pub(crate) metrics: Metrics,
     /// How long a request may take; a test that waits for the deadline makes it short.
@@ -64,22 +70,25 @@ impl Pipeline {
     }
 
     pub(crate) async fn start_for(user_ids: &str) -> Self {
-        Self::start_as(user_ids, |app| app).await
+        Self::start_as(user_ids, "", Statuses::Honest).await
     }
 
-    /// As a deployment that sets more than whose topics there are.
-    pub(crate) async fn start_as(user_ids: &str, set: impl FnOnce(App<Producer>) -> App<Producer>) -> Self {
-        let user_ids: UserIds = user_ids.parse().unwrap();
+    /// With topics that take any record, and these statuses.
+    pub(crate) async fn start_as(user_ids: &str, pass_through: &str, statuses: Statuses) -> Self {
+        let (user_ids, pass_through): (UserIds, PassThroughTopics) =
+            (user_ids.parse().unwrap(), pass_through.parse().unwrap());
+        let topics = [user_ids.topic_names(), pass_through.iter().map(str::to_owned).collect()].concat();
         let cluster = MockCluster::new(1).unwrap();
-        for topic in user_ids.topics() {
-            cluster.create_topic(&topic.name, Self::partitions(&topic.name), 1).unwrap();
+        for topic in &topics {
+            cluster.create_topic(topic, Self::partitions(topic), 1).unwrap();
         }
         let metrics = Metrics::default();
         let producer = Producer::new(&Cluster::plaintext(cluster.bootstrap_servers()), metrics.clone()).unwrap();
-        producer.warm_up(user_ids.topic_names(), Duration::from_secs(10)).await.unwrap();
-        let router = router(set(App::new(producer, &user_ids, metrics.clone())));
+        producer.warm_up(topics.clone(), Duration::from_secs(10)).await.unwrap();
+        let app = App::new(producer, &user_ids, metrics.clone()).passing_through(&pass_through).answering(statuses);
+        let router = router(app);
         let consumer = consumer(&cluster.bootstrap_servers());
-        Self { cluster, consumer, user_ids, router, metrics, time: Duration::from_secs(20) }
+        Self { cluster, consumer, topics, router, metrics, time: Duration::from_secs(20) }
     }
 
     /// How many partitions a topic has.
@@ -89,7 +98,7 @@ impl Pipeline {
 
     /// Every topic.
     pub(crate) fn topics(&self) -> Vec<String> {
-        self.user_ids.topic_names()
+        self.topics.clone()
     }
 
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
@@ -128,7 +137,13 @@ impl Pipeline {
 
     /// The records of a partition with these offsets.
     pub(crate) fn read(&self, topic: &str, partition: i32, offsets: Range<i64>) -> Vec<KeyValue> {
-        if offsets.is_empty() { Vec::new() } else { next(&self.reader(topic, partition, offsets.start), offsets) }
+        if offsets.is_empty() {
+            return Vec::new();
+        }
+        let read = next(&self.reader(topic, partition, offsets.start), offsets);
+        let key_value =
+            |record: &OwnedMessage| (record.key().map(<[u8]>::to_vec), record.payload().map(<[u8]>::to_vec));
+        read.iter().map(key_value).collect()
     }
 
     /// A consumer of a partition's records from an offset on.
@@ -148,11 +163,11 @@ impl Pipeline {
 }
 
 /// The next records of a reader, which have these offsets.
-pub(crate) fn next(reader: &BaseConsumer, offsets: Range<i64>) -> Vec<KeyValue> {
+pub(crate) fn next(reader: &BaseConsumer, offsets: Range<i64>) -> Vec<OwnedMessage> {
     let next = |offset| {
         let message = reader.poll(Duration::from_secs(10)).expect("a record before the end").unwrap();
         assert_eq!(message.offset(), offset, "{}", message.topic());
-        (message.key().map(<[u8]>::to_vec), message.payload().map(<[u8]>::to_vec))
+        message.detach()
     };
     offsets.map(next).collect()
 }

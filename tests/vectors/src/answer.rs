@@ -18,6 +18,9 @@ const HEADERS: [(header::HeaderName, &str); 2] =
 /// How much of a value is shown, in characters.
 const SHOWN: usize = 400;
 
+/// What stands for a whole number from 0.
+const NUMBERS: [&str; 3] = ["{offset}", "{partition}", "{broker}"];
+
 /// How many differences of one answer are told.
 const MAX_DIFFERENCES: usize = 10;
 
@@ -78,16 +81,18 @@ impl Vector {
 
     fn body(&self, names: &Names, found: &[u8], differences: &mut Vec<Difference>) {
         let text = String::from_utf8_lossy(found);
-        let Some(expected) = &self.answer.body else {
-            if !found.is_empty() {
-                differences.push(Difference::new("body", "none", text));
+        let (expected, found, at) = match (&self.answer.body, &self.answer.results) {
+            (Some(body), None) => (names.fill_json(body), Json::parse(&text), "body"),
+            (None, Some(results)) => {
+                let found = text.split("\r\n").map(Json::parse).collect::<Result<_, _>>().map(Json::List);
+                (names.fill_json(&Json::List(results.clone())), found, "results")
             }
-            return;
+            _ if found.is_empty() => return,
+            _ => return differences.push(Difference::new("body", "none", text)),
         };
-        let expected = expected.map(&|text| names.fill(text));
-        match Json::parse(&text) {
-            Ok(found) => compare(&expected, &found, "body", differences),
-            Err(_) => differences.push(Difference::new("body", expected, text)),
+        match found {
+            Ok(found) => compare(&expected, &found, at, differences),
+            Err(_) => differences.push(Difference::new(at, expected, text)),
         }
     }
 }
@@ -95,9 +100,22 @@ impl Vector {
 fn compare(expected: &Json, found: &Json, at: &str, differences: &mut Vec<Difference>) {
     match (expected, found) {
         (Json::Text(placeholder), _) if placeholder == "{any}" => {}
-        (Json::Text(placeholder), Json::Plain(number)) if placeholder == "{offset}" || placeholder == "{partition}" => {
+        (Json::Text(placeholder), Json::Plain(number)) if NUMBERS.contains(&placeholder.as_str()) => {
             if !number.bytes().all(|byte| byte.is_ascii_digit()) {
                 differences.push(Difference::new(at, "a whole number from 0", number));
+            }
+        }
+        (Json::Text(placeholder), Json::Text(time)) if placeholder == "{timestamp}" => {
+            if !is_time(time) {
+                differences.push(Difference::new(at, "a time such as 2026-09-23T12:00:00Z", time));
+            }
+        }
+        (list, Json::List(found)) if let Some(each) = list.each() => {
+            if found.is_empty() {
+                differences.push(Difference::new(at, "an element or more", "none"));
+            }
+            for (number, found) in found.iter().enumerate() {
+                compare(each, found, &format!("{at}[{number}]"), differences);
             }
         }
         (Json::List(expected), Json::List(found)) => {
@@ -129,6 +147,15 @@ fn compare(expected: &Json, found: &Json, at: &str, differences: &mut Vec<Differ
     }
 }
 
+/// Whether a text is a time of UTC, with or without a fraction of its second.
+fn is_time(text: &str) -> bool {
+    let Some((seconds, zone)) = text.split_at_checked("2026-09-23T12:00:00".len()) else { return false };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let fraction = zone.strip_prefix('.').and_then(|zone| zone.strip_suffix('Z'));
+    let form: String = seconds.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    form == "0000-00-00T00:00:00" && (zone == "Z" || fraction.is_some_and(digits))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +182,13 @@ mod tests {
         let expected = r#"{"status":200,"body":{"a":"{offset}","b":["{user_id}",{"repeat":"{partition}","times":2}],"c":"{any}"}}"#;
         assert_eq!(differing(expected, 200, JSON, r#"{"a":0,"b":["u",7,12],"c":[{}]}"#), [""; 0]);
         assert_eq!(differing(r#"{"status":200}"#, 200, JSON, ""), [""; 0]);
+        let expected = r#"{"status":200,"results":[{"repeat":{"at":"{timestamp}"},"times":2},"{topic_list}"]}"#;
+        let results = "{\"at\":\"2026-09-23T12:00:00Z\"}\r\n{\"at\":\"2026-09-23T12:00:00.5Z\"}\r\n[\"u.pin\"]";
+        assert_eq!(differing(expected, 200, JSON, results), [""; 0]);
+        let expected = r#"{"status":200,"body":[{"repeat":["{broker}"],"times":"{any}"}]}"#;
+        for body in ["[[1]]", "[[1],[2],[3]]"] {
+            assert_eq!(differing(expected, 200, JSON, body), [""; 0]);
+        }
         let headers = [("content-type", "text/x"), ("allow", "GET"), ("allow", "HEAD")];
         let expected = r#"{"status":200,"headers":{"Content-Type":"text/x","Allow":"GET, HEAD"}}"#;
         assert_eq!(differing(expected, 200, &headers, ""), [""; 0]);
@@ -172,11 +206,16 @@ mod tests {
             (r#"{"a":1}"#, r#"{"a":2,"b":2}"#, &["names in body", "body.a"]),
             (r#"[{"repeat":1,"times":3}]"#, "[1,2]", &["body", "body[1]"]),
             (r#"{"a":["{offset}"]}"#, r#"{"a":[-1]}"#, &["body.a[0]"]),
+            (r#"["{timestamp}","{timestamp}"]"#, r#"["now","2026-09-23T12:00:00.Z"]"#, &["body[0]", "body[1]"]),
+            (r#"[{"repeat":1,"times":"{any}"}]"#, "[]", &["body"]),
+            (r#"[{"repeat":1,"times":"{any}"}]"#, "[1,2]", &["body[1]"]),
             (r#"["{offset}","{offset}"]"#, r#"[null,"1"]"#, &["body[0]", "body[1]"]),
         ] {
             let expected = format!(r#"{{"status":200,"body":{expected}}}"#);
             assert_eq!(differing(&expected, 200, JSON, body), places, "{expected}: {body}");
         }
+        let results = |body| differing(r#"{"status":200,"results":[1,2]}"#, 200, JSON, body);
+        assert_eq!([results("1\r\n3"), results("1"), results("1\n2")].concat(), ["results[1]", "results", "results"]);
         assert_eq!(differing(r#"{"status":404}"#, 200, &[], "x"), ["status", "header content-type", "body"]);
     }
 

@@ -49,7 +49,7 @@ impl Content {
                 let pieces: Vec<_> = pieces.iter().map(|(text, times)| names.fill(text).repeat(*times)).collect();
                 pieces.concat().into_bytes()
             }
-            Self::Json(json) => json.map(&|text| names.fill(text)).to_string().into_bytes(),
+            Self::Json(json) => names.fill_json(json).to_string().into_bytes(),
             Self::Bytes(bytes) => bytes.clone(),
         }
     }

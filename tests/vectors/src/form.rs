@@ -47,8 +47,10 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, String>,
-    /// `None` where it has to be empty.
+    /// `None` where it has to be empty, unless there are results.
     pub(crate) body: Option<Json>,
+    /// A body of several texts of JSON.
+    pub(crate) results: Option<Vec<Json>>,
 }
 
 /// A header's value, or those of one that is sent several times.
@@ -92,6 +94,16 @@ struct KeyValue {
     partition: Option<i32>,
     key: Option<Content>,
     value: Option<Content>,
+    #[serde(default)]
+    headers: Vec<RecordHeader>,
+    timestamp: Option<i64>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordHeader {
+    name: String,
+    value: Option<Content>,
 }
 
 /// What has to be in Kafka.
@@ -105,6 +117,10 @@ pub struct Record {
     pub key: Option<Vec<u8>>,
     /// As the key.
     pub value: Option<Vec<u8>>,
+    /// Names and values, in this order.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// In milliseconds since 1970, where the contract says which.
+    pub timestamp_ms: Option<i64>,
 }
 
 impl Vector {
@@ -129,8 +145,14 @@ impl Vector {
     pub fn records(&self, names: &Names) -> impl Iterator<Item = Record> {
         self.kafka.iter().flat_map(move |Several { of, times }| {
             let bytes = |content: &Option<Content>| content.as_ref().map(|content| content.bytes(names));
-            let (topic, partition) = (names.fill(&of.topic), of.partition);
-            let record = Record { topic, partition, key: bytes(&of.key), value: bytes(&of.value) };
+            let record = Record {
+                topic: names.fill(&of.topic),
+                partition: of.partition,
+                key: bytes(&of.key),
+                value: bytes(&of.value),
+                headers: of.headers.iter().map(|header| (header.name.clone(), bytes(&header.value))).collect(),
+                timestamp_ms: of.timestamp,
+            };
             std::iter::repeat_n(record, *times)
         })
     }
@@ -138,7 +160,7 @@ impl Vector {
     /// The body of its answer as JSON, if there is one.
     #[must_use]
     pub fn answers(&self, names: &Names) -> Option<String> {
-        self.answer.body.as_ref().map(|body| body.map(&|text| names.fill(text)).to_string())
+        self.answer.body.as_ref().map(|body| names.fill_json(body).to_string())
     }
 
     /// Its status, and the `error_code` if its body has one.

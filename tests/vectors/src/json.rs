@@ -42,6 +42,18 @@ impl Json {
         }
     }
 
+    /// `X` of a list `[{"repeat": X, "times": "{any}"}]`.
+    pub(crate) fn each(&self) -> Option<&Self> {
+        let Self::List(list) = self else { return None };
+        let [Self::Object(members)] = list.as_slice() else { return None };
+        match members.as_slice() {
+            [(repeat, of), (times, Self::Text(any))] if repeat == "repeat" && times == "times" && any == "{any}" => {
+                Some(of)
+            }
+            _ => None,
+        }
+    }
+
     /// The member of that name, where this is an object that has no other.
     pub(crate) fn only(&self, name: &str) -> Option<&Self> {
         match self {
@@ -50,18 +62,6 @@ impl Json {
                 _ => None,
             },
             _ => None,
-        }
-    }
-
-    /// The same with each text replaced, the names in objects included.
-    pub(crate) fn map(&self, replace: &impl Fn(&str) -> String) -> Self {
-        match self {
-            Self::Plain(text) => Self::Plain(text.clone()),
-            Self::Text(text) => Self::Text(replace(text)),
-            Self::List(list) => Self::List(list.iter().map(|element| element.map(replace)).collect()),
-            Self::Object(members) => {
-                Self::Object(members.iter().map(|(name, member)| (replace(name), member.map(replace))).collect())
-            }
         }
     }
 }

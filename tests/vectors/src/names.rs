@@ -1,10 +1,13 @@
 //! What a vector cannot know of the API that it is run on.
 
-/// What stands for `{user_id}` and `{topics}` in a vector.
+use crate::json::Json;
+
+/// What stands for `{user_id}`, `{pass_through}`, `{topics}` and `{topic_list}` in a vector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
     user_id: String,
-    topics: String,
+    topics: Vec<String>,
+    pass_through: Option<String>,
 }
 
 impl Names {
@@ -13,12 +16,41 @@ impl Names {
     pub fn new(user_id: &str, topics: &[String]) -> Self {
         let mut topics = topics.to_vec();
         topics.sort_unstable();
-        Self { user_id: user_id.to_owned(), topics: topics.join(", ") }
+        Self { user_id: user_id.to_owned(), topics, pass_through: None }
+    }
+
+    /// With one of the topics, which takes any record.
+    #[must_use]
+    pub fn passing_through(self, topic: &str) -> Self {
+        Self { pass_through: Some(topic.to_owned()), ..self }
+    }
+
+    /// The topic that takes any record, if there is one.
+    #[must_use]
+    pub fn pass_through(&self) -> Option<&str> {
+        self.pass_through.as_deref()
     }
 
     /// A text with its names filled in.
     #[must_use]
     pub fn fill(&self, text: &str) -> String {
-        text.replace("{user_id}", &self.user_id).replace("{topics}", &self.topics)
+        let filled = text.replace("{user_id}", &self.user_id).replace("{topics}", &self.topics.join(", "));
+        self.pass_through.iter().fold(filled, |filled, topic| filled.replace("{pass_through}", topic))
+    }
+
+    /// JSON with the names filled into each text, those of members included.
+    pub(crate) fn fill_json(&self, json: &Json) -> Json {
+        match json {
+            Json::Plain(text) => Json::Plain(text.clone()),
+            Json::Text(text) if text == "{topic_list}" => {
+                Json::List(self.topics.iter().cloned().map(Json::Text).collect())
+            }
+            Json::Text(text) => Json::Text(self.fill(text)),
+            Json::List(list) => Json::List(list.iter().map(|element| self.fill_json(element)).collect()),
+            Json::Object(members) => {
+                let filled = members.iter().map(|(name, member)| (self.fill(name), self.fill_json(member)));
+                Json::Object(filled.collect())
+            }
+        }
     }
 }

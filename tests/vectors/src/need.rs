@@ -13,12 +13,24 @@ pub enum Need {
     LargeBodies,
     SmallRecords,
     ThreePartitions,
+    PassThrough,
+    HonestStatuses,
+    ConfluentStatuses,
 }
 
 impl Need {
     /// Each of them.
-    pub const ALL: [Self; 6] =
-        [Self::Bytes, Self::ExactPaths, Self::AnyMethod, Self::LargeBodies, Self::SmallRecords, Self::ThreePartitions];
+    pub const ALL: [Self; 9] = [
+        Self::Bytes,
+        Self::ExactPaths,
+        Self::AnyMethod,
+        Self::LargeBodies,
+        Self::SmallRecords,
+        Self::ThreePartitions,
+        Self::PassThrough,
+        Self::HonestStatuses,
+        Self::ConfluentStatuses,
+    ];
 
     /// As it stands in a vector.
     #[must_use]
@@ -30,6 +42,9 @@ impl Need {
             Self::LargeBodies => "large-bodies",
             Self::SmallRecords => "small-records",
             Self::ThreePartitions => "three-partitions",
+            Self::PassThrough => "pass-through",
+            Self::HonestStatuses => "honest-statuses",
+            Self::ConfluentStatuses => "confluent-statuses",
         }
     }
 }
