@@ -212,7 +212,7 @@ async fn a_burst_of_cold_starts_logs_in_within_a_requests_time() {
         if seconds(&stack.parameters["BrokerCount"]) == brokers {
             let told = stack.declared["ThrottleBurst"]["Description"].as_str().unwrap();
             for number in [
-                format!("{burst} of them and one of each of {} other methods", starts - burst),
+                format!("{burst} of them and {} of other methods", starts - burst),
                 format!("make {} log-ins each", 1 + brokers),
                 format!("{log_ins} over three"),
                 format!("{needed} s, within the {time} s"),
