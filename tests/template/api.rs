@@ -1,13 +1,16 @@
 //! The HTTP API: who may ask, and what the gateway answers itself.
 
-use axum::{body::Body, http::Request};
+use axum::{
+    body::Body,
+    http::{Request, header},
+};
 use ingest::error::Error;
 use serde_json::{Value, json};
 
 use super::cases::{every, with};
 use crate::support::{
     openapi::OpenApi,
-    pipeline::answer,
+    pipeline::{Answer, answer},
     recorder::Recorder,
     template::{Stack, stack},
 };
@@ -85,7 +88,7 @@ async fn who_may_ask_is_what_was_chosen_and_a_browser_may_ask_what_it_may() {
         assert_eq!(paths.keys().collect::<Vec<_>>(), ["/", OPEN[0], OPEN[1], OPEN[2], "/{proxy+}"]);
         for (path, methods) in paths {
             for (method, asked) in methods.as_object().unwrap() {
-                let open = method == "options" || (method == "get" && OPEN.contains(&path.as_str()));
+                let open = method == "options" || OPEN.contains(&path.as_str());
                 let expected = if open { &json!([]) } else { &expected };
                 assert_eq!(asked["security"], *expected, "{authentication}: {method} {path}");
             }
@@ -148,11 +151,13 @@ async fn every_request_but_a_browsers_question_reaches_the_alias_which_the_gatew
     for (case, stack) in every().await {
         let alias = "arn:aws:lambda:eu-west-1:123456789012:function:my-pins-IngestFunction-1A2B3C:live";
         let uri = format!("arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{alias}/invocations");
-        for methods in stack.properties("Api")["Body"]["paths"].as_object().unwrap().values() {
+        for (path, methods) in stack.properties("Api")["Body"]["paths"].as_object().unwrap() {
             let methods = methods.as_object().unwrap();
             // Any is what has no method of its own.
-            assert!(methods.contains_key("x-amazon-apigateway-any-method"), "{case:?}");
-            for (_, method) in methods.iter().filter(|(method, _)| *method != "options") {
+            let any = "x-amazon-apigateway-any-method";
+            assert!(methods.contains_key(any), "{case:?}");
+            let mocked = if OPEN.contains(&path.as_str()) { any } else { "options" };
+            for (_, method) in methods.iter().filter(|(method, _)| *method != mocked) {
                 let integration = &method["x-amazon-apigateway-integration"];
                 assert_eq!(
                     (&integration["type"], &integration["uri"]),
@@ -181,38 +186,56 @@ fn stage(stack: &Stack) -> &Value {
     stage
 }
 
+/// Fails unless what a mock integration answers by `pattern` is the status, the body and the headers of `by_ingest`.
+fn assert_mocks(method: &Value, pattern: &str, by_ingest: &Answer) {
+    let answer = &method["x-amazon-apigateway-integration"]["responses"][pattern];
+    let status = by_ingest.status.as_u16().to_string();
+    assert_eq!(answer["statusCode"], status);
+    assert_eq!(answer["responseTemplates"]["application/json"], by_ingest.body);
+    let mut told = Vec::new();
+    for (name, value) in answer["responseParameters"].as_object().unwrap() {
+        let name = name.strip_prefix("method.response.header.").unwrap();
+        assert!(method["responses"][&status]["headers"][name].is_object(), "{status}: {name} is not passed on");
+        told.push((name.to_lowercase(), value.as_str().unwrap().trim_matches('\'').to_owned()));
+    }
+    let mut expected: Vec<_> = by_ingest
+        .headers
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with("access-control-") || *name == header::ALLOW)
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    told.sort();
+    expected.sort();
+    assert_eq!(told, expected);
+}
+
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn a_browser_is_answered_by_the_gateway_as_by_ingest_and_starts_no_function() {
-    let request = Request::builder().method("OPTIONS").uri("/topics/u.geo").body(Body::empty()).unwrap();
-    let by_ingest = answer(&Recorder::default().router(), request).await;
+async fn what_needs_no_function_is_answered_by_the_gateway_as_by_ingest() {
+    let router = Recorder::default().router();
+    let by_ingest = async |method: &str, path: &str| {
+        let path = path.replace("{proxy+}", "index.css");
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        answer(&router, request).await
+    };
     let stack = stack(&with(&[])).await;
-    let paths = stack.properties("Api")["Body"]["paths"].as_object().unwrap();
-    // The page asks for itself in a way that takes no question.
-    for (path, methods) in paths.iter().filter(|(path, _)| !OPEN.contains(&path.as_str())) {
-        let options = &methods["options"];
-        let integration = &options["x-amazon-apigateway-integration"];
+    for (path, methods) in stack.properties("Api")["Body"]["paths"].as_object().unwrap() {
+        let page = OPEN.contains(&path.as_str());
+        let method = &methods[if page { "x-amazon-apigateway-any-method" } else { "options" }];
+        let integration = &method["x-amazon-apigateway-integration"];
         assert_eq!(integration["type"], "mock", "{path}");
-        // The mock takes its status from what the request is made into.
-        assert_eq!(integration["requestTemplates"], json!({"application/json": r#"{"statusCode": 200}"#}), "{path}");
-        let answer = &integration["responses"]["default"];
-        assert_eq!(answer["statusCode"], by_ingest.status.as_u16().to_string(), "{path}");
-        assert_eq!(answer["responseTemplates"]["application/json"], by_ingest.body, "{path}");
-        let mut told = Vec::new();
-        for (name, value) in answer["responseParameters"].as_object().unwrap() {
-            let name = name.strip_prefix("method.response.header.").unwrap();
-            assert!(options["responses"]["200"]["headers"][name].is_object(), "{path}: {name} is not passed on");
-            told.push((name.to_lowercase(), value.as_str().unwrap().trim_matches('\'').to_owned()));
+        // The mock takes its status from what the request is made into, and that picks the answer.
+        let request = &integration["requestTemplates"]["application/json"];
+        if page {
+            assert_eq!(request, r#"{"statusCode": #if($context.httpMethod == "OPTIONS")200#{else}405#end}"#, "{path}");
+            assert_mocks(method, "200", &by_ingest("OPTIONS", path).await);
+            for other in ["DELETE", "PATCH", "POST", "PUT"] {
+                assert_mocks(method, "default", &by_ingest(other, path).await);
+            }
+        } else {
+            assert_eq!(request, r#"{"statusCode": 200}"#, "{path}");
+            assert_mocks(method, "default", &by_ingest("OPTIONS", path).await);
         }
-        let mut expected: Vec<_> = by_ingest
-            .headers
-            .iter()
-            .filter(|(name, _)| name.as_str().starts_with("access-control-"))
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
-            .collect();
-        told.sort();
-        expected.sort();
-        assert_eq!(told, expected, "{path}");
     }
 }
 
