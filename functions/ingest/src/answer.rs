@@ -5,7 +5,7 @@ use http::{HeaderValue, header};
 use serde::Serialize;
 use shared::publish::{Failure, Outcome, Written};
 
-use crate::{error, settings::Statuses};
+use crate::{error, failure, settings::Statuses};
 
 /// In the REST Proxy's order, nulls spelled out. Schema ids are always null: there is no registry.
 #[derive(Serialize)]
@@ -32,7 +32,7 @@ impl From<&Outcome> for Entry {
             Err(failure) => Self {
                 partition: None,
                 offset: None,
-                error_code: Some(error::failure_code(*failure)),
+                error_code: Some(failure::code(*failure)),
                 error: Some(failure.to_string()),
             },
         }
@@ -59,10 +59,10 @@ pub(crate) fn body(outcomes: &[Outcome]) -> Vec<u8> {
 
 /// The entries with the status that they give together.
 pub(crate) fn answer(outcomes: &[Outcome], statuses: Statuses, content_type: HeaderValue) -> Response {
-    let status = error::status(outcomes, statuses);
+    let status = failure::status(outcomes, statuses);
     let mut response = (status, [(header::CONTENT_TYPE, content_type)], body(outcomes)).into_response();
     response.headers_mut().extend(error::retry_after(status));
-    if let Some(worst) = error::worst(outcomes) {
+    if let Some(worst) = failure::worst(outcomes) {
         let records = outcomes.iter().filter(|outcome| outcome.is_err()).count();
         response.extensions_mut().insert(Failed { worst, records, of: outcomes.len() });
     }
@@ -81,7 +81,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_answer_to_the_largest_request_fits_into_a_response_whatever_failed() {
-        for failure in error::failures() {
+        for failure in failure::all() {
             let answer = answer(
                 &vec![Err(failure); MAX_RECORDS],
                 Statuses::Honest,

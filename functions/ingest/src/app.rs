@@ -13,12 +13,7 @@ use shared::{
     topic::{PassThroughTopics, UserIds},
 };
 
-use crate::{
-    error::{Error, failure_code},
-    openapi,
-    settings::Statuses,
-    topic::Topic,
-};
+use crate::{error::Error, failure, openapi, settings::Statuses, topic::Topic};
 
 /// What every request shares.
 #[derive(Debug, Clone)]
@@ -93,7 +88,7 @@ impl<P> App<P> {
         // A client's mistake, which nobody has to be woken for.
         let too_large = outcomes.iter().filter(|outcome| **outcome == Err(Failure::TooLarge)).count();
         self.metrics.add_by(&RECORDS_WRITTEN, topic.label(), written as u64);
-        self.metrics.add_by(&RECORDS_REFUSED, failure_code(Failure::TooLarge).to_string(), too_large as u64);
+        self.metrics.add_by(&RECORDS_REFUSED, failure::code(Failure::TooLarge).to_string(), too_large as u64);
         self.metrics.add(&RECORDS_UNCONFIRMED, (outcomes.len() - written - too_large) as u64);
     }
 }

@@ -18,6 +18,7 @@ mod body;
 mod envelope;
 pub mod error;
 pub mod event;
+mod failure;
 mod limits;
 mod media;
 mod metadata;

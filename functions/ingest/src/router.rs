@@ -24,12 +24,7 @@ use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    answer::Failed,
-    app::App,
-    body,
-    error::{self, Error},
-    limits::Deadline,
-    metadata, openapi, page, path, produce, v3,
+    answer::Failed, app::App, body, error::Error, failure, limits::Deadline, metadata, openapi, page, path, produce, v3,
 };
 
 /// How long `/health` waits for a broker.
@@ -115,7 +110,7 @@ fn log(method: &Method, path: &str, response: &Response, took: Duration) -> Opti
         }
         Some(error_code)
     } else if let Some(Failed { worst, records, of }) = extensions.get() {
-        let error_code = error::failure_code(*worst);
+        let error_code = failure::code(*worst);
         tracing::warn!(%method, path, status, duration_ms, error.code = error_code, error = %worst, records, of, "not written");
         Some(error_code)
     } else {

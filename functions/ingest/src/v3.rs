@@ -19,7 +19,8 @@ use crate::{
     answer::Failed,
     app::App,
     body,
-    error::{self, Error, JSON},
+    error::{Error, JSON},
+    failure,
     limits::Deadline,
     media,
     metadata::{PATIENCE, explain},
@@ -138,7 +139,7 @@ async fn write<P: Publish>(
 fn answer(status: StatusCode, body: Vec<u8>, results: &Results) -> Response {
     let mut response = (status, [(header::CONTENT_TYPE, JSON)], body).into_response();
     let outcomes = results.outcomes();
-    if let Some(worst) = error::worst(&outcomes) {
+    if let Some(worst) = failure::worst(&outcomes) {
         let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count();
         response.extensions_mut().insert(Failed { worst, records: failed, of: results.len() });
     }

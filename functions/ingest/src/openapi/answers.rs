@@ -11,7 +11,8 @@ use shared::publish::{Failure, Written};
 use super::refusals::{Example, Refusal};
 use crate::{
     answer,
-    error::{ANSWERS, Answer, NO_ANSWER, NO_KEY, THROTTLED, failed, failures},
+    error::{ANSWERS, Answer, NO_ANSWER, NO_KEY, THROTTLED},
+    failure,
 };
 
 /// OpenAPI's response object.
@@ -68,9 +69,9 @@ pub(super) fn responses(
         for Refusal { name, answer, example } in refusals {
             told.entry(answer.status).or_default().refused.insert(name.clone(), example.clone());
         }
-        for failure in failures() {
-            let told = told.entry(failed(failure).status).or_default();
-            told.when(&failed(failure));
+        for failure in failure::all() {
+            let told = told.entry(failure::failed(failure).status).or_default();
+            told.when(&failure::failed(failure));
             told.not_written.extend(one_of_two(failure));
         }
     }

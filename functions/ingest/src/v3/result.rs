@@ -5,11 +5,7 @@ use serde::Serialize;
 use shared::publish::{Failure, Outcome, Written};
 
 use super::entry::Sizes;
-use crate::{
-    error::{self, Error},
-    limits::MAX_VIOLATIONS,
-    violations::RecordViolation,
-};
+use crate::{error::Error, failure, limits::MAX_VIOLATIONS, violations::RecordViolation};
 
 /// What became of each record, in the request's order.
 #[derive(Debug, Default)]
@@ -150,7 +146,7 @@ fn problem<'a>(state: &'a State, id: Option<&'a str>, in_full: bool) -> Problem<
         State::Refused(error) => (error.code(), error.to_string(), error.violations()),
         State::HandedOver(_, outcome) => {
             let failure = outcome.err().unwrap_or(Failure::Unconfirmed);
-            (error::streamed_code(failure), failure.to_string(), None)
+            (failure::streamed_code(failure), failure.to_string(), None)
         }
     };
     if in_full {

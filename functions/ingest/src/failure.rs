@@ -1,0 +1,108 @@
+//! What becomes of a request of which Kafka did not write every record.
+
+use http::StatusCode;
+use shared::publish::{Failure, Outcome};
+
+use crate::{
+    error::{Answer, answer},
+    settings::Statuses,
+};
+
+/// Every failure; a new one does not compile until it has its place.
+pub(crate) fn all() -> impl Iterator<Item = Failure> {
+    std::iter::successors(Some(Failure::Unconfirmed), |failure| match failure {
+        Failure::Unconfirmed => Some(Failure::NoSuchTopic),
+        Failure::NoSuchTopic => Some(Failure::NoSuchPartition),
+        Failure::NoSuchPartition => Some(Failure::TooLarge),
+        Failure::TooLarge => Some(Failure::Refused),
+        Failure::Refused => Some(Failure::Unauthenticated),
+        Failure::Unauthenticated => Some(Failure::Unauthorized),
+        Failure::Unauthorized => None,
+    })
+}
+
+/// The answer to a request whose only failure is this one.
+pub(crate) const fn failed(failure: Failure) -> Answer {
+    match failure {
+        // The REST Proxy calls these three retriable, and its clients know the code.
+        Failure::Unconfirmed | Failure::NoSuchTopic | Failure::NoSuchPartition => {
+            const { answer(StatusCode::SERVICE_UNAVAILABLE, 50003) }
+        }
+        Failure::TooLarge => const { answer(StatusCode::PAYLOAD_TOO_LARGE, 50002) },
+        Failure::Refused => const { answer(StatusCode::INTERNAL_SERVER_ERROR, 50002) },
+        Failure::Unauthenticated => const { answer(StatusCode::UNAUTHORIZED, 40101) },
+        Failure::Unauthorized => const { answer(StatusCode::FORBIDDEN, 40301) },
+    }
+}
+
+/// Which of several failures decides a request's status, the lowest first: log-in and rights concern every record; what
+/// may be retried comes before what was refused for good, of which a size can be mended and the rest not.
+const fn rank(failure: Failure) -> u8 {
+    match failure {
+        Failure::Unauthenticated => 0,
+        Failure::Unauthorized => 1,
+        Failure::Unconfirmed | Failure::NoSuchTopic | Failure::NoSuchPartition => 2,
+        Failure::TooLarge => 3,
+        Failure::Refused => 4,
+    }
+}
+
+/// A record's `error_code`.
+pub(crate) const fn code(failure: Failure) -> u32 {
+    failed(failure).code
+}
+
+/// The same in v3, whose records have no status beside it: there a record that is too large is told by the status's own
+/// number, and what is not there apart.
+pub(crate) const fn streamed_code(failure: Failure) -> u32 {
+    match failure {
+        Failure::TooLarge => 413,
+        Failure::NoSuchTopic => 40401,
+        Failure::NoSuchPartition => 40402,
+        Failure::Unconfirmed | Failure::Refused | Failure::Unauthenticated | Failure::Unauthorized => code(failure),
+    }
+}
+
+/// The failure that decides a request's status, if there is any: only without one it is 200.
+pub(crate) fn worst(outcomes: &[Outcome]) -> Option<Failure> {
+    outcomes.iter().filter_map(|outcome| outcome.err()).min_by_key(|failure| rank(*failure))
+}
+
+/// The status of a request by what became of its records.
+pub(crate) fn status(outcomes: &[Outcome], statuses: Statuses) -> StatusCode {
+    let told = |failure: &Failure| match statuses {
+        Statuses::Honest => true,
+        Statuses::Confluent => matches!(failure, Failure::Unauthenticated | Failure::Unauthorized),
+    };
+    worst(outcomes).filter(told).map_or(StatusCode::OK, |failure| failed(failure).status)
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::publish::Written;
+
+    use super::*;
+
+    #[test]
+    fn the_status_is_200_only_when_every_record_is_written() {
+        const OK: Outcome = Ok(Written { partition: 0, offset: 0, timestamp_ms: None });
+        const UNCONFIRMED: Outcome = Err(Failure::Unconfirmed);
+        const TOO_LARGE: Outcome = Err(Failure::TooLarge);
+        const REFUSED: Outcome = Err(Failure::Refused);
+        for (outcomes, status) in [
+            (&[OK, OK][..], 200),
+            (&[OK, UNCONFIRMED], 503),
+            (&[TOO_LARGE, UNCONFIRMED, REFUSED], 503),
+            (&[OK, TOO_LARGE, REFUSED], 413),
+            (&[OK, REFUSED], 500),
+            (&[UNCONFIRMED, Err(Failure::Unauthorized)], 403),
+            (&[Err(Failure::Unauthorized), Err(Failure::Unauthenticated)], 401),
+            (&[Err(Failure::NoSuchTopic)], 503),
+            (&[Err(Failure::NoSuchPartition)], 503),
+        ] {
+            assert_eq!(super::status(outcomes, Statuses::Honest), status, "{outcomes:?}");
+            let confluent = if matches!(status, 401 | 403) { status } else { 200 };
+            assert_eq!(super::status(outcomes, Statuses::Confluent), confluent, "{outcomes:?}");
+        }
+    }
+}
