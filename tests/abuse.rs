@@ -22,6 +22,7 @@ use crate::support::{
 mod bodies;
 mod cost;
 mod processes;
+mod v3;
 
 use bodies::{Abuse, ROW, refused};
 

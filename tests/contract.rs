@@ -3,7 +3,9 @@
 
 use std::{
     collections::BTreeSet,
+    fs,
     net::SocketAddr,
+    path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -215,15 +217,19 @@ async fn ingest_keeps_every_vector_that_an_http_api_lets_through() {
 
 /// Answers that no request brings about alone, each with where it is tested.
 const ELSEWHERE: [(u16, u32, &str); 5] = [
-    (401, 40101, "iam.rs"),
-    (403, 40301, "broker.rs"),
+    (401, 40101, "tests/iam.rs"),
+    (403, 40301, "tests/broker.rs"),
     (408, 408, "functions/ingest/src/body.rs"),
-    (500, 500, "http.rs"),
-    (500, 50002, "broker.rs"),
+    (500, 500, "tests/http.rs"),
+    (500, 50002, "tests/broker.rs"),
 ];
 
 #[test]
 fn every_answer_of_the_table_is_that_of_a_vector_or_tested_elsewhere() {
+    for (_, code, file) in ELSEWHERE {
+        let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).unwrap();
+        assert!(source.contains(&code.to_string()), "{file} does not speak of {code}");
+    }
     let answered: BTreeSet<_> = vectors().iter().map(Vector::answered).collect();
     for answer in ANSWERS {
         let (status, code) = (answer.status.as_u16(), answer.code);

@@ -74,7 +74,7 @@ async fn each_function_answers_an_event_of_its_own() {
     let watch = Watch::start(&local).await;
 
     let answer = watch.invoke_for_text("ingest", "ingest-geo").await;
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/README.md")).unwrap();
     let shown = readme.lines().find(|line| line.starts_with(r#"{"statusCode":200"#)).unwrap();
     let with_offset_0 = shown.replace(r#"\"offset\":8"#, r#"\"offset\":0"#);
     assert_eq!(answer.trim_end(), with_offset_0, "but for the offset, as the README says");

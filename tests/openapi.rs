@@ -85,6 +85,9 @@ async fn each_method_of_a_path_is_answered_as_the_document_says_and_each_other_o
         let of_path = &openapi.0["paths"][at.path];
         for method in METHODS {
             let answer = send(&router, method, &path, JSON, "{}").await;
+            // Behind a stage as well, which is told from a route by `path::ROOTS`.
+            let staged = send(&router, method, &format!("/stage{path}"), JSON, "{}").await;
+            assert!(staged.status == answer.status || path == "/", "{method} /stage{path}: {}", staged.body);
             if of_path[method].is_object() {
                 openapi.assert_describes(&openapi.operation(method, at.path), &answer);
                 // What has no answer but an error is told by its words.

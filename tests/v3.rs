@@ -4,11 +4,14 @@ use axum::{
     body::Body,
     http::{Request, StatusCode, header},
 };
+use ingest::{MAX_CLUSTER_ID, MAX_HEADERS, MAX_STREAMED_RECORDS};
+use lambda_runtime::tracing::Level;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::Value;
-use shared::{kind::GEO, topic::PassThroughTopics};
+use shared::{kind::GEO, publish::Failure, topic::PassThroughTopics};
 
 use crate::support::{
+    log::Log,
     pipeline::{Answer, Pipeline, answer},
     recorder::Recorder,
     rows::with,
@@ -43,19 +46,48 @@ async fn the_answer_to_the_most_records_fits_into_a_response_whatever_becomes_of
     const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
     let topic = "t".repeat(249);
     let topics: PassThroughTopics = topic.parse().unwrap();
-    let most = 10_000;
+    let most = MAX_STREAMED_RECORDS;
     for record in [
         r#"{"partition_id":2147483647,"key":{"type":"STRING","data":""},"value":{"type":"STRING","data":""},"timestamp":"2026-09-23T12:00:00.123Z"}"#.to_owned(),
         format!(r#"{{"{}":1}}"#, "\\u0001".repeat(60)),
         r#"{"value":{"type":"AVRO"}}"#.to_owned(),
     ] {
         let router = ingest::router(Recorder::default().app().passing_through(&topics));
-        let path = format!("/v3/clusters/{}/topics/{topic}/records", "c".repeat(64));
+        let path = format!("/v3/clusters/{}/topics/{topic}/records", "c".repeat(MAX_CLUSTER_ID));
         let answer = answer(&router, post(&path, record.repeat(most))).await;
         assert_eq!(results(&answer).len(), most);
         let response = serde_json::to_string(&answer.body).unwrap().len();
         assert!(response + 1_000 < MAX_RESPONSE_BYTES, "{record}: {response}");
     }
+}
+
+#[tokio::test]
+async fn a_cluster_id_that_would_make_an_answer_too_large_is_no_path() {
+    for (id, status) in [("~", 200), ("%20", 200), ("%01", 404), ("%22", 404), ("%5C", 404), ("%F0%9F%93%8C", 404)] {
+        let path = format!("/v3/clusters/{}/topics/u.geo/records", id.repeat(MAX_CLUSTER_ID));
+        let answer = answer(&Recorder::default().router(), post(&path, geo())).await;
+        assert_eq!(answer.status, status, "{id}: {}", answer.body);
+    }
+    let path = format!("/v3/clusters/{}/topics/u.geo/records", "c".repeat(MAX_CLUSTER_ID + 1));
+    assert_eq!(answer(&Recorder::default().router(), post(&path, geo())).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_record_has_so_many_headers_and_no_more() {
+    for (count, code) in [(MAX_HEADERS, 200), (MAX_HEADERS + 1, 422)] {
+        let headers = vec![r#"{"name":"h","value":""}"#; count].join(",");
+        let record = geo().replacen('{', &format!(r#"{{"headers":[{headers}],"#), 1);
+        let answer = answer(&Recorder::default().router(), post(GEO_RECORDS, record)).await;
+        assert_eq!(results(&answer)[0]["error_code"], code, "{count}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn the_log_and_the_answer_tell_the_same_error_code() {
+    let (log, _guard) = Log::from(Level::INFO);
+    let answer = answer(&Recorder::failing(Failure::TooLarge).router(), post(GEO_RECORDS, geo())).await;
+    assert_eq!(results(&answer)[0]["error_code"], 413);
+    assert!(log.text().contains("error.code=413"), "{}", log.text());
 }
 
 #[tokio::test]

@@ -9,9 +9,9 @@ use ingest::{App, router};
 use serde::de::IgnoredAny;
 use shared::{
     kind::PIN,
-    metadata::{Describe, DescribeError, Description, Offsets, Partition},
+    metadata::{Describe, DescribeError, Offsets, Partition},
     metrics::Metrics,
-    publish::{Outcome, Publish, Reach, Record, Unreachable, Written},
+    publish::{Outcome, Publish, Record, Unreachable, Written},
     sample,
 };
 use tokio::time::Instant;
@@ -28,15 +28,17 @@ impl Publish for Discard {
     }
 }
 
-impl Reach for Discard {
-    async fn reach(&self, _: Duration) -> Result<(), Unreachable> {
-        Ok(())
-    }
-}
-
 /// Nothing is asked here.
 impl Describe for Discard {
-    async fn cluster(&self, _: Duration) -> Result<Description, DescribeError> {
+    async fn reach(&self, _: Duration) -> Result<(), Unreachable> {
+        future::pending().await
+    }
+
+    async fn cluster_id(&self, _: Duration) -> Result<String, DescribeError> {
+        future::pending().await
+    }
+
+    async fn brokers(&self, _: Duration) -> Result<Vec<i32>, DescribeError> {
         future::pending().await
     }
 

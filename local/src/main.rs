@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 mod archiver;
 mod backlog;
+mod bounded;
 mod cli;
 mod greeting;
 mod kafka;

@@ -1,16 +1,17 @@
 //! Starts the parts, and stops them in the order in which records flow, so that what was sent is archived at the end.
 
-use std::sync::Arc;
+use std::{fmt::Display, sync::Arc};
 
 use archive::store::{Archiver, Limits};
 use emulator::Emulator;
 use ingest::{App, router};
 use rand::{SeedableRng, rngs::StdRng};
-use tokio::time::Instant;
+use tokio::{task::JoinError, time::Instant};
 
 use crate::{
     archiver::Archiving,
-    backlog::{Backlog, Bounded},
+    backlog::Backlog,
+    bounded::Bounded,
     cli::Cli,
     greeting::greet,
     parts::{Parts, StartError},
@@ -19,7 +20,7 @@ use crate::{
     stop::{self, Signals, Stop},
     summary::{Summary, peak_memory_bytes},
     ticker,
-    totals::Figures,
+    totals::{Figures, Totals},
 };
 
 /// Runs the pipeline until it is told to stop, and says what it did.
@@ -100,9 +101,24 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     };
 
     let totals = figures.totals();
+    Ok(Summary {
+        failure: failure(emulated, archived, &totals),
+        totals,
+        seconds: begun.elapsed().as_secs_f64(),
+        peak_memory_bytes: peak_memory_bytes(),
+        archive: archive_url.to_string(),
+    })
+}
+
+/// Why not all is as it should be, by how the emulator and the archiver ended and what was counted.
+fn failure<E: Display>(
+    emulated: Result<(), JoinError>,
+    archived: Result<Result<(), E>, JoinError>,
+    totals: &Totals,
+) -> Option<String> {
     let to_archive = totals.records_written - totals.records_passed_through;
     let missing = to_archive.saturating_sub(totals.records_archived + totals.quarantined);
-    let failure = match (emulated, archived) {
+    match (emulated, archived) {
         (_, Ok(Err(error))) => Some(error.to_string()),
         (Err(panic), _) | (_, Err(panic)) => Some(format!("a part broke down: {panic}")),
         (Ok(()), Ok(Ok(()))) if totals.records_lost > 0 => {
@@ -110,12 +126,5 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
         }
         (Ok(()), Ok(Ok(()))) if missing > 0 => Some(format!("{missing} of the records written are not archived")),
         (Ok(()), Ok(Ok(()))) => None,
-    };
-    Ok(Summary {
-        totals,
-        seconds: begun.elapsed().as_secs_f64(),
-        peak_memory_bytes: peak_memory_bytes(),
-        archive: archive_url.to_string(),
-        failure,
-    })
+    }
 }

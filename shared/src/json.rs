@@ -27,13 +27,30 @@ impl From<serde_json::Error> for JsonError {
 }
 
 impl JsonError {
-    /// The same error in a text that holds the parsed one from byte `start` on.
+    /// The same error in a text that holds the parsed one after `place`.
     #[must_use]
-    pub fn within(self, whole: &[u8], start: usize) -> Self {
-        let before = &whole[..start.min(whole.len())];
-        let lines = before.iter().filter(|byte| **byte == b'\n').count();
-        let columns = if self.line == 1 { before.iter().rev().take_while(|byte| **byte != b'\n').count() } else { 0 };
-        Self { line: self.line + lines, column: self.column + columns, expected: self.expected }
+    pub fn after(self, place: Place) -> Self {
+        let columns = if self.line == 1 { place.columns } else { 0 };
+        Self { line: self.line + place.lines, column: self.column + columns, expected: self.expected }
+    }
+}
+
+/// How far a text was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Place {
+    /// That were ended.
+    lines: usize,
+    /// Of the line that was not, in bytes.
+    columns: usize,
+}
+
+impl Place {
+    /// Behind `text`, which is read on from here.
+    #[must_use]
+    pub fn behind(self, text: &[u8]) -> Self {
+        let lines = text.iter().filter(|byte| **byte == b'\n').count();
+        let columns = text.iter().rev().take_while(|byte| **byte != b'\n').count();
+        Self { lines: self.lines + lines, columns: if lines == 0 { self.columns + columns } else { columns } }
     }
 }
 
@@ -54,10 +71,8 @@ pub fn check(bytes: &[u8]) -> Result<&str, JsonError> {
 /// When the bytes are not UTF-8, with the place of the first one that is not.
 pub fn utf8(bytes: &[u8]) -> Result<&str, JsonError> {
     std::str::from_utf8(bytes).map_err(|error| {
-        let before = &bytes[..error.valid_up_to()];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
-        JsonError { line, column, expected: "invalid UTF-8".to_owned() }
+        let first = JsonError { line: 1, column: 1, expected: "invalid UTF-8".to_owned() };
+        first.after(Place::default().behind(&bytes[..error.valid_up_to()]))
     })
 }
 
@@ -117,6 +132,12 @@ impl<'de> Visitor<'de> for Strict {
 #[derive(Debug, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Key<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+/// The text that a JSON string stands for; `None` for any other value.
+#[must_use]
+pub fn text(json: &str) -> Option<Cow<'_, str>> {
+    serde_json::from_str(json).ok().map(|Key(text)| text)
+}
 
 /// `text`, which must be JSON, without the whitespace outside of its strings. Nothing else is touched: numbers and
 /// escapes stay as they were written. Borrowed when there is no such whitespace.
@@ -222,8 +243,11 @@ mod tests {
         let start = whole.find('1').unwrap();
         let error = check(&whole.as_bytes()[start..whole.len() - 1]).unwrap_err();
         assert_eq!((error.line, error.column), (1, 5));
-        let error = error.within(whole.as_bytes(), start);
-        assert_eq!((error.line, error.column), (2, 16));
+        let (line, rest) = whole.as_bytes()[..start].split_at(1);
+        for place in [Place::default().behind(line).behind(rest), Place::default().behind(&whole.as_bytes()[..start])] {
+            let error = error.clone().after(place);
+            assert_eq!((error.line, error.column), (2, 16));
+        }
     }
 
     #[test]

@@ -13,14 +13,14 @@ use rdkafka::{
 };
 use tokio::{
     sync::Semaphore,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep_until},
 };
 
 use self::{connection::Connection, slot::Slot};
 use crate::{
     cluster::Cluster,
     metrics::Metrics,
-    publish::{Failure, Outcome, Publish, Reach, Record, Unreachable, Written},
+    publish::{Failure, Outcome, Publish, Record, Unreachable, Written},
 };
 
 mod config;
@@ -31,9 +31,6 @@ mod failure;
 mod link;
 mod moment;
 mod slot;
-
-/// How recent a broker's answer has to be for [`Reach::reach`] to take its word.
-const RECENT: Duration = Duration::from_secs(5);
 
 /// How long a function's start waits for the cluster. Lambda gives it 10 s
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
@@ -231,24 +228,5 @@ fn outcome(connection: &Connection, answer: <DeliveryFuture as Future>::Output) 
         Ok(Err((error, _))) => Err(connection.failure(&error)),
         // The producer went away.
         Err(_) => Err(Failure::Unconfirmed),
-    }
-}
-
-impl Reach for Producer {
-    async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
-        let start = Instant::now();
-        let Ok(connection) = self.0.writing.connection() else {
-            return Err(Unreachable::NoAnswer { within, source: None });
-        };
-        if connection.answered_within(RECENT) {
-            return Ok(());
-        }
-        let asking = async {
-            tokio::select! {
-                answer = connection.ask(None, within) => answer.map(drop).map_err(|()| connection.link.no_answer(within)),
-                () = connection.link.denied_since(start) => Err(Unreachable::LogInRefused),
-            }
-        };
-        timeout(within, asking).await.unwrap_or_else(|_| Err(connection.link.no_answer(within)))
     }
 }

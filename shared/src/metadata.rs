@@ -6,15 +6,6 @@ use serde::Serialize;
 
 use crate::publish::Unreachable;
 
-/// A cluster's name and brokers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Description {
-    /// As the cluster was named when it was made: 22 characters.
-    pub cluster_id: String,
-    /// The ids of the brokers that are up, in ascending order.
-    pub brokers: Vec<i32>,
-}
-
 /// A topic's partition, in the REST Proxy's form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Partition {
@@ -52,16 +43,22 @@ pub struct Offsets {
 pub enum DescribeError {
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
-    #[error("the topic is not on the cluster")]
-    NoSuchTopic,
+    #[error("the topic {topic} is not on the cluster")]
+    NoSuchTopic { topic: String },
     #[error("the cluster does not allow describing this topic")]
     Unauthorized,
 }
 
 /// Tells what a cluster says of itself. What is asked here delays no record.
 pub trait Describe: Send + Sync + 'static {
-    /// The cluster itself.
-    fn cluster(&self, within: Duration) -> impl Future<Output = Result<Description, DescribeError>> + Send;
+    /// Succeeds when a broker answered in the last seconds, else asks one now.
+    fn reach(&self, within: Duration) -> impl Future<Output = Result<(), Unreachable>> + Send;
+
+    /// As the cluster was named when it was made: 22 characters.
+    fn cluster_id(&self, within: Duration) -> impl Future<Output = Result<String, DescribeError>> + Send;
+
+    /// The ids of the brokers that are up, in ascending order.
+    fn brokers(&self, within: Duration) -> impl Future<Output = Result<Vec<i32>, DescribeError>> + Send;
 
     /// A topic's partitions, in ascending order.
     fn partitions(

@@ -78,6 +78,19 @@ pub enum Failure {
     Unauthorized,
 }
 
+impl Failure {
+    /// Each of them.
+    pub const ALL: [Self; 7] = [
+        Self::Unconfirmed,
+        Self::NoSuchTopic,
+        Self::NoSuchPartition,
+        Self::TooLarge,
+        Self::Refused,
+        Self::Unauthenticated,
+        Self::Unauthorized,
+    ];
+}
+
 /// What became of one record.
 pub type Outcome = Result<Written, Failure>;
 
@@ -89,12 +102,6 @@ pub trait Publish: Send + Sync + 'static {
     /// # Cancellation
     /// Records of a dropped future may or may not be written, now or later.
     fn publish(&self, records: Vec<Record>, deadline: Instant) -> impl Future<Output = Vec<Outcome>> + Send;
-}
-
-/// Tells whether a cluster is there.
-pub trait Reach: Send + Sync + 'static {
-    /// Succeeds when a broker answered in the last seconds, else asks one now.
-    fn reach(&self, within: Duration) -> impl Future<Output = Result<(), Unreachable>> + Send;
 }
 
 /// Kafka cannot be used.

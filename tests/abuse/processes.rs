@@ -24,7 +24,7 @@ fn request(abuse: &Abuse) -> Request<Bytes> {
 }
 
 /// What was refused left nothing in Kafka: the next record is the first.
-async fn assert_nothing_written(local: &Local) {
+pub(super) async fn assert_nothing_written(local: &Local) {
     let (status, body) = local.post("demo.geo", &envelope(&[ROW])).await;
     assert_eq!(status, 200, "{body}");
     assert!(body.starts_with(r#"{"offsets":[{"partition":0,"offset":0,"#), "{body}");

@@ -6,9 +6,9 @@ use axum::body::Body;
 use ingest::{App, error::ANSWERS, router};
 use shared::{
     kind::GEO,
-    metadata::{Describe, DescribeError, Description, Offsets, Partition},
+    metadata::{Describe, DescribeError, Offsets, Partition},
     metrics::Metrics,
-    publish::{Failure, Outcome, Publish, Reach, Record, Unreachable},
+    publish::{Failure, Outcome, Publish, Record, Unreachable},
 };
 use tokio::time::Instant;
 use vectors::{Need, Vector};
@@ -55,15 +55,7 @@ async fn every_answer_to_records_that_kafka_does_not_take_is_in_the_document() {
     let row = with(&GEO, &[]);
     let v3 = format!(r#"{{"value":{{"type":"JSON","data":{row}}}}}"#);
     let batch = format!(r#"{{"entries":[{{"id":"a","value":{{"type":"JSON","data":{row}}}}}]}}"#);
-    for failure in [
-        Failure::Unconfirmed,
-        Failure::NoSuchTopic,
-        Failure::NoSuchPartition,
-        Failure::TooLarge,
-        Failure::Refused,
-        Failure::Unauthenticated,
-        Failure::Unauthorized,
-    ] {
+    for failure in Failure::ALL {
         let router = Recorder::failing(failure).router();
         let openapi = OpenApi::of(&router).await;
         for (path, content_type, body) in [
@@ -88,14 +80,16 @@ impl Publish for Silent {
     }
 }
 
-impl Reach for Silent {
+impl Describe for Silent {
     async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
         Err(Unreachable::NoAnswer { within, source: None })
     }
-}
 
-impl Describe for Silent {
-    async fn cluster(&self, within: Duration) -> Result<Description, DescribeError> {
+    async fn cluster_id(&self, within: Duration) -> Result<String, DescribeError> {
+        Err(Unreachable::NoAnswer { within, source: None }.into())
+    }
+
+    async fn brokers(&self, within: Duration) -> Result<Vec<i32>, DescribeError> {
         Err(Unreachable::NoAnswer { within, source: None }.into())
     }
 
@@ -110,7 +104,8 @@ impl Describe for Silent {
 
 #[tokio::test]
 async fn every_answer_of_a_cluster_that_tells_nothing_is_in_the_document() {
-    for error in [DescribeError::NoSuchTopic, DescribeError::Unauthorized, Unreachable::LogInRefused.into()] {
+    let missing = DescribeError::NoSuchTopic { topic: "u.pin".to_owned() };
+    for error in [missing, DescribeError::Unauthorized, Unreachable::LogInRefused.into()] {
         let router = router(App::new(Silent(error), &"u".parse().unwrap(), Metrics::default()));
         let openapi = OpenApi::of(&router).await;
         for at in openapi.operations().filter(|at| at.method == "get") {

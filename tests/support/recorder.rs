@@ -8,9 +8,9 @@ use std::{
 use axum::Router;
 use ingest::{App, router};
 use shared::{
-    metadata::{Describe, DescribeError, Description, Offsets, Partition, Replica},
+    metadata::{Describe, DescribeError, Offsets, Partition, Replica},
     metrics::Metrics,
-    publish::{Failure, Outcome, Publish, Reach, Record, Unreachable, Written},
+    publish::{Failure, Outcome, Publish, Record, Unreachable, Written},
     topic::UserIds,
 };
 use tokio::time::Instant;
@@ -76,15 +76,17 @@ impl Publish for Recorder {
     }
 }
 
-impl Reach for Recorder {
+impl Describe for Recorder {
     async fn reach(&self, _: Duration) -> Result<(), Unreachable> {
         Ok(())
     }
-}
 
-impl Describe for Recorder {
-    async fn cluster(&self, _: Duration) -> Result<Description, DescribeError> {
-        Ok(Description { cluster_id: "recorder".to_owned(), brokers: vec![1] })
+    async fn cluster_id(&self, _: Duration) -> Result<String, DescribeError> {
+        Ok("recorder".to_owned())
+    }
+
+    async fn brokers(&self, _: Duration) -> Result<Vec<i32>, DescribeError> {
+        Ok(vec![1])
     }
 
     async fn partitions(&self, _: &str, _: Duration) -> Result<Vec<Partition>, DescribeError> {

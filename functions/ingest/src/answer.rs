@@ -44,6 +44,8 @@ impl From<&Outcome> for Entry {
 pub(crate) struct Failed {
     /// The failure that decides the status.
     pub(crate) worst: Failure,
+    /// As the answer tells it.
+    pub(crate) error_code: u32,
     /// How many records failed.
     pub(crate) records: usize,
     /// How many the request has.
@@ -53,8 +55,13 @@ pub(crate) struct Failed {
 /// One entry a record, in the request's order.
 pub(crate) fn body(outcomes: &[Outcome]) -> Vec<u8> {
     let body = Body { offsets: outcomes.iter().map(Entry::from).collect(), key_schema_id: None, value_schema_id: None };
-    // Numbers, strings and lists always serialize.
-    serde_json::to_vec(&body).unwrap_or_default()
+    json(&body)
+}
+
+/// The text of a body.
+#[expect(clippy::expect_used, reason = "unwrap safety: numbers, strings and lists always serialize")]
+pub(crate) fn json(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).expect("JSON")
 }
 
 /// The entries with the status that they give together.
@@ -64,7 +71,8 @@ pub(crate) fn answer(outcomes: &[Outcome], statuses: Statuses, content_type: Hea
     response.headers_mut().extend(error::retry_after(status));
     if let Some(worst) = failure::worst(outcomes) {
         let records = outcomes.iter().filter(|outcome| outcome.is_err()).count();
-        response.extensions_mut().insert(Failed { worst, records, of: outcomes.len() });
+        let error_code = failure::code(worst);
+        response.extensions_mut().insert(Failed { worst, error_code, records, of: outcomes.len() });
     }
     response
 }
@@ -81,7 +89,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_answer_to_the_largest_request_fits_into_a_response_whatever_failed() {
-        for failure in failure::all() {
+        for failure in Failure::ALL {
             let answer = answer(
                 &vec![Err(failure); MAX_RECORDS],
                 Statuses::Honest,

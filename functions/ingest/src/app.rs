@@ -6,14 +6,15 @@ use bytes::Bytes;
 use shared::{
     metrics::{
         Metrics,
-        ingest::{RECORDS_REFUSED, RECORDS_UNCONFIRMED, RECORDS_WRITTEN},
+        ingest::{PRODUCE_TIME, RECORDS_REFUSED, RECORDS_UNCONFIRMED, RECORDS_WRITTEN},
     },
-    publish::{Failure, Outcome},
+    publish::{Failure, Outcome, Publish, Record},
     shown::shown,
     topic::{PassThroughTopics, UserIds},
 };
+use tokio::time::Instant;
 
-use crate::{error::Error, failure, openapi, settings::Statuses, topic::Topic};
+use crate::{error::Error, failure, limits::Deadline, openapi, settings::Statuses, topic::Topic};
 
 /// What every request shares.
 #[derive(Debug, Clone)]
@@ -25,21 +26,36 @@ pub struct App<P> {
     /// Which status a request has whose records were not all written.
     pub(crate) statuses: Statuses,
     topics: Arc<[Topic]>,
+    /// In alphabetical order.
+    topic_names: Arc<[String]>,
     openapi: Arc<OnceLock<Bytes>>,
 }
 
 impl<P> App<P> {
     /// Serves the topics of `user_ids` with `producer`, and tells `metrics` what became of the requests.
     pub fn new(producer: P, user_ids: &UserIds, metrics: Metrics) -> Self {
-        let topics = user_ids.topics().into_iter().map(Topic::Kind).collect();
-        Self { producer, metrics, statuses: Statuses::Honest, topics, openapi: Arc::default() }
+        let app = Self {
+            producer,
+            metrics,
+            statuses: Statuses::Honest,
+            topics: Arc::default(),
+            topic_names: Arc::default(),
+            openapi: Arc::default(),
+        };
+        app.serving(user_ids.topics().into_iter().map(Topic::Kind))
     }
 
     /// Serves these topics as well, without a look at their records.
     #[must_use]
     pub fn passing_through(self, topics: &PassThroughTopics) -> Self {
-        let topics = topics.iter().map(|name| Topic::PassThrough(name.to_owned()));
-        Self { topics: self.topics.iter().cloned().chain(topics).collect(), ..self }
+        self.serving(topics.iter().map(|name| Topic::PassThrough(name.to_owned())))
+    }
+
+    fn serving(self, more: impl Iterator<Item = Topic>) -> Self {
+        let topics: Arc<[Topic]> = self.topics.iter().cloned().chain(more).collect();
+        let mut topic_names: Vec<_> = topics.iter().map(|topic| topic.name().to_owned()).collect();
+        topic_names.sort_unstable();
+        Self { topics, topic_names: topic_names.into(), ..self }
     }
 
     /// Answers with these statuses.
@@ -71,10 +87,9 @@ impl<P> App<P> {
         self.openapi.get_or_init(|| openapi::document(self)).clone()
     }
 
-    pub(crate) fn topic_names(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.topics.iter().map(|topic| topic.name().to_owned()).collect();
-        names.sort_unstable();
-        names
+    /// In alphabetical order.
+    pub(crate) fn topic_names(&self) -> Arc<[String]> {
+        Arc::clone(&self.topic_names)
     }
 
     /// Records of a request that is refused with `error`.
@@ -82,13 +97,20 @@ impl<P> App<P> {
         self.metrics.add_by(&RECORDS_REFUSED, error.code().to_string(), records as u64);
     }
 
-    /// Records that were handed to the producer for `topic`.
-    pub(crate) fn published(&self, topic: &Topic, outcomes: &[Outcome]) {
+    /// Writes records to `topic`, and counts what became of them.
+    pub(crate) async fn publish(&self, topic: &Topic, records: Vec<Record>, deadline: Deadline) -> Vec<Outcome>
+    where
+        P: Publish,
+    {
+        let begun = Instant::now();
+        let outcomes = self.producer.publish(records, deadline.0).await;
+        self.metrics.took(&PRODUCE_TIME, begun.elapsed());
         let written = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         // A client's mistake, which nobody has to be woken for.
         let too_large = outcomes.iter().filter(|outcome| **outcome == Err(Failure::TooLarge)).count();
         self.metrics.add_by(&RECORDS_WRITTEN, topic.label(), written as u64);
         self.metrics.add_by(&RECORDS_REFUSED, failure::code(Failure::TooLarge).to_string(), too_large as u64);
         self.metrics.add(&RECORDS_UNCONFIRMED, (outcomes.len() - written - too_large) as u64);
+        outcomes
     }
 }

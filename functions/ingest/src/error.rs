@@ -3,6 +3,8 @@
 //!
 //! A client reads an error's `Display`, which never holds its source: that goes to the log, once.
 
+use std::sync::Arc;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -12,7 +14,8 @@ use shared::{
 };
 
 use crate::{
-    failure::failed,
+    answer,
+    failure::answer_to,
     limits::MAX_BODY_BYTES,
     violations::{RecordViolation, Violations},
 };
@@ -41,7 +44,7 @@ pub enum Error {
     #[error("HTTP 404 Not Found")]
     NotFound,
     #[error("HTTP 404 Not Found: records are sent to POST /topics/{{topic}}; the topics here are {}", .topics.join(", "))]
-    NothingToPostTo { topics: Vec<String> },
+    NothingToPostTo { topics: Arc<[String]> },
     #[error("HTTP 405 Method Not Allowed")]
     MethodNotAllowed,
     #[error("Consumers are not served here: read the topic with a Kafka client, or the archive")]
@@ -53,17 +56,17 @@ pub enum Error {
     #[error("HTTP 415 Unsupported Media Type: the supported types are {SUPPORTED}; the body must be {EXAMPLE}")]
     UnsupportedMediaType,
     #[error("HTTP 415 Unsupported Media Type: the supported type is application/json")]
-    UnsupportedType,
+    UnsupportedV3Type,
     #[error("Payload error. Schema Registry must be configured when using schemas.")]
     SchemaFormat,
     #[error("HTTP 406 Not Acceptable: the answer is application/vnd.kafka.v2+json or application/json")]
     NotAcceptable,
     #[error("Topic not found: {}; the topics here are {}", .topic, .topics.join(", "))]
-    UnknownTopic { topic: String, topics: Vec<String> },
+    UnknownTopic { topic: String, topics: Arc<[String]> },
     #[error("Bad Request: the body is not JSON: {0}")]
     NotJson(JsonError),
-    #[error("Bad Request: data={data} is not a base64 string.{}", base64_advice(.data))]
-    NotBase64 { data: String },
+    #[error("Bad Request: data={data} is not a base64 string.{advice}")]
+    NotBase64 { data: String, advice: &'static str },
     #[error("Bad Request: the body starts like gzip but is not valid gzip")]
     NotGzip(#[source] std::io::Error),
     #[error("Bad Request: the body broke off")]
@@ -85,7 +88,7 @@ pub enum Error {
     #[error("Unrecognized field \"{name}\"")]
     UnrecognizedField { name: String },
     #[error("Error: 42206 : Payload error. Schema Registry must be configured when using schemas.")]
-    SchemaType,
+    SchemaTypeV3,
     #[error("Partition not found: a partition's number is not negative")]
     NegativePartition,
     #[error("Topic not found: {topic} is one of the topics here, but it is not on the cluster")]
@@ -98,11 +101,6 @@ pub enum Error {
     Unreachable(#[from] Unreachable),
     #[error("Internal Server Error")]
     Internal,
-}
-
-/// For rows that are sent as they are.
-fn base64_advice(data: &str) -> &'static str {
-    if data.starts_with(['{', '[']) { " Rows as JSON are sent as application/vnd.kafka.json.v2+json." } else { "" }
 }
 
 impl Error {
@@ -118,15 +116,15 @@ impl Error {
             Self::NotFound | Self::NothingToPostTo { .. } => const { answer(StatusCode::NOT_FOUND, 404) },
             Self::UnknownTopic { .. } | Self::MissingTopic { .. } => const { answer(StatusCode::NOT_FOUND, 40401) },
             Self::UnknownPartition { .. } | Self::NegativePartition => const { answer(StatusCode::NOT_FOUND, 40402) },
-            Self::MayNotDescribe => failed(Failure::Unauthorized),
+            Self::MayNotDescribe => answer_to(Failure::Unauthorized),
             Self::MethodNotAllowed => const { answer(StatusCode::METHOD_NOT_ALLOWED, 405) },
             Self::NotAcceptable => const { answer(StatusCode::NOT_ACCEPTABLE, 406) },
             Self::BodyTimeout => const { answer(StatusCode::REQUEST_TIMEOUT, 408) },
             Self::BodyTooLarge | Self::TooManyRecords { .. } => const { answer(StatusCode::PAYLOAD_TOO_LARGE, 413) },
-            Self::UnsupportedMediaType | Self::UnsupportedType => {
+            Self::UnsupportedMediaType | Self::UnsupportedV3Type => {
                 const { answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, 415) }
             }
-            Self::NoEnvelope(_) | Self::BadRecord(_) | Self::SchemaType => {
+            Self::NoEnvelope(_) | Self::BadRecord(_) | Self::SchemaTypeV3 => {
                 const { answer(StatusCode::UNPROCESSABLE_ENTITY, 422) }
             }
             Self::Invalid(_) => const { answer(StatusCode::UNPROCESSABLE_ENTITY, 42203) },
@@ -134,7 +132,7 @@ impl Error {
             Self::BadBatch(_) => const { answer(StatusCode::UNPROCESSABLE_ENTITY, 42208) },
             Self::Internal => const { answer(StatusCode::INTERNAL_SERVER_ERROR, 500) },
             Self::NoConsumers => const { answer(StatusCode::NOT_IMPLEMENTED, 501) },
-            Self::Unreachable(_) => failed(Failure::Unconfirmed),
+            Self::Unreachable(_) => answer_to(Failure::Unconfirmed),
         }
     }
 
@@ -147,8 +145,7 @@ impl Error {
     /// What the client reads.
     pub(crate) fn body(&self) -> Vec<u8> {
         let body = Body { error_code: self.code(), message: self.to_string(), violations: self.violations() };
-        // Numbers, strings and lists always serialize.
-        serde_json::to_vec(&body).unwrap_or_default()
+        answer::json(&body)
     }
 
     pub(crate) fn violations(&self) -> Option<&[RecordViolation]> {
@@ -178,7 +175,7 @@ impl IntoResponse for Error {
         let status = self.answer().status;
         let mut response = (status, [(header::CONTENT_TYPE, JSON)], self.body()).into_response();
         response.headers_mut().extend(retry_after(status));
-        response.extensions_mut().insert(std::sync::Arc::new(self));
+        response.extensions_mut().insert(Arc::new(self));
         response
     }
 }

@@ -14,13 +14,10 @@ use lambda_runtime::LambdaEvent;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use shared::{
-    deadline,
-    metrics::{Metrics, ingest::REQUESTS_REFUSED},
-};
+use shared::{deadline, metrics::Metrics};
 use tower::ServiceExt;
 
-use crate::{error::Error, limits::Deadline};
+use crate::{error::Error, limits::Deadline, router};
 
 /// What is kept of the function's own time to write the answer.
 pub const TIME_TO_ANSWER: Duration = Duration::from_secs(1);
@@ -49,9 +46,8 @@ pub async fn handle(router: Router, metrics: &Metrics, event: LambdaEvent<Box<Ra
             router.oneshot(request).await.unwrap_or_else(|never| match never {})
         }
         Err(error) => {
-            tracing::warn!(%error, source = ?std::error::Error::source(&error), "no request");
-            metrics.add_by(&REQUESTS_REFUSED, error.code().to_string(), 1);
-            error.into_response()
+            // Nothing that it says of a method or a path is one.
+            router::finished(error.into_response(), "", "", Duration::ZERO, metrics)
         }
     };
     let response = proxy_response(response).await;

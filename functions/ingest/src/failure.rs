@@ -8,21 +8,8 @@ use crate::{
     settings::Statuses,
 };
 
-/// Every failure; a new one does not compile until it has its place.
-pub(crate) fn all() -> impl Iterator<Item = Failure> {
-    std::iter::successors(Some(Failure::Unconfirmed), |failure| match failure {
-        Failure::Unconfirmed => Some(Failure::NoSuchTopic),
-        Failure::NoSuchTopic => Some(Failure::NoSuchPartition),
-        Failure::NoSuchPartition => Some(Failure::TooLarge),
-        Failure::TooLarge => Some(Failure::Refused),
-        Failure::Refused => Some(Failure::Unauthenticated),
-        Failure::Unauthenticated => Some(Failure::Unauthorized),
-        Failure::Unauthorized => None,
-    })
-}
-
 /// The answer to a request whose only failure is this one.
-pub(crate) const fn failed(failure: Failure) -> Answer {
+pub(crate) const fn answer_to(failure: Failure) -> Answer {
     match failure {
         // The REST Proxy calls these three retriable, and its clients know the code.
         Failure::Unconfirmed | Failure::NoSuchTopic | Failure::NoSuchPartition => {
@@ -49,16 +36,16 @@ const fn rank(failure: Failure) -> u8 {
 
 /// A record's `error_code`.
 pub(crate) const fn code(failure: Failure) -> u32 {
-    failed(failure).code
+    answer_to(failure).code
 }
 
 /// The same in v3, whose records have no status beside it: there a record that is too large is told by the status's own
 /// number, and what is not there apart.
 pub(crate) const fn streamed_code(failure: Failure) -> u32 {
     match failure {
-        Failure::TooLarge => 413,
-        Failure::NoSuchTopic => 40401,
-        Failure::NoSuchPartition => 40402,
+        Failure::TooLarge => const { answer(StatusCode::PAYLOAD_TOO_LARGE, 413) }.code,
+        Failure::NoSuchTopic => const { answer(StatusCode::NOT_FOUND, 40401) }.code,
+        Failure::NoSuchPartition => const { answer(StatusCode::NOT_FOUND, 40402) }.code,
         Failure::Unconfirmed | Failure::Refused | Failure::Unauthenticated | Failure::Unauthorized => code(failure),
     }
 }
@@ -74,7 +61,7 @@ pub(crate) fn status(outcomes: &[Outcome], statuses: Statuses) -> StatusCode {
         Statuses::Honest => true,
         Statuses::Confluent => matches!(failure, Failure::Unauthenticated | Failure::Unauthorized),
     };
-    worst(outcomes).filter(told).map_or(StatusCode::OK, |failure| failed(failure).status)
+    worst(outcomes).filter(told).map_or(StatusCode::OK, |failure| answer_to(failure).status)
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ mod v3;
 pub mod violations;
 
 pub use app::App;
-pub use limits::{Deadline, MAX_BODY_BYTES, MAX_RECORDS, MIN_COMPRESSED_BYTES};
+pub use limits::{Deadline, MAX_BODY_BYTES, MAX_HEADERS, MAX_RECORDS, MAX_STREAMED_RECORDS, MIN_COMPRESSED_BYTES};
 pub use router::router;
 pub use settings::{Settings, Statuses};
+pub use v3::MAX_CLUSTER_ID;

@@ -1,5 +1,6 @@
 //! How much a request may hold, and how long it may take.
 
+use http::request::Parts;
 use shared::deadline::USUAL_TIME;
 use tokio::time::Instant;
 
@@ -15,7 +16,10 @@ pub(crate) const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 pub const MAX_RECORDS: usize = 40_000;
 
 /// The most records of one v3 request, whose results take up to 600 bytes each.
-pub(crate) const MAX_STREAMED_RECORDS: usize = 10_000;
+pub const MAX_STREAMED_RECORDS: usize = 10_000;
+
+/// The most headers of a record, which take more memory than room in a body.
+pub const MAX_HEADERS: usize = 1_000;
 
 /// From which size on an answer is compressed for a client that takes it so, in bytes. The gateway does it on AWS.
 pub const MIN_COMPRESSED_BYTES: u64 = 1024;
@@ -28,6 +32,11 @@ pub(crate) const MAX_VIOLATIONS: usize = 100;
 pub struct Deadline(pub Instant);
 
 impl Deadline {
+    /// That of a request.
+    pub(crate) fn of(parts: &Parts) -> Self {
+        parts.extensions.get().copied().unwrap_or_else(Self::usual)
+    }
+
     /// For a request that came by another way than an event.
     pub(crate) fn usual() -> Self {
         Self(Instant::now() + USUAL_TIME)

@@ -33,16 +33,16 @@ pub(crate) fn format(headers: &HeaderMap) -> Result<Format, Error> {
     }
 }
 
-/// Whether a v3 request is sent as JSON, the only type that it has.
-pub(crate) fn plain_format(headers: &HeaderMap) -> Result<(), Error> {
+/// Refuses a v3 request that is sent as anything but JSON, the only type that it has.
+pub(crate) fn is_json(headers: &HeaderMap) -> Result<(), Error> {
     let sent = headers.get(header::CONTENT_TYPE).map(|sent| sent.to_str().unwrap_or_default());
     let essence = |sent: &str| sent.parse::<Mime>().is_ok_and(|mime| mime.essence_str() == "application/json");
     let plain = sent.is_none_or(|sent| sent.is_empty() || essence(sent));
-    if plain { Ok(()) } else { Err(Error::UnsupportedType) }
+    if plain { Ok(()) } else { Err(Error::UnsupportedV3Type) }
 }
 
-/// Whether a client takes plain JSON.
-pub(crate) fn plain(headers: &HeaderMap) -> Result<(), Error> {
+/// Refuses a client that does not take plain JSON.
+pub(crate) fn accepts_json(headers: &HeaderMap) -> Result<(), Error> {
     let accepted = Accepted::of(headers);
     if accepted.plain.unwrap_or(accepted.any || !accepted.sent) { Ok(()) } else { Err(Error::NotAcceptable) }
 }

@@ -11,7 +11,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use shared::metadata::{Describe, DescribeError, Partition};
 
-use crate::{app::App, error::Error, media, target::Target};
+use tokio::time::Instant;
+
+use crate::{answer, app::App, error::Error, media, target::Target};
 
 /// How long the cluster has for its answer. Many clients have no more patience than 5 s.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
@@ -27,7 +29,7 @@ struct Topic<'a> {
 
 /// `GET /topics`
 pub(crate) async fn topics<P>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
-    Ok(answer(media::answer_type(&parts.headers)?, app.topic_names()))
+    Ok(answer(media::answer_type(&parts.headers)?, &*app.topic_names()))
 }
 
 /// `GET /topics/{topic}`
@@ -53,16 +55,16 @@ pub(crate) async fn partition<P: Describe>(State(app): State<App<P>>, parts: Par
 pub(crate) async fn offsets<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
     let described = describe(&app, parts).await?;
     let partition = described.partition()?.partition;
-    let offsets = app.producer.offsets(&described.name, partition, PATIENCE).await;
-    let offsets = offsets.map_err(|error| explain(error, &described.name))?;
+    let left = described.deadline.saturating_duration_since(Instant::now());
+    let offsets = app.producer.offsets(&described.name, partition, left).await?;
     Ok(answer(described.content_type, offsets))
 }
 
 /// `GET /brokers`
 pub(crate) async fn brokers<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
     let content_type = media::answer_type(&parts.headers)?;
-    let cluster = app.producer.cluster(PATIENCE).await.map_err(|error| explain(error, ""))?;
-    Ok(answer(content_type, json!({ "brokers": cluster.brokers })))
+    let brokers = app.producer.brokers(PATIENCE).await?;
+    Ok(answer(content_type, json!({ "brokers": brokers })))
 }
 
 /// What was asked for, and the topic's partitions.
@@ -71,6 +73,8 @@ struct Described {
     asked: Option<i32>,
     partitions: Vec<Partition>,
     content_type: HeaderValue,
+    /// For all questions together.
+    deadline: Instant,
 }
 
 impl Described {
@@ -86,20 +90,21 @@ async fn describe<P: Describe>(app: &App<P>, mut parts: Parts) -> Result<Describ
     let Target { topic, partition } = Target::of(&mut parts).await?;
     let content_type = media::answer_type(&parts.headers)?;
     let name = app.topic(&topic)?.name().to_owned();
-    let partitions = app.producer.partitions(&name, PATIENCE).await.map_err(|error| explain(error, &name))?;
-    Ok(Described { name, asked: partition, partitions, content_type })
+    let deadline = Instant::now() + PATIENCE;
+    let partitions = app.producer.partitions(&name, PATIENCE).await?;
+    Ok(Described { name, asked: partition, partitions, content_type, deadline })
 }
 
-pub(crate) fn explain(error: DescribeError, topic: &str) -> Error {
-    match error {
-        DescribeError::Unreachable(unreachable) => Error::Unreachable(unreachable),
-        DescribeError::NoSuchTopic => Error::MissingTopic { topic: topic.to_owned() },
-        DescribeError::Unauthorized => Error::MayNotDescribe,
+impl From<DescribeError> for Error {
+    fn from(error: DescribeError) -> Self {
+        match error {
+            DescribeError::Unreachable(unreachable) => Self::Unreachable(unreachable),
+            DescribeError::NoSuchTopic { topic } => Self::MissingTopic { topic },
+            DescribeError::Unauthorized => Self::MayNotDescribe,
+        }
     }
 }
 
 fn answer(content_type: HeaderValue, body: impl Serialize) -> Response {
-    // Numbers, strings and lists always serialize.
-    let body = serde_json::to_vec(&body).unwrap_or_default();
-    ([(header::CONTENT_TYPE, content_type)], body).into_response()
+    ([(header::CONTENT_TYPE, content_type)], answer::json(&body)).into_response()
 }

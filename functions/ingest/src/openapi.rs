@@ -111,19 +111,19 @@ pub(crate) async fn openapi<P>(State(app): State<App<P>>) -> Response {
 }
 
 /// The document for the topics of `app`.
+#[expect(clippy::expect_used, reason = "unwrap safety: the files are ours, and tests read what comes of them")]
 pub(crate) fn document<P>(app: &App<P>) -> Bytes {
-    // The files are ours, and tests read what comes of them.
-    made(app).map(Bytes::from).unwrap_or_default()
+    build(app).map(Bytes::from).expect("files that fit")
 }
 
-fn made<P>(app: &App<P>) -> serde_json::Result<String> {
+fn build<P>(app: &App<P>) -> serde_json::Result<String> {
     let values = values(app)?;
     let mut document: Document = serde_json::from_str(&filled(DOCUMENT, &values))?;
     document.info.description.push_str(&answers::table());
     document.paths = serde_json::from_str(&filled(PATHS, &values))?;
     let refusals = refusals::refusals(app)?;
     for operation in document.paths.values_mut().flat_map(IndexMap::values_mut) {
-        operation.fail(&refusals)?;
+        operation.add_failures(&refusals)?;
     }
     let mut components: Components = serde_json::from_str(&filled(COMPONENTS, &values))?;
     components.schemas.extend(kinds::schemas(&app.passed_through())?);
@@ -135,7 +135,7 @@ fn made<P>(app: &App<P>) -> serde_json::Result<String> {
 fn values<P>(app: &App<P>) -> serde_json::Result<Vec<(String, Raw)>> {
     let mut values = vec![
         ("version".to_owned(), to_raw_value(env!("CARGO_PKG_VERSION"))?),
-        ("topics".to_owned(), to_raw_value(&app.topic_names())?),
+        ("topics".to_owned(), to_raw_value(&*app.topic_names())?),
         ("files".to_owned(), to_raw_value(&page::FILES.each_ref().map(|file| file.name))?),
         ("max_records".to_owned(), to_raw_value(&MAX_RECORDS)?),
         ("max_violations".to_owned(), to_raw_value(&MAX_VIOLATIONS)?),
@@ -162,7 +162,7 @@ fn filled(text: &str, values: &[(String, Raw)]) -> String {
 
 impl Operation {
     /// Adds the responses of its failures.
-    fn fail(&mut self, refusals: &[Refusal]) -> serde_json::Result<()> {
+    fn add_failures(&mut self, refusals: &[Refusal]) -> serde_json::Result<()> {
         let asks_for_key = self.security.is_none();
         for (status, response) in answers::responses(&self.refused, self.writes, asks_for_key, refusals) {
             self.responses.insert(status.as_str().to_owned(), to_raw_value(&response)?);

@@ -2,8 +2,7 @@
 
 use axum::{body::Body, extract::State, response::Response};
 use http::Request;
-use shared::{metrics::ingest::PRODUCE_TIME, publish::Publish};
-use tokio::time::Instant;
+use shared::publish::Publish;
 
 use crate::{answer, app::App, body, envelope, error::Error, limits::Deadline, media, records, target::Target};
 
@@ -13,7 +12,7 @@ use crate::{answer, app::App, body, envelope, error::Error, limits::Deadline, me
 /// syntax, rules.
 pub(crate) async fn produce<P: Publish>(State(app): State<App<P>>, request: Request<Body>) -> Result<Response, Error> {
     let (mut parts, body) = request.into_parts();
-    let deadline = parts.extensions.get().copied().unwrap_or_else(Deadline::usual);
+    let deadline = Deadline::of(&parts);
     let Target { topic, partition } = Target::of(&mut parts).await?;
     let body = body::read(body, deadline).await?;
     let format = media::format(&parts.headers)?;
@@ -24,9 +23,6 @@ pub(crate) async fn produce<P: Publish>(State(app): State<App<P>>, request: Requ
     let records =
         records::records(&body, &envelope, format, topic, partition).inspect_err(|error| app.refused(count, error))?;
 
-    let begun = Instant::now();
-    let outcomes = app.producer.publish(records, deadline.0).await;
-    app.metrics.took(&PRODUCE_TIME, begun.elapsed());
-    app.published(topic, &outcomes);
+    let outcomes = app.publish(topic, records, deadline).await;
     Ok(answer::answer(&outcomes, app.statuses, content_type))
 }

@@ -9,7 +9,7 @@ use base64::{
 };
 use bytes::Bytes;
 use shared::{
-    json::{self, JsonError},
+    json::{self, JsonError, Place},
     kind::{Invalid, Violation},
     publish::Record,
     shown::shown,
@@ -66,7 +66,9 @@ type Checked = Result<(Option<Bytes>, Option<Bytes>), Vec<Violation>>;
 
 /// Keys and values as they stand in the envelope, less the whitespace outside of strings.
 fn json_record(body: &[u8], entry: &Entry<'_>, topic: &Topic) -> Result<Checked, Error> {
-    let placed = |part: &str, error: JsonError| Error::NotJson(error.within(body, start_of(part, body)));
+    let placed = |part: &str, error: JsonError| {
+        Error::NotJson(error.after(Place::default().behind(&body[..start_of(part, body)])))
+    };
     if let Some(key) = entry.key {
         json::check(key.as_bytes()).map_err(|error| placed(key, error))?;
     }
@@ -79,6 +81,7 @@ fn json_record(body: &[u8], entry: &Entry<'_>, topic: &Topic) -> Result<Checked,
 
 /// Keys and values as the bytes that their base64 stands for.
 fn binary_record(entry: &Entry<'_>, topic: &Topic) -> Result<Checked, Error> {
+    let decode = |json| decode(json).ok_or_else(|| Error::NotBase64 { data: shown(json), advice: json_advice(json) });
     let key = entry.key.map(decode).transpose()?;
     let value = entry.value.map(decode).transpose()?;
     Ok(bytes_record(key, value, topic))
@@ -98,12 +101,15 @@ pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Top
     }
 }
 
-pub(crate) fn decode(json: &str) -> Result<Bytes, Error> {
-    serde_json::from_str::<Cow<'_, str>>(json)
-        .ok()
-        .and_then(|base64| BASE64.decode(base64.as_bytes()).ok())
-        .map(Bytes::from)
-        .ok_or_else(|| Error::NotBase64 { data: shown(json) })
+/// For rows that are sent as they are.
+fn json_advice(data: &str) -> &'static str {
+    let row = data.starts_with(['{', '[']);
+    if row { " Rows as JSON are sent as application/vnd.kafka.json.v2+json." } else { "" }
+}
+
+/// The bytes that the base64 in a JSON string stands for.
+pub(crate) fn decode(json: &str) -> Option<Bytes> {
+    BASE64.decode(json::text(json)?.as_bytes()).ok().map(Bytes::from)
 }
 
 pub(crate) fn compact(json: &str) -> Bytes {
@@ -115,5 +121,5 @@ pub(crate) fn compact(json: &str) -> Bytes {
 
 /// Where `part`, which was borrowed from `body`, begins in it.
 fn start_of(part: &str, body: &[u8]) -> usize {
-    (part.as_ptr() as usize).saturating_sub(body.as_ptr() as usize)
+    (part.as_ptr() as usize).saturating_sub(body.as_ptr() as usize).min(body.len())
 }

@@ -16,7 +16,7 @@ use shared::{
     causes::in_one_line,
     metadata::Describe,
     metrics::{Metrics, ingest::REQUESTS_REFUSED},
-    publish::{Publish, Reach},
+    publish::Publish,
     shown::shown,
 };
 use tokio::time::Instant;
@@ -24,7 +24,7 @@ use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    answer::Failed, app::App, body, error::Error, failure, limits::Deadline, metadata, openapi, page, path, produce, v3,
+    answer::Failed, app::App, body, error::Error, limits::Deadline, metadata, openapi, page, path, produce, v3,
 };
 
 /// How long `/health` waits for a broker.
@@ -44,7 +44,7 @@ const CORS: [(HeaderName, HeaderValue); 3] = [
 const CONSUMERS: MethodFilter = MethodFilter::GET.or(MethodFilter::POST).or(MethodFilter::DELETE);
 
 /// The HTTP interface. Every request has an answer, and every answer a JSON body, but for the page's own files.
-pub fn router<P: Publish + Reach + Describe + Clone>(app: App<P>) -> Router {
+pub fn router<P: Publish + Describe + Clone>(app: App<P>) -> Router {
     let metrics = app.metrics.clone();
     let routes = Router::new()
         .route("/", get(root).post(nothing_here))
@@ -82,21 +82,31 @@ fn normalize(mut request: Request<Body>) -> Request<Body> {
     request
 }
 
-/// Answers what a browser asks before it sends, logs, counts, and adds what every answer has.
+/// Answers what a browser asks before it sends; gives every answer what [`finished`] does.
 async fn finish(State(metrics): State<Metrics>, request: Request<Body>, next: Next) -> Response {
     let begun = Instant::now();
     let (method, path) = (request.method().clone(), shown(request.uri().path()));
-    let mut response =
-        if method == Method::OPTIONS { Json(json!({})).into_response() } else { next.run(request).await };
+    let response = if method == Method::OPTIONS { Json(json!({})).into_response() } else { next.run(request).await };
+    finished(response, method.as_str(), &path, begun.elapsed(), &metrics)
+}
+
+/// Logs and counts an answer, and adds what every answer has.
+pub(crate) fn finished(
+    mut response: Response,
+    method: &str,
+    path: &str,
+    took: Duration,
+    metrics: &Metrics,
+) -> Response {
     response.headers_mut().extend(CORS);
-    if let Some(error_code) = log(&method, &path, &response, begun.elapsed()) {
+    if let Some(error_code) = log(&response, method, path, took) {
         metrics.add_by(&REQUESTS_REFUSED, error_code.to_string(), 1);
     }
     response
 }
 
 /// One line a request: `warn` when it was ours to serve. Returns the `error_code` if it was not served.
-fn log(method: &Method, path: &str, response: &Response, took: Duration) -> Option<u32> {
+fn log(response: &Response, method: &str, path: &str, took: Duration) -> Option<u32> {
     let status = response.status().as_u16();
     let duration_ms = took.as_secs_f64() * 1e3;
     let extensions = response.extensions();
@@ -104,17 +114,16 @@ fn log(method: &Method, path: &str, response: &Response, took: Duration) -> Opti
         let error_code = error.code();
         let error = in_one_line(error.as_ref());
         if response.status().is_server_error() {
-            tracing::warn!(%method, path, status, duration_ms, error.code = error_code, error, "not served");
+            tracing::warn!(method, path, status, duration_ms, error.code = error_code, error, "not served");
         } else {
-            tracing::info!(%method, path, status, duration_ms, error.code = error_code, error, "refused");
+            tracing::info!(method, path, status, duration_ms, error.code = error_code, error, "refused");
         }
         Some(error_code)
-    } else if let Some(Failed { worst, records, of }) = extensions.get() {
-        let error_code = failure::code(*worst);
-        tracing::warn!(%method, path, status, duration_ms, error.code = error_code, error = %worst, records, of, "not written");
+    } else if let Some(&Failed { worst, error_code, records, of }) = extensions.get() {
+        tracing::warn!(method, path, status, duration_ms, error.code = error_code, error = %worst, records, of, "not written");
         Some(error_code)
     } else {
-        tracing::info!(%method, path, status, duration_ms, "answered");
+        tracing::info!(method, path, status, duration_ms, "answered");
         None
     }
 }
@@ -131,7 +140,7 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
 }
 
 async fn root<P>(State(app): State<App<P>>) -> Response {
-    Json(json!({ "topics": app.topic_names(), "health": "/health", "docs": "/docs" })).into_response()
+    Json(json!({ "topics": *app.topic_names(), "health": "/health", "docs": "/docs" })).into_response()
 }
 
 /// Students do post rows to the stage's root, so the answer to a POST gives the right address.
@@ -150,7 +159,7 @@ async fn no_consumers(body: Body) -> Error {
     Error::NoConsumers
 }
 
-async fn health<P: Reach>(State(app): State<App<P>>) -> Result<Response, Error> {
+async fn health<P: Describe>(State(app): State<App<P>>) -> Result<Response, Error> {
     app.producer.reach(HEALTH_TIME).await?;
     Ok(Json(json!({ "status": "ok" })).into_response())
 }

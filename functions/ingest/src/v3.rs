@@ -11,8 +11,10 @@ use axum::{
 };
 use http::{Request, StatusCode, header, request::Parts};
 use serde_json::{Value, json};
-use shared::{metadata::Describe, metrics::ingest::PRODUCE_TIME, publish::Publish};
-use tokio::time::Instant;
+use shared::{
+    metadata::Describe,
+    publish::{Publish, Record},
+};
 
 use self::{entry::Entry, result::Results};
 use crate::{
@@ -21,9 +23,9 @@ use crate::{
     body,
     error::{Error, JSON},
     failure,
-    limits::Deadline,
+    limits::{Deadline, MAX_STREAMED_RECORDS},
     media,
-    metadata::{PATIENCE, explain},
+    metadata::PATIENCE,
 };
 
 mod batch;
@@ -34,7 +36,7 @@ mod result;
 pub(crate) use batch::{MAX_ENTRIES, MAX_ID};
 
 /// The longest cluster id that is echoed, in characters; Kafka's own have 22.
-pub(crate) const MAX_CLUSTER_ID: usize = 64;
+pub const MAX_CLUSTER_ID: usize = 64;
 
 /// What a path names. The cluster may have any id: there is only one.
 struct Target {
@@ -45,19 +47,23 @@ struct Target {
 impl Target {
     async fn of(parts: &mut Parts) -> Result<Self, Error> {
         match Path::<(String, String)>::from_request_parts(parts, &()).await {
-            Ok(Path((cluster_id, topic))) if cluster_id.chars().count() <= MAX_CLUSTER_ID => {
-                Ok(Self { cluster_id, topic })
-            }
+            Ok(Path((cluster_id, topic))) if is_cluster_id(&cluster_id) => Ok(Self { cluster_id, topic }),
             Ok(_) | Err(_) => Err(Error::NotFound),
         }
     }
 }
 
+/// Whether `text` may be echoed in every result: what has to be escaped would make an answer too large for Lambda.
+fn is_cluster_id(text: &str) -> bool {
+    text.len() <= MAX_CLUSTER_ID
+        && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
+}
+
 /// `GET /v3/clusters`
 pub(crate) async fn clusters<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
-    media::plain(&parts.headers)?;
-    let cluster = app.producer.cluster(PATIENCE).await.map_err(|error| explain(error, ""))?;
-    Ok(Json(list(&cluster.cluster_id)).into_response())
+    media::accepts_json(&parts.headers)?;
+    let cluster_id = app.producer.cluster_id(PATIENCE).await?;
+    Ok(Json(list(&cluster_id)).into_response())
 }
 
 /// The one cluster, without the links to what is not served here.
@@ -76,8 +82,13 @@ fn list(cluster_id: &str) -> Value {
 /// `POST /v3/clusters/{cluster_id}/topics/{topic}/records`: one record, or several objects one after the other.
 pub(crate) async fn records<P: Publish>(State(app): State<App<P>>, request: Request<Body>) -> Result<Response, Error> {
     let Received { target, body, deadline } = receive(request).await?;
-    let entries = entry::stream(&body)?;
-    let results = write(&app, &target, entries, deadline).await;
+    let mut entries = entry::stream(&body)?;
+    let batch = Batch::of(&app, &target.topic, entries.by_ref().take(MAX_STREAMED_RECORDS));
+    let beyond = entries.count();
+    if beyond > 0 {
+        return Err(Error::TooManyRecords { count: MAX_STREAMED_RECORDS + beyond, most: MAX_STREAMED_RECORDS });
+    }
+    let results = batch.write(&app, &target.topic, deadline).await;
     Ok(answer(StatusCode::OK, results.stream(&target.cluster_id, &target.topic), &results))
 }
 
@@ -85,7 +96,7 @@ pub(crate) async fn records<P: Publish>(State(app): State<App<P>>, request: Requ
 pub(crate) async fn batch<P: Publish>(State(app): State<App<P>>, request: Request<Body>) -> Result<Response, Error> {
     let Received { target, body, deadline } = receive(request).await?;
     let (ids, entries) = batch::entries(&body)?.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
-    let results = write(&app, &target, entries, deadline).await;
+    let results = Batch::of(&app, &target.topic, entries).write(&app, &target.topic, deadline).await;
     Ok(answer(StatusCode::MULTI_STATUS, results.batch(&ids, &target.cluster_id, &target.topic), &results))
 }
 
@@ -98,42 +109,47 @@ struct Received {
 
 async fn receive(request: Request<Body>) -> Result<Received, Error> {
     let (mut parts, body) = request.into_parts();
-    let deadline = parts.extensions.get().copied().unwrap_or_else(Deadline::usual);
+    let deadline = Deadline::of(&parts);
     let target = Target::of(&mut parts).await?;
     let body = body::read(body, deadline).await?;
-    media::plain_format(&parts.headers)?;
-    media::plain(&parts.headers)?;
+    media::is_json(&parts.headers)?;
+    media::accepts_json(&parts.headers)?;
     if body.trim_ascii().is_empty() { Err(Error::EmptyBody) } else { Ok(Received { target, body, deadline }) }
 }
 
-/// Writes the records that are valid, all at once, and puts what became of each into the request's order.
-async fn write<P: Publish>(
-    app: &App<P>,
-    Target { topic, .. }: &Target,
-    entries: Vec<Result<Entry, Error>>,
-    deadline: Deadline,
-) -> Results {
-    let (mut records, mut results) = (Vec::new(), Results::default());
-    for (at, entry) in entries.into_iter().enumerate() {
-        match app.topic(topic).and_then(|topic| entry?.record(topic, at)) {
-            Ok((record, sizes)) => {
-                records.push(record);
-                results.handed_over(sizes);
-            }
-            Err(error) => {
-                app.refused(1, &error);
-                results.refused(error);
+/// The records of a request that are valid, and what became of each of all.
+#[derive(Default)]
+struct Batch {
+    records: Vec<Record>,
+    results: Results,
+}
+
+impl Batch {
+    /// Each entry is turned into its record before the next one is read: what is refused is not kept.
+    fn of<P>(app: &App<P>, topic: &str, entries: impl IntoIterator<Item = Result<Entry, Error>>) -> Self {
+        let mut batch = Self::default();
+        for (at, entry) in entries.into_iter().enumerate() {
+            match app.topic(topic).and_then(|topic| entry?.record(topic, at)) {
+                Ok((record, sizes)) => {
+                    batch.records.push(record);
+                    batch.results.handed_over(sizes);
+                }
+                Err(error) => {
+                    app.refused(1, &error);
+                    batch.results.refused(error);
+                }
             }
         }
+        batch
     }
-    if let (Ok(topic), false) = (app.topic(topic), records.is_empty()) {
-        let begun = Instant::now();
-        let outcomes = app.producer.publish(records, deadline.0).await;
-        app.metrics.took(&PRODUCE_TIME, begun.elapsed());
-        app.published(topic, &outcomes);
-        results.settle(outcomes);
+
+    /// Writes the records, all at once.
+    async fn write<P: Publish>(mut self, app: &App<P>, topic: &str, deadline: Deadline) -> Results {
+        if let (Ok(topic), false) = (app.topic(topic), self.records.is_empty()) {
+            self.results.settle(app.publish(topic, self.records, deadline).await);
+        }
+        self.results
     }
-    results
 }
 
 fn answer(status: StatusCode, body: Vec<u8>, results: &Results) -> Response {
@@ -141,7 +157,8 @@ fn answer(status: StatusCode, body: Vec<u8>, results: &Results) -> Response {
     let outcomes = results.outcomes();
     if let Some(worst) = failure::worst(&outcomes) {
         let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count();
-        response.extensions_mut().insert(Failed { worst, records: failed, of: results.len() });
+        let error_code = failure::streamed_code(worst);
+        response.extensions_mut().insert(Failed { worst, error_code, records: failed, of: results.len() });
     }
     response
 }

@@ -15,34 +15,62 @@ use super::{
     connection::{Client, PAUSE},
 };
 use crate::{
-    metadata::{Describe, DescribeError, Description, Offsets, Partition, Replica},
+    metadata::{Describe, DescribeError, Offsets, Partition, Replica},
     publish::Unreachable,
 };
+
+/// How recent a broker's answer has to be for [`Describe::reach`] to take its word.
+const RECENT: Duration = Duration::from_secs(5);
 
 /// How many brokers a question goes to, one after the other: which one, librdkafka chooses at random, and it may be one
 /// that does not answer.
 const TRIES: u32 = 3;
 
 impl Describe for Producer {
-    async fn cluster(&self, within: Duration) -> Result<Description, DescribeError> {
-        self.answer(within, |client, patience| {
+    async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
+        let start = Instant::now();
+        let Ok(connection) = self.0.writing.connection() else {
+            return Err(Unreachable::NoAnswer { within, source: None });
+        };
+        if connection.answered_within(RECENT) {
+            return Ok(());
+        }
+        let asking = async {
+            tokio::select! {
+                answer = connection.ask(None, within) => answer.map(drop).map_err(|()| connection.link.no_answer(within)),
+                () = connection.link.denied_since(start) => Err(Unreachable::LogInRefused),
+            }
+        };
+        timeout(within, asking).await.unwrap_or_else(|_| Err(connection.link.no_answer(within)))
+    }
+
+    async fn cluster_id(&self, within: Duration) -> Result<String, DescribeError> {
+        self.answer(within, None, |client, patience| {
+            let no_answer = KafkaError::MetadataFetch(RDKafkaErrorCode::OperationTimedOut);
+            client.fetch_cluster_id(patience).ok_or(no_answer)
+        })
+        .await
+    }
+
+    async fn brokers(&self, within: Duration) -> Result<Vec<i32>, DescribeError> {
+        self.answer(within, None, |client, patience| {
             let metadata = client.fetch_metadata(None, patience)?;
-            let cluster_id = client.fetch_cluster_id(patience).unwrap_or_default();
             let mut brokers: Vec<_> = metadata.brokers().iter().map(MetadataBroker::id).collect();
             brokers.sort_unstable();
-            Ok(Description { cluster_id, brokers })
+            Ok(brokers)
         })
         .await
     }
 
     async fn partitions(&self, topic: &str, within: Duration) -> Result<Vec<Partition>, DescribeError> {
         let name = topic.to_owned();
-        self.answer(within, move |client, patience| partitions(&client.fetch_metadata(Some(&name), patience)?)).await
+        let ask = move |client: &Client, patience| partitions(&client.fetch_metadata(Some(&name), patience)?);
+        self.answer(within, Some(topic), ask).await
     }
 
     async fn offsets(&self, topic: &str, partition: i32, within: Duration) -> Result<Offsets, DescribeError> {
         let name = topic.to_owned();
-        self.answer(within, move |client, patience| {
+        self.answer(within, Some(topic), move |client, patience| {
             let (beginning_offset, end_offset) = client.fetch_watermarks(&name, partition, patience)?;
             Ok(Offsets { beginning_offset, end_offset })
         })
@@ -51,10 +79,12 @@ impl Describe for Producer {
 }
 
 impl Producer {
-    /// What the cluster answers to `question`, which is asked again where it had no answer for its part of the time.
+    /// What the cluster answers to `question`, about `topic` if about one. It is asked again where it had no answer for its
+    /// part of the time.
     async fn answer<T: Send + 'static>(
         &self,
         within: Duration,
+        topic: Option<&str>,
         question: impl Fn(&Client, Duration) -> Result<T, KafkaError> + Clone + Send + 'static,
     ) -> Result<T, DescribeError> {
         let start = Instant::now();
@@ -78,7 +108,7 @@ impl Producer {
                     Some(Ok(answer)) => return Ok(answer),
                     Some(Err(error)) => {
                         tracing::debug!(%error, "no metadata");
-                        if let Some(refusal) = refusal(&error) {
+                        if let Some(refusal) = refusal(&error, topic) {
                             return Err(refusal);
                         }
                     }
@@ -102,9 +132,11 @@ impl Producer {
 }
 
 /// What the cluster says for good. Everything else may be that no broker answered.
-fn refusal(error: &KafkaError) -> Option<DescribeError> {
+fn refusal(error: &KafkaError, topic: Option<&str>) -> Option<DescribeError> {
     match error.rdkafka_error_code()? {
-        RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => Some(DescribeError::NoSuchTopic),
+        RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => {
+            Some(DescribeError::NoSuchTopic { topic: topic?.to_owned() })
+        }
         RDKafkaErrorCode::TopicAuthorizationFailed => Some(DescribeError::Unauthorized),
         _ => None,
     }

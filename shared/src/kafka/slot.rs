@@ -22,7 +22,7 @@ impl Slot {
 
     /// The connection to use, a new one where the last one is worn out.
     pub(super) fn connection(&self) -> Result<Arc<Connection>, KafkaError> {
-        // Held for no more than an exchange.
+        // Held for no more than an exchange, also while a client is made: two requests do not make two.
         let mut connection = self.lock();
         if let Some(reason) = connection.as_ref().and_then(|connection| connection.worn_out(Moment::now())) {
             tracing::info!(%reason, "the connection to Kafka is replaced");

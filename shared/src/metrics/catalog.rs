@@ -85,9 +85,12 @@ pub mod ingest {
     .by("ErrorCode");
     pub static RECORDS_UNCONFIRMED: Metric =
         count(FUNCTION, "RecordsUnconfirmed", "records that Kafka did not take, or not in time");
-    pub static REQUESTS_REFUSED: Metric =
-        count(FUNCTION, "RequestsRefused", "requests that were not answered 200, by their answer's `error_code`")
-            .by("ErrorCode");
+    pub static REQUESTS_REFUSED: Metric = count(
+        FUNCTION,
+        "RequestsRefused",
+        "requests that were refused, or of which a record was not written, by their answer's `error_code`",
+    )
+    .by("ErrorCode");
     pub static PRODUCE_TIME: Metric =
         time(FUNCTION, "ProduceTime", "from handing a request's records to the producer until each has its answer");
     pub static COLD_STARTS: Metric =

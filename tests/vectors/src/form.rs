@@ -135,7 +135,7 @@ impl Vector {
         let mut request = http::Request::builder().method(method.as_str()).uri(names.fill(path));
         for (name, values) in headers {
             for value in values.all() {
-                request = request.header(name, value);
+                request = request.header(name, names.fill(value));
             }
         }
         request.body(body.into()).map_err(|source| VectorError::NoRequest { vector: self.to_string(), source })
@@ -150,7 +150,7 @@ impl Vector {
                 partition: of.partition,
                 key: bytes(&of.key),
                 value: bytes(&of.value),
-                headers: of.headers.iter().map(|header| (header.name.clone(), bytes(&header.value))).collect(),
+                headers: of.headers.iter().map(|header| (names.fill(&header.name), bytes(&header.value))).collect(),
                 timestamp_ms: of.timestamp,
             };
             std::iter::repeat_n(record, *times)

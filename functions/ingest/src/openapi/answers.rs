@@ -69,9 +69,9 @@ pub(super) fn responses(
         for Refusal { name, answer, example } in refusals {
             told.entry(answer.status).or_default().refused.insert(name.clone(), example.clone());
         }
-        for failure in failure::all() {
-            let told = told.entry(failure::failed(failure).status).or_default();
-            told.when(&failure::failed(failure));
+        for failure in Failure::ALL {
+            let told = told.entry(failure::answer_to(failure).status).or_default();
+            told.when(&failure::answer_to(failure));
             told.not_written.extend(one_of_two(failure));
         }
     }

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
-use shared::json;
+use shared::json::{self, text};
 
 use super::{
-    entry::{Entry, MEMBERS, text},
+    entry::{Entry, MEMBERS},
     members::Members,
 };
 use crate::error::Error;

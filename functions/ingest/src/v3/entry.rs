@@ -1,13 +1,13 @@
 //! One record of a v3 request: where it goes, and its key, value, headers and timestamp as bytes.
 
-use std::borrow::Cow;
+use std::iter;
 
 use bytes::Bytes;
 use chrono::DateTime;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::{
-    json::{self, Key},
+    json::{self, Place, text},
     publish::{Header, Record},
     shown::shown,
 };
@@ -15,7 +15,7 @@ use shared::{
 use super::members::Members;
 use crate::{
     error::Error,
-    limits::MAX_STREAMED_RECORDS,
+    limits::MAX_HEADERS,
     records::{bytes_record, compact, decode},
     topic::Topic,
     violations::Violations,
@@ -73,28 +73,25 @@ pub(super) struct Sizes {
 
 /// The records of a body of one or more objects, one after the other. What is no JSON ends it: where the next one would begin,
 /// nobody can tell.
-pub(super) fn stream(body: &[u8]) -> Result<Vec<Result<Entry, Error>>, Error> {
+pub(super) fn stream(body: &[u8]) -> Result<impl Iterator<Item = Result<Entry, Error>>, Error> {
     let text = json::utf8(body).map_err(Error::NotJson)?;
     let mut objects = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
-    let mut entries = Vec::new();
-    while let Some(object) = objects.next() {
-        if entries.len() == MAX_STREAMED_RECORDS {
-            let count = entries.len() + 1 + objects.take_while(Result::is_ok).count();
-            return Err(Error::TooManyRecords { count, most: MAX_STREAMED_RECORDS });
-        }
-        entries.push(match object {
-            Ok(object) => Entry::read(body, object.get(), objects.byte_offset()),
-            Err(error) => Err(Error::NotJson(error.into())),
-        });
-    }
-    Ok(entries)
+    let (mut place, mut placed) = (Place::default(), 0);
+    Ok(iter::from_fn(move || {
+        Some(objects.next()?.map_err(|error| Error::NotJson(error.into())).and_then(|object| {
+            let start = objects.byte_offset().saturating_sub(object.get().len());
+            // On from the object before: from the body's begin it would be its length times the number of objects.
+            place = place.behind(&body[placed..start]);
+            placed = start;
+            Entry::read(object.get(), place)
+        }))
+    }))
 }
 
 impl Entry {
-    /// Reads a record out of its object, which ends at byte `end` of the body.
-    fn read(body: &[u8], object: &str, end: usize) -> Result<Self, Error> {
-        let start = end.saturating_sub(object.len());
-        json::check(object.as_bytes()).map_err(|error| Error::NotJson(error.within(body, start)))?;
+    /// Reads a record out of its object, which begins at `place` of the body.
+    fn read(object: &str, place: Place) -> Result<Self, Error> {
+        json::check(object.as_bytes()).map_err(|error| Error::NotJson(error.after(place)))?;
         Self::of(&Members::read(object, "a record", &MEMBERS)?)
     }
 
@@ -138,12 +135,14 @@ impl Data {
             Some(r#""BINARY""#) => Form::Binary,
             Some(r#""JSON""#) => Form::Json,
             Some(r#""STRING""#) => Form::String,
-            Some(r#""AVRO""# | r#""JSONSCHEMA""# | r#""PROTOBUF""#) => return Err(Error::SchemaType),
+            Some(r#""AVRO""# | r#""JSONSCHEMA""# | r#""PROTOBUF""#) => return Err(Error::SchemaTypeV3),
             _ => return Err(Error::BadRecord(format!("{what}.type must be BINARY, JSON or STRING"))),
         };
         let Some(data) = members.get("data") else { return Ok(None) };
         let bytes = match form {
-            Form::Binary => decode(data)?,
+            Form::Binary => {
+                decode(data).ok_or_else(|| Error::NotBase64 { data: shown(data), advice: json_advice(data) })?
+            }
             Form::Json => compact(data),
             Form::String => {
                 let problem = || Error::BadRecord(format!("{what}.data must be a string, as {what}.type says"));
@@ -158,9 +157,9 @@ impl Data {
     }
 }
 
-/// The text that a JSON string stands for.
-pub(super) fn text(json: &str) -> Option<Cow<'_, str>> {
-    serde_json::from_str::<Key<'_>>(json).ok().map(|Key(text)| text)
+/// For rows that are sent as they are.
+fn json_advice(data: &str) -> &'static str {
+    if data.starts_with(['{', '[']) { " Rows as JSON have the type JSON." } else { "" }
 }
 
 fn partition(json: &str) -> Result<i32, Error> {
@@ -186,6 +185,9 @@ fn timestamp(json: &str) -> Result<i64, Error> {
 fn headers(json: &str) -> Result<Vec<Header>, Error> {
     let list: Vec<&RawValue> =
         serde_json::from_str(json).map_err(|_| Error::BadRecord("headers must be a list".to_owned()))?;
+    if list.len() > MAX_HEADERS {
+        return Err(Error::BadRecord(format!("headers has {} of them, more than {MAX_HEADERS}", list.len())));
+    }
     list.into_iter().map(|header| read_header(header.get())).collect()
 }
 
@@ -195,5 +197,7 @@ fn read_header(json: &str) -> Result<Header, Error> {
     // librdkafka's names are C strings.
     let name = members.get("name").and_then(text).filter(|name| !name.contains('\0'));
     let name = name.ok_or_else(|| Error::BadRecord("a header's name must be a string without NUL".to_owned()))?;
-    Ok(Header { name: name.into_owned(), value: members.get("value").map(decode).transpose()? })
+    let not_base64 = |data| Error::NotBase64 { data: shown(data), advice: "" };
+    let value = members.get("value").map(|data| decode(data).ok_or_else(|| not_base64(data))).transpose()?;
+    Ok(Header { name: name.into_owned(), value })
 }

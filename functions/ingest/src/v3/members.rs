@@ -6,10 +6,11 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use shared::{json::Key, shown::shown};
 
+use super::entry::MEMBERS;
 use crate::error::Error;
 
-/// More than any object of a request may have.
-const MOST: usize = 7;
+/// One more than any object of a request may have (an entry of a batch has an id as well): which one is unknown can be told.
+const MOST: usize = MEMBERS.len() + 2;
 
 /// An object's members in their order. A value that is null counts as one that is missing.
 #[derive(Debug)]

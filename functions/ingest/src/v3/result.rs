@@ -1,11 +1,13 @@
 //! What is said of each record of a v3 request.
 
+use std::fmt::Display;
+
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 use shared::publish::{Failure, Outcome, Written};
 
 use super::entry::Sizes;
-use crate::{error::Error, failure, limits::MAX_VIOLATIONS, violations::RecordViolation};
+use crate::{answer::json, error::Error, failure, limits::MAX_VIOLATIONS, violations::RecordViolation};
 
 /// What became of each record, in the request's order.
 #[derive(Debug, Default)]
@@ -101,14 +103,12 @@ impl Results {
                 body.extend_from_slice(b"\r\n");
             }
             let label = Label::Streamed { error_code: 200 };
-            let result = if let Some(success) = success(state, label, cluster_id, topic) {
-                serde_json::to_vec(&success)
+            body.extend(if let Some(success) = success(state, label, cluster_id, topic) {
+                json(&success)
             } else {
                 problems += 1;
-                serde_json::to_vec(&problem(state, None, problems <= MAX_VIOLATIONS))
-            };
-            // Numbers, strings and lists always serialize.
-            body.extend_from_slice(&result.unwrap_or_default());
+                json(&problem(state, None, problems <= MAX_VIOLATIONS))
+            });
         }
         body
     }
@@ -122,7 +122,7 @@ impl Results {
                 None => batch.failures.push(problem(state, Some(id), true)),
             }
         }
-        serde_json::to_vec(&batch).unwrap_or_default()
+        json(&batch)
     }
 }
 
@@ -142,15 +142,15 @@ fn success<'a>(state: &State, label: Label<'a>, cluster_id: &'a str, topic: &'a 
 
 /// What is wrong with a record; past the first ones in few words, since the answer has to fit into Lambda's 6 MB.
 fn problem<'a>(state: &'a State, id: Option<&'a str>, in_full: bool) -> Problem<'a> {
-    let (error_code, message, violations) = match state {
-        State::Refused(error) => (error.code(), error.to_string(), error.violations()),
+    let (error_code, why, violations): (_, &dyn Display, _) = match state {
+        State::Refused(error) => (error.code(), error, error.violations()),
         State::HandedOver(_, outcome) => {
-            let failure = outcome.err().unwrap_or(Failure::Unconfirmed);
-            (failure::streamed_code(failure), failure.to_string(), None)
+            let failure = outcome.as_ref().err().unwrap_or(&Failure::Unconfirmed);
+            (failure::streamed_code(*failure), failure, None)
         }
     };
     if in_full {
-        return Problem { id, error_code, message, violations };
+        return Problem { id, error_code, message: why.to_string(), violations };
     }
     let message = format!("only the first {MAX_VIOLATIONS} errors of an answer are told in full");
     Problem { id, error_code, message, violations: None }
