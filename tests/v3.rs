@@ -88,6 +88,11 @@ async fn the_log_and_the_answer_tell_the_same_error_code() {
     let answer = answer(&Recorder::failing(Failure::TooLarge).router(), post(GEO_RECORDS, geo())).await;
     assert_eq!(results(&answer)[0]["error_code"], 413);
     assert!(log.text().contains("error.code=413"), "{}", log.text());
+
+    let answer = self::answer(&Recorder::default().router(), post(GEO_RECORDS, geo() + "{}")).await;
+    assert_eq!(results(&answer)[1]["error_code"], 42203);
+    let line = log.text().lines().last().unwrap().to_owned();
+    assert!(line.contains("refused") && line.contains("error.code=42203"), "{line}");
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::Utc;
 use shared::{
     metadata::{Describe, DescribeError, Offsets, Partition},
-    publish::{Failure, Outcome, Publish, Record, Unreachable},
+    publish::{Failure, Outcome, Publish, Record, Unreachable, Written},
 };
 use tokio::time::Instant;
 
@@ -33,11 +34,19 @@ impl<P> Bounded<P> {
     }
 }
 
+/// The time that a record is given which has none, in milliseconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "a record's time is the time of day")]
+fn now_ms() -> i64 {
+    Utc::now().timestamp_millis()
+}
+
 impl<P: Publish> Publish for Bounded<P> {
     async fn publish(&self, records: Vec<Record>, deadline: Instant) -> Vec<Outcome> {
         let Some(backlog) = &self.backlog else { return self.inner.publish(records, deadline).await };
         let mut outcomes = Vec::with_capacity(records.len());
-        let mut records = records.into_iter().peekable();
+        let now_ms = now_ms();
+        let dated = |record: Record| Record { timestamp_ms: record.timestamp_ms.or(Some(now_ms)), ..record };
+        let mut records = records.into_iter().map(dated).peekable();
         let size = |record: &Record| record.size_bytes() + OVERHEAD_BYTES;
         let fits = |record: &Record| record.size_bytes() <= MAX_RECORD_BYTES;
         while let Some(first) = records.next() {
@@ -52,7 +61,7 @@ impl<P: Publish> Publish for Bounded<P> {
                 break;
             }
             let mut bytes = size(&first);
-            let mut admitted = vec![(Arc::clone(&first.topic), bytes)];
+            let mut admitted = vec![(Arc::clone(&first.topic), bytes, first.timestamp_ms)];
             let mut chunk = vec![first];
             // What is admitted is sent before anything waits for room again: it may be what takes the room.
             while bytes < MAX_CHUNK_BYTES
@@ -60,14 +69,15 @@ impl<P: Publish> Publish for Bounded<P> {
                     records.next_if(|record| fits(record) && backlog.try_admit(&record.topic, size(record)))
             {
                 bytes += size(&record);
-                admitted.push((Arc::clone(&record.topic), size(&record)));
+                admitted.push((Arc::clone(&record.topic), size(&record), record.timestamp_ms));
                 chunk.push(record);
             }
             let published = self.inner.publish(chunk, deadline).await;
-            for ((topic, bytes), outcome) in admitted.iter().zip(&published) {
-                backlog.settle(topic, *bytes, outcome);
+            for ((topic, bytes, timestamp_ms), outcome) in admitted.into_iter().zip(published) {
+                backlog.settle(&topic, bytes, &outcome);
+                // The embedded Kafka keeps the time that a record was given, and tells another.
+                outcomes.push(outcome.map(|written| Written { timestamp_ms, ..written }));
             }
-            outcomes.extend(published);
         }
         outcomes
     }
@@ -100,7 +110,6 @@ mod tests {
     use std::sync::Mutex;
 
     use bytes::Bytes;
-    use shared::publish::Written;
 
     use super::*;
     use crate::backlog::MAX_WAITING_BYTES;
@@ -114,7 +123,7 @@ mod tests {
             let mut sizes = self.0.lock().unwrap();
             let write = |record: Record| {
                 sizes.push(record.size_bytes());
-                Ok(Written { partition: 0, offset: i64::try_from(sizes.len()).unwrap() - 1, timestamp_ms: None })
+                Ok(Written { partition: 0, offset: i64::try_from(sizes.len()).unwrap() - 1, timestamp_ms: Some(1) })
             };
             records.into_iter().map(write).collect()
         }
@@ -159,6 +168,18 @@ mod tests {
         let outcomes = bounded.publish(records(200, 100_000), Instant::now() + Duration::from_secs(1)).await;
         assert!(outcomes.iter().all(Result::is_ok));
         archive.abort();
+    }
+
+    #[tokio::test]
+    async fn the_time_of_a_record_is_its_own_or_when_it_was_sent() {
+        let bounded = Bounded::new(Recorder::default(), Some(Arc::new(Backlog::of(["t".to_owned()]))));
+        let records = records(2, 1).into_iter().zip([Some(7), None]);
+        let records = records.map(|(record, timestamp_ms)| Record { timestamp_ms, ..record }).collect();
+        let begun = now_ms();
+        let outcomes = bounded.publish(records, Instant::now() + Duration::from_secs(1)).await;
+        let times: Vec<_> = outcomes.into_iter().map(|outcome| outcome.unwrap().timestamp_ms.unwrap()).collect();
+        assert_eq!(times[0], 7);
+        assert!((begun..=now_ms()).contains(&times[1]), "{times:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -26,7 +26,7 @@ pub(crate) struct Cli {
     pub(crate) user_ids: Vec<UserId>,
 
     /// A further topic, which takes any record as it is and is not archived; may be given several times
-    #[arg(long = "pass-through", value_name = "TOPIC")]
+    #[arg(long = "pass-through", value_name = "TOPIC", value_delimiter = ',')]
     pub(crate) pass_through: Vec<String>,
 
     /// Whether 200 says that every record is written, or comes also where records are not, as the REST Proxy's

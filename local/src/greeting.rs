@@ -1,22 +1,33 @@
 //! What runs where, and what to try.
 
+use ingest::Statuses;
+
 use crate::{cli::Cli, parts::Parts};
 
 /// Says it on stderr, so that stdout holds the summary alone.
 pub(crate) fn greet(cli: &Cli, parts: &Parts) {
-    let Parts { user_ids, address, cluster, archive_url, embedded, .. } = parts;
+    let Parts { user_ids, pass_through, statuses, address, cluster, archive_url, embedded, .. } = parts;
     let embedded = if embedded.is_some() { " (embedded)" } else { "" };
     let rows =
         if cli.database_url.as_deref().is_none_or(|url| url == "sample") { "the sample rows" } else { "the database" };
     let (rate, first) = (cli.posts_per_second, &cli.user_ids[0]);
     let posts = if (rate - 1.0).abs() < f64::EPSILON { "post" } else { "posts" };
-    let lines = [
+    let mut lines = vec![
         format!("HTTP API   http://{address}/topics/{{{user_ids}}}.{{pin,geo,user}}"),
         format!("Its page   http://{address}/docs"),
         format!("Kafka      {cluster}{embedded}"),
         format!("Emulator   {rate} {posts} per second from {rows}"),
         format!("Archive    {archive_url}"),
         format!("Settings   {} for cargo lambda watch --env-file", cli.env_file.display()),
+    ];
+    // What is not as usual.
+    if pass_through.iter().next().is_some() {
+        lines.push(format!("Any record {pass_through}, not archived"));
+    }
+    if *statuses != Statuses::default() {
+        lines.push(format!("Statuses   {statuses}"));
+    }
+    lines.extend([
         String::new(),
         "Send a record:".to_owned(),
         format!(
@@ -26,6 +37,6 @@ pub(crate) fn greet(cli: &Cli, parts: &Parts) {
         ),
         "Stop with Ctrl-C.".to_owned(),
         String::new(),
-    ];
+    ]);
     eprintln!("{}", lines.join("\n"));
 }

@@ -38,7 +38,10 @@ impl Summary {
         let totals = &self.totals;
         let mut parts = vec![
             format!("{} posts sent", totals.posts),
-            format!("{} records written", totals.records_written),
+            match totals.records_passed_through {
+                0 => format!("{} records written", totals.records_written),
+                some => format!("{} records written ({some} of them passed through)", totals.records_written),
+            },
             format!("{} refused", totals.records_refused),
         ];
         if totals.records_unconfirmed > 0 {

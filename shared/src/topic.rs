@@ -147,6 +147,8 @@ pub enum PassThroughError {
     Illegal(String),
     #[error("`{0}` is given twice")]
     Twice(String),
+    #[error("`{0}`: topics that begin with `__` are Kafka's own")]
+    Internal(String),
     #[error("`{0}` is a user id's topic, whose records are validated")]
     Validated(String),
 }
@@ -161,6 +163,9 @@ impl PassThroughTopics {
         for (at, name) in names.iter().enumerate() {
             if !legal(name) {
                 return Err(PassThroughError::Illegal(name.clone()));
+            }
+            if name.starts_with("__") {
+                return Err(PassThroughError::Internal(name.clone()));
             }
             if names[..at].contains(name) {
                 return Err(PassThroughError::Twice(name.clone()));
@@ -278,6 +283,7 @@ mod tests {
             ("a/b", "`a/b`: a topic's name has 1 to 249 characters out of letters, digits, `.`, `_` and `-`"),
             ("..", "`..`: a topic's name has 1 to 249 characters out of letters, digits, `.`, `_` and `-`"),
             ("a,a", "`a` is given twice"),
+            ("__consumer_offsets", "`__consumer_offsets`: topics that begin with `__` are Kafka's own"),
         ] {
             assert_eq!(text.parse::<PassThroughTopics>().unwrap_err().to_string(), reason, "{text:?}");
         }

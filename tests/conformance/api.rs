@@ -7,8 +7,11 @@ use axum::http::{Request, Response};
 use bytes::Bytes;
 use ingest::Statuses;
 use reqwest::{Client, redirect::Policy};
-use serde_json::Value;
-use shared::{causes::in_one_line, topic::UserId};
+use shared::{
+    causes::in_one_line,
+    kind::CATALOG,
+    topic::{Topic, UserId},
+};
 use vectors::{Api, Names, Need, Vector};
 
 /// Longer than API Gateway waits for its function.
@@ -42,14 +45,14 @@ impl Deployed {
         let client = client.map_err(|error| in_one_line(&error))?;
         let url = url.trim_end_matches('/').to_owned();
         let mut api = Self { url, key, statuses, gives, names: Names::new("", &[]), client };
-        let request = Request::get("/").body(Bytes::new()).map_err(|error| in_one_line(&error))?;
+        let request = Request::get("/topics").body(Bytes::new()).map_err(|error| in_one_line(&error))?;
         let root = api.send(request).await.map_err(|error| format!("{} cannot be reached: {error}", api.url))?;
         let (status, text) = (root.status(), String::from_utf8_lossy(root.body()));
-        let topics = serde_json::from_str::<Value>(&text).ok().and_then(|root| topics(&root));
+        let topics = serde_json::from_str::<Vec<String>>(&text).ok();
         let Some(topics) = topics.filter(|_| status == 200) else {
             let text: String = text.chars().take(200).collect();
             return Err(format!(
-                "{}/ does not name its topics; is it an API of this project? {status}: {text}",
+                "{}/topics does not name its topics; is it an API of this project? {status}: {text}",
                 api.url
             ));
         };
@@ -59,6 +62,11 @@ impl Deployed {
         }
         api.names = Names::new(&user_id.to_string(), &topics);
         if let Some(topic) = pass_through {
+            if CATALOG.iter().any(|kind| topic == Topic::of(&user_id, kind).name) {
+                return Err(format!(
+                    "the records of {topic} are validated: --pass-through names a topic that takes any"
+                ));
+            }
             if !topics.contains(&topic) {
                 return Err(format!("there is no topic {topic}: --pass-through names one of {}", topics.join(", ")));
             }
@@ -72,10 +80,6 @@ impl Deployed {
         let runs = vector.needs.iter().all(|need| self.meets(*need));
         if runs { vector.records(&self.names).count() } else { 0 }
     }
-}
-
-fn topics(root: &Value) -> Option<Vec<String>> {
-    root["topics"].as_array()?.iter().map(|topic| topic.as_str().map(str::to_owned)).collect()
 }
 
 impl Api for Deployed {

@@ -48,9 +48,21 @@ struct Cli {
     only: String,
 }
 
+/// What the API's setting of statuses gives.
+const STATUSES: [Need; 2] = [Need::HonestStatuses, Need::ConfluentStatuses];
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let Cli { url, user_id, pass_through, statuses, api_key: key, gives, only } = Cli::parse();
+    for need in &gives {
+        let flag = match need {
+            Need::PassThrough => "--pass-through",
+            need if STATUSES.contains(need) => "--statuses",
+            _ => continue,
+        };
+        eprintln!("error: --gives {}: say it with {flag}", need.name());
+        return ExitCode::FAILURE;
+    }
     let Some(url) = url else {
         eprintln!("error: no URL: make conformance URL=https://….execute-api.….amazonaws.com/<stage>");
         return ExitCode::FAILURE;
@@ -118,5 +130,8 @@ fn summed_up(ran: &[Ran<'_>]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     println!("\n{} of {run} vectors are NOT kept; {skipped} were skipped.", failed.len());
+    if failed.iter().any(|one| one.vector.needs.iter().any(|need| STATUSES.contains(need))) {
+        println!("Is the API set to other statuses? --statuses says to which.");
+    }
     ExitCode::FAILURE
 }

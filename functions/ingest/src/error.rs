@@ -61,6 +61,8 @@ pub enum Error {
     SchemaFormat,
     #[error("HTTP 406 Not Acceptable: the answer is application/vnd.kafka.v2+json or application/json")]
     NotAcceptable,
+    #[error("HTTP 406 Not Acceptable: the answer is application/json")]
+    NotAcceptableV3,
     #[error("Topic not found: {}; the topics here are {}", .topic, .topics.join(", "))]
     UnknownTopic { topic: String, topics: Arc<[String]> },
     #[error("Bad Request: the body is not JSON: {0}")]
@@ -118,7 +120,7 @@ impl Error {
             Self::UnknownPartition { .. } | Self::NegativePartition => const { answer(StatusCode::NOT_FOUND, 40402) },
             Self::MayNotDescribe => answer_to(Failure::Unauthorized),
             Self::MethodNotAllowed => const { answer(StatusCode::METHOD_NOT_ALLOWED, 405) },
-            Self::NotAcceptable => const { answer(StatusCode::NOT_ACCEPTABLE, 406) },
+            Self::NotAcceptable | Self::NotAcceptableV3 => const { answer(StatusCode::NOT_ACCEPTABLE, 406) },
             Self::BodyTimeout => const { answer(StatusCode::REQUEST_TIMEOUT, 408) },
             Self::BodyTooLarge | Self::TooManyRecords { .. } => const { answer(StatusCode::PAYLOAD_TOO_LARGE, 413) },
             Self::UnsupportedMediaType | Self::UnsupportedV3Type => {

@@ -44,7 +44,7 @@ pub(crate) fn is_json(headers: &HeaderMap) -> Result<(), Error> {
 /// Refuses a client that does not take plain JSON.
 pub(crate) fn accepts_json(headers: &HeaderMap) -> Result<(), Error> {
     let accepted = Accepted::of(headers);
-    if accepted.plain.unwrap_or(accepted.any || !accepted.sent) { Ok(()) } else { Err(Error::NotAcceptable) }
+    if accepted.plain.unwrap_or(accepted.any || !accepted.sent) { Ok(()) } else { Err(Error::NotAcceptableV3) }
 }
 
 /// What `Accept` says of the types that there are.

@@ -3,6 +3,8 @@
 //! `members` reads one record out of its JSON, `entry` gives it its meaning, `result` is what is said of it. A request is read
 //! whole, within the bounds of any other, and answered whole: API Gateway hands both on in no other way.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     body::Body,
@@ -89,7 +91,7 @@ pub(crate) async fn records<P: Publish>(State(app): State<App<P>>, request: Requ
         return Err(Error::TooManyRecords { count: MAX_STREAMED_RECORDS + beyond, most: MAX_STREAMED_RECORDS });
     }
     let results = batch.write(&app, &target.topic, deadline).await;
-    Ok(answer(StatusCode::OK, results.stream(&target.cluster_id, &target.topic), &results))
+    Ok(answer(StatusCode::OK, results.stream(&target.cluster_id, &target.topic), results))
 }
 
 /// `POST /v3/clusters/{cluster_id}/topics/{topic}/records:batch`: at most ten records, each with an id.
@@ -97,7 +99,7 @@ pub(crate) async fn batch<P: Publish>(State(app): State<App<P>>, request: Reques
     let Received { target, body, deadline } = receive(request).await?;
     let (ids, entries) = batch::entries(&body)?.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
     let results = Batch::of(&app, &target.topic, entries).write(&app, &target.topic, deadline).await;
-    Ok(answer(StatusCode::MULTI_STATUS, results.batch(&ids, &target.cluster_id, &target.topic), &results))
+    Ok(answer(StatusCode::MULTI_STATUS, results.batch(&ids, &target.cluster_id, &target.topic), results))
 }
 
 /// A request as far as both routes read it alike.
@@ -152,13 +154,16 @@ impl Batch {
     }
 }
 
-fn answer(status: StatusCode, body: Vec<u8>, results: &Results) -> Response {
+/// For the log: a failure of Kafka's comes before what is wrong with a record.
+fn answer(status: StatusCode, body: Vec<u8>, results: Results) -> Response {
     let mut response = (status, [(header::CONTENT_TYPE, JSON)], body).into_response();
     let outcomes = results.outcomes();
     if let Some(worst) = failure::worst(&outcomes) {
         let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count();
         let error_code = failure::streamed_code(worst);
         response.extensions_mut().insert(Failed { worst, error_code, records: failed, of: results.len() });
+    } else if let Some(error) = results.into_refusal() {
+        response.extensions_mut().insert(Arc::new(error));
     }
     response
 }

@@ -50,7 +50,11 @@ pub const ANSWERS: [Answer; 20] = [
     row(StatusCode::INTERNAL_SERVER_ERROR, 500, "a defect of ours; the log has it"),
     row(StatusCode::INTERNAL_SERVER_ERROR, 50002, "Kafka refused a record for good"),
     row(StatusCode::NOT_IMPLEMENTED, 501, "consumers are not served"),
-    row(StatusCode::SERVICE_UNAVAILABLE, 50003, "not confirmed by Kafka in time; may be sent again"),
+    row(
+        StatusCode::SERVICE_UNAVAILABLE,
+        50003,
+        "not confirmed by Kafka in time: may be sent again; or the topic has no such partition or is not on the cluster",
+    ),
 ];
 
 /// What API Gateway answers by itself, by `template.yaml`.

@@ -94,6 +94,14 @@ impl Results {
         self.0.iter().filter_map(outcome).collect()
     }
 
+    /// Why the first record was not handed over of which that is so.
+    pub(super) fn into_refusal(self) -> Option<Error> {
+        self.0.into_iter().find_map(|state| match state {
+            State::Refused(error) => Some(error),
+            State::HandedOver(..) => None,
+        })
+    }
+
     /// The results one after the other.
     pub(super) fn stream(&self, cluster_id: &str, topic: &str) -> Vec<u8> {
         let mut body = Vec::new();
