@@ -4,6 +4,7 @@ use axum::{
     body::Body,
     http::{Request, StatusCode, header},
 };
+use chrono::{TimeDelta, Utc};
 use ingest::{MAX_CLUSTER_ID, MAX_HEADERS, MAX_STREAMED_RECORDS};
 use lambda_runtime::tracing::Level;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -70,6 +71,42 @@ async fn a_cluster_id_that_would_make_an_answer_too_large_is_no_path() {
     }
     let path = format!("/v3/clusters/{}/topics/u.geo/records", "c".repeat(MAX_CLUSTER_ID + 1));
     assert_eq!(answer(&Recorder::default().router(), post(&path, geo())).await.status, 404);
+}
+
+#[tokio::test]
+async fn violations_are_bounded_over_all_records_of_a_request() {
+    let twice = |at: usize| format!(r#""{}{at}":1,"{0}{at}":2"#, "\u{9f}".repeat(60));
+    let row = (0..100).map(twice).collect::<Vec<_>>().join(",");
+    let wrong = format!(r#"{{"value":{{"type":"JSON","data":{{{row}}}}}}}"#);
+    let answer = answer(&Recorder::default().router(), post(GEO_RECORDS, wrong.repeat(100))).await;
+    let told: usize = results(&answer).iter().filter_map(|result| Some(result["violations"].as_array()?.len())).sum();
+    assert!((100..200).contains(&told), "{told}");
+}
+
+#[tokio::test]
+async fn a_time_that_kafka_would_refuse_its_neighbours_for_is_refused_before() {
+    let dated = |ahead: TimeDelta| {
+        let time = (Utc::now() + ahead).to_rfc3339();
+        geo().replacen('{', &format!(r#"{{"timestamp":"{time}","#), 1)
+    };
+    let body = dated(TimeDelta::minutes(59)) + &dated(TimeDelta::minutes(61)) + &geo();
+    let answer = answer(&Recorder::default().router(), post(GEO_RECORDS, body)).await;
+    let codes: Vec<_> = results(&answer).iter().map(|result| result["error_code"].as_u64().unwrap()).collect();
+    assert_eq!(codes, [200, 422, 200], "{}", answer.body);
+}
+
+#[tokio::test]
+async fn an_entry_that_is_no_json_to_us_fails_alone() {
+    let entries = format!(r#"{{"id":"1",{}}},"#, &geo()[1..geo().len() - 1])
+        + r#"{"id":"2","value":{"type":"JSON","data":1e999}},"#
+        + r#"{"id":"3","value":{"type":"STRING","data":"\ud800"}}"#;
+    let path = format!("{GEO_RECORDS}:batch");
+    let body = format!("{{\"entries\":[{entries}]}}");
+    let answer = answer(&Recorder::default().router(), post(&path, body)).await;
+    assert_eq!(answer.status, 207, "{}", answer.body);
+    let (successes, failures) = (&answer.json()["successes"], &answer.json()["failures"]);
+    assert_eq!((&successes[0]["id"], &failures[0]["id"], &failures[1]["id"]), (&"1".into(), &"2".into(), &"3".into()));
+    assert!(failures[0]["message"].as_str().unwrap().contains("line 1, column "), "{failures}");
 }
 
 #[tokio::test]

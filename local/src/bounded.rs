@@ -18,6 +18,9 @@ const MAX_RECORD_BYTES: usize = 1_048_588;
 /// Counted on top of each record's key and value: a batch of its own has a header of 61 bytes.
 const OVERHEAD_BYTES: usize = 100;
 
+/// Counted on top of each header's name and value: the lengths of both.
+const HEADER_OVERHEAD_BYTES: usize = 10;
+
 /// How much is admitted at once.
 const MAX_CHUNK_BYTES: usize = 512 * 1024;
 
@@ -47,7 +50,8 @@ impl<P: Publish> Publish for Bounded<P> {
         let now_ms = now_ms();
         let dated = |record: Record| Record { timestamp_ms: record.timestamp_ms.or(Some(now_ms)), ..record };
         let mut records = records.into_iter().map(dated).peekable();
-        let size = |record: &Record| record.size_bytes() + OVERHEAD_BYTES;
+        let size =
+            |record: &Record| record.size_bytes() + OVERHEAD_BYTES + record.headers.len() * HEADER_OVERHEAD_BYTES;
         let fits = |record: &Record| record.size_bytes() <= MAX_RECORD_BYTES;
         while let Some(first) = records.next() {
             if !fits(&first) {

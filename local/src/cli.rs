@@ -25,7 +25,8 @@ pub(crate) struct Cli {
     #[arg(long = "user-id", value_name = "ID", default_value = "demo")]
     pub(crate) user_ids: Vec<UserId>,
 
-    /// A further topic, which takes any record as it is and is not archived; may be given several times
+    /// A further topic, which takes any record as it is and is not archived; may be given several times. The embedded Kafka
+    /// keeps the last 5 MiB of it
     #[arg(long = "pass-through", value_name = "TOPIC", value_delimiter = ',')]
     pub(crate) pass_through: Vec<String>,
 

@@ -22,8 +22,7 @@ const V2: HeaderValue = HeaderValue::from_static("application/vnd.kafka.v2+json"
 pub(crate) fn format(headers: &HeaderMap) -> Result<Format, Error> {
     let Some(sent) = headers.get(header::CONTENT_TYPE).filter(|sent| !sent.is_empty()) else { return Ok(Format::Json) };
     let sent = sent.to_str().unwrap_or_default();
-    let essence = sent.parse::<Mime>().map(|mime| mime.essence_str().to_owned()).unwrap_or_default();
-    match essence.as_str() {
+    match essence(sent).as_str() {
         "application/json" | "application/vnd.kafka.json.v2+json" => Ok(Format::Json),
         "application/vnd.kafka.binary.v2+json" => Ok(Format::Binary),
         "application/vnd.kafka.avro.v2+json"
@@ -33,11 +32,17 @@ pub(crate) fn format(headers: &HeaderMap) -> Result<Format, Error> {
     }
 }
 
+/// A type without its parameters, in small letters; nothing where it is none. (The library wants no space before a `;`.)
+fn essence(sent: &str) -> String {
+    let (essence, parameters) = sent.split_once(';').unwrap_or((sent, ""));
+    let tidy = format!("{};{parameters}", essence.trim_end());
+    tidy.parse::<Mime>().map(|mime| mime.essence_str().to_owned()).unwrap_or_default()
+}
+
 /// Refuses a v3 request that is sent as anything but JSON, the only type that it has.
 pub(crate) fn is_json(headers: &HeaderMap) -> Result<(), Error> {
     let sent = headers.get(header::CONTENT_TYPE).map(|sent| sent.to_str().unwrap_or_default());
-    let essence = |sent: &str| sent.parse::<Mime>().is_ok_and(|mime| mime.essence_str() == "application/json");
-    let plain = sent.is_none_or(|sent| sent.is_empty() || essence(sent));
+    let plain = sent.is_none_or(|sent| sent.is_empty() || essence(sent) == "application/json");
     if plain { Ok(()) } else { Err(Error::UnsupportedV3Type) }
 }
 
@@ -75,7 +80,9 @@ impl Accepted {
                     "application/vnd.kafka.v2+json"
                     | "application/vnd.kafka+json"
                     | "application/vnd.kafka.json.v2+json"
-                    | "application/vnd.kafka.binary.v2+json" => accepted.v2 = Some(!refused),
+                    | "application/vnd.kafka.binary.v2+json" => {
+                        accepted.v2 = Some(accepted.v2 == Some(true) || !refused);
+                    }
                     "*/*" | "application/*" => accepted.any |= !refused,
                     "application/json" => accepted.plain = Some(!refused),
                     _ => {}
@@ -113,6 +120,8 @@ mod tests {
             "application/vnd.kafka.json.v2+json; charset=utf-8",
             "Application/JSON",
             "application/json;charset=UTF-8",
+            "application/json ; charset=UTF-8",
+            "application/json;",
             "",
         ] {
             assert_eq!(format(&[sent]), Ok(Format::Json), "{sent}");
@@ -134,6 +143,7 @@ mod tests {
             "application/vnd.kafka.v2+json",
             "application/vnd.kafka.v2+json, application/json",
             "application/json;q=0.9, application/vnd.kafka.v2+json;q=0.1",
+            "application/vnd.kafka.json.v2+json, application/vnd.kafka.v2+json;q=0",
             "text/html, */*;q=0.1",
             "",
         ] {

@@ -13,8 +13,10 @@ use crate::{answer, app::App, body, envelope, error::Error, limits::Deadline, me
 pub(crate) async fn produce<P: Publish>(State(app): State<App<P>>, request: Request<Body>) -> Result<Response, Error> {
     let (mut parts, body) = request.into_parts();
     let deadline = Deadline::of(&parts);
-    let Target { topic, partition } = Target::of(&mut parts).await?;
-    let body = body::read(body, deadline).await?;
+    // The body is read whatever the path is: a client that still sends does not read its answer.
+    let target = Target::of(&mut parts).await;
+    let body = body::read(body, deadline).await;
+    let (Target { topic, partition }, body) = (target?, body?);
     let format = media::format(&parts.headers)?;
     let content_type = media::answer_type(&parts.headers)?;
     let topic = app.topic(&topic)?;

@@ -23,7 +23,7 @@ use crate::{
     violations::Violations,
 };
 
-/// As the Java client's decoder, which takes base64 with and without its padding.
+/// With and without its padding, as the REST Proxy takes it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -120,6 +120,6 @@ pub(crate) fn compact(json: &str) -> Bytes {
 }
 
 /// Where `part`, which was borrowed from `body`, begins in it.
-fn start_of(part: &str, body: &[u8]) -> usize {
+pub(crate) fn start_of(part: &str, body: &[u8]) -> usize {
     (part.as_ptr() as usize).saturating_sub(body.as_ptr() as usize).min(body.len())
 }

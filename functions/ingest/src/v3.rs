@@ -112,8 +112,10 @@ struct Received {
 async fn receive(request: Request<Body>) -> Result<Received, Error> {
     let (mut parts, body) = request.into_parts();
     let deadline = Deadline::of(&parts);
-    let target = Target::of(&mut parts).await?;
-    let body = body::read(body, deadline).await?;
+    // The body is read whatever the path is: a client that still sends does not read its answer.
+    let target = Target::of(&mut parts).await;
+    let body = body::read(body, deadline).await;
+    let (target, body) = (target?, body?);
     media::is_json(&parts.headers)?;
     media::accepts_json(&parts.headers)?;
     if body.trim_ascii().is_empty() { Err(Error::EmptyBody) } else { Ok(Received { target, body, deadline }) }

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
-use shared::json::{self, text};
+use shared::json::{self, Place, text};
 
 use super::{
     entry::{Entry, MEMBERS},
     members::Members,
 };
-use crate::error::Error;
+use crate::{error::Error, records::start_of};
 
 /// The most entries of a batch.
 pub(crate) const MAX_ENTRIES: usize = 10;
@@ -22,7 +22,9 @@ type Identified = (String, Result<Entry, Error>);
 
 /// The entries of a batch.
 pub(super) fn entries(body: &[u8]) -> Result<Vec<Identified>, Error> {
-    let whole = json::check(body).map_err(Error::NotJson)?;
+    // As far as its entries are told apart; each is checked for itself.
+    let whole = json::utf8(body).map_err(Error::NotJson)?;
+    serde_json::from_str::<&RawValue>(whole).map_err(|error| Error::NotJson(error.into()))?;
     let entries = Members::read(whole.trim_ascii(), "the body", &["entries"])?.get("entries").unwrap_or("[]");
     let entries: Vec<&RawValue> =
         serde_json::from_str(entries).map_err(|_| Error::BadRecord("`entries` must be a list".to_owned()))?;
@@ -32,9 +34,12 @@ pub(super) fn entries(body: &[u8]) -> Result<Vec<Identified>, Error> {
     if entries.len() > MAX_ENTRIES {
         return Err(Error::BadBatch("Too many entries in batch."));
     }
+    let (mut place, mut placed) = (Place::default(), 0);
     let mut read: Vec<Identified> = Vec::with_capacity(entries.len());
     for entry in entries {
-        let (id, entry) = identified(entry.get())?;
+        place = place.behind(&body[placed..start_of(entry.get(), body)]);
+        placed = start_of(entry.get(), body);
+        let (id, entry) = identified(entry.get(), place)?;
         if read.iter().any(|(other, _)| *other == id) {
             return Err(Error::BadBatch("Batch entry IDs are not distinct."));
         }
@@ -44,10 +49,11 @@ pub(super) fn entries(body: &[u8]) -> Result<Vec<Identified>, Error> {
 }
 
 /// An entry without an id is refused with the whole batch: there is nothing to tell its result by.
-fn identified(entry: &str) -> Result<Identified, Error> {
+fn identified(entry: &str, place: Place) -> Result<Identified, Error> {
     let known: Vec<_> = ["id"].into_iter().chain(MEMBERS).collect();
     let members = Members::read(entry, "an entry", &known)?;
     let id = members.get("id").and_then(text).filter(|id| (1..=MAX_ID).contains(&id.chars().count()));
     let id = id.map(Cow::into_owned).ok_or(Error::BadBatch("Batch entry identifier is not a valid string."))?;
-    Ok((id, Entry::of(&members)))
+    let checked = json::check(entry.as_bytes()).map_err(|error| Error::NotJson(error.after(place)));
+    Ok((id, checked.and_then(|_| Entry::of(&members))))
 }

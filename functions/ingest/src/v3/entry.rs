@@ -3,7 +3,7 @@
 use std::iter;
 
 use bytes::Bytes;
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::{
@@ -23,6 +23,9 @@ use crate::{
 
 /// The members of a record.
 pub(super) const MEMBERS: [&str; 5] = ["partition_id", "headers", "key", "value", "timestamp"];
+
+/// How far ahead a record's time may be.
+const MAX_AHEAD: TimeDelta = TimeDelta::hours(1);
 
 /// A record before its topic is known.
 #[derive(Debug)]
@@ -170,16 +173,21 @@ fn partition(json: &str) -> Result<i32, Error> {
     }
 }
 
-/// librdkafka takes 0 for "now".
+/// librdkafka takes 0 for "now". What is further ahead than Kafka admits (`message.timestamp.after.max.ms`, an hour unless a
+/// topic says otherwise) it would refuse together with every record that shares a batch with it, also another client's.
 fn timestamp(json: &str) -> Result<i64, Error> {
-    let time = text(json).and_then(|text| DateTime::parse_from_rfc3339(&text).ok());
-    let milliseconds = time.map(|time| time.timestamp_millis()).filter(|milliseconds| *milliseconds > 0);
-    milliseconds.ok_or_else(|| {
+    let time = text(json).and_then(|text| DateTime::parse_from_rfc3339(&text).ok()).map(|time| time.timestamp_millis());
+    time.filter(|time| (1..=latest_ms()).contains(time)).ok_or_else(|| {
         Error::BadRecord(format!(
-            "timestamp must be a time after 1970 such as \"2026-09-23T12:00:00Z\", not {}",
+            "timestamp must be a time after 1970 such as \"2026-09-23T12:00:00Z\", at most an hour ahead, not {}",
             shown(json)
         ))
     })
+}
+
+#[expect(clippy::disallowed_methods, reason = "a record's time is held to the time of day")]
+fn latest_ms() -> i64 {
+    (Utc::now() + MAX_AHEAD).timestamp_millis()
 }
 
 fn headers(json: &str) -> Result<Vec<Header>, Error> {

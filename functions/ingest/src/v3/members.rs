@@ -2,14 +2,15 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use shared::{json::Key, shown::shown};
 
 use super::entry::MEMBERS;
 use crate::error::Error;
 
-/// One more than any object of a request may have (an entry of a batch has an id as well): which one is unknown can be told.
+/// How many are kept: one more than any object of a request may have (an entry of a batch has an id as well), so that one of
+/// them is unknown or there twice.
 const MOST: usize = MEMBERS.len() + 2;
 
 /// An object's members in their order. A value that is null counts as one that is missing.
@@ -58,9 +59,9 @@ impl<'de> Visitor<'de> for MembersVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Vec::new();
         while let Some(Key(name)) = map.next_key()? {
-            members.push((name, map.next_value::<&RawValue>()?.get()));
-            if members.len() > MOST {
-                return Err(de::Error::custom("too many members"));
+            let value = map.next_value::<&RawValue>()?.get();
+            if members.len() < MOST {
+                members.push((name, value));
             }
         }
         Ok(Members(members))

@@ -105,7 +105,7 @@ impl Results {
     /// The results one after the other.
     pub(super) fn stream(&self, cluster_id: &str, topic: &str) -> Vec<u8> {
         let mut body = Vec::new();
-        let mut problems = 0;
+        let mut told = 0;
         for (at, state) in self.0.iter().enumerate() {
             if at > 0 {
                 body.extend_from_slice(b"\r\n");
@@ -114,8 +114,9 @@ impl Results {
             body.extend(if let Some(success) = success(state, label, cluster_id, topic) {
                 json(&success)
             } else {
-                problems += 1;
-                json(&problem(state, None, problems <= MAX_VIOLATIONS))
+                let problem = problem(state, None, told < MAX_VIOLATIONS);
+                told += problem.violations.map_or(1, <[_]>::len);
+                json(&problem)
             });
         }
         body
