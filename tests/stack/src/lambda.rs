@@ -39,6 +39,9 @@ pub struct Function {
     pub concurrency: usize,
     /// Whether [`Lambda::move_clock`] can be used: the program then runs with libfaketime.
     pub movable_clock: bool,
+    /// Whether the emulator tells only what is wrong. Otherwise it writes five lines an invocation, which [`Lambda::reports`]
+    /// reads.
+    pub quiet: bool,
 }
 
 impl Function {
@@ -46,7 +49,7 @@ impl Function {
     pub fn new<K: Into<String>, V: Into<String>>(binary: &Path, environment: impl IntoIterator<Item = (K, V)>) -> Self {
         let environment = environment.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let timeout = Duration::from_secs(10);
-        Self { binary: binary.to_owned(), environment, timeout, concurrency: 1, movable_clock: false }
+        Self { binary: binary.to_owned(), environment, timeout, concurrency: 1, movable_clock: false, quiet: false }
     }
 }
 
@@ -165,6 +168,12 @@ impl Lambda {
     #[must_use]
     pub fn log(&self) -> String {
         self.environments.all.iter().map(Environment::log).collect()
+    }
+
+    /// Where each environment takes its events, for a client of one's own. One that is asked while it is busy dies.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        self.environments.all.iter().map(Environment::url).collect()
     }
 
     /// The functions' processes that run now.

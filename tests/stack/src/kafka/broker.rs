@@ -19,7 +19,14 @@ use crate::{
 };
 
 /// With it a broker takes about 220 MB; Java would take a quarter of the machine.
-const HEAP: &str = "256m";
+const SMALL: [&str; 2] = [
+    "-Xmx256m",
+    // Starts sooner and smaller, with slower TLS: no place to measure throughput.
+    "-XX:TieredStopAtLevel=1",
+];
+
+/// For figures.
+const FAST: [&str; 2] = ["-Xms512m", "-Xmx1g"];
 
 /// A broker starts in 2 s, and three at once in 8 on two busy cores.
 const START: Duration = Duration::from_mins(2);
@@ -52,21 +59,27 @@ pub(super) struct Broker {
     pub(super) proxy: Proxy,
     pub(super) log: PathBuf,
     folder: PathBuf,
+    to_measure: bool,
     process: Mutex<Option<Process>>,
 }
 
 impl Broker {
-    pub(super) fn new(number: usize, folder: &Path) -> Result<Self, StackError> {
+    pub(super) fn new(number: usize, folder: &Path, to_measure: bool) -> Result<Self, StackError> {
         let port = || free_port().map_err(StackError::io("looking for a port"));
         let ports = Ports { controller: port()?, internal: port()?, iam: port()? };
         let proxy = Proxy::start((Ipv4Addr::LOCALHOST, ports.iam).into())?;
         let (folder, log) = (folder.join(format!("broker-{number}")), folder.join(format!("broker-{number}.log")));
-        Ok(Self { number, ports, proxy, log, folder, process: Mutex::default() })
+        Ok(Self { number, ports, proxy, log, folder, to_measure, process: Mutex::default() })
     }
 
     /// The listener where everyone is a super user.
     pub(super) fn internal(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.ports.internal).into()
+    }
+
+    /// The port of `localhost` where clients log in by IAM.
+    pub(super) fn iam(&self) -> u16 {
+        if self.to_measure { self.ports.iam } else { self.proxy.port() }
     }
 
     /// Writes what `kafka-storage format` writes, without the second that it takes to start, and the settings.
@@ -92,7 +105,14 @@ impl Broker {
         if process.is_none() {
             let name = format!("Kafka's broker {}", self.number);
             let folder = &self.folder;
-            *process = Some(Process::start(&name, "java", arguments(program), NO_ENVIRONMENT, folder, &self.log)?);
+            *process = Some(Process::start(
+                &name,
+                "java",
+                arguments(program, self.to_measure),
+                NO_ENVIRONMENT,
+                folder,
+                &self.log,
+            )?);
         }
         drop(process);
         self.proxy.pass()
@@ -142,15 +162,13 @@ impl Broker {
 
 const NO_ENVIRONMENT: [(&str, &str); 0] = [];
 
-fn arguments(program: &Program) -> Vec<OsString> {
+fn arguments(program: &Program, to_measure: bool) -> Vec<OsString> {
     let mut class_path = OsString::from(&program.classes);
     class_path.push(":");
     class_path.push(program.jars.join("*"));
-    let mut arguments: Vec<OsString> = [
-        &format!("-Xmx{HEAP}"),
+    let mut arguments: Vec<OsString> = if to_measure { FAST } else { SMALL }.map(OsString::from).into();
+    let constant = [
         "-XX:+UseSerialGC",
-        // Starts sooner and smaller, with slower TLS: no place to measure throughput.
-        "-XX:TieredStopAtLevel=1",
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
         // Brokers that start together look for each other ten times a second.
         "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.clients.NetworkClient=error",
@@ -158,9 +176,8 @@ fn arguments(program: &Program) -> Vec<OsString> {
         "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
         "-Dorg.slf4j.simpleLogger.showThreadName=false",
         "-cp",
-    ]
-    .map(OsString::from)
-    .into();
+    ];
+    arguments.extend(constant.map(OsString::from));
     arguments.extend([class_path, "kafka.Kafka".into(), "server.properties".into()]);
     arguments
 }

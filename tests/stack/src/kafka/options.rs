@@ -9,11 +9,13 @@ pub struct Options {
     pub region: String,
     /// Settings of the brokers in place of ours, such as `connections.max.idle.ms`.
     pub settings: Vec<(String, String)>,
+    /// For figures: brokers that start slowly and run fast, and no proxy before the listener for IAM.
+    pub to_measure: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { brokers: 1, region: "eu-west-1".to_owned(), settings: Vec::new() }
+        Self { brokers: 1, region: "eu-west-1".to_owned(), settings: Vec::new(), to_measure: false }
     }
 }
 

@@ -62,13 +62,13 @@ impl Properties {
     pub(super) fn of_broker(&self, broker: &Broker) -> Self {
         let mut properties = self.clone();
         let ports = broker.ports;
-        let (internal, proxy) = (format!("INTERNAL://127.0.0.1:{}", ports.internal), broker.proxy.port());
+        let (internal, iam) = (format!("INTERNAL://127.0.0.1:{}", ports.internal), broker.iam());
         let listeners = format!("CONTROLLER://127.0.0.1:{},{internal},IAM://127.0.0.1:{}", ports.controller, ports.iam);
         properties.set([
             ("node.id", broker.number.to_string().as_str()),
             ("listeners", &listeners),
-            // Clients are led through the proxy.
-            ("advertised.listeners", &format!("{internal},IAM://localhost:{proxy}")),
+            // Clients are led through the proxy, where there is one.
+            ("advertised.listeners", &format!("{internal},IAM://localhost:{iam}")),
         ]);
         properties
     }

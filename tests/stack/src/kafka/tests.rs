@@ -249,3 +249,11 @@ async fn pythons_signer_is_taken_and_its_client_reads_msks_words() {
     assert!(answer.contains(&refusals[0].said), "{answer}");
     assert!(!answer.contains("signature"), "{answer}");
 }
+
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn brokers_that_are_measured_are_reached_without_a_proxy() {
+    let kafka = kafka(Options { to_measure: true, ..Options::default() }).await;
+    assert!(log_in(&kafka, role()).await.is_some());
+    assert_eq!(kafka.proxy().made(), 0);
+}

@@ -49,6 +49,8 @@ impl Environment {
         let binary = function.binary.display().to_string();
         let name = function.binary.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let arguments = [
+            "--log-level",
+            if function.quiet { "error" } else { "info" },
             "--runtime-interface-emulator-address",
             &format!("127.0.0.1:{port}"),
             "--runtime-api-address",
@@ -76,8 +78,7 @@ impl Environment {
     pub(super) async fn invoke(&self, event: String) -> Result<Value, InvokeError> {
         self.thaw()?;
         let failed = |error| StackError::io("asking the emulator")(std::io::Error::other(error));
-        let url = format!("http://127.0.0.1:{}/2015-03-31/functions/function/invocations", self.port);
-        let answer = self.client.post(url).body(event).send().await.map_err(failed)?;
+        let answer = self.client.post(self.url()).body(event).send().await.map_err(failed)?;
         let status = answer.status();
         let text = answer.text().await.map_err(failed)?;
         if status == StatusCode::BAD_GATEWAY {
@@ -94,6 +95,10 @@ impl Environment {
             }
             _ => Ok(value),
         }
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/2015-03-31/functions/function/invocations", self.port)
     }
 
     /// Stops the function's process, if it has one by now, and waits until it stands.

@@ -132,3 +132,14 @@ async fn the_time_of_day_moves_and_measured_time_does_not() {
         last_up_ms = up_ms;
     }
 }
+
+#[tokio::test]
+#[ignore = "needs the Lambda runtime interface emulator: make test"]
+async fn a_quiet_environment_serves_any_client_and_writes_no_report() {
+    let lambda = Lambda::start(&Function { quiet: true, ..probe().await }).await.unwrap();
+    let [url] = &lambda.urls()[..] else { panic!("one environment") };
+    let answer = reqwest::Client::new().post(url).body(r#"{"a":1}"#).send().await.unwrap().text().await.unwrap();
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["event"], json!({"a": 1}));
+    assert_eq!(lambda.reports(), [Report::default()]);
+}

@@ -1,0 +1,124 @@
+//! The archive: from a topic of one partition to S3, with objects as large as they get and with one a record.
+
+use std::{process::Stdio, time::Duration};
+
+use serde_json::{Value, json};
+use shared::topic::{UserId, UserIds};
+use stack::{
+    kafka::Kafka,
+    lambda::{Function, Lambda},
+    s3::S3,
+};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::{
+    Result,
+    figures::{Figures, Metric},
+    folders,
+    limits::librdkafka,
+    peers::{kafka, to_measure},
+    plan::Plan,
+    process::{self, command, peak_memory_mb},
+    progress::say,
+};
+
+pub(crate) const SCENE: &str = "from Kafka to S3";
+pub(crate) const LARGE: &str = "`archive`, large objects";
+pub(crate) const ONE_EACH: &str = "its library, one object a record";
+
+pub(crate) const COLUMNS: &[Metric] = &[Metric::Records, Metric::CpuPerThousand, Metric::Memory];
+
+/// The user ids whose pins are archived, either way.
+const STORED: &str = "stored";
+const STORED_ONE_EACH: &str = "singly";
+
+const BUCKET: &str = "archive";
+
+/// More than a run takes.
+const TIMEOUT: Duration = Duration::from_mins(10);
+
+pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
+    let kafka = kafka(to_measure().with("log.retention.bytes", "-1")).await?;
+    for (user_id, count) in [(STORED, plan.archived), (STORED_ONE_EACH, plan.objects)] {
+        for topic in UserIds::new(vec![user_id.parse::<UserId>()?])?.topic_names() {
+            kafka.create_topic(&topic, 1).await?;
+        }
+        librdkafka(&kafka.internal_servers(), &format!("{user_id}.pin"), "throughput", count).await?;
+    }
+    // The first pass is thrown away: with it the broker's memory holds what is read.
+    for pass in 0..=plan.passes {
+        // A new one each time: it becomes slower with what it holds.
+        let s3 = S3::start().await?;
+        s3.create_bucket(BUCKET).await?;
+        say(&format!("{SCENE}, pass {pass} of {}: large objects", plan.passes));
+        let large = large(&kafka, &s3, plan.archived).await?;
+        say(&format!("{SCENE}, pass {pass} of {}: one object a record", plan.passes));
+        let one_each = one_each(&kafka, &s3, plan.objects).await?;
+        if pass > 0 {
+            large.keep(figures, LARGE);
+            one_each.keep(figures, ONE_EACH);
+        }
+    }
+    Ok(())
+}
+
+/// One run.
+struct Archived {
+    records_per_second: f64,
+    cpu_ms_per_thousand: f64,
+    memory_mb: f64,
+}
+
+impl Archived {
+    fn of(records: u64, expected: usize, seconds: &Value, process: u32) -> Result<Self> {
+        if records < expected as u64 {
+            return Err(format!("{records} records were archived, and {expected} are in the topic").into());
+        }
+        Ok(Self {
+            records_per_second: records as f64 / seconds.as_f64().ok_or("the archive told no time")?,
+            cpu_ms_per_thousand: process::cpu(process)?.as_secs_f64() * 1e6 / records as f64,
+            memory_mb: peak_memory_mb(process)?,
+        })
+    }
+
+    fn keep(&self, figures: &mut Figures, who: &'static str) {
+        figures.push(SCENE, who, Metric::Records, self.records_per_second);
+        figures.push(SCENE, who, Metric::CpuPerThousand, self.cpu_ms_per_thousand);
+        figures.push(SCENE, who, Metric::Memory, self.memory_mb);
+    }
+}
+
+/// The function, by one event of its timer.
+async fn large(kafka: &Kafka, s3: &S3, count: usize) -> Result<Archived> {
+    let mut variables = s3.environment();
+    variables.extend([
+        ("BOOTSTRAP_SERVERS", kafka.internal_servers()),
+        ("SECURITY_PROTOCOL", "PLAINTEXT".to_owned()),
+        ("USER_IDS", STORED.to_owned()),
+        ("ARCHIVE_URL", format!("s3://{BUCKET}/large")),
+    ]);
+    let function = Function { timeout: TIMEOUT, ..Function::new(&folders::program("archive"), variables) };
+    let lambda = Lambda::start(&function).await?;
+    let report = lambda.invoke(&json!({})).await?;
+    let topics = report["topics"].as_object().into_iter().flatten();
+    let records = topics.filter_map(|(_, counts)| counts["records"].as_u64()).sum();
+    let process = lambda.processes().pop().ok_or("no process")?;
+    Archived::of(records, count, &report["seconds"], process)
+}
+
+async fn one_each(kafka: &Kafka, s3: &S3, count: usize) -> Result<Archived> {
+    let mut command = command(&folders::program("one-object-a-record"));
+    command.args([&kafka.internal_servers(), STORED_ONE_EACH, &format!("s3://{BUCKET}/singly")]);
+    command.envs(s3.environment()).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn()?;
+    let stdout = child.stdout.take().ok_or("no output")?;
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line).await?;
+    let report: Value = serde_json::from_str(&line).map_err(|error| format!("one-object-a-record: {error}: {line}"))?;
+    let records = report["records"].as_u64().unwrap_or_default();
+    if report["objects"].as_u64() != Some(records) {
+        return Err(format!("not one object a record: {report}").into());
+    }
+    // It waits for the end of its input, so that it can be looked at.
+    Archived::of(records, count, &report["seconds"], child.id().ok_or("it has ended")?)
+}

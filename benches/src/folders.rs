@@ -1,0 +1,23 @@
+//! Where things lie in the workspace.
+
+use std::path::{Path, PathBuf};
+
+/// This crate's folder.
+pub(crate) fn benches() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The workspace's folder.
+pub(crate) fn workspace() -> PathBuf {
+    benches().parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// What `make` fetched.
+pub(crate) fn tools() -> PathBuf {
+    workspace().join(".tools")
+}
+
+/// A program of this workspace as `make bench` builds it.
+pub(crate) fn program(name: &str) -> PathBuf {
+    workspace().join("target/release").join(name)
+}

@@ -1,0 +1,135 @@
+//! One warm function under the Lambda runtime's emulator: everyone has an environment of their own, and they are measured in turn.
+
+use serde_json::Value;
+use stack::{
+    kafka::Kafka,
+    lambda::{Function, Lambda},
+};
+use tempfile::TempDir;
+
+use crate::{
+    Result,
+    figures::{Figures, Metric},
+    load::Load,
+    package::{built_for_arm64, zip_mb},
+    payload::{MANY, Requests, largest_event, small_event},
+    peers::{INGEST, Listener, Peer, TOPIC, kafka, peers, to_measure},
+    plan::Plan,
+    process::peak_memory_mb,
+    progress::say,
+};
+
+/// One record a request, plain listener.
+pub(crate) const ONE: &str = "1 record, plain listener";
+/// [`MANY`] records a request, plain listener.
+pub(crate) const FIVE_HUNDRED: &str = "500 records, plain listener";
+/// One record a request, listener for IAM.
+pub(crate) const ONE_IAM: &str = "1 record, IAM listener";
+/// [`MANY`] records a request, listener for IAM.
+pub(crate) const FIVE_HUNDRED_IAM: &str = "500 records, IAM listener";
+
+const _: () = assert!(MANY == 500, "the scenes' names say how many");
+
+pub(crate) const ONE_COLUMNS: &[Metric] =
+    &[Metric::P50, Metric::P99, Metric::Rate, Metric::CpuPerRequest, Metric::Memory, Metric::Package];
+pub(crate) const FIVE_HUNDRED_COLUMNS: &[Metric] =
+    &[Metric::P50, Metric::P99, Metric::Rate, Metric::CpuPerRequest, Metric::Memory, Metric::MemoryAtMost];
+
+/// A function that runs.
+struct Warm<'a> {
+    peer: &'a Peer,
+    lambda: Lambda,
+    url: String,
+    process: u32,
+}
+
+impl<'a> Warm<'a> {
+    async fn start(peer: &'a Peer, kafka: &Kafka, listener: Listener) -> Result<Self> {
+        let function = Function { quiet: true, ..peer.function(kafka, listener) };
+        let lambda = Lambda::start(&function).await?;
+        lambda.invoke(&small_event(TOPIC)?).await?;
+        let url = lambda.urls().pop().ok_or("no environment")?;
+        let process = lambda.processes().pop().ok_or("no process")?;
+        Ok(Self { peer, lambda, url, process })
+    }
+
+    async fn invoke(&self, event: &Value, times: usize) -> Result<()> {
+        for _ in 0..times {
+            let answer = self.lambda.invoke(event).await?;
+            if answer["statusCode"] != 200 {
+                let text: String = answer.to_string().chars().take(300).collect();
+                return Err(format!("{}: {text}", self.peer.name).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn peak_memory_mb(&self) -> Result<f64> {
+        peak_memory_mb(self.process)
+    }
+}
+
+pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let kafka = kafka(to_measure()).await?;
+    let requests = Requests::events(&folder, TOPIC)?;
+    for (listener, one, many) in [(Listener::Plain, ONE, FIVE_HUNDRED), (Listener::Iam, ONE_IAM, FIVE_HUNDRED_IAM)] {
+        listen(plan, figures, &folder, &kafka, &requests, listener, [one, many]).await?;
+    }
+    packages(&folder, figures)
+}
+
+async fn listen(
+    plan: Plan,
+    figures: &mut Figures,
+    folder: &TempDir,
+    kafka: &Kafka,
+    requests: &Requests,
+    listener: Listener,
+    [one, many]: [&'static str; 2],
+) -> Result<()> {
+    let peers = peers(folder, listener)?;
+    let mut everyone = Vec::new();
+    for peer in &peers {
+        everyone.push(Warm::start(peer, kafka, listener).await?);
+    }
+    for (scene, file, is_many) in [(one, &requests.one, false), (many, &requests.many, true)] {
+        // Pass 0 is thrown away: it warms up.
+        for pass in 0..=plan.passes {
+            for warm in &everyone {
+                say(&format!("{scene}, pass {pass} of {}: {}", plan.passes, warm.peer.name));
+                let entries = if is_many { warm.peer.entries } else { 1 };
+                let load = Load { url: &warm.url, requests: file, entries, connections: 1 };
+                let time = if pass == 0 { plan.warm_up } else { plan.pass };
+                let passed = load.send(warm.process, time).await?;
+                if pass > 0 {
+                    passed.keep(figures, scene, warm.peer.name);
+                }
+            }
+        }
+        for warm in &everyone {
+            figures.push(scene, warm.peer.name, Metric::Memory, warm.peak_memory_mb()?);
+        }
+    }
+    let event = largest_event(TOPIC)?;
+    for warm in &everyone {
+        say(&format!("6 MB, {listener:?}: {}", warm.peer.name));
+        match warm.invoke(&event, plan.largest).await {
+            Ok(()) => figures.push(many, warm.peer.name, Metric::MemoryAtMost, warm.peak_memory_mb()?),
+            // kafkajs sends a partition's records as one batch, which brokers refuse above 1 MB.
+            Err(error) if warm.peer.name != INGEST => say(&format!("{} did not take 6 MB: {error}", warm.peer.name)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn packages(folder: &TempDir, figures: &mut Figures) -> Result<()> {
+    for peer in peers(folder, Listener::Plain)? {
+        let ours = if peer.name == INGEST { built_for_arm64() } else { None };
+        if let Some(package) = ours.or(peer.package) {
+            figures.push(ONE, peer.name, Metric::Package, zip_mb(&package)?);
+        }
+    }
+    Ok(())
+}

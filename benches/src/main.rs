@@ -1,0 +1,129 @@
+//! `make bench`: how fast it is, next to what people would use instead, written down in `BENCHMARKS.md`.
+//!
+//! A section measures everyone in turn and adds to [`figures::Figures`]; [`document`] makes tables of them and [`goals`] says
+//! what they should be. [`peers`] are the functions, [`load`] asks them.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
+
+use std::{error::Error, fs, process::ExitCode};
+
+use clap::{Parser, ValueEnum};
+use tokio::time::Instant;
+
+mod archiving;
+mod document;
+mod figures;
+mod folders;
+mod freeze;
+mod function;
+mod goals;
+mod limits;
+mod load;
+mod machine;
+mod package;
+mod payload;
+mod peers;
+mod plan;
+mod process;
+mod progress;
+mod server;
+mod starts;
+mod versions;
+
+use document::Run;
+use figures::Figures;
+use plan::Plan;
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Measures the functions, the server and the archive next to what people would use instead, and writes BENCHMARKS.md.
+///
+/// `make bench` fetches the peers and builds ours first. Leave the machine alone meanwhile.
+#[derive(Debug, Parser)]
+#[command(name = "benches", max_term_width = 100)]
+struct Cli {
+    /// Only this section, told on standard output: BENCHMARKS.md stays as it is; may be given several times
+    #[arg(long, value_enum, value_name = "SECTION")]
+    only: Vec<Section>,
+
+    /// Few and short passes, to try it out; BENCHMARKS.md says so
+    #[arg(long)]
+    quick: bool,
+}
+
+/// A part of the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Section {
+    /// Cold starts on both listeners
+    Starts,
+    /// One warm function under the Lambda runtime
+    Function,
+    /// librdkafka alone
+    Limits,
+    /// `local`'s HTTP front
+    Server,
+    /// From Kafka to S3
+    Archive,
+    /// What a freeze costs
+    Freeze,
+}
+
+impl Section {
+    /// Minutes that it takes on two cores, roughly.
+    const fn minutes(self) -> u64 {
+        match self {
+            Self::Limits => 1,
+            Self::Archive | Self::Freeze => 2,
+            Self::Starts => 3,
+            Self::Server => 5,
+            Self::Function => 11,
+        }
+    }
+
+    async fn run(self, plan: Plan, figures: &mut Figures) -> Result<()> {
+        match self {
+            Self::Starts => starts::run(plan, figures).await,
+            Self::Function => function::run(plan, figures).await,
+            Self::Limits => limits::run(plan, figures).await,
+            Self::Server => server::run(plan, figures).await,
+            Self::Archive => archiving::run(plan, figures).await,
+            Self::Freeze => freeze::run(plan, figures).await,
+        }
+    }
+}
+
+/// On one thread: the machine is for what is measured, and see [`process::command`].
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(Cli { only, quick }: Cli) -> Result<()> {
+    let begun = Instant::now();
+    let plan = if quick { Plan::QUICK } else { Plan::FULL };
+    let run = Run { plan, quick, load_before: machine::load() };
+    let sections = if only.is_empty() { Section::value_variants().to_vec() } else { only.clone() };
+    let mut minutes: u64 = sections.iter().map(|section| section.minutes()).sum();
+    let mut figures = Figures::default();
+    for section in &sections {
+        let left = if quick { "quickly".to_owned() } else { format!("about {minutes} min left") };
+        eprintln!("{section:?}, {left}");
+        section.run(plan, &mut figures).await?;
+        minutes -= section.minutes();
+    }
+    let document = run.document(&sections, &figures, begun.elapsed());
+    if only.is_empty() {
+        let file = folders::workspace().join("BENCHMARKS.md");
+        fs::write(&file, document)?;
+        eprintln!("Written: {}", file.display());
+    } else {
+        print!("{document}");
+    }
+    Ok(())
+}

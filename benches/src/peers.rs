@@ -1,0 +1,145 @@
+//! Who is measured under the Lambda runtime: ours, what people write instead, and two echoes that do nothing.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use stack::{
+    kafka::{Identity, Kafka, Operation, Options, Topics},
+    lambda::Function,
+};
+use tempfile::TempDir;
+
+use crate::{Result, folders, payload::MANY};
+
+/// Ours.
+pub(crate) const INGEST: &str = "`ingest`, Rust";
+/// The same in Python.
+pub(crate) const CONFLUENT_KAFKA: &str = "Python, confluent-kafka";
+/// The floor under everyone.
+pub(crate) const ECHO: &str = "echo, standard library";
+/// The floor under ours.
+pub(crate) const ECHO_ON_LAMBDA_RUNTIME: &str = "echo, `lambda_runtime`";
+
+/// Whose topic it is.
+pub(crate) const USER_ID: &str = "bench";
+/// Where everyone writes.
+pub(crate) const TOPIC: &str = "bench.pin";
+const PARTITIONS: i32 = 3;
+
+const ACCESS_KEY: &str = "AKIABENCH";
+const SECRET_KEY: &str = "secret";
+const SESSION_TOKEN: &str = "token";
+
+/// How Kafka is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listener {
+    Plain,
+    /// TLS and a log-in by IAM.
+    Iam,
+}
+
+/// A function.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    binary: PathBuf,
+    /// What is uploaded, but for Lambda's own part of it.
+    pub(crate) package: Option<PathBuf>,
+    /// Offsets in the answer to [`MANY`] records, at least.
+    pub(crate) entries: usize,
+    with_iam: bool,
+}
+
+impl Peer {
+    /// The function, as it is deployed for this cluster.
+    pub(crate) fn function(&self, kafka: &Kafka, listener: Listener) -> Function {
+        let (protocol, servers) = match listener {
+            Listener::Plain => ("PLAINTEXT", kafka.internal_servers()),
+            Listener::Iam => ("SASL_SSL", kafka.bootstrap_servers()),
+        };
+        let mut function = Function::new(
+            &self.binary,
+            [
+                ("BOOTSTRAP_SERVERS", servers),
+                ("SECURITY_PROTOCOL", protocol.to_owned()),
+                ("USER_IDS", USER_ID.to_owned()),
+                ("AWS_REGION", kafka.region().to_owned()),
+                ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+                ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
+                ("AWS_SESSION_TOKEN", SESSION_TOKEN.to_owned()),
+            ],
+        );
+        if listener == Listener::Iam {
+            function.environment.push(("SSL_CA_LOCATION".to_owned(), kafka.ca_file().display().to_string()));
+        }
+        function.timeout = Duration::from_secs(29);
+        function
+    }
+}
+
+/// A cluster where everyone may write to [`TOPIC`] by either listener.
+pub(crate) async fn kafka(options: Options) -> Result<Kafka> {
+    let kafka = Kafka::start(options).await?;
+    kafka.create_topic(TOPIC, PARTITIONS).await?;
+    kafka.add_identity(Identity::new(ACCESS_KEY, SECRET_KEY, USER_ID).with_session_token(SESSION_TOKEN))?;
+    let topics = Topics::Prefixed("bench.");
+    kafka.allow(USER_ID, &[Operation::Describe, Operation::Write], topics).await?;
+    Ok(kafka)
+}
+
+/// For figures: fast brokers, which do not keep the gigabytes that a run writes.
+pub(crate) fn to_measure() -> Options {
+    let options = Options { to_measure: true, ..Options::default() };
+    options.with("log.retention.bytes", "134217728").with("log.retention.check.interval.ms", "5000")
+}
+
+/// Those of a listener, ours first. Their start scripts lie in `folder`.
+pub(crate) fn peers(folder: &TempDir, listener: Listener) -> Result<Vec<Peer>> {
+    let peers = folders::tools().join("peers");
+    let ours = |name, program| Peer {
+        name,
+        binary: folders::program(program),
+        package: None,
+        entries: if name == INGEST { MANY } else { 1 },
+        with_iam: name == INGEST,
+    };
+    let theirs = |name, folder_name: &str, entries, start: &str| -> Result<Peer> {
+        let home = peers.join(folder_name);
+        let package = home.join("package");
+        let text = format!("#!/bin/sh\ncd '{}' && exec {start}\n", package.display());
+        let binary = script(folder.path(), folder_name, &text)?;
+        Ok(Peer { name, binary, package: Some(package), entries, with_iam: name == CONFLUENT_KAFKA })
+    };
+    // As Lambda's: nothing is written beside the sources. `awslambdaric` is AWS's own runtime for Python.
+    let python = folders::tools().join("venv/bin/python");
+    let python = format!("env PYTHONDONTWRITEBYTECODE=1 '{}' -m awslambdaric app.handle", python.display());
+    // Lambda's own flags but for the heap, which it takes from the memory of the function.
+    let java = "java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m -cp '.:lib/*:../runtime/*' \
+                com.amazonaws.services.lambda.runtime.api.client.AWSLambda App::handleRequest";
+    let all = vec![
+        ours(INGEST, "ingest"),
+        theirs(CONFLUENT_KAFKA, "confluent-kafka", MANY, &python)?,
+        theirs("Python, kafka-python", "kafka-python", MANY, &python)?,
+        theirs("Node, kafkajs", "kafkajs", 1, "node ../../../../benches/peers/kafkajs/runtime.js \"$PWD/index.js\"")?,
+        theirs("Java, kafka-clients", "kafka-clients", MANY, java)?,
+        ours(ECHO_ON_LAMBDA_RUNTIME, "echo-on-lambda-runtime"),
+        ours(ECHO, "echo"),
+    ];
+    Ok(all.into_iter().filter(|peer| listener == Listener::Plain || peer.with_iam).collect())
+}
+
+/// What does nothing is no peer.
+pub(crate) fn is_echo(who: &str) -> bool {
+    who == ECHO || who == ECHO_ON_LAMBDA_RUNTIME
+}
+
+fn script(folder: &Path, name: &str, text: &str) -> Result<PathBuf> {
+    let file = folder.join(name);
+    fs::write(&file, text)?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+    Ok(file)
+}

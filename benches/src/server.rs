@@ -1,0 +1,96 @@
+//! A server: `local`'s HTTP front, next to what people write by hand.
+
+use std::path::PathBuf;
+
+use shared::topic::{UserId, UserIds};
+use stack::kafka::Kafka;
+use tempfile::TempDir;
+
+use crate::{
+    Result,
+    figures::{Figures, Metric},
+    folders,
+    load::Load,
+    payload::{MANY, Requests},
+    peers::{kafka, to_measure},
+    plan::Plan,
+    process::{Server, command, free_port, peak_memory_mb},
+    progress::say,
+};
+
+pub(crate) const LOCAL: &str = "`local`, Rust";
+const BY_HAND: &str = "FastAPI on uvicorn, confluent-kafka";
+
+pub(crate) const ONE: &str = "1 record, 1 connection";
+pub(crate) const SIXTEEN: &str = "1 record, 16 connections";
+pub(crate) const SIXTY_FOUR: &str = "1 record, 64 connections";
+pub(crate) const FIVE_HUNDRED: &str = "500 records, 1 connection";
+
+pub(crate) const COLUMNS: &[Metric] = &[Metric::P50, Metric::P99, Metric::Rate, Metric::CpuPerRequest, Metric::Memory];
+
+/// The memory is told in this order: it is the highest so far.
+const SHAPES: [(&str, usize, usize); 4] = [(ONE, 1, 1), (SIXTEEN, 1, 16), (SIXTY_FOUR, 1, 64), (FIVE_HUNDRED, MANY, 1)];
+
+/// `local` archives what is written to its topics, so the other one writes elsewhere.
+const USER_ID: &str = "served";
+const TOPIC: &str = "served.pin";
+const TOPIC_BY_HAND: &str = "byhand.pin";
+const PARTITIONS: i32 = 3;
+
+struct Served {
+    who: &'static str,
+    server: Server,
+    url: String,
+    requests: Requests,
+}
+
+pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let kafka = kafka(to_measure()).await?;
+    for topic in UserIds::new(vec![USER_ID.parse::<UserId>()?])?.topic_names() {
+        kafka.create_topic(&topic, PARTITIONS).await?;
+    }
+    kafka.create_topic(TOPIC_BY_HAND, PARTITIONS).await?;
+    let everyone = [local(&folder, &kafka).await?, by_hand(&folder, &kafka).await?];
+    for (scene, entries, connections) in SHAPES {
+        // Pass 0 is thrown away: it warms up.
+        for pass in 0..=plan.passes {
+            for Served { who, server, url, requests } in &everyone {
+                say(&format!("{scene}, pass {pass} of {}: {who}", plan.passes));
+                let requests = if entries == 1 { &requests.one } else { &requests.many };
+                let load = Load { url, requests, entries, connections };
+                let time = if pass == 0 { plan.warm_up } else { plan.pass };
+                let passed = load.send(server.id()?, time).await?;
+                if pass > 0 {
+                    passed.keep(figures, scene, who);
+                }
+            }
+        }
+        for Served { who, server, .. } in &everyone {
+            figures.push(scene, who, Metric::Memory, peak_memory_mb(server.id()?)?);
+        }
+    }
+    Ok(())
+}
+
+async fn local(folder: &TempDir, kafka: &Kafka) -> Result<Served> {
+    let port = free_port()?;
+    let path = |name: &str| folder.path().join(name);
+    let mut command = command(&folders::program("local"));
+    command.args(["--listen", &format!("127.0.0.1:{port}"), "--user-id", USER_ID, "--posts-per-second", "0"]);
+    command.args(["--bootstrap-servers", &kafka.internal_servers()]);
+    command.arg("--archive").arg(path("archive")).arg("--env-file").arg(path("local.env"));
+    let server = Server::start(command, port, &path("local.log")).await?;
+    let url = format!("http://127.0.0.1:{port}/topics/{TOPIC}");
+    Ok(Served { who: LOCAL, server, url, requests: Requests::bodies(folder, TOPIC)? })
+}
+
+async fn by_hand(folder: &TempDir, kafka: &Kafka) -> Result<Served> {
+    let (port, home): (_, PathBuf) = (free_port()?, folders::tools().join("peers/fastapi"));
+    let mut command = command(&home.join("bin/python"));
+    command.args(["-m", "uvicorn", "app:APP", "--log-level", "warning", "--port", &port.to_string()]);
+    command.arg("--app-dir").arg(&home).env("BOOTSTRAP_SERVERS", kafka.internal_servers());
+    let server = Server::start(command, port, &folder.path().join("fastapi.log")).await?;
+    let url = format!("http://127.0.0.1:{port}/topics/{TOPIC_BY_HAND}");
+    Ok(Served { who: BY_HAND, server, url, requests: Requests::bodies(folder, TOPIC_BY_HAND)? })
+}

@@ -1,0 +1,46 @@
+//! Cold starts, one environment after the other, everyone in turn.
+
+use stack::lambda::Lambda;
+use tokio::time::Instant;
+
+use crate::{
+    Result,
+    figures::{Figures, Metric},
+    payload::small_event,
+    peers::{Listener, TOPIC, kafka, peers, to_measure},
+    plan::Plan,
+    progress::say,
+};
+
+/// On the plain listener.
+pub(crate) const PLAIN: &str = "a start, plain listener";
+/// On the listener for IAM.
+pub(crate) const IAM: &str = "a start, IAM listener";
+
+pub(crate) const COLUMNS: &[Metric] = &[Metric::Init, Metric::FirstAnswer];
+
+pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let kafka = kafka(to_measure()).await?;
+    let event = small_event(TOPIC)?;
+    for (listener, scene) in [(Listener::Plain, PLAIN), (Listener::Iam, IAM)] {
+        let peers = peers(&folder, listener)?;
+        for start in 1..=plan.starts {
+            for peer in &peers {
+                say(&format!("{scene} {start} of {}: {}", plan.starts, peer.name));
+                let lambda = Lambda::start(&peer.function(&kafka, listener)).await?;
+                // The emulator starts the function when it is asked first.
+                let begun = Instant::now();
+                let answer = lambda.invoke(&event).await?;
+                let took_ms = begun.elapsed().as_secs_f64() * 1e3;
+                if answer["statusCode"] != 200 {
+                    return Err(format!("{}: {answer}", peer.name).into());
+                }
+                let init = lambda.reports().into_iter().flat_map(|report| report.inits).next().ok_or("no init")?;
+                figures.push(scene, peer.name, Metric::Init, init.as_secs_f64() * 1e3);
+                figures.push(scene, peer.name, Metric::FirstAnswer, took_ms);
+            }
+        }
+    }
+    Ok(())
+}
