@@ -85,8 +85,10 @@ async fn violations_are_bounded_over_all_records_of_a_request() {
 
 #[tokio::test]
 async fn a_time_that_kafka_would_refuse_its_neighbours_for_is_refused_before() {
+    #[expect(clippy::disallowed_methods, reason = "the product reads the clock as well")]
+    let now = Utc::now();
     let dated = |ahead: TimeDelta| {
-        let time = (Utc::now() + ahead).to_rfc3339();
+        let time = (now + ahead).to_rfc3339();
         geo().replacen('{', &format!(r#"{{"timestamp":"{time}","#), 1)
     };
     let body = dated(TimeDelta::minutes(59)) + &dated(TimeDelta::minutes(61)) + &geo();
