@@ -2,20 +2,33 @@
 
 use std::time::Duration;
 
-use axum::http::header;
+use axum::{
+    body::Body,
+    http::{Request, header},
+};
+use ingest::{App, router};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use rdkafka::types::RDKafkaRespErr;
 use serde_json::json;
-use shared::kind::GEO;
+use shared::{
+    kind::GEO,
+    metadata::{Describe, DescribeError, Offsets, Partition},
+    metrics::Metrics,
+    publish::{Outcome, Publish, Record, Unreachable},
+};
 use stack::kafka::{Kafka, Operation, Options, Topics};
-use tokio::{task::JoinHandle, time::Instant};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 
 use crate::support::{
     msk::{Ingest, Role, cluster, tenant},
-    pipeline::{Pipeline, envelope},
+    pipeline::{Pipeline, answer, envelope},
+    recorder::Recorder,
     rows::with,
 };
 
@@ -33,6 +46,50 @@ async fn a_record_that_is_written_moves_its_partitions_end() {
         let offsets = pipeline.get(&format!("/topics/v.geo/partitions/{partition}/offsets")).await;
         assert_eq!(offsets.json(), json!({"beginning_offset": 0, "end_offset": end}), "{partition}");
     }
+}
+
+/// A cluster that takes its time to tell of partitions, and tells no offsets.
+#[derive(Debug, Clone, Default)]
+struct Slow(Recorder);
+
+impl Publish for Slow {
+    async fn publish(&self, records: Vec<Record>, deadline: Instant) -> Vec<Outcome> {
+        self.0.publish(records, deadline).await
+    }
+}
+
+impl Describe for Slow {
+    async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
+        self.0.reach(within).await
+    }
+
+    async fn cluster_id(&self, within: Duration) -> Result<String, DescribeError> {
+        self.0.cluster_id(within).await
+    }
+
+    async fn brokers(&self, within: Duration) -> Result<Vec<i32>, DescribeError> {
+        self.0.brokers(within).await
+    }
+
+    async fn partitions(&self, topic: &str, within: Duration) -> Result<Vec<Partition>, DescribeError> {
+        sleep(Duration::from_millis(1_500)).await;
+        self.0.partitions(topic, within).await
+    }
+
+    async fn offsets(&self, _: &str, _: i32, within: Duration) -> Result<Offsets, DescribeError> {
+        sleep(within).await;
+        Err(Unreachable::NoAnswer { within, source: None }.into())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_questions_of_one_request_share_its_time() {
+    let router = router(App::new(Slow::default(), &"u".parse().unwrap(), Metrics::default()));
+    let begun = Instant::now();
+    let request = Request::get("/topics/u.geo/partitions/0/offsets").body(Body::empty()).unwrap();
+    let answer = answer(&router, request).await;
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert_eq!(begun.elapsed().as_millis().div_ceil(100), 20);
 }
 
 #[tokio::test]

@@ -1,12 +1,9 @@
-//! What a process costs, and servers that end with their value.
+//! What a process costs, and how one is started.
 
-use std::{fs, io, path::Path, process::Stdio, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
-use tokio::{
-    net::TcpStream,
-    process::{Child, Command},
-    time::{Instant, sleep},
-};
+use stack::process::Process;
+use tokio::{net::TcpStream, process::Command};
 
 use crate::Result;
 
@@ -33,34 +30,20 @@ pub(crate) fn peak_memory_mb(process: u32) -> Result<f64> {
     Ok(kib * 1_024.0 / 1e6)
 }
 
-/// A server that is ended with its value, and with this process however that ends.
-#[derive(Debug)]
-pub(crate) struct Server {
-    child: Child,
-}
-
-impl Server {
-    /// Starts it and waits until it takes connections on `port`.
-    pub(crate) async fn start(mut command: Command, port: u16, log: &Path) -> Result<Self> {
-        let output = fs::File::create(log)?;
-        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).kill_on_drop(true);
-        let mut server = Self { child: command.spawn()? };
-        let deadline = Instant::now() + TIME_TO_START;
-        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            if let Some(status) = server.child.try_wait()? {
-                return Err(format!("a server ended with {status}: {}", fs::read_to_string(log)?).into());
-            }
-            if Instant::now() > deadline {
-                return Err(format!("a server did not start: {}", fs::read_to_string(log)?).into());
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-        Ok(server)
-    }
-
-    pub(crate) fn id(&self) -> Result<u32> {
-        self.child.id().ok_or_else(|| "a server has ended".into())
-    }
+/// Starts a server, and waits until it takes connections on `port`. What it prints goes to `<name>.log` in `folder`.
+pub(crate) async fn serve(
+    name: &str,
+    program: &Path,
+    arguments: &[&str],
+    environment: &[(&str, String)],
+    folder: &Path,
+    port: u16,
+) -> Result<Process> {
+    let log = folder.join(format!("{name}.log"));
+    let environment = environment.iter().map(|(name, value)| (name, value));
+    let mut server = Process::start(name, program, arguments, environment, folder, &log)?;
+    server.ready(TIME_TO_START, async || TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await?;
+    Ok(server)
 }
 
 /// A program that the kernel ends with this process. This program spawns from its first thread alone, whose end is the process's.
@@ -68,9 +51,4 @@ pub(crate) fn command(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).arg(program);
     command
-}
-
-/// A port of this machine that nobody listens on.
-pub(crate) fn free_port() -> io::Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use shared::topic::{UserId, UserIds};
-use stack::kafka::Kafka;
+use stack::{kafka::Kafka, ports::free_port, process::Process};
 use tempfile::TempDir;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     payload::{MANY, Requests},
     peers::{kafka, to_measure},
     plan::Plan,
-    process::{Server, command, free_port, peak_memory_mb},
+    process::{peak_memory_mb, serve},
     progress::say,
 };
 
@@ -39,7 +39,7 @@ const PARTITIONS: i32 = 3;
 
 struct Served {
     who: &'static str,
-    server: Server,
+    server: Process,
     url: String,
     requests: Requests,
 }
@@ -60,14 +60,14 @@ pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
                 let requests = if entries == 1 { &requests.one } else { &requests.many };
                 let load = Load { url, requests, entries, connections };
                 let time = if pass == 0 { plan.warm_up } else { plan.pass };
-                let passed = load.send(server.id()?, time).await?;
+                let passed = load.send(server.id(), time).await?;
                 if pass > 0 {
                     passed.keep(figures, scene, who);
                 }
             }
         }
         for Served { who, server, .. } in &everyone {
-            figures.push(scene, who, Metric::Memory, peak_memory_mb(server.id()?)?);
+            figures.push(scene, who, Metric::Memory, peak_memory_mb(server.id())?);
         }
     }
     Ok(())
@@ -75,22 +75,22 @@ pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
 
 async fn local(folder: &TempDir, kafka: &Kafka) -> Result<Served> {
     let port = free_port()?;
-    let path = |name: &str| folder.path().join(name);
-    let mut command = command(&folders::program("local"));
-    command.args(["--listen", &format!("127.0.0.1:{port}"), "--user-id", USER_ID, "--posts-per-second", "0"]);
-    command.args(["--bootstrap-servers", &kafka.internal_servers()]);
-    command.arg("--archive").arg(path("archive")).arg("--env-file").arg(path("local.env"));
-    let server = Server::start(command, port, &path("local.log")).await?;
+    let (address, servers) = (format!("127.0.0.1:{port}"), kafka.internal_servers());
+    let arguments =
+        ["--listen", &address, "--user-id", USER_ID, "--posts-per-second", "0", "--bootstrap-servers", &servers];
+    let files = ["--archive", "archive", "--env-file", "local.env"];
+    let arguments = [&arguments[..], &files].concat();
+    let server = serve("local", &folders::program("local"), &arguments, &[], folder.path(), port).await?;
     let url = format!("http://127.0.0.1:{port}/topics/{TOPIC}");
     Ok(Served { who: LOCAL, server, url, requests: Requests::bodies(folder, TOPIC)? })
 }
 
 async fn by_hand(folder: &TempDir, kafka: &Kafka) -> Result<Served> {
     let (port, home): (_, PathBuf) = (free_port()?, folders::tools().join("peers/fastapi"));
-    let mut command = command(&home.join("bin/python"));
-    command.args(["-m", "uvicorn", "app:APP", "--log-level", "warning", "--port", &port.to_string()]);
-    command.arg("--app-dir").arg(&home).env("BOOTSTRAP_SERVERS", kafka.internal_servers());
-    let server = Server::start(command, port, &folder.path().join("fastapi.log")).await?;
+    let (number, app) = (port.to_string(), home.display().to_string());
+    let arguments = ["-m", "uvicorn", "app:APP", "--log-level", "warning", "--port", &number, "--app-dir", &app];
+    let environment = [("BOOTSTRAP_SERVERS", kafka.internal_servers())];
+    let server = serve("fastapi", &home.join("bin/python"), &arguments, &environment, folder.path(), port).await?;
     let url = format!("http://127.0.0.1:{port}/topics/{TOPIC_BY_HAND}");
     Ok(Served { who: BY_HAND, server, url, requests: Requests::bodies(folder, TOPIC_BY_HAND)? })
 }

@@ -52,6 +52,15 @@ pub(crate) struct Failed {
     pub(crate) of: usize,
 }
 
+impl Failed {
+    /// Of these records of a request that has `of` of them, if one failed; `code` is how the answer tells a failure.
+    pub(crate) fn of(outcomes: &[Outcome], of: usize, code: fn(Failure) -> u32) -> Option<Self> {
+        let worst = failure::worst(outcomes)?;
+        let records = outcomes.iter().filter(|outcome| outcome.is_err()).count();
+        Some(Self { worst, error_code: code(worst), records, of })
+    }
+}
+
 /// One entry a record, in the request's order.
 pub(crate) fn body(outcomes: &[Outcome]) -> Vec<u8> {
     let body = Body { offsets: outcomes.iter().map(Entry::from).collect(), key_schema_id: None, value_schema_id: None };
@@ -69,10 +78,8 @@ pub(crate) fn answer(outcomes: &[Outcome], statuses: Statuses, content_type: Hea
     let status = failure::status(outcomes, statuses);
     let mut response = (status, [(header::CONTENT_TYPE, content_type)], body(outcomes)).into_response();
     response.headers_mut().extend(error::retry_after(status));
-    if let Some(worst) = failure::worst(outcomes) {
-        let records = outcomes.iter().filter(|outcome| outcome.is_err()).count();
-        let error_code = failure::code(worst);
-        response.extensions_mut().insert(Failed { worst, error_code, records, of: outcomes.len() });
+    if let Some(failed) = Failed::of(outcomes, outcomes.len(), failure::code) {
+        response.extensions_mut().insert(failed);
     }
     response
 }

@@ -81,7 +81,7 @@ fn json_record(body: &[u8], entry: &Entry<'_>, topic: &Topic) -> Result<Checked,
 
 /// Keys and values as the bytes that their base64 stands for.
 fn binary_record(entry: &Entry<'_>, topic: &Topic) -> Result<Checked, Error> {
-    let decode = |json| decode(json).ok_or_else(|| Error::NotBase64 { data: shown(json), advice: json_advice(json) });
+    let decode = |json| decode(json, " Rows as JSON are sent as application/vnd.kafka.json.v2+json.");
     let key = entry.key.map(decode).transpose()?;
     let value = entry.value.map(decode).transpose()?;
     Ok(bytes_record(key, value, topic))
@@ -101,15 +101,11 @@ pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Top
     }
 }
 
-/// For rows that are sent as they are.
-fn json_advice(data: &str) -> &'static str {
-    let row = data.starts_with(['{', '[']);
-    if row { " Rows as JSON are sent as application/vnd.kafka.json.v2+json." } else { "" }
-}
-
-/// The bytes that the base64 in a JSON string stands for.
-pub(crate) fn decode(json: &str) -> Option<Bytes> {
-    BASE64.decode(json::text(json)?.as_bytes()).ok().map(Bytes::from)
+/// The bytes that the base64 in a JSON string stands for. `advice` is for who sent a row as it is.
+pub(crate) fn decode(json: &str, advice: &'static str) -> Result<Bytes, Error> {
+    let bytes = json::text(json).and_then(|base64| BASE64.decode(base64.as_bytes()).ok());
+    let advice = if json.starts_with(['{', '[']) { advice } else { "" };
+    bytes.map(Bytes::from).ok_or_else(|| Error::NotBase64 { data: shown(json), advice })
 }
 
 pub(crate) fn compact(json: &str) -> Bytes {

@@ -159,11 +159,8 @@ impl Batch {
 /// For the log: a failure of Kafka's comes before what is wrong with a record.
 fn answer(status: StatusCode, body: Vec<u8>, results: Results) -> Response {
     let mut response = (status, [(header::CONTENT_TYPE, JSON)], body).into_response();
-    let outcomes = results.outcomes();
-    if let Some(worst) = failure::worst(&outcomes) {
-        let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count();
-        let error_code = failure::streamed_code(worst);
-        response.extensions_mut().insert(Failed { worst, error_code, records: failed, of: results.len() });
+    if let Some(failed) = Failed::of(&results.outcomes(), results.len(), failure::streamed_code) {
+        response.extensions_mut().insert(failed);
     } else if let Some(error) = results.into_refusal() {
         response.extensions_mut().insert(Arc::new(error));
     }

@@ -16,7 +16,10 @@ const COUNT: u32 = 20_000;
 const STRIDE: u32 = 97;
 
 /// A port of 127.0.0.1 that nobody listens on, and that was not given before.
-pub(crate) fn free_port() -> io::Result<u16> {
+///
+/// # Errors
+/// When there is none.
+pub fn free_port() -> io::Result<u16> {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     loop {
         let given = GIVEN.fetch_add(1, Ordering::Relaxed);

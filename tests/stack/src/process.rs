@@ -27,7 +27,7 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// A process that ends with its value, and with this process however that ends.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     name: String,
     child: Child,
     log: PathBuf,
@@ -35,7 +35,10 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts `program` with an environment of its own: nothing but `PATH` and `environment`. What it prints goes to `log`.
-    pub(crate) fn start(
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(
         name: &str,
         program: impl AsRef<OsStr>,
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
@@ -58,16 +61,17 @@ impl Process {
         Ok(Self { name: name.to_owned(), child, log: log.to_owned() })
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits until `is_ready`, and fails at once when the process ended.
-    pub(crate) async fn ready(
-        &mut self,
-        within: Duration,
-        mut is_ready: impl AsyncFnMut() -> bool,
-    ) -> Result<(), StackError> {
+    /// Waits until `is_ready`.
+    ///
+    /// # Errors
+    /// At once when the process ended, and when it was not ready in time.
+    pub async fn ready(&mut self, within: Duration, mut is_ready: impl AsyncFnMut() -> bool) -> Result<(), StackError> {
         let deadline = Instant::now() + within;
         loop {
             if let Some(status) = self.child.try_wait().map_err(StackError::io(self.name.clone()))? {

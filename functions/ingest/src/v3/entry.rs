@@ -143,9 +143,7 @@ impl Data {
         };
         let Some(data) = members.get("data") else { return Ok(None) };
         let bytes = match form {
-            Form::Binary => {
-                decode(data).ok_or_else(|| Error::NotBase64 { data: shown(data), advice: json_advice(data) })?
-            }
+            Form::Binary => decode(data, " Rows as JSON have the type JSON.")?,
             Form::Json => compact(data),
             Form::String => {
                 let problem = || Error::BadRecord(format!("{what}.data must be a string, as {what}.type says"));
@@ -158,11 +156,6 @@ impl Data {
     fn size(&self) -> Size {
         Size { form: self.form, size: self.bytes.len() }
     }
-}
-
-/// For rows that are sent as they are.
-fn json_advice(data: &str) -> &'static str {
-    if data.starts_with(['{', '[']) { " Rows as JSON have the type JSON." } else { "" }
 }
 
 fn partition(json: &str) -> Result<i32, Error> {
@@ -205,7 +198,5 @@ fn read_header(json: &str) -> Result<Header, Error> {
     // librdkafka's names are C strings.
     let name = members.get("name").and_then(text).filter(|name| !name.contains('\0'));
     let name = name.ok_or_else(|| Error::BadRecord("a header's name must be a string without NUL".to_owned()))?;
-    let not_base64 = |data| Error::NotBase64 { data: shown(data), advice: "" };
-    let value = members.get("value").map(|data| decode(data).ok_or_else(|| not_base64(data))).transpose()?;
-    Ok(Header { name: name.into_owned(), value })
+    Ok(Header { name: name.into_owned(), value: members.get("value").map(|data| decode(data, "")).transpose()? })
 }
