@@ -13,7 +13,7 @@ use aws_sigv4::{
     },
     sign::v4,
 };
-use reqwest::{Client, Method, Response};
+use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::json;
 
 use crate::{StackError, folder::Folder, ports::free_port, process::Process, tools::tool};
@@ -33,7 +33,11 @@ pub const ACCESS_KEY: &str = "AKIASTACK";
 /// What that signs with.
 pub const SECRET_KEY: &str = "s3cret/+stack";
 
-/// An S3 server with no bucket in it.
+/// What is read to see that it is ready.
+const PROBE: &str = "/ready/probe";
+const BUCKET_OF_PROBE: &str = "ready";
+
+/// An S3 server with no bucket in it but the one by which it is seen to be ready.
 #[derive(Debug)]
 pub struct S3 {
     process: Option<Process>,
@@ -87,10 +91,21 @@ impl S3 {
         // Not a variable of AWS's: it would take a key from them for its administrator's.
         let nothing: [(&str, &str); 0] = [];
         let mut process = Process::start("s3", program()?, &self.arguments, nothing, self.folder.path(), &log)?;
-        let lists = async || self.send(Method::GET, "/").await.is_ok_and(|answer| answer.status().is_success());
-        process.ready(TIME_TO_START, lists).await?;
+        process.ready(TIME_TO_START, async || self.gives_back().await.unwrap_or(false)).await?;
         self.process = Some(process);
         Ok(())
+    }
+
+    /// Whether it gives back what was stored in it, perhaps before it was stopped; stores it if nothing was.
+    ///
+    /// It lists its buckets some seconds before it knows where their objects are.
+    async fn gives_back(&self) -> Result<bool, StackError> {
+        let status = self.send(Method::GET, PROBE).await?.status();
+        if status == StatusCode::NOT_FOUND {
+            self.create_bucket(BUCKET_OF_PROBE).await?;
+            self.send_body(Method::PUT, PROBE, PROBE.as_bytes()).await?;
+        }
+        Ok(status.is_success())
     }
 
     /// Stops it, as an S3 that is away.
@@ -147,10 +162,14 @@ impl S3 {
 
     /// Sends a signed request without a body.
     async fn send(&self, method: Method, path: &str) -> Result<Response, StackError> {
+        self.send_body(method, path, b"").await
+    }
+
+    async fn send_body(&self, method: Method, path: &str, body: &'static [u8]) -> Result<Response, StackError> {
         let url = format!("{}{path}", self.endpoint());
         let failed = || format!("{method} {url}");
-        let headers = signature(method.as_str(), &url).map_err(|error| other(failed(), error))?;
-        let request = self.client.request(method.clone(), &url);
+        let headers = signature(method.as_str(), &url, body).map_err(|error| other(failed(), error))?;
+        let request = self.client.request(method.clone(), &url).body(body);
         let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
         request.send().await.map_err(|error| other(failed(), error))
     }
@@ -158,8 +177,8 @@ impl S3 {
 
 type SigningError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The headers that sign a request without a body.
-fn signature(method: &str, url: &str) -> Result<Vec<(String, String)>, SigningError> {
+/// The headers that sign a request.
+fn signature(method: &str, url: &str, body: &[u8]) -> Result<Vec<(String, String)>, SigningError> {
     let mut settings = SigningSettings::default();
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     settings.percent_encoding_mode = PercentEncodingMode::Single;
@@ -168,7 +187,7 @@ fn signature(method: &str, url: &str) -> Result<Vec<(String, String)>, SigningEr
     let params = v4::SigningParams::builder().identity(&identity).region(REGION).name("s3").settings(settings);
     #[expect(clippy::disallowed_methods, reason = "a signature holds the time of day")]
     let params = params.time(std::time::SystemTime::now()).build()?.into();
-    let request = SignableRequest::new(method, url, std::iter::empty(), SignableBody::Bytes(b""))?;
+    let request = SignableRequest::new(method, url, std::iter::empty(), SignableBody::Bytes(body))?;
     let (instructions, _) = sign(request, &params)?.into_parts();
     Ok(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
