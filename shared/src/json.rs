@@ -3,6 +3,7 @@
 
 use std::{borrow::Cow, fmt};
 
+use memchr::memchr2;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// Why bytes are not JSON, and where.
@@ -143,30 +144,41 @@ pub fn text(json: &str) -> Option<Cow<'_, str>> {
 /// escapes stay as they were written. Borrowed when there is no such whitespace.
 #[must_use]
 pub fn compact(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
     let mut out = String::new();
-    let mut in_string = false;
-    let mut kept = 0;
-    let mut bytes = text.bytes().enumerate();
-    while let Some((at, byte)) = bytes.next() {
-        match byte {
-            b'"' => in_string = !in_string,
-            // Whatever is escaped, it does not end the string.
-            b'\\' => drop(bytes.next()),
-            b' ' | b'\n' | b'\r' | b'\t' if !in_string => {
+    let (mut at, mut kept) = (0, 0);
+    while let Some(byte) = bytes.get(at) {
+        at = match byte {
+            b'"' => behind_string(bytes, at),
+            b' ' | b'\n' | b'\r' | b'\t' => {
                 if out.is_empty() {
                     out.reserve_exact(text.len());
                 }
                 out.push_str(&text[kept..at]);
                 kept = at + 1;
+                kept
             }
-            _ => {}
-        }
+            _ => at + 1,
+        };
     }
     if kept == 0 {
         return Cow::Borrowed(text);
     }
     out.push_str(&text[kept..]);
     Cow::Owned(out)
+}
+
+/// What follows the string that begins at `start`.
+fn behind_string(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(found) = memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+        if bytes[at + found] == b'"' {
+            return at + found + 1;
+        }
+        // Whatever is escaped, it does not end the string.
+        at += found + 2;
+    }
+    bytes.len()
 }
 
 #[cfg(test)]

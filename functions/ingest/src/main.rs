@@ -9,7 +9,9 @@ use shared::{
     settings::environment,
 };
 
-#[tokio::main]
+// One thread: an environment serves one request at a time, and has less than one processor below 1,769 MB. With more of them
+// each answer would wake another thread for each of its steps.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::init(environment);
     let Settings { cluster, user_ids, pass_through, statuses } = Settings::from_lookup(environment)?;

@@ -31,9 +31,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Turns an envelope into records for `topic`, onto `partition` where a record names none itself.
 ///
-/// `body` is the text that the envelope was read from: an error tells its place in it.
+/// `body` is what the envelope was read from: records are parts of it, and an error tells its place in it.
 pub(crate) fn records(
-    body: &[u8],
+    body: &Bytes,
     envelope: &Envelope<'_>,
     format: Format,
     topic: &Topic,
@@ -65,7 +65,7 @@ pub(crate) fn records(
 type Checked = Result<(Option<Bytes>, Option<Bytes>), Vec<Violation>>;
 
 /// Keys and values as they stand in the envelope, less the whitespace outside of strings.
-fn json_record(body: &[u8], entry: &Entry<'_>, topic: &Topic) -> Result<Checked, Error> {
+fn json_record(body: &Bytes, entry: &Entry<'_>, topic: &Topic) -> Result<Checked, Error> {
     let placed = |part: &str, error: JsonError| {
         Error::NotJson(error.after(Place::default().behind(&body[..start_of(part, body)])))
     };
@@ -73,7 +73,10 @@ fn json_record(body: &[u8], entry: &Entry<'_>, topic: &Topic) -> Result<Checked,
         json::check(key.as_bytes()).map_err(|error| placed(key, error))?;
     }
     match topic.check(entry.value) {
-        Ok(key) => Ok(Ok((entry.key.map(compact).or(key), entry.value.map(compact)))),
+        Ok(key) => {
+            let sent = |json| compact(body, json);
+            Ok(Ok((entry.key.map(sent).or(key), entry.value.map(sent))))
+        }
         Err(Invalid::Rules(broken)) => Ok(Err(broken)),
         Err(Invalid::NotJson(error)) => Err(placed(entry.value.unwrap_or_default(), error)),
     }
@@ -108,9 +111,10 @@ pub(crate) fn decode(json: &str, advice: &'static str) -> Result<Bytes, Error> {
     bytes.map(Bytes::from).ok_or_else(|| Error::NotBase64 { data: shown(json), advice })
 }
 
-pub(crate) fn compact(json: &str) -> Bytes {
+/// A part of `body` without the whitespace outside of its strings; not copied where there is none.
+fn compact(body: &Bytes, json: &str) -> Bytes {
     match json::compact(json) {
-        Cow::Borrowed(text) => Bytes::copy_from_slice(text.as_bytes()),
+        Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
         Cow::Owned(text) => text.into(),
     }
 }

@@ -1,6 +1,7 @@
 //! Wrong requests, and what is said of each: by the very code that refuses them.
 
 use axum::http::HeaderMap;
+use bytes::Bytes;
 use http::{HeaderValue, header};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -56,7 +57,7 @@ impl Request {
         let Self { name, summary, topic, content_type, body } = self;
         let body = serde_json::from_str::<String>(body.get()).unwrap_or_else(|_| compact(body.get()).into_owned());
         let topic = app.topic_of(&topic).map_or(topic, |topic| topic.name().to_owned());
-        let Err(error) = accept(app, &topic, content_type.as_deref(), body.as_bytes()) else { return Ok(None) };
+        let Err(error) = accept(app, &topic, content_type.as_deref(), &body.clone().into()) else { return Ok(None) };
         let content_type = content_type.map(|sent| format!(" as `{sent}`")).unwrap_or_default();
         let description = Some(format!("Sent to `{topic}`{content_type}:\n\n```json\n{body}\n```"));
         let value = serde_json::from_slice(&error.body())?;
@@ -66,7 +67,7 @@ impl Request {
 }
 
 /// What a request to produce goes through until its records are written.
-fn accept<P>(app: &App<P>, topic: &str, content_type: Option<&str>, body: &[u8]) -> Result<(), Error> {
+fn accept<P>(app: &App<P>, topic: &str, content_type: Option<&str>, body: &Bytes) -> Result<(), Error> {
     let content_type = content_type.and_then(|sent| HeaderValue::from_str(sent).ok());
     let headers: HeaderMap = content_type.map(|sent| (header::CONTENT_TYPE, sent)).into_iter().collect();
     let format = media::format(&headers)?;

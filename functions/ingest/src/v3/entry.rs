@@ -16,7 +16,7 @@ use super::members::Members;
 use crate::{
     error::Error,
     limits::MAX_HEADERS,
-    records::{bytes_record, compact, decode},
+    records::{bytes_record, decode},
     topic::Topic,
     violations::Violations,
 };
@@ -144,7 +144,7 @@ impl Data {
         let Some(data) = members.get("data") else { return Ok(None) };
         let bytes = match form {
             Form::Binary => decode(data, " Rows as JSON have the type JSON.")?,
-            Form::Json => compact(data),
+            Form::Json => json::compact(data).into_owned().into(),
             Form::String => {
                 let problem = || Error::BadRecord(format!("{what}.data must be a string, as {what}.type says"));
                 text(data).ok_or_else(problem)?.into_owned().into()
