@@ -6,26 +6,27 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
-use futures::{FutureExt, future};
-use rdkafka::{
-    error::KafkaError,
-    producer::{DeliveryFuture, future_producer::Delivery},
-};
+use rdkafka::error::KafkaError;
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep_until},
 };
 
-use self::{connection::Connection, slot::Slot};
+use self::{
+    connection::Connection,
+    deliveries::{Deliveries, Delivery},
+    slot::Slot,
+};
 use crate::{
     cluster::Cluster,
     metrics::Metrics,
-    publish::{Failure, Outcome, Publish, Record, Unreachable, Written},
+    publish::{Failure, Outcome, Publish, Record, Unreachable},
 };
 
 mod config;
 mod connection;
 mod context;
+mod deliveries;
 mod describe;
 mod failure;
 mod link;
@@ -191,42 +192,24 @@ async fn send(connection: &Connection, records: &[Record], start: Instant, deadl
         () = connection.learn(topics) => {}
         (failure, end) = stop.as_mut() => return (vec![Err(failure); records.len()], end),
     }
-    // All of them first, so that they share batches; then all their answers.
-    let mut deliveries = Vec::with_capacity(records.len());
-    for record in records {
-        deliveries.push(connection.enqueue(record, deadline).await);
+    // All of them first, so that they share batches.
+    let deliveries = Deliveries::of(records.len());
+    for (at, record) in records.iter().enumerate() {
+        connection.enqueue(record, deliveries.place(at), deadline).await;
     }
-    let mut outcomes = Vec::with_capacity(records.len());
-    let mut deliveries = deliveries.into_iter();
-    while let Some(delivery) = deliveries.next() {
-        outcomes.push(match delivery {
-            Err(failure) => Err(failure),
-            Ok(delivery) => match future::select(delivery, stop.as_mut()).await {
-                future::Either::Left((answer, _)) => outcome(connection, answer),
-                future::Either::Right(((failure, end), _)) => {
-                    outcomes.push(Err(failure));
-                    // The answers that came in time count.
-                    outcomes.extend(deliveries.map(|delivery| match delivery.map(FutureExt::now_or_never) {
-                        Err(failure) => Err(failure),
-                        Ok(Some(answer)) => outcome(connection, answer),
-                        Ok(None) => Err(failure),
-                    }));
-                    return (outcomes, end);
-                }
-            },
-        });
-    }
-    (outcomes, End::Answered)
+    let (failure, end) = tokio::select! {
+        biased;
+        () = deliveries.all_told() => (Failure::Unconfirmed, End::Answered),
+        stop = stop => stop,
+    };
+    // The answers that came in time count.
+    (
+        deliveries.take().into_iter().map(|told| told.map_or(Err(failure), |told| outcome(connection, told))).collect(),
+        end,
+    )
 }
 
-/// What librdkafka's answer says of a record.
-fn outcome(connection: &Connection, answer: <DeliveryFuture as Future>::Output) -> Outcome {
-    match answer {
-        Ok(Ok(Delivery { partition, offset, timestamp })) => {
-            Ok(Written { partition, offset, timestamp_ms: timestamp.to_millis() })
-        }
-        Ok(Err((error, _))) => Err(connection.failure(&error)),
-        // The producer went away.
-        Err(_) => Err(Failure::Unconfirmed),
-    }
+/// What librdkafka says of a record.
+fn outcome(connection: &Connection, delivery: Delivery) -> Outcome {
+    delivery.map_err(|error| connection.failure(&error))
 }

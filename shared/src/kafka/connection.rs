@@ -11,14 +11,14 @@ use rdkafka::{
     ClientConfig,
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     message::{self, OwnedHeaders},
-    producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _, future_producer::FutureProducerContext},
+    producer::{BaseRecord, Producer as _, ThreadedProducer},
 };
 use tokio::{
     task,
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use super::{context::Context, failure::sort, link::Link, moment::Moment};
+use super::{context::Context, deliveries::Place, failure::sort, link::Link, moment::Moment};
 use crate::{
     cluster::{Cluster, Security},
     metrics::{Metrics, producer::CONNECT_TIME},
@@ -49,11 +49,11 @@ pub(super) const PAUSE: Duration = Duration::from_millis(50);
 const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(10);
 
 /// librdkafka's client.
-pub(super) type Client = rdkafka::client::Client<FutureProducerContext<Context>>;
+pub(super) type Client = rdkafka::client::Client<Context>;
 
 pub(super) struct Connection {
     /// `None` once it is being dropped.
-    client: Option<FutureProducer<Context>>,
+    client: Option<Arc<ThreadedProducer<Context>>>,
     pub(super) link: Arc<Link>,
     /// Whether it logs in, so that its sessions end.
     logs_in: bool,
@@ -95,7 +95,7 @@ impl Connection {
             Security::Iam { signer, .. } => Some(signer.clone()),
         };
         let logs_in = signer.is_some();
-        let client = config.create_with_context(Context { signer, link: Arc::clone(&link) })?;
+        let client = Arc::new(config.create_with_context(Context { signer, link: Arc::clone(&link) })?);
         let made = Moment::now();
         Ok(Self {
             client: Some(client),
@@ -110,7 +110,7 @@ impl Connection {
     }
 
     #[expect(clippy::expect_used, reason = "unwrap safety: it is taken when this is dropped, and not before")]
-    fn client(&self) -> &FutureProducer<Context> {
+    fn client(&self) -> &Arc<ThreadedProducer<Context>> {
         self.client.as_ref().expect("a connection in use")
     }
 
@@ -198,7 +198,7 @@ impl Connection {
         within: Duration,
         question: impl FnOnce(&Client) -> KafkaResult<T> + Send + 'static,
     ) -> Option<KafkaResult<T>> {
-        let client = self.client().clone();
+        let client = Arc::clone(self.client());
         let asking = task::spawn_blocking(move || question(client.client()));
         let answer = timeout(within, asking).await.ok()?.ok()?;
         if answer.is_ok() {
@@ -207,27 +207,29 @@ impl Connection {
         Some(answer)
     }
 
-    /// Puts a record into librdkafka's queue.
-    pub(super) async fn enqueue(&self, record: &Record, deadline: Instant) -> Result<DeliveryFuture, Failure> {
+    /// Puts a record into librdkafka's queue, which tells its `place` what becomes of it.
+    pub(super) async fn enqueue(&self, record: &Record, place: Place, deadline: Instant) {
+        let mut queued = BaseRecord {
+            topic: &record.topic,
+            partition: record.partition,
+            payload: record.value.as_deref(),
+            key: record.key.as_deref(),
+            timestamp: record.timestamp_ms,
+            headers: headers(&record.headers),
+            delivery_opaque: Box::new(place),
+        };
         loop {
-            let result = self.client().send_result(FutureRecord {
-                topic: &record.topic,
-                partition: record.partition,
-                payload: record.value.as_deref(),
-                key: record.key.as_deref(),
-                timestamp: record.timestamp_ms,
-                headers: headers(&record.headers),
-            });
-            match result {
-                Ok(delivery) => return Ok(delivery),
-                Err((error, _)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
-                    if Instant::now() >= deadline {
-                        return Err(Failure::Unconfirmed);
+            match self.client().send(queued) {
+                Ok(()) => return,
+                Err((error, unqueued)) => {
+                    let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+                    if !full || Instant::now() >= deadline {
+                        return unqueued.delivery_opaque.refused(error);
                     }
-                    sleep_until(deadline.min(Instant::now() + QUEUE_FULL_PAUSE)).await;
+                    queued = unqueued;
                 }
-                Err((error, _)) => return Err(self.failure(&error)),
             }
+            sleep_until(deadline.min(Instant::now() + QUEUE_FULL_PAUSE)).await;
         }
     }
 
@@ -262,7 +264,7 @@ fn worn_out(age: Duration, unused: Duration, session: Option<Duration>) -> Optio
     (session.is_some_and(|session| age >= session * 8 / 10)).then_some(WornOut::Session(age))
 }
 
-/// librdkafka's form of them. It is given them anew with each try, which only a full queue repeats.
+/// librdkafka's form of them.
 fn headers(headers: &[Header]) -> Option<OwnedHeaders> {
     let add = |all: OwnedHeaders, Header { name, value }: &Header| {
         all.insert(message::Header { key: name, value: value.as_deref() })

@@ -1,4 +1,4 @@
-//! What librdkafka calls back: for a token, with its troubles, with its log.
+//! What librdkafka calls back: for a token, with its troubles, with its log, with what became of a record.
 
 use std::{
     error::Error,
@@ -11,9 +11,13 @@ use rdkafka::{
     client::OAuthToken,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
+    producer::{DeliveryResult, ProducerContext},
 };
 
-use super::link::{Link, Trouble};
+use super::{
+    deliveries::Place,
+    link::{Link, Trouble},
+};
 use crate::{causes::in_one_line, credentials::Signer, iam};
 
 /// Called on librdkafka's own threads.
@@ -70,6 +74,14 @@ impl ClientContext for Context {
             // What goes wrong comes as an error as well.
             _ => tracing::debug!(line, "Kafka client"),
         }
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = Box<Place>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, place: Box<Place>) {
+        place.delivered(result);
     }
 }
 
