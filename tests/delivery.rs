@@ -26,7 +26,7 @@ use emulator::{
 };
 use ingest::event;
 use lambda_runtime::{Context, LambdaEvent, tracing::Level};
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 use shared::{
     kafka::Producer,
     kind::{CATALOG, GEO, PIN},
@@ -37,6 +37,7 @@ use stack::lambda::{Function, Lambda, built};
 use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 
 use crate::support::{
+    self,
     log::Log,
     pipeline::Pipeline,
     recorder::Recorder,
@@ -89,7 +90,7 @@ async fn invoke(
 ) -> Json<ApiGatewayProxyResponse> {
     assert_eq!(function, "ingest:live");
     ingest.invocations.fetch_add(1, Ordering::Relaxed);
-    let event: Box<RawValue> = serde_json::from_str(&event).unwrap();
+    let event = support::event(&event);
     Json(event::handle(ingest.router.clone(), &ingest.metrics, LambdaEvent::new(event, Context::default())).await)
 }
 

@@ -10,9 +10,9 @@ use aws_lambda_events::{
 use axum::http::Response;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use ingest::event;
+use ingest::event::{self, Event};
 use lambda_runtime::{Context, LambdaEvent};
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 use shared::metrics::Metrics;
 use vectors::{Names, Vector};
 
@@ -34,8 +34,8 @@ fn events(function: &str) -> Vec<(String, String)> {
     events
 }
 
-fn invocation(event: &str, time: Duration) -> LambdaEvent<Box<RawValue>> {
-    support::invocation(serde_json::from_str(event).unwrap(), time)
+fn invocation(event: &str, time: Duration) -> LambdaEvent<Event> {
+    support::invocation(support::event(event), time)
 }
 
 /// The body's text and the rest of a response, as API Gateway gets it.

@@ -9,7 +9,7 @@ use axum::{
 };
 use ingest::event;
 use serde::Deserialize;
-use serde_json::{Value, value::to_raw_value};
+use serde_json::Value;
 use shared::metrics::Metrics;
 use stack::{
     gateway::{Api, Gateway},
@@ -146,7 +146,8 @@ async fn the_page_may_load_nothing_from_elsewhere() {
 #[tokio::test]
 async fn the_page_comes_through_an_event_as_it_is() {
     for path in ["/docs", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/openapi.json"] {
-        let event = support::invocation(to_raw_value(&gateway::v1("GET", path, "")).unwrap(), Duration::from_secs(28));
+        let event =
+            support::invocation(support::event(&gateway::v1("GET", path, "").to_string()), Duration::from_secs(28));
         let response = event::handle(Recorder::default().router(), &Metrics::default(), event).await;
         let response = serde_json::to_value(&response).unwrap();
         assert_eq!((&response["statusCode"], &response["isBase64Encoded"]), (&200.into(), &false.into()), "{path}");

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use ingest::event::Event;
 use lambda_runtime::{Context, LambdaEvent};
+use serde::Deserialize;
 
 pub(crate) mod aws;
 pub(crate) mod cloudformation;
@@ -21,6 +23,11 @@ pub(crate) mod recorder;
 pub(crate) mod rows;
 pub(crate) mod stub;
 pub(crate) mod template;
+
+/// API Gateway's event, as `lambda_runtime` reads it: to its own end, not to that of the text.
+pub(crate) fn event(text: &str) -> Event {
+    Event::deserialize(&mut serde_json::Deserializer::from_str(text)).unwrap()
+}
 
 /// An invocation of a function that is ended after `time`.
 pub(crate) fn invocation<T>(payload: T, time: Duration) -> LambdaEvent<T> {

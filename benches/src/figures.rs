@@ -13,6 +13,8 @@ pub(crate) enum Metric {
     Thawed,
     /// Of the requests after a freeze, those that were served, in percent.
     Served,
+    /// Of a thing done once.
+    Time,
     P50,
     P99,
     /// Requests a second.
@@ -29,6 +31,8 @@ pub(crate) enum Metric {
     MemoryAtMost,
     /// As it is uploaded.
     Package,
+    /// What Lambda asks for a million records.
+    Dollars,
 }
 
 impl Metric {
@@ -39,6 +43,7 @@ impl Metric {
             Self::Warm => "warm, ms",
             Self::Thawed => "after the freeze, ms",
             Self::Served => "served after it, %",
+            Self::Time => "time, µs",
             Self::P50 => "p50, ms",
             Self::P99 => "p99, ms",
             Self::Rate => "requests/s",
@@ -48,12 +53,13 @@ impl Metric {
             Self::Memory => "peak memory, MB",
             Self::MemoryAtMost => "peak memory after 6 MB bodies, MB",
             Self::Package => "zip, MB",
+            Self::Dollars => "Lambda for 1,000,000 records, dollars",
         }
     }
 
     const fn decimals(self) -> usize {
         match self {
-            Self::P50 | Self::P99 => 3,
+            Self::Time | Self::P50 | Self::P99 | Self::Dollars => 3,
             Self::Package => 2,
             Self::Init | Self::FirstAnswer | Self::Warm | Self::Thawed | Self::Memory | Self::MemoryAtMost => 1,
             Self::Served | Self::Rate | Self::Records | Self::CpuPerRequest | Self::CpuPerThousand => 0,

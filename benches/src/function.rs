@@ -36,15 +36,15 @@ pub(crate) const FIVE_HUNDRED_COLUMNS: &[Metric] =
     &[Metric::P50, Metric::P99, Metric::Rate, Metric::CpuPerRequest, Metric::Memory, Metric::MemoryAtMost];
 
 /// A function that runs.
-struct Warm<'a> {
+pub(crate) struct Warm<'a> {
     peer: &'a Peer,
     lambda: Lambda,
-    url: String,
-    process: u32,
+    pub(crate) url: String,
+    pub(crate) process: u32,
 }
 
 impl<'a> Warm<'a> {
-    async fn start(peer: &'a Peer, kafka: &Kafka, listener: Listener) -> Result<Self> {
+    pub(crate) async fn start(peer: &'a Peer, kafka: &Kafka, listener: Listener) -> Result<Self> {
         let function = Function { quiet: true, ..peer.function(kafka, listener) };
         let lambda = Lambda::start(&function).await?;
         lambda.invoke(&small_event(TOPIC)?).await?;

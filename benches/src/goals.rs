@@ -1,7 +1,7 @@
 //! What the figures are to be, and whether they are: computed from the figures of the same run.
 
 use crate::{
-    archiving,
+    archiving, code,
     figures::{Figure, Figures, Metric},
     function, limits,
     peers::{CONFLUENT_KAFKA, ECHO, ECHO_ON_LAMBDA_RUNTIME, INGEST, is_echo},
@@ -44,8 +44,20 @@ impl Goal {
 }
 
 fn goals(figures: &Figures) -> Vec<Goal> {
-    let parts = [function(figures), starting(figures), memory(figures), serving(figures), archiving(figures)];
+    let parts =
+        [code(figures), function(figures), starting(figures), memory(figures), serving(figures), archiving(figures)];
     parts.into_iter().flatten().collect()
+}
+
+fn code(figures: &Figures) -> Vec<Goal> {
+    let goal = |text, scene| {
+        let bound = median(figures, scene, code::SYNTAX, Metric::Time).map(|syntax| 2.0 * syntax);
+        at_most(text, Metric::Time, median(figures, scene, code::OURS, Metric::Time), bound)
+    };
+    vec![
+        goal("500 pins validated and compacted; twice the pass over their syntax", code::PINS),
+        goal("request of 500 from body to answer; twice the pass over its syntax", code::REQUEST),
+    ]
 }
 
 fn function(figures: &Figures) -> Vec<Goal> {

@@ -11,6 +11,9 @@ use clap::{Parser, ValueEnum};
 use tokio::time::Instant;
 
 mod archiving;
+mod code;
+mod cost;
+mod cpu_share;
 mod document;
 mod figures;
 mod folders;
@@ -54,6 +57,8 @@ struct Cli {
 /// A part of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Section {
+    /// Rows and requests without Kafka
+    Code,
     /// Cold starts on both listeners
     Starts,
     /// One warm function under the Lambda runtime
@@ -66,6 +71,8 @@ enum Section {
     Archive,
     /// What a freeze costs
     Freeze,
+    /// Time by memory, and dollars
+    Cost,
 }
 
 impl Section {
@@ -73,6 +80,7 @@ impl Section {
     const fn minutes(self) -> u64 {
         match self {
             Self::Limits => 1,
+            Self::Code | Self::Cost => 4,
             Self::Archive | Self::Freeze => 2,
             Self::Starts => 3,
             Self::Server => 5,
@@ -80,14 +88,16 @@ impl Section {
         }
     }
 
-    async fn run(self, plan: Plan, figures: &mut Figures) -> Result<()> {
+    async fn run(self, plan: Plan, quick: bool, figures: &mut Figures) -> Result<()> {
         match self {
+            Self::Code => code::run(quick, figures).await,
             Self::Starts => starts::run(plan, figures).await,
             Self::Function => function::run(plan, figures).await,
             Self::Limits => limits::run(plan, figures).await,
             Self::Server => server::run(plan, figures).await,
             Self::Archive => archiving::run(plan, figures).await,
             Self::Freeze => freeze::run(plan, figures).await,
+            Self::Cost => cost::run(plan, figures).await,
         }
     }
 }
@@ -114,7 +124,7 @@ async fn run(Cli { only, quick }: Cli) -> Result<()> {
     for section in &sections {
         let left = if quick { "quickly".to_owned() } else { format!("about {minutes} min left") };
         eprintln!("{section:?}, {left}");
-        section.run(plan, &mut figures).await?;
+        section.run(plan, quick, &mut figures).await?;
         minutes -= section.minutes();
     }
     let document = run.document(&sections, &figures, begun.elapsed());

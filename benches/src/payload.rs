@@ -1,9 +1,10 @@
 //! What is sent: the sample pins, one a request or many.
 
-use std::{fs, path::PathBuf};
+use std::{fs, iter, path::PathBuf};
 
-use serde_json::{Value, json};
-use shared::{kind::PIN, sample};
+use hot_path::payload::{body, event, rows};
+use serde_json::Value;
+use shared::kind::PIN;
 use tempfile::TempDir;
 
 use crate::Result;
@@ -26,23 +27,22 @@ pub(crate) struct Requests {
 impl Requests {
     /// Bodies, as a server gets them.
     pub(crate) fn bodies(folder: &TempDir, topic: &str) -> Result<Self> {
-        Self::write(folder, topic, str::to_owned)
+        Self::write(folder, topic, |body| Ok(body.to_owned()))
     }
 
     /// API Gateway's events, as a function gets them.
     pub(crate) fn events(folder: &TempDir, topic: &str) -> Result<Self> {
-        let template: Value = serde_json::from_str(include_str!("../../events/ingest-pin.json"))?;
-        Self::write(folder, topic, |body| event(&template, topic, body).to_string())
+        Self::write(folder, topic, |body| Ok(event(topic, body)?.to_string()))
     }
 
-    fn write(folder: &TempDir, name: &str, request: impl Fn(&str) -> String) -> Result<Self> {
+    fn write(folder: &TempDir, name: &str, request: impl Fn(&str) -> Result<String>) -> Result<Self> {
         let write = |form: &str, requests: Vec<String>| -> Result<PathBuf> {
             let file = folder.path().join(format!("{name}-{form}.jsonl"));
             fs::write(&file, requests.join("\n") + "\n")?;
             Ok(file)
         };
-        let one = rows().into_iter().map(|row| request(&body(&[row]))).collect();
-        let many = vec![request(&body(&rows()[..MANY]))];
+        let one = rows(&PIN).map(|row| request(&body(iter::once(row)))).collect::<Result<_>>()?;
+        let many = vec![request(&body(rows(&PIN).take(MANY)))?];
         Ok(Self { one: write("one", one)?, many: write("many", many)? })
     }
 }
@@ -59,26 +59,7 @@ pub(crate) fn largest_event(topic: &str) -> Result<Value> {
 }
 
 fn event_of(topic: &str, count: usize) -> Result<Value> {
-    let template = serde_json::from_str(include_str!("../../events/ingest-pin.json"))?;
-    let rows: Vec<_> = rows().into_iter().cycle().take(count).collect();
-    Ok(event(&template, topic, &body(&rows)))
-}
-
-fn event(template: &Value, topic: &str, body: &str) -> Value {
-    let mut event = template.clone();
-    event["path"] = json!(format!("/topics/{topic}"));
-    event["pathParameters"]["proxy"] = json!(format!("topics/{topic}"));
-    event["body"] = json!(body);
-    event
-}
-
-fn body(rows: &[&str]) -> String {
-    let records: Vec<_> = rows.iter().map(|row| format!(r#"{{"value":{row}}}"#)).collect();
-    format!(r#"{{"records":[{}]}}"#, records.join(","))
-}
-
-fn rows() -> Vec<&'static str> {
-    sample::rows(PIN.table).unwrap_or_default().lines().collect()
+    Ok(event(topic, &body(rows(&PIN).cycle().take(count)))?)
 }
 
 #[cfg(test)]

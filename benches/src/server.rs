@@ -78,7 +78,7 @@ async fn local(folder: &TempDir, kafka: &Kafka) -> Result<Served> {
     let (address, servers) = (format!("127.0.0.1:{port}"), kafka.internal_servers());
     let arguments =
         ["--listen", &address, "--user-id", USER_ID, "--posts-per-second", "0", "--bootstrap-servers", &servers];
-    let files = ["--archive", "archive", "--env-file", "local.env"];
+    let files = ["--no-archive", "--env-file", "local.env"];
     let arguments = [&arguments[..], &files].concat();
     let server = serve("local", &folders::program("local"), &arguments, &[], folder.path(), port).await?;
     let url = format!("http://127.0.0.1:{port}/topics/{TOPIC}");

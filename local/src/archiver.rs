@@ -43,12 +43,21 @@ pub(crate) enum ArchivingError {
     Lost(u64),
 }
 
+/// Runs the archive, or waits as long as it would run where there is none.
+pub(crate) async fn run(archiving: Option<Archiving>, written: Stop) -> Result<(), ArchivingError> {
+    if let Some(archiving) = archiving {
+        return archiving.run(written).await;
+    }
+    written.stopped().await;
+    Ok(())
+}
+
 impl Archiving {
     /// Runs until `written` tells that nothing is written any more, and a last time after that.
     ///
     /// # Errors
     /// When the embedded Kafka lost records, or the last run failed.
-    pub(crate) async fn run(self, written: Stop) -> Result<(), ArchivingError> {
+    async fn run(self, written: Stop) -> Result<(), ArchivingError> {
         let stopped = written.stopped();
         tokio::pin!(stopped);
         let mut failing = false;

@@ -69,6 +69,10 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "FOLDER|s3://…")]
     pub(crate) archive: Option<String>,
 
+    /// Leaves the topics to another archive, such as MSK Connect's
+    #[arg(long, conflicts_with = "archive", requires = "bootstrap_servers")]
+    pub(crate) no_archive: bool,
+
     /// A file to write the functions' settings to, for cargo lambda watch --env-file
     #[arg(long, value_name = "FILE", default_value = "target/local.env")]
     pub(crate) env_file: PathBuf,

@@ -6,7 +6,7 @@ use crate::{cli::Cli, parts::Parts};
 
 /// Says it on stderr, so that stdout holds the summary alone.
 pub(crate) fn greet(cli: &Cli, parts: &Parts) {
-    let Parts { user_ids, pass_through, statuses, address, cluster, archive_url, embedded, .. } = parts;
+    let Parts { user_ids, pass_through, statuses, address, cluster, archive, embedded, .. } = parts;
     let embedded = if embedded.is_some() { " (embedded)" } else { "" };
     let rows =
         if cli.database_url.as_deref().is_none_or(|url| url == "sample") { "the sample rows" } else { "the database" };
@@ -17,7 +17,10 @@ pub(crate) fn greet(cli: &Cli, parts: &Parts) {
         format!("Its page   http://{address}/docs"),
         format!("Kafka      {cluster}{embedded}"),
         format!("Emulator   {rate} {posts} per second from {rows}"),
-        format!("Archive    {archive_url}"),
+        format!(
+            "Archive    {}",
+            archive.as_ref().map_or("left to others".to_owned(), |archive| archive.url.to_string())
+        ),
         format!("Settings   {} for cargo lambda watch --env-file", cli.env_file.display()),
     ];
     // What is not as usual.

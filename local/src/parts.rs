@@ -16,7 +16,7 @@ use emulator::{
     DatabaseUrl, Source,
     source::{DatabaseUrlError, SourceError},
 };
-use ingest::{Statuses, settings::STATUSES};
+use ingest::{Statuses, statuses::STATUSES};
 use rand::{SeedableRng, rngs::StdRng};
 use rdkafka::error::KafkaError;
 use shared::{
@@ -95,8 +95,14 @@ pub(crate) struct Parts {
     pub(crate) embedded: Option<EmbeddedKafka>,
     pub(crate) cluster: Cluster,
     pub(crate) producer: Producer,
+    /// `None` when it is left to others.
+    pub(crate) archive: Option<Archive>,
+}
+
+/// Where the records go from Kafka.
+pub(crate) struct Archive {
     pub(crate) kafka: Kafka,
-    pub(crate) archive_url: ArchiveUrl,
+    pub(crate) url: ArchiveUrl,
     pub(crate) bucket: Bucket,
 }
 
@@ -105,7 +111,7 @@ impl Parts {
     pub(crate) async fn open(cli: &Cli, metrics: &Metrics) -> Result<Self, StartError> {
         let user_ids = UserIds::new(cli.user_ids.clone())?;
         let pass_through = PassThroughTopics::new(cli.pass_through.clone())?.beside(&user_ids)?;
-        let archive_url = archive_url(cli)?;
+        let archive_url = if cli.no_archive { None } else { Some(archive_url(cli)?) };
         let database_url = cli.database_url.as_deref().map_or(Ok(DatabaseUrl::Sample), str::parse);
         let database_url = database_url.map_err(StartError::DatabaseUrl)?;
         let (listener, address) = listen(cli.listen).await?;
@@ -123,8 +129,14 @@ impl Parts {
             (Some(embedded), cluster)
         };
         let producer = connect(&cluster, &user_ids, metrics).await?;
-        let kafka = Kafka::connect(&cluster).await?;
-        let bucket = open_archive(&archive_url, embedded.is_some()).await?;
+        let archive = match archive_url {
+            Some(url) => {
+                let kafka = Kafka::connect(&cluster).await?;
+                let bucket = open_archive(&url, embedded.is_some()).await?;
+                Some(Archive { kafka, url, bucket })
+            }
+            None => None,
+        };
         let parts = Self {
             user_ids,
             pass_through,
@@ -135,9 +147,7 @@ impl Parts {
             embedded,
             cluster,
             producer,
-            kafka,
-            archive_url,
-            bucket,
+            archive,
         };
         let file = &cli.env_file;
         parts
@@ -148,9 +158,10 @@ impl Parts {
 
     /// What `cargo lambda watch` needs to run the functions beside this process, on the same Kafka and archive.
     fn write_env_file(&self, file: &Path, database_url: &DatabaseUrl) -> io::Result<()> {
-        let archive = match &self.archive_url {
-            ArchiveUrl::Folder(folder) => folder.canonicalize()?.display().to_string(),
-            url @ ArchiveUrl::S3 { .. } => url.to_string(),
+        let archive = match self.archive.as_ref().map(|archive| &archive.url) {
+            Some(ArchiveUrl::Folder(folder)) => format!("ARCHIVE_URL={}\n", folder.canonicalize()?.display()),
+            Some(url @ ArchiveUrl::S3 { .. }) => format!("ARCHIVE_URL={url}\n"),
+            None => String::new(),
         };
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder)?;
@@ -166,7 +177,7 @@ impl Parts {
             DatabaseUrl::MySql(_) => "# Export DATABASE_URL: it may hold a password, which does not belong in a file.",
         };
         let text = format!(
-            "{}={servers}\n{security}\nUSER_IDS={user_ids}\n{}={pass_through}\n{}={statuses}\n{rows}\nPOSTS_PER_RUN=1\nARCHIVE_URL={archive}\n\
+            "{}={servers}\n{security}\nUSER_IDS={user_ids}\n{}={pass_through}\n{}={statuses}\n{rows}\nPOSTS_PER_RUN=1\n{archive}\
              RUST_LOG=\"info,rskafka=warn\"\n",
             BOOTSTRAP_SERVERS.name, PASS_THROUGH_TOPICS.name, STATUSES.name
         );

@@ -9,12 +9,12 @@ use rand::{SeedableRng, rngs::StdRng};
 use tokio::{task::JoinError, time::Instant};
 
 use crate::{
-    archiver::Archiving,
+    archiver::{self, Archiving},
     backlog::Backlog,
     bounded::Bounded,
     cli::Cli,
     greeting::greet,
-    parts::{Parts, StartError},
+    parts::{Archive, Parts, StartError},
     progress,
     server::{Server, TIME_TO_END},
     stop::{self, Signals, Stop},
@@ -36,19 +36,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
     greet(&cli, &parts);
 
-    let Parts {
-        user_ids,
-        pass_through,
-        statuses,
-        listener,
-        source,
-        embedded,
-        producer,
-        kafka,
-        archive_url,
-        bucket,
-        ..
-    } = parts;
+    let Parts { user_ids, pass_through, statuses, listener, source, embedded, producer, archive, .. } = parts;
     let backlog = embedded.as_ref().map(|_| Arc::new(Backlog::of(user_ids.topic_names())));
     let producer = Bounded::new(producer, backlog.clone());
     let app = App::new(producer.clone(), &user_ids, metrics.clone()).passing_through(&pass_through).answering(statuses);
@@ -58,10 +46,12 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     let server = Server::start(listener, router(app), &sending);
     let emulator = Emulator::new(source, producer, &user_ids, StdRng::from_os_rng(), metrics.clone());
     let mut emulating = tokio::spawn(ticker::run(emulator, cli.posts_per_second, sending.clone()));
-    let topics = user_ids.topic_names();
-    let archiver = Archiver::new(bucket, Limits::default());
-    let archiving = Archiving { kafka, archiver, topics, backlog: backlog.clone(), metrics: metrics.clone() };
-    let mut archiving = tokio::spawn(archiving.run(writing.clone()));
+    let archive_url = archive.as_ref().map(|archive| archive.url.to_string());
+    let archiving = archive.map(|Archive { kafka, bucket, .. }| {
+        let (archiver, topics) = (Archiver::new(bucket, Limits::default()), user_ids.topic_names());
+        Archiving { kafka, archiver, topics, backlog: backlog.clone(), metrics: metrics.clone() }
+    });
+    let mut archiving = tokio::spawn(archiver::run(archiving, writing.clone()));
     let shown = tokio::spawn(progress::show({
         let figures = figures.clone();
         move || figures.totals()
@@ -102,11 +92,11 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
 
     let totals = figures.totals();
     Ok(Summary {
-        failure: failure(emulated, archived, &totals),
+        failure: failure(emulated, archived, &totals, archive_url.is_some()),
         totals,
         seconds: begun.elapsed().as_secs_f64(),
         peak_memory_bytes: peak_memory_bytes(),
-        archive: archive_url.to_string(),
+        archive: archive_url,
     })
 }
 
@@ -115,8 +105,9 @@ fn failure<E: Display>(
     emulated: Result<(), JoinError>,
     archived: Result<Result<(), E>, JoinError>,
     totals: &Totals,
+    is_archived: bool,
 ) -> Option<String> {
-    let to_archive = totals.records_written - totals.records_passed_through;
+    let to_archive = if is_archived { totals.records_written - totals.records_passed_through } else { 0 };
     let missing = to_archive.saturating_sub(totals.records_archived + totals.quarantined);
     match (emulated, archived) {
         (_, Ok(Err(error))) => Some(error.to_string()),

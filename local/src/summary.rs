@@ -13,8 +13,9 @@ pub(crate) struct Summary {
     pub(crate) totals: Totals,
     pub(crate) seconds: f64,
     pub(crate) peak_memory_bytes: u64,
+    /// `None` when it is left to others.
     #[serde(skip)]
-    pub(crate) archive: String,
+    pub(crate) archive: Option<String>,
     /// What kept the archive from catching up.
     #[serde(skip)]
     pub(crate) failure: Option<String>,
@@ -47,8 +48,9 @@ impl Summary {
         if totals.records_unconfirmed > 0 {
             parts.push(format!("{} unconfirmed", totals.records_unconfirmed));
         }
-        parts
-            .push(format!("{} archived in {} objects under {}", totals.records_archived, totals.objects, self.archive));
+        if let Some(archive) = &self.archive {
+            parts.push(format!("{} archived in {} objects under {archive}", totals.records_archived, totals.objects));
+        }
         if totals.quarantined > 0 {
             parts.push(format!("{} quarantined", totals.quarantined));
         }

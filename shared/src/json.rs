@@ -4,7 +4,7 @@
 use std::{borrow::Cow, fmt};
 
 use memchr::memchr2;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// Why bytes are not JSON, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +75,18 @@ pub fn utf8(bytes: &[u8]) -> Result<&str, JsonError> {
         let first = JsonError { line: 1, column: 1, expected: "invalid UTF-8".to_owned() };
         first.after(Place::default().behind(&bytes[..error.valid_up_to()]))
     })
+}
+
+/// The value at the start of a text, and where it ends. A number ends before what cannot be part of it.
+///
+/// # Errors
+/// When no such value stands there.
+pub fn start<'a, T: Deserialize<'a>>(text: &'a str) -> Result<(T, usize), serde_json::Error> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter();
+    match values.next() {
+        Some(value) => Ok((value?, values.byte_offset())),
+        None => Err(de::Error::custom("a value is missing")),
+    }
 }
 
 /// Any JSON value, read and not kept. Takes what `Value` takes, since it asks the parser for the same things.

@@ -5,7 +5,7 @@ use http::{HeaderValue, header};
 use serde::Serialize;
 use shared::publish::{Failure, Outcome, Written};
 
-use crate::{error, failure, settings::Statuses};
+use crate::{error, failure, statuses::Statuses};
 
 /// In the REST Proxy's order, nulls spelled out. Schema ids are always null: there is no registry.
 #[derive(Serialize)]

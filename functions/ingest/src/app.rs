@@ -14,7 +14,7 @@ use shared::{
 };
 use tokio::time::Instant;
 
-use crate::{error::Error, failure, limits::Deadline, openapi, settings::Statuses, topic::Topic};
+use crate::{error::Error, failure, limits::Deadline, openapi, statuses::Statuses, topic::Topic};
 
 /// What every request shares.
 #[derive(Debug, Clone)]

@@ -1,47 +1,53 @@
 //! `{"records":[{"partition"?,"key"?,"value"?}, …]}`, with every key and value left in the client's own text.
+//!
+//! One pass: `cursor` finds the way, and whoever knows what a value has to be reads it where it stands.
 
-use std::fmt;
-
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::{error::Category, value::RawValue};
+use serde_json::Error as ReadError;
 use shared::{
-    json::{self, JsonError, Key, Strict},
+    json::{self, JsonError, Strict},
     shown::shown,
 };
 
+use self::cursor::{Cursor, Wrong};
 use crate::{error::Error, limits::MAX_RECORDS};
 
-/// The records of a request, in its order.
+mod cursor;
+
+/// The records of a request, in its order; of each value also what its reader made of it.
 #[derive(Debug)]
-pub(crate) struct Envelope<'a> {
-    pub(crate) entries: Vec<Entry<'a>>,
+pub(crate) struct Envelope<'a, T> {
+    pub(crate) entries: Vec<Entry<'a, T>>,
 }
 
-/// One record as it was sent. Keys and values are JSON by the lazy reader only, which takes more than
-/// [`json::check`]: whoever uses one has to check it.
-#[derive(Debug, Default)]
-pub(crate) struct Entry<'a> {
+/// One record as it was sent.
+#[derive(Debug)]
+pub(crate) struct Entry<'a, T> {
     pub(crate) partition: Option<i32>,
     /// `None` for a missing one and for null.
     pub(crate) key: Option<&'a str>,
     /// As `key`.
     pub(crate) value: Option<&'a str>,
+    /// What the value was read as; one that is missing, as null.
+    pub(crate) read: T,
 }
 
-/// Reads a body in one pass.
-pub(crate) fn parse(body: &[u8]) -> Result<Envelope<'_>, Error> {
+/// Reads a body. `read` reads the value at the start of a text and says where it ends.
+pub(crate) fn parse<'a, T>(
+    body: &'a [u8],
+    read: impl Fn(&'a str) -> Result<(T, usize), ReadError>,
+) -> Result<Envelope<'a, T>, Error> {
     let text = json::utf8(body).map_err(Error::NotJson)?;
-    let Records(read) = serde_json::from_str(text).map_err(|error| match (error.classify(), json::check(body)) {
+    match envelope(text, read) {
+        Ok(None) => Err(Error::NoEnvelope("`records` is missing".to_owned())),
+        Ok(Some(Read { count: 0, .. })) => Err(Error::NoEnvelope("`records` is empty".to_owned())),
+        Ok(Some(Read { count, .. })) if count > MAX_RECORDS => Err(Error::TooManyRecords { count, most: MAX_RECORDS }),
+        Ok(Some(Read { entries, .. })) => Ok(Envelope { entries }),
         // A body that is no JSON further on is first of all that.
-        (_, Err(not_json)) => Error::NotJson(advised(not_json, text)),
-        (Category::Data, Ok(_)) => Error::NoEnvelope(shape(error)),
-        (Category::Io | Category::Syntax | Category::Eof, Ok(_)) => Error::NotJson(error.into()),
-    })?;
-    match read {
-        None => Err(Error::NoEnvelope("`records` is missing".to_owned())),
-        Some(read) if read.count == 0 => Err(Error::NoEnvelope("`records` is empty".to_owned())),
-        Some(read) if read.count > MAX_RECORDS => Err(Error::TooManyRecords { count: read.count, most: MAX_RECORDS }),
-        Some(read) => Ok(Envelope { entries: read.entries }),
+        Err(wrong) => Err(match (json::check(body), wrong) {
+            (Err(not_json), _) => Error::NotJson(advised(not_json, text)),
+            (Ok(_), Wrong::Shape(problem)) => Error::NoEnvelope(problem),
+            (Ok(_), Wrong::NotJson) => Error::NoEnvelope("a value in it is nested too deeply".to_owned()),
+        }),
     }
 }
 
@@ -55,143 +61,92 @@ fn advised(mut error: JsonError, text: &str) -> JsonError {
     error
 }
 
-/// The visitors' own words out of serde's, which repeat the value that was found, however long.
-fn shape(error: serde_json::Error) -> String {
-    let text = JsonError::from(error).expected;
-    match text.rfind(", expected ") {
-        Some(at) if text.starts_with("invalid ") => format!("expected {}", &text[at + ", expected ".len()..]),
-        _ => text,
-    }
-}
-
-/// Cut, since the name is the client's.
-fn unrecognized<E: de::Error>(name: &str) -> E {
-    E::custom(format_args!("Unrecognized field: {}", shown(name)))
-}
-
-/// The envelope's `records`, when there are any.
-struct Records<'a>(Option<Read<'a>>);
-
-struct Read<'a> {
+/// What is under `records`.
+struct Read<'a, T> {
     /// At most [`MAX_RECORDS`].
-    entries: Vec<Entry<'a>>,
+    entries: Vec<Entry<'a, T>>,
     /// How many there are, also beyond those kept.
     count: usize,
 }
 
-impl<'de> Deserialize<'de> for Records<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Any, so that a text can be told from other values.
-        deserializer.deserialize_any(EnvelopeVisitor)
+/// The envelope's `records`, when there are any.
+fn envelope<'a, T>(
+    text: &'a str,
+    read: impl Fn(&'a str) -> Result<(T, usize), ReadError>,
+) -> Result<Option<Read<'a, T>>, Wrong> {
+    let mut cursor = Cursor::new(text);
+    if cursor.peek() == Some(b'"') {
+        return Err(Wrong::shape("the body is a string that holds JSON: send the object itself, not its JSON text"));
     }
-}
-
-struct EnvelopeVisitor;
-
-impl<'de> Visitor<'de> for EnvelopeVisitor {
-    type Value = Records<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with `records`")
-    }
-
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
-        Err(E::custom("the body is a string that holds JSON: send the object itself, not its JSON text"))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut records = None;
-        while let Some(Key(name)) = map.next_key()? {
-            match name.as_ref() {
-                "records" if records.is_some() => return Err(de::Error::custom("`records` appears twice")),
-                "records" => records = Some(map.next_value::<Read<'_>>()?),
-                // A client of the schema formats may send them along; they have no meaning in these.
-                "key_schema" | "key_schema_id" | "value_schema" | "value_schema_id" => {
-                    map.next_value::<Strict>()?;
-                }
-                _ => return Err(unrecognized(&name)),
-            }
+    let mut found = None;
+    cursor.object("an object with `records`", |cursor, name| match name {
+        "records" if found.is_some() => Err(Wrong::shape("`records` appears twice")),
+        "records" => {
+            found = Some(records(cursor, &read)?);
+            Ok(())
         }
-        Ok(Records(records))
-    }
-}
-
-impl<'de> Deserialize<'de> for Read<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(RecordsVisitor)
-    }
-}
-
-struct RecordsVisitor;
-
-impl<'de> Visitor<'de> for RecordsVisitor {
-    type Value = Read<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("`records` to be a list")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut entries = Vec::new();
-        while entries.len() < MAX_RECORDS
-            && let Some(entry) = seq.next_element_seed(EntryVisitor { at: entries.len() })?
-        {
-            entries.push(entry);
+        // A client of the schema formats may send them along; they have no meaning in these.
+        "key_schema" | "key_schema_id" | "value_schema" | "value_schema_id" => {
+            cursor.value(json::start::<Strict>).map(drop)
         }
-        let mut count = entries.len();
-        while seq.next_element::<IgnoredAny>()?.is_some() {
-            count += 1;
-        }
-        Ok(Read { entries, count })
-    }
+        _ => Err(unrecognized(name)),
+    })?;
+    cursor.end()?;
+    Ok(found)
 }
 
-/// Reads the record at a place in the list.
-struct EntryVisitor {
+fn records<'a, T>(
+    cursor: &mut Cursor<'a>,
+    read: &impl Fn(&'a str) -> Result<(T, usize), ReadError>,
+) -> Result<Read<'a, T>, Wrong> {
+    let mut records = Read { entries: Vec::new(), count: 0 };
+    cursor.list("`records` to be a list", |cursor| {
+        if records.count < MAX_RECORDS {
+            records.entries.push(entry(cursor, records.count, read)?);
+        } else {
+            cursor.value(json::start::<Strict>)?;
+        }
+        records.count += 1;
+        Ok(())
+    })?;
+    Ok(records)
+}
+
+/// The record at a place in the list.
+fn entry<'a, T>(
+    cursor: &mut Cursor<'a>,
     at: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for EntryVisitor {
-    type Value = Entry<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for EntryVisitor {
-    type Value = Entry<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "records[{}] to be an object with `value`", self.at)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let Self { at } = self;
-        let (mut partition, mut key, mut value) = (None, None, None);
-        while let Some(Key(name)) = map.next_key()? {
-            let slot = match name.as_ref() {
-                "partition" => &mut partition,
-                "key" => &mut key,
-                "value" => &mut value,
-                _ => return Err(unrecognized(&name)),
-            };
-            let twice = slot.replace(map.next_value::<&RawValue>()?.get()).is_some();
-            if twice {
-                return Err(de::Error::custom(format_args!("records[{at}]: `{name}` appears twice")));
-            }
-        }
-        let not_null = |text: &&str| *text != "null";
-        let partition = match partition.filter(not_null).map(str::parse::<i32>) {
-            None => None,
-            Some(Ok(partition)) if partition >= 0 => Some(partition),
-            Some(_) => {
-                return Err(de::Error::custom(format_args!(
-                    "records[{at}].partition: must be a whole number from 0 to {}, or null",
-                    i32::MAX
-                )));
-            }
+    read: &impl Fn(&'a str) -> Result<(T, usize), ReadError>,
+) -> Result<Entry<'a, T>, Wrong> {
+    let (mut partition, mut key, mut value) = (None, None, None);
+    cursor.object(format_args!("records[{at}] to be an object with `value`"), |cursor, name| {
+        let twice = match name {
+            "partition" => partition.replace(cursor.value(json::start::<Strict>)?.0).is_some(),
+            "key" => key.replace(cursor.value(json::start::<Strict>)?.0).is_some(),
+            "value" => value.replace(cursor.value(read)?).is_some(),
+            _ => return Err(unrecognized(name)),
         };
-        Ok(Entry { partition, key: key.filter(not_null), value: value.filter(not_null) })
-    }
+        if twice { Err(Wrong::Shape(format!("records[{at}]: `{name}` appears twice"))) } else { Ok(()) }
+    })?;
+    let not_null = |text: &&str| *text != "null";
+    let partition = match partition.filter(not_null).map(str::parse::<i32>) {
+        None => None,
+        Some(Ok(partition)) if partition >= 0 => Some(partition),
+        Some(_) => {
+            let most = i32::MAX;
+            return Err(Wrong::Shape(format!(
+                "records[{at}].partition: must be a whole number from 0 to {most}, or null"
+            )));
+        }
+    };
+    let (value, read) = match value {
+        Some((value, read)) => (Some(value).filter(not_null), read),
+        None => (None, read("null").map_err(|_| Wrong::NotJson)?.0),
+    };
+    Ok(Entry { partition, key: key.filter(not_null), value, read })
+}
+
+/// Cut, since the name is the client's.
+fn unrecognized(name: &str) -> Wrong {
+    Wrong::Shape(format!("Unrecognized field: {}", shown(name)))
 }

@@ -12,8 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header
 use http_body_util::BodyExt;
 use lambda_runtime::LambdaEvent;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Deserializer, de};
 use shared::{deadline, metrics::Metrics};
 use tower::ServiceExt;
 
@@ -38,8 +37,8 @@ const NOT_IN_PATHS: &AsciiSet = &CONTROLS
     .add(b'}');
 
 /// Answers an event, and prints what `metrics` has by then. What `lambda_runtime` calls.
-pub async fn handle(router: Router, metrics: &Metrics, event: LambdaEvent<Box<RawValue>>) -> ApiGatewayProxyResponse {
-    let response = match request(event.payload.get()) {
+pub async fn handle(router: Router, metrics: &Metrics, event: LambdaEvent<Event>) -> ApiGatewayProxyResponse {
+    let response = match request(event.payload) {
         Ok(mut request) => {
             let deadline = deadline::before(event.context.deadline(), TIME_TO_ANSWER);
             request.extensions_mut().insert(Deadline(deadline));
@@ -55,10 +54,21 @@ pub async fn handle(router: Router, metrics: &Metrics, event: LambdaEvent<Box<Ra
     response
 }
 
+/// Anything that the function is invoked with.
+#[derive(Debug)]
+pub struct Event(serde_json::Result<Fields>);
+
+/// Never fails, since nobody could answer then. (Whatever is left of a text that is no request is not read.)
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Fields::deserialize(deserializer).map_err(de::Error::custom)))
+    }
+}
+
 /// Either version of the event, as far as a request needs it.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Event {
+struct Fields {
     /// Version 1. The stage is not part of it.
     http_method: Option<String>,
     path: Option<String>,
@@ -76,18 +86,18 @@ struct Event {
     is_base64_encoded: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct RequestContext {
     stage: Option<String>,
     http: Option<Http>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Http {
     method: Option<String>,
 }
 
-impl Event {
+impl Fields {
     /// Method and path, when the event has both.
     fn target(&self) -> Option<(&str, &str)> {
         if let (Some(method), Some(path)) = (&self.http_method, &self.path) {
@@ -133,8 +143,8 @@ impl Event {
 }
 
 /// The request that an event stands for.
-fn request(event: &str) -> Result<Request<Body>, Error> {
-    let mut event = serde_json::from_str::<Event>(event).map_err(|error| Error::NoRequest(Some(error)))?;
+fn request(Event(fields): Event) -> Result<Request<Body>, Error> {
+    let mut event = fields.map_err(|error| Error::NoRequest(Some(error)))?;
     let (method, path) = event.target().ok_or(Error::NoRequest(None))?;
     let method = method.parse::<Method>().map_err(|_| Error::MethodNotAllowed)?;
     let path = format!("/{}", path.trim_start_matches('/'));
@@ -158,6 +168,8 @@ async fn proxy_response(response: Response<Body>) -> ApiGatewayProxyResponse {
     // The gateway may compress the body, and counts it itself.
     proxy.headers.remove(header::CONTENT_LENGTH);
     // Every answer of ours is JSON or a text of the page's, and so UTF-8.
-    proxy.body = Some(aws_lambda_events::encodings::Body::Text(String::from_utf8_lossy(&body).into_owned()));
+    let text =
+        String::from_utf8(body.into()).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    proxy.body = Some(aws_lambda_events::encodings::Body::Text(text));
     proxy
 }

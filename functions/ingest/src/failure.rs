@@ -5,7 +5,7 @@ use shared::publish::{Failure, Outcome};
 
 use crate::{
     error::{Answer, answer},
-    settings::Statuses,
+    statuses::Statuses,
 };
 
 /// The answer to a request whose only failure is this one.

@@ -28,7 +28,9 @@ mod path;
 mod produce;
 mod records;
 pub mod router;
+#[cfg(feature = "function")]
 pub mod settings;
+pub mod statuses;
 mod target;
 mod topic;
 mod v3;
@@ -37,5 +39,7 @@ pub mod violations;
 pub use app::App;
 pub use limits::{Deadline, MAX_BODY_BYTES, MAX_HEADERS, MAX_RECORDS, MAX_STREAMED_RECORDS, MIN_COMPRESSED_BYTES};
 pub use router::router;
-pub use settings::{Settings, Statuses};
+#[cfg(feature = "function")]
+pub use settings::Settings;
+pub use statuses::Statuses;
 pub use v3::MAX_CLUSTER_ID;

@@ -4,7 +4,7 @@ use axum::{body::Body, extract::State, response::Response};
 use http::Request;
 use shared::publish::Publish;
 
-use crate::{answer, app::App, body, envelope, error::Error, limits::Deadline, media, records, target::Target};
+use crate::{answer, app::App, body, error::Error, limits::Deadline, media, records, target::Target};
 
 /// `POST /topics/{topic}` and `POST /topics/{topic}/partitions/{partition}`.
 ///
@@ -20,10 +20,10 @@ pub(crate) async fn produce<P: Publish>(State(app): State<App<P>>, request: Requ
     let format = media::format(&parts.headers)?;
     let content_type = media::answer_type(&parts.headers)?;
     let topic = app.topic(&topic)?;
-    let envelope = envelope::parse(&body)?;
+    let envelope = records::envelope(&body, format, topic)?;
     let count = envelope.entries.len();
     let records =
-        records::records(&body, &envelope, format, topic, partition).inspect_err(|error| app.refused(count, error))?;
+        records::records(&body, envelope, format, topic, partition).inspect_err(|error| app.refused(count, error))?;
 
     let outcomes = app.publish(topic, records, deadline).await;
     Ok(answer::answer(&outcomes, app.statuses, content_type))

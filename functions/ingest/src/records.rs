@@ -9,17 +9,17 @@ use base64::{
 };
 use bytes::Bytes;
 use shared::{
-    json::{self, JsonError, Place},
+    json::{self, Strict},
     kind::{Invalid, Violation},
     publish::Record,
     shown::shown,
 };
 
 use crate::{
-    envelope::{Entry, Envelope},
+    envelope::{self, Entry, Envelope},
     error::Error,
     media::Format,
-    topic::Topic,
+    topic::{Checked, Topic},
     violations::Violations,
 };
 
@@ -29,12 +29,21 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// Reads a body, and holds each value that stands in it as JSON to what `topic` takes.
+pub(crate) fn envelope<'a>(body: &'a [u8], format: Format, topic: &Topic) -> Result<Envelope<'a, Checked>, Error> {
+    match format {
+        Format::Json => envelope::parse(body, |text| topic.check_start(text)),
+        // What a base64 stands for is checked once it is decoded.
+        Format::Binary => envelope::parse(body, |text| json::start(text).map(|(Strict, end)| (Ok(None), end))),
+    }
+}
+
 /// Turns an envelope into records for `topic`, onto `partition` where a record names none itself.
 ///
-/// `body` is what the envelope was read from: records are parts of it, and an error tells its place in it.
+/// `body` is what the envelope was read from: records are parts of it.
 pub(crate) fn records(
     body: &Bytes,
-    envelope: &Envelope<'_>,
+    envelope: Envelope<'_, Checked>,
     format: Format,
     topic: &Topic,
     partition: Option<i32>,
@@ -42,19 +51,16 @@ pub(crate) fn records(
     let name: Arc<str> = topic.name().into();
     let mut records = Vec::with_capacity(envelope.entries.len());
     let mut violations = Violations::default();
-    for (at, entry) in envelope.entries.iter().enumerate() {
-        let checked = match format {
-            Format::Json => json_record(body, entry, topic)?,
-            Format::Binary => binary_record(entry, topic)?,
+    for (at, entry) in envelope.entries.into_iter().enumerate() {
+        let partition = entry.partition.or(partition);
+        let content = match format {
+            Format::Json => json_record(body, entry),
+            Format::Binary => binary_record(&entry, topic)?,
         };
-        match checked {
-            Ok((key, value)) => records.push(Record {
-                topic: Arc::clone(&name),
-                partition: entry.partition.or(partition),
-                key,
-                value,
-                ..Record::default()
-            }),
+        match content {
+            Ok((key, value)) => {
+                records.push(Record { topic: Arc::clone(&name), partition, key, value, ..Record::default() });
+            }
             Err(broken) => violations.add(at, broken),
         }
     }
@@ -62,28 +68,17 @@ pub(crate) fn records(
 }
 
 /// A record's key and value, or the rules that the value breaks.
-type Checked = Result<(Option<Bytes>, Option<Bytes>), Vec<Violation>>;
+type Content = Result<(Option<Bytes>, Option<Bytes>), Vec<Violation>>;
 
 /// Keys and values as they stand in the envelope, less the whitespace outside of strings.
-fn json_record(body: &Bytes, entry: &Entry<'_>, topic: &Topic) -> Result<Checked, Error> {
-    let placed = |part: &str, error: JsonError| {
-        Error::NotJson(error.after(Place::default().behind(&body[..start_of(part, body)])))
-    };
-    if let Some(key) = entry.key {
-        json::check(key.as_bytes()).map_err(|error| placed(key, error))?;
-    }
-    match topic.check(entry.value) {
-        Ok(key) => {
-            let sent = |json| compact(body, json);
-            Ok(Ok((entry.key.map(sent).or(key), entry.value.map(sent))))
-        }
-        Err(Invalid::Rules(broken)) => Ok(Err(broken)),
-        Err(Invalid::NotJson(error)) => Err(placed(entry.value.unwrap_or_default(), error)),
-    }
+fn json_record(body: &Bytes, Entry { key, value, read, .. }: Entry<'_, Checked>) -> Content {
+    let join_key = read?;
+    let sent = |json| compact(body, json);
+    Ok((key.map(sent).or(join_key), value.map(sent)))
 }
 
 /// Keys and values as the bytes that their base64 stands for.
-fn binary_record(entry: &Entry<'_>, topic: &Topic) -> Result<Checked, Error> {
+fn binary_record(entry: &Entry<'_, Checked>, topic: &Topic) -> Result<Content, Error> {
     let decode = |json| decode(json, " Rows as JSON are sent as application/vnd.kafka.json.v2+json.");
     let key = entry.key.map(decode).transpose()?;
     let value = entry.value.map(decode).transpose()?;
@@ -91,12 +86,12 @@ fn binary_record(entry: &Entry<'_>, topic: &Topic) -> Result<Checked, Error> {
 }
 
 /// A key and a value that are written as they are.
-pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Topic) -> Checked {
+pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Topic) -> Content {
     if !topic.takes_json_only() {
         return Ok((key, value));
     }
     let text = value.as_deref().map(json::utf8).transpose().map_err(Invalid::NotJson);
-    match text.and_then(|text| topic.check(text)) {
+    match text.and_then(|text| topic.check(text.unwrap_or("null"))) {
         Ok(join_key) => Ok((key.or(join_key), value)),
         Err(Invalid::Rules(broken)) => Err(broken),
         // The request itself is JSON, so this is a rule that its record breaks.

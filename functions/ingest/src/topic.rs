@@ -1,7 +1,14 @@
 //! The topics that are served, and what each takes.
 
 use bytes::Bytes;
-use shared::{json, kind::Invalid, metrics::ingest::PASS_THROUGH};
+use shared::{
+    json::{self, Strict},
+    kind::{Invalid, Violation},
+    metrics::ingest::PASS_THROUGH,
+};
+
+/// The key of a record that came without one, if it gets one; or the rules that its value breaks.
+pub(crate) type Checked = Result<Option<Bytes>, Vec<Violation>>;
 
 /// A topic and what it takes.
 #[derive(Debug, Clone)]
@@ -34,16 +41,21 @@ impl Topic {
     }
 
     /// Holds a value, as JSON, to what the topic takes. The key of a record that came without one, if it gets one.
-    pub(crate) fn check(&self, value: Option<&str>) -> Result<Option<Bytes>, Invalid> {
+    pub(crate) fn check(&self, value: &str) -> Result<Option<Bytes>, Invalid> {
+        match self {
+            Self::Kind(topic) => topic.kind.check(value, |kind| topic.sibling(kind)).map(|row| Some(row.key())),
+            Self::PassThrough(_) => json::check(value.as_bytes()).map(|_| None).map_err(Invalid::NotJson),
+        }
+    }
+
+    /// As [`Topic::check`], for the value at the start of a text; says also where it ends.
+    pub(crate) fn check_start(&self, text: &str) -> Result<(Checked, usize), serde_json::Error> {
         match self {
             Self::Kind(topic) => {
-                let row = topic.kind.check(value.unwrap_or("null"), |kind| topic.sibling(kind))?;
-                Ok(Some(row.key()))
+                let (checked, end) = topic.kind.check_start(text, |kind| topic.sibling(kind))?;
+                Ok((checked.map(|row| Some(row.key())), end))
             }
-            Self::PassThrough(_) => match value.map(|value| json::check(value.as_bytes())).transpose() {
-                Ok(_) => Ok(None),
-                Err(error) => Err(Invalid::NotJson(error)),
-            },
+            Self::PassThrough(_) => json::start::<Strict>(text).map(|(Strict, end)| (Ok(None), end)),
         }
     }
 }

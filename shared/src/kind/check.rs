@@ -6,9 +6,12 @@ use bytes::Bytes;
 
 use super::{
     CATALOG, Field, JOIN_KEY, JOIN_KEYS, Kind, Presence,
-    row::{self, List, MAX_FIELDS, Object, Value},
+    row::{List, MAX_FIELDS, Object, Value, Whole},
 };
-use crate::{json::JsonError, shown::shown};
+use crate::{
+    json::{self, JsonError},
+    shown::shown,
+};
 
 /// What a valid value tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,9 +72,26 @@ impl Kind {
     /// # Errors
     /// When the value is not JSON, or with every rule it breaks.
     pub fn check(&self, value: &str, sibling: impl Fn(&Self) -> String) -> Result<Checked, Invalid> {
-        let value = row::read(value)?;
-        let row = row_of(&value).map_err(|problem| Invalid::Rules(vec![Violation::of_value(problem)]))?;
-        self.check_row(row).map_err(|violations| Invalid::Rules(self.advise(row, violations, sibling)))
+        let Whole(value) = serde_json::from_str(value)?;
+        self.check_value(&value, sibling).map_err(Invalid::Rules)
+    }
+
+    /// As [`Kind::check`], for the value at the start of a text; says also where it ends.
+    ///
+    /// # Errors
+    /// When no JSON value stands there.
+    pub fn check_start(
+        &self,
+        text: &str,
+        sibling: impl Fn(&Self) -> String,
+    ) -> Result<(Result<Checked, Vec<Violation>>, usize), serde_json::Error> {
+        let (Whole(value), end) = json::start(text)?;
+        Ok((self.check_value(&value, sibling), end))
+    }
+
+    fn check_value(&self, value: &Value<'_>, sibling: impl Fn(&Self) -> String) -> Result<Checked, Vec<Violation>> {
+        let row = row_of(value).map_err(|problem| vec![Violation::of_value(problem)])?;
+        self.check_row(row).map_err(|violations| self.advise(row, violations, sibling))
     }
 
     fn check_row(&self, row: &Row<'_>) -> Result<Checked, Vec<Violation>> {

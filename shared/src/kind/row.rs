@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::json::{Key, Strict};
 
@@ -54,12 +54,13 @@ impl Value<'_> {
     }
 }
 
-/// Reads a record's value.
-pub(super) fn read(text: &str) -> Result<Value<'_>, serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Depth::Whole.deserialize(&mut deserializer)?;
-    deserializer.end()?;
-    Ok(value)
+/// A record's value.
+pub(super) struct Whole<'a>(pub(super) Value<'a>);
+
+impl<'de> Deserialize<'de> for Whole<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Depth::Whole.deserialize(deserializer).map(Self)
+    }
 }
 
 /// How deep in a record's value something stands, and so how much of it is kept.
@@ -156,7 +157,7 @@ impl<'de> Visitor<'de> for Depth {
         while object.len < self.kept_fields()
             && let Some(Key(name)) = map.next_key()?
         {
-            if let Self::Whole = self {
+            if let (Self::Whole, 0) = (self, object.len) {
                 // Room for a row of any kind without growing; nothing for an empty object.
                 object.fields.reserve(12);
             }

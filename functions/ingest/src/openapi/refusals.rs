@@ -9,7 +9,6 @@ use shared::json::compact;
 
 use crate::{
     app::App,
-    envelope,
     error::{Answer, Error},
     media, records,
 };
@@ -72,6 +71,6 @@ fn accept<P>(app: &App<P>, topic: &str, content_type: Option<&str>, body: &Bytes
     let headers: HeaderMap = content_type.map(|sent| (header::CONTENT_TYPE, sent)).into_iter().collect();
     let format = media::format(&headers)?;
     let topic = app.topic(topic)?;
-    let envelope = envelope::parse(body)?;
-    records::records(body, &envelope, format, topic, None).map(drop)
+    let envelope = records::envelope(body, format, topic)?;
+    records::records(body, envelope, format, topic, None).map(drop)
 }

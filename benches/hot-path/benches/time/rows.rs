@@ -1,0 +1,62 @@
+//! Rows of each kind: held to their kind and compacted, next to `serde_json`'s pass over the syntax alone, and to a JSON
+//! schema.
+
+use std::hint::black_box;
+
+use axum::body::{Body, to_bytes};
+use criterion::{Criterion, Throughput};
+use hot_path::{payload, router};
+use http::Request;
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+use shared::{
+    json,
+    kind::{CATALOG, Kind},
+    metrics::Metrics,
+};
+use tower::ServiceExt;
+
+pub(crate) fn bench(c: &mut Criterion) {
+    let document = openapi();
+    for kind in CATALOG {
+        let schema = schema(&document, kind);
+        for count in [1, 500] {
+            let rows: Vec<&str> = payload::rows(kind).take(count).collect();
+            let mut group = c.benchmark_group(format!("{kind} rows: {count}"));
+            group.throughput(Throughput::Bytes(rows.iter().map(|row| row.len() as u64).sum()));
+            let all = |check: &dyn Fn(&str) -> bool| black_box(&rows).iter().all(|row| check(row));
+            group.bench_function("syntax", |b| b.iter(|| all(&|row| serde_json::from_str::<IgnoredAny>(row).is_ok())));
+            group.bench_function("`Value` and jsonschema", |b| {
+                b.iter(|| all(&|row| serde_json::from_str(row).is_ok_and(|row: Value| schema.is_valid(&row))));
+            });
+            group.bench_function("ours", |b| {
+                b.iter(|| {
+                    all(&|row| {
+                        black_box(json::compact(row));
+                        kind.check(row, |_| String::new()).is_ok()
+                    })
+                });
+            });
+            group.finish();
+        }
+    }
+}
+
+fn openapi() -> Value {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    runtime.block_on(async {
+        let request = Request::get("/openapi.json").body(Body::empty()).expect("a request");
+        let answer = router(Metrics::default()).oneshot(request).await.expect("an answer");
+        serde_json::from_slice(&to_bytes(answer.into_body(), usize::MAX).await.expect("a body")).expect("a document")
+    })
+}
+
+/// The schema of a kind's rows.
+fn schema(document: &Value, kind: &Kind) -> jsonschema::Validator {
+    let (first, rest) = kind.name.split_at(1);
+    let reference = format!("#/components/schemas/{}{rest}", first.to_uppercase());
+    let schema = json!({ "$ref": reference, "components": document["components"] });
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    assert!(payload::rows(kind).all(|row| serde_json::from_str(row).is_ok_and(|row: Value| schema.is_valid(&row))));
+    schema
+}

@@ -1,0 +1,41 @@
+use std::{future, hint::black_box, time::Duration};
+
+use shared::{
+    metadata::{Describe, DescribeError, Offsets, Partition},
+    publish::{Outcome, Publish, Record, Unreachable, Written},
+};
+use tokio::time::Instant;
+
+/// A publisher that keeps nothing and says of each record that it is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Discard;
+
+impl Publish for Discard {
+    fn publish(&self, records: Vec<Record>, _: Instant) -> impl Future<Output = Vec<Outcome>> + Send {
+        let written = Written { partition: 0, offset: 0, timestamp_ms: None };
+        future::ready(black_box(records).iter().map(|_| Ok(written)).collect())
+    }
+}
+
+/// Nothing is asked here.
+impl Describe for Discard {
+    async fn reach(&self, _: Duration) -> Result<(), Unreachable> {
+        future::pending().await
+    }
+
+    async fn cluster_id(&self, _: Duration) -> Result<String, DescribeError> {
+        future::pending().await
+    }
+
+    async fn brokers(&self, _: Duration) -> Result<Vec<i32>, DescribeError> {
+        future::pending().await
+    }
+
+    async fn partitions(&self, _: &str, _: Duration) -> Result<Vec<Partition>, DescribeError> {
+        future::pending().await
+    }
+
+    async fn offsets(&self, _: &str, _: i32, _: Duration) -> Result<Offsets, DescribeError> {
+        future::pending().await
+    }
+}

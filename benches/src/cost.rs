@@ -1,0 +1,151 @@
+//! What it costs: the time of a request by the function's memory, and both in dollars.
+
+use stack::kafka::Kafka;
+
+use crate::{
+    Result, archiving,
+    cpu_share::CpuShare,
+    figures::{Figure, Figures, Metric},
+    function::Warm,
+    load::Load,
+    payload::{MANY, Requests},
+    peers::{CONFLUENT_KAFKA, INGEST, Listener, Peer, TOPIC, kafka, peers, to_measure},
+    plan::Plan,
+    progress::say,
+};
+
+pub(crate) const COLUMNS: &[Metric] = &[Metric::P50, Metric::P99, Metric::Dollars];
+
+/// A memory setting in MB, and its scenes: with one record a request and with 500.
+type Setting = (u32, [&'static str; 2]);
+
+pub(crate) const SETTINGS: [Setting; 4] = [
+    (256, ["256 MB, 1 record", "256 MB, 500 records"]),
+    (512, ["512 MB, 1 record", "512 MB, 500 records"]),
+    (1024, ["1024 MB, 1 record", "1024 MB, 500 records"]),
+    (1769, ["1769 MB, 1 record", "1769 MB, 500 records"]),
+];
+
+/// The template's own.
+const DEPLOYED: Setting = SETTINGS[2];
+
+/// The memory with which Lambda gives one whole processor
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>).
+const MB_OF_ONE_PROCESSOR: f64 = 1769.0;
+
+/// In dollars, us-east-1, as AWS's price lists had them in September 2026.
+mod price {
+    pub(super) const LAMBDA_ARM64_GB_SECOND: f64 = 0.000_013_333_4;
+    pub(super) const LAMBDA_MILLION: f64 = 0.20;
+    pub(super) const REST_API_MILLION: f64 = 3.50;
+    pub(super) const T3_MICRO_HOUR: f64 = 0.0104;
+    pub(super) const PUBLIC_ADDRESS_HOUR: f64 = 0.005;
+    pub(super) const MSK_CONNECT_HOUR: f64 = 0.11;
+}
+
+const HOURS_A_MONTH: f64 = 730.0;
+
+/// What a run of the archive's timer is taken for that finds nothing new, in seconds: some answers of Kafka's and S3's.
+const EMPTY_RUN_SECONDS: f64 = 0.2;
+/// Of the archive, in the template.
+const ARCHIVE_MB: u32 = 512;
+
+pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
+    if let Err(error) = CpuShare::new("tried", 1.0) {
+        say(&format!("left out, since processor time cannot be shared out here: {error}"));
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    let kafka = kafka(to_measure()).await?;
+    let requests = Requests::events(&folder, TOPIC)?;
+    for (memory_mb, scenes) in SETTINGS {
+        for peer in peers(&folder, Listener::Plain)? {
+            if peer.name == INGEST || peer.name == CONFLUENT_KAFKA {
+                measure(plan, figures, &kafka, &requests, &peer, (memory_mb, scenes)).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn measure(
+    plan: Plan,
+    figures: &mut Figures,
+    kafka: &Kafka,
+    requests: &Requests,
+    peer: &Peer,
+    (memory_mb, scenes): Setting,
+) -> Result<()> {
+    let warm = Warm::start(peer, kafka, Listener::Plain).await?;
+    let share = CpuShare::new(&memory_mb.to_string(), f64::from(memory_mb) / MB_OF_ONE_PROCESSOR)?;
+    share.give(warm.process)?;
+    for (scene, file, entries) in [(scenes[0], &requests.one, 1), (scenes[1], &requests.many, peer.entries)] {
+        for pass in 0..=plan.passes {
+            say(&format!("{scene}, pass {pass} of {}: {}", plan.passes, peer.name));
+            let load = Load { url: &warm.url, requests: file, entries, connections: 1 };
+            let passed = load.send(warm.process, plan.warm_up.min(plan.pass)).await?;
+            if pass > 0 {
+                figures.push(scene, peer.name, Metric::P50, passed.p50_ms);
+                figures.push(scene, peer.name, Metric::P99, passed.p99_ms);
+                let records = if entries == 1 { 1 } else { MANY };
+                let dollars = lambda_dollars(memory_mb, passed.p50_ms.ceil() / 1e3) / records as f64;
+                figures.push(scene, peer.name, Metric::Dollars, dollars);
+            }
+        }
+    }
+    drop(warm);
+    Ok(())
+}
+
+/// Of a million invocations.
+fn lambda_dollars(memory_mb: u32, seconds: f64) -> f64 {
+    1e6 * seconds * f64::from(memory_mb) / 1024.0 * price::LAMBDA_ARM64_GB_SECOND + price::LAMBDA_MILLION
+}
+
+/// The whole pipeline next to the course's, a row each; nothing when nothing was measured.
+pub(crate) fn table(figures: &Figures) -> String {
+    let (_, scenes) = DEPLOYED;
+    let lambda = |scene| figures.get(scene, INGEST, Metric::Dollars).map(Figure::median);
+    let archive = figures.get(archiving::SCENE, archiving::LARGE, Metric::CpuPerThousand).map(Figure::median);
+    let (Some(one), Some(many), Some(archive_ms)) = (lambda(scenes[0]), lambda(scenes[1]), archive) else {
+        return String::new();
+    };
+    // A thousand records take so many milliseconds, and a million so many seconds, of a whole processor.
+    let archive_seconds = archive_ms * MB_OF_ONE_PROCESSOR / f64::from(ARCHIVE_MB);
+    let archived = archive_seconds * f64::from(ARCHIVE_MB) / 1024.0 * price::LAMBDA_ARM64_GB_SECOND;
+    let runs = HOURS_A_MONTH * 60.0 / 1e6;
+    let timer = runs * lambda_dollars(ARCHIVE_MB, EMPTY_RUN_SECONDS);
+    let machine = HOURS_A_MONTH * (price::T3_MICRO_HOUR + price::PUBLIC_ADDRESS_HOUR + price::MSK_CONNECT_HOUR);
+    let many_records = MANY as f64;
+    let (api, api_many) = (price::REST_API_MILLION, price::REST_API_MILLION / many_records);
+    format!(
+        "| dollars | a month, nothing sent | a million records, 1 a request | a million records, {MANY} a request |\n\
+         | --- | ---: | ---: | ---: |\n\
+         | this pipeline: `ingest` and `archive` | {timer:.2} | {:.2} | {:.3} |\n\
+         | the course's: REST Proxy on a t3.micro, MSK Connect | {machine:.2} | {api:.2} | {api_many:.3} |\n",
+        api + one + archived,
+        api_many + many + archived,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_invocations_of_a_gigabyte_for_a_millisecond_cost_a_few_cents() {
+        assert!((lambda_dollars(1024, 0.001) - 0.213_333_4).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_pipeline_costs_less_than_machines_that_wait() {
+        let mut figures = Figures::default();
+        assert_eq!(table(&figures), "");
+        figures.push(DEPLOYED.1[0], INGEST, Metric::Dollars, 0.25);
+        figures.push(DEPLOYED.1[1], INGEST, Metric::Dollars, 0.001);
+        figures.push(archiving::SCENE, archiving::LARGE, Metric::CpuPerThousand, 10.0);
+        let table = table(&figures);
+        assert!(table.contains("`archive` | 0.07 | 3.75 | 0.008 |"), "{table}");
+        assert!(table.contains("MSK Connect | 91.54 | 3.50 | 0.007 |"), "{table}");
+    }
+}

@@ -1,0 +1,50 @@
+//! What a request is answered whose records were not all written.
+
+use std::{fmt, str::FromStr};
+
+use shared::settings::Variable;
+
+/// Which statuses a request gets.
+pub static STATUSES: Variable = Variable {
+    name: "STATUSES",
+    default: Some("honest"),
+    meaning: "`honest`: 200 says that every record is written; `confluent`: as the REST Proxy, 200 also where records are not, \
+              which their entries say",
+};
+
+/// Which status a request has whose records were not all written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Statuses {
+    /// Not 200.
+    #[default]
+    Honest,
+    /// The REST Proxy's: 200, unless Kafka refuses the log-in or the right.
+    Confluent,
+}
+
+/// As they are parsed.
+impl fmt::Display for Statuses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Honest => "honest",
+            Self::Confluent => "confluent",
+        })
+    }
+}
+
+/// Neither of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("neither `honest` nor `confluent`")]
+pub struct StatusesError;
+
+impl FromStr for Statuses {
+    type Err = StatusesError;
+
+    fn from_str(text: &str) -> Result<Self, StatusesError> {
+        match text {
+            "honest" => Ok(Self::Honest),
+            "confluent" => Ok(Self::Confluent),
+            _ => Err(StatusesError),
+        }
+    }
+}
