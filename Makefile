@@ -80,7 +80,8 @@ bench: tools $(BENCH) ## How fast it is, next to what people would use instead: 
 	cargo build --release --package archive --locked
 	cargo build --release --package local --locked
 	cargo build --release --package benches --locked
-	cargo bench --quiet --no-run --package hot-path --package benches --locked
+	cargo bench --quiet --no-run --package hot-path --bench time --locked
+	cargo bench --quiet --no-run --package benches --bench archive --locked
 	target/release/benches $(ARGS)
 
 # Without librdkafka, so that it builds in two minutes.
@@ -88,6 +89,16 @@ bench: tools $(BENCH) ## How fast it is, next to what people would use instead: 
 instructions: $(VALGRIND)/ready ## The instructions of a request, held to those in benches/hot-path/instructions.json; ARGS=--record
 	cargo build --quiet --release --package hot-path --bins --locked
 	PATH=$(VALGRIND)/usr/bin:$$PATH VALGRIND_LIB=$(VALGRIND)/usr/libexec/valgrind target/release/instructions $(ARGS)
+
+.PHONY: profile
+profile: $(VALGRIND)/ready ## Which functions a request's instructions are spent in
+	CARGO_PROFILE_RELEASE_STRIP=none cargo build --quiet --release --package hot-path --bins --locked --target-dir target/profile
+	export PATH=$(VALGRIND)/usr/bin:$$PATH VALGRIND_LIB=$(VALGRIND)/usr/libexec/valgrind; \
+	for scene in event-of1 event-of500; do \
+		valgrind --quiet --tool=callgrind --callgrind-out-file=target/profile/$$scene target/profile/release/instructions --scene $$scene --times 500 \
+			> target/profile/$$scene.log; \
+		echo "$$scene:"; callgrind_annotate --threshold=90 target/profile/$$scene | grep -E '^ *[0-9,]+ \(' | cut --characters -160; \
+	done
 
 .PHONY: tools
 tools: $(VENV)/ready $(KAFKA)/classes/ready $(KAFKA)/bootstrap.checkpoint $(PARTS) ## What the tests run, from Maven Central, PyPI and npm into .tools

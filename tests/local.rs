@@ -266,6 +266,19 @@ async fn another_kafka_can_take_the_place_of_the_embedded_one() {
 }
 
 #[tokio::test]
+async fn the_archive_can_be_left_to_others() {
+    let first = Local::start_quiet().await;
+    let servers = first.bootstrap_servers();
+    let second = ["--bootstrap-servers", &servers, "--no-archive", "--posts-per-second", "20", "--for", "2s"];
+    let second = Local::start(&second).await.process.ended().await;
+    let records = second.figure(" records written");
+    assert!(records > 0 && second.code == Some(0), "{}", second.stderr);
+    assert!(!second.summary().contains("archived"), "{}", second.summary());
+    let first = first.stop().await;
+    assert_eq!(first.figure(" archived"), records, "{}", first.summary());
+}
+
+#[tokio::test]
 async fn records_that_the_embedded_kafka_drops_stop_it_loudly() {
     let local = Local::start_quiet().await;
     // Another client need not wait for the archive as the HTTP API does.

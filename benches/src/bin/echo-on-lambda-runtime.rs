@@ -5,7 +5,8 @@ use serde_json::value::RawValue;
 
 const ANSWER: &str = include_str!("echo/answer.json");
 
-#[tokio::main]
+/// On one thread, as `ingest`.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let answer: &RawValue = serde_json::from_str(ANSWER)?;
     run(service_fn(async |_: LambdaEvent<Box<RawValue>>| Ok::<_, Error>(answer))).await

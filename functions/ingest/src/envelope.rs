@@ -150,3 +150,72 @@ fn entry<'a, T>(
 fn unrecognized(name: &str) -> Wrong {
     Wrong::Shape(format!("Unrecognized field: {}", shown(name)))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value};
+
+    use super::*;
+
+    const BODY: &str = r#" {"records": [{"key": "a\u00e9", "value": {"a": [1, 2.5e3, null, true], "b": "x\"y"}, "partition": 0},
+        {"value":-1 } , {}], "key_schema":null}"#;
+
+    fn parse(body: &[u8]) -> Result<Envelope<'_, Strict>, Error> {
+        super::parse(body, json::start)
+    }
+
+    /// What a body's records are by way of a tree; `None` when it is no envelope.
+    fn by_tree(body: &[u8]) -> Option<Vec<Map<String, Value>>> {
+        let Value::Object(mut envelope) = serde_json::from_slice(body).ok()? else { return None };
+        let Value::Array(records) = envelope.remove("records")? else { return None };
+        let schemas = ["key_schema", "key_schema_id", "value_schema", "value_schema_id"];
+        let is_known = envelope.keys().all(|name| schemas.contains(&name.as_str()));
+        let records: Vec<_> = records.into_iter().map(record).collect::<Option<_>>()?;
+        (is_known && !records.is_empty()).then_some(records)
+    }
+
+    fn record(record: Value) -> Option<Map<String, Value>> {
+        let Value::Object(mut members) = record else { return None };
+        let is_known = members.keys().all(|name| ["partition", "key", "value"].contains(&name.as_str()));
+        // A tree takes -0 for a fraction.
+        if let Some(zero) = members.get_mut("partition").filter(|partition| partition.as_f64() == Some(0.0)) {
+            *zero = 0.into();
+        }
+        let is_partition =
+            |number: &Value| number.as_i64().is_some_and(|number| (0..=i64::from(i32::MAX)).contains(&number));
+        let partition = members.get("partition").is_none_or(|partition| partition.is_null() || is_partition(partition));
+        members.retain(|_, value| !value.is_null());
+        (is_known && partition).then_some(members)
+    }
+
+    fn tree(Entry { partition, key, value, .. }: &Entry<'_, Strict>) -> Map<String, Value> {
+        let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        let members = [("partition", partition.map(Value::from)), ("key", key.map(json)), ("value", value.map(json))];
+        members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
+
+    #[test]
+    fn a_body_is_read_as_a_tree_would_be_whichever_byte_of_it_is_wrong() {
+        let mut read = 0;
+        for at in 0..BODY.len() {
+            let (before, from) = BODY.as_bytes().split_at(at);
+            let mut bodies = vec![[before, &from[1..]].concat()];
+            for byte in b"{}[]\",:0-.e \n\\nux_\x01\xff" {
+                bodies.push([before, &[*byte], from].concat());
+                bodies.push([before, &[*byte], &from[1..]].concat());
+            }
+            for body in bodies {
+                let ours = parse(&body).ok().map(|envelope| envelope.entries.iter().map(tree).collect::<Vec<_>>());
+                read += usize::from(ours.is_some());
+                assert_eq!(ours, by_tree(&body), "{}", String::from_utf8_lossy(&body));
+            }
+        }
+        assert!(read > 500, "{read}");
+    }
+
+    #[test]
+    fn a_name_with_escapes_is_the_same_name() {
+        let envelope = parse(br#"{"\u0072ecords":[{"\u0076alue":1}]}"#).unwrap();
+        assert_eq!(envelope.entries[0].value, Some("1"));
+    }
+}

@@ -3,7 +3,7 @@
 //! REST APIs send version 1 of the event, HTTP APIs and function URLs version 2. Both are read by one lenient type:
 //! `aws_lambda_events`' own refuse a whole event for one odd header, and whatever an event holds, it gets an answer.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use axum::{Router, body::Body, response::IntoResponse};
@@ -73,14 +73,14 @@ struct Fields {
     http_method: Option<String>,
     path: Option<String>,
     #[serde(default)]
-    multi_value_headers: Option<HashMap<String, Option<Vec<Option<String>>>>>,
+    multi_value_headers: Option<BTreeMap<String, Option<Vec<Option<String>>>>>,
     /// Version 2. The stage stands in front, unless it is `$default`.
     raw_path: Option<String>,
     #[serde(default)]
     request_context: Option<RequestContext>,
     /// Both.
     #[serde(default)]
-    headers: Option<HashMap<String, Option<String>>>,
+    headers: Option<BTreeMap<String, Option<String>>>,
     body: Option<String>,
     #[serde(default)]
     is_base64_encoded: Option<bool>,
