@@ -84,7 +84,7 @@ bench: tools $(BENCH) ## How fast it is, next to what people would use instead: 
 	cargo bench --quiet --no-run --package benches --bench archive --locked
 	target/release/benches $(ARGS)
 
-# Without librdkafka, so that it builds in two minutes.
+# Without librdkafka, so that it builds soon.
 .PHONY: instructions
 instructions: $(VALGRIND)/ready ## The instructions of a request, held to those in benches/hot-path/instructions.json; ARGS=--record
 	cargo build --quiet --release --package hot-path --bins --locked

@@ -16,6 +16,7 @@ fn bench(c: &mut Criterion) {
     group.bench_function("syntax", |b| {
         b.iter(|| black_box(&batch).iter().all(|row| serde_json::from_slice::<IgnoredAny>(row).is_ok()));
     });
+    assert_eq!(object(&batch).iter().filter(|byte| **byte == b'\n').count(), batch.len(), "a row is not archived");
     group.bench_function("ours", |b| b.iter(|| object(black_box(&batch))));
     group.finish();
 }

@@ -63,9 +63,9 @@ function done(summary, latency)
   end
   local errors = summary.errors
   io.write(string.format(
-    '\n{"right":%d,"wrong":%d,"failed":%d,"duration_us":%d,"p50_us":%d,"p99_us":%d,"max_us":%d,"example":"%s"}\n',
+    '\n{"right":%d,"wrong":%d,"failed":%d,"duration_us":%d,"p50_us":%d,"p99_us":%d,"mean_us":%d,"max_us":%d,"example":"%s"}\n',
     right, wrong, errors.connect + errors.read + errors.write + errors.timeout, summary.duration,
-    latency:percentile(50), latency:percentile(99), latency.max,
+    latency:percentile(50), latency:percentile(99), latency.mean, latency.max,
     example:gsub("[%c\\\"]", function(c) return string.format("\\u%04x", c:byte()) end)
   ))
 end

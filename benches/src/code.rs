@@ -1,6 +1,10 @@
 //! What the code alone costs, as criterion measures it.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
@@ -39,12 +43,16 @@ const EVERYONE: [(&str, &str); 3] = [("syntax", SYNTAX), ("_Value_ and jsonschem
 pub(crate) const COLUMNS: &[Metric] = &[Metric::Time];
 
 pub(crate) async fn run(quick: bool, figures: &mut Figures) -> Result<()> {
+    // What another run left is not this one's.
+    fs::remove_dir_all(estimates())
+        .or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
     for (package, bench) in [("hot-path", "time"), ("benches", "archive")] {
         say(&format!("criterion, {bench}"));
         let mut cargo = command(Path::new("cargo"));
         cargo
             .args(["bench", "--quiet", "--locked", "--package", package, "--bench", bench, "--"])
             .args(quick.then_some("--quick"));
+        cargo.env("CRITERION_HOME", estimates());
         let output = cargo.current_dir(folders::workspace()).kill_on_drop(true).output().await?;
         if !output.status.success() {
             return Err(format!("cargo bench: {}", String::from_utf8_lossy(&output.stderr)).into());
@@ -58,13 +66,20 @@ pub(crate) async fn run(quick: bool, figures: &mut Figures) -> Result<()> {
     Ok(())
 }
 
+/// Where criterion writes them.
+fn estimates() -> PathBuf {
+    folders::workspace().join("target/criterion")
+}
+
 /// The median and the bounds between which it lies, at 95 %.
 fn keep(figures: &mut Figures, scene: &'static str, name: &str, who: &'static str) -> Result<()> {
-    let folder = folders::workspace().join("target/criterion").join(scene.replace(':', "_")).join(name);
-    if !folder.exists() {
+    let file = estimates().join(scene.replace(':', "_")).join(name).join("new/estimates.json");
+    // Only rows are held to a schema.
+    if who == SCHEMA && !file.exists() {
         return Ok(());
     }
-    let estimates: Value = serde_json::from_slice(&fs::read(folder.join("new/estimates.json"))?)?;
+    let text = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let estimates: Value = serde_json::from_slice(&text)?;
     let median = &estimates["median"];
     let interval = &median["confidence_interval"];
     for nanoseconds in [&interval["lower_bound"], &median["point_estimate"], &interval["upper_bound"]] {

@@ -33,15 +33,13 @@ const DEPLOYED: Setting = SETTINGS[2];
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>).
 const MB_OF_ONE_PROCESSOR: f64 = 1769.0;
 
-/// In dollars, us-east-1, as AWS's price lists had them in September 2026.
-mod price {
-    pub(super) const LAMBDA_ARM64_GB_SECOND: f64 = 0.000_013_333_4;
-    pub(super) const LAMBDA_MILLION: f64 = 0.20;
-    pub(super) const REST_API_MILLION: f64 = 3.50;
-    pub(super) const T3_MICRO_HOUR: f64 = 0.0104;
-    pub(super) const PUBLIC_ADDRESS_HOUR: f64 = 0.005;
-    pub(super) const MSK_CONNECT_HOUR: f64 = 0.11;
-}
+// In dollars, us-east-1, as AWS's price lists had them in September 2026.
+const LAMBDA_ARM64_GB_SECOND: f64 = 0.000_013_333_4;
+const LAMBDA_MILLION: f64 = 0.20;
+const REST_API_MILLION: f64 = 3.50;
+const T3_MICRO_HOUR: f64 = 0.0104;
+const PUBLIC_ADDRESS_HOUR: f64 = 0.005;
+const MSK_CONNECT_HOUR: f64 = 0.11;
 
 const HOURS_A_MONTH: f64 = 730.0;
 
@@ -76,30 +74,47 @@ async fn measure(
     peer: &Peer,
     (memory_mb, scenes): Setting,
 ) -> Result<()> {
-    let warm = Warm::start(peer, kafka, Listener::Plain).await?;
+    // Before the process, which has to be gone when its group goes.
     let share = CpuShare::new(&memory_mb.to_string(), f64::from(memory_mb) / MB_OF_ONE_PROCESSOR)?;
+    let warm = Warm::start(peer, kafka, Listener::Plain).await?;
     share.give(warm.process)?;
     for (scene, file, entries) in [(scenes[0], &requests.one, 1), (scenes[1], &requests.many, peer.entries)] {
         for pass in 0..=plan.passes {
             say(&format!("{scene}, pass {pass} of {}: {}", plan.passes, peer.name));
             let load = Load { url: &warm.url, requests: file, entries, connections: 1 };
-            let passed = load.send(warm.process, plan.warm_up.min(plan.pass)).await?;
+            let passed = load.send(warm.process, plan.pass).await?;
             if pass > 0 {
                 figures.push(scene, peer.name, Metric::P50, passed.p50_ms);
                 figures.push(scene, peer.name, Metric::P99, passed.p99_ms);
                 let records = if entries == 1 { 1 } else { MANY };
-                let dollars = lambda_dollars(memory_mb, passed.p50_ms.ceil() / 1e3) / records as f64;
+                let dollars = lambda_dollars(memory_mb, passed.mean_ms.ceil() / 1e3) / records as f64;
                 figures.push(scene, peer.name, Metric::Dollars, dollars);
             }
         }
     }
-    drop(warm);
     Ok(())
+}
+
+/// What the tables' readers have to know.
+pub(crate) fn text(figures: &Figures) -> String {
+    if figures.get(DEPLOYED.1[0], INGEST, Metric::Dollars).is_none() {
+        return "Not measured: this machine lets nobody but root share out processor time.".to_owned();
+    }
+    format!(
+        "Lambda gives a function a processor's time by its memory, and asks for both: here a control group gives each process, once it \
+         has started, the share of a processor that Lambda gives for its memory (of a Graviton in place of this one). One function \
+         after the other is measured, not in turn. Billed is the mean of the requests, up to the next millisecond; starts are left \
+         out. The prices are those of us-east-1 in September 2026, in dollars: Lambda on arm64 {LAMBDA_ARM64_GB_SECOND} a GB-second and \
+         {LAMBDA_MILLION:.2} a million, a REST API {REST_API_MILLION:.2} a million; an hour of a t3.micro {T3_MICRO_HOUR}, of its public \
+         address {PUBLIC_ADDRESS_HOUR}, of an MCU of MSK Connect {MSK_CONNECT_HOUR}. The archive is billed by its processor time, its waiting \
+         for Kafka and S3 left out, and each minute for {EMPTY_RUN_SECONDS} s when nothing is new. Left out is what both have (cluster, \
+         database, S3, traffic), and what CloudWatch asks for the template's logs, metrics, alarms and dashboard: some dollars a month."
+    )
 }
 
 /// Of a million invocations.
 fn lambda_dollars(memory_mb: u32, seconds: f64) -> f64 {
-    1e6 * seconds * f64::from(memory_mb) / 1024.0 * price::LAMBDA_ARM64_GB_SECOND + price::LAMBDA_MILLION
+    1e6 * seconds * f64::from(memory_mb) / 1024.0 * LAMBDA_ARM64_GB_SECOND + LAMBDA_MILLION
 }
 
 /// The whole pipeline next to the course's, a row each; nothing when nothing was measured.
@@ -112,12 +127,12 @@ pub(crate) fn table(figures: &Figures) -> String {
     };
     // A thousand records take so many milliseconds, and a million so many seconds, of a whole processor.
     let archive_seconds = archive_ms * MB_OF_ONE_PROCESSOR / f64::from(ARCHIVE_MB);
-    let archived = archive_seconds * f64::from(ARCHIVE_MB) / 1024.0 * price::LAMBDA_ARM64_GB_SECOND;
+    let archived = archive_seconds * f64::from(ARCHIVE_MB) / 1024.0 * LAMBDA_ARM64_GB_SECOND;
     let runs = HOURS_A_MONTH * 60.0 / 1e6;
     let timer = runs * lambda_dollars(ARCHIVE_MB, EMPTY_RUN_SECONDS);
-    let machine = HOURS_A_MONTH * (price::T3_MICRO_HOUR + price::PUBLIC_ADDRESS_HOUR + price::MSK_CONNECT_HOUR);
+    let machine = HOURS_A_MONTH * (T3_MICRO_HOUR + PUBLIC_ADDRESS_HOUR + MSK_CONNECT_HOUR);
     let many_records = MANY as f64;
-    let (api, api_many) = (price::REST_API_MILLION, price::REST_API_MILLION / many_records);
+    let (api, api_many) = (REST_API_MILLION, REST_API_MILLION / many_records);
     format!(
         "| dollars | a month, nothing sent | a million records, 1 a request | a million records, {MANY} a request |\n\
          | --- | ---: | ---: | ---: |\n\
@@ -138,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pipeline_costs_less_than_machines_that_wait() {
+    fn both_pipelines_are_told_what_they_cost_idle_and_by_the_record() {
         let mut figures = Figures::default();
         assert_eq!(table(&figures), "");
         figures.push(DEPLOYED.1[0], INGEST, Metric::Dollars, 0.25);

@@ -71,7 +71,7 @@ impl Run {
             Section::Starts => (
                 "Cold starts",
                 format!(
-                    "{} starts each, in turn: from the request that starts the process until its answer, and of that the init, as \
+                    "{} starts each, in turn, after one that warms up the broker: from the request that starts the process until its answer, and of that the init, as \
                      the emulator tells it. Lambda adds the download of the package and its own machine.",
                     self.plan.starts
                 ),
@@ -105,7 +105,7 @@ impl Run {
             ),
             Section::Server => (
                 "As a server",
-                "One process each. `local` validates, and leaves the archive to others. uvicorn runs one worker, as it does unless it is told otherwise, without a log of requests."
+                "One process each. `local` validates; it leaves the archive to others. uvicorn runs one worker, as it does unless it is told otherwise, without a log of requests."
                     .to_owned(),
                 [server::ONE, server::SIXTEEN, server::SIXTY_FOUR, server::FIVE_HUNDRED]
                     .map(|scene| (scene, server::COLUMNS))
@@ -137,13 +137,7 @@ impl Run {
             ),
             Section::Cost => (
                 "What it costs",
-                "Lambda gives a function a processor's time by its memory, and asks for both: here a control group gives each process \
-                 the share of a processor that Lambda gives for its memory, once it has started (of a Graviton in place of this one). \
-                 Billed is each millisecond that was begun. The prices are those of us-east-1 in September 2026: Lambda on arm64 \
-                 $0.0000133334 a GB-second and $0.20 a million, a REST API $3.50 a million, a t3.micro $0.0104, its public address \
-                 $0.005 and an MCU of MSK Connect $0.11 an hour. Left out is what both have: cluster, database, S3 and traffic. The \
-                 archive's timer runs each minute, for 0.2 s when nothing is new."
-                    .to_owned(),
+                cost::text(figures),
                 cost::SETTINGS.iter().flat_map(|(_, scenes)| scenes.map(|scene| (scene, cost::COLUMNS))).collect(),
             ),
         };

@@ -30,6 +30,7 @@ pub(crate) struct Load<'a> {
 pub(crate) struct Pass {
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
+    pub(crate) mean_ms: f64,
     pub(crate) per_second: f64,
     /// Of the process that was watched, a request.
     pub(crate) cpu_us: f64,
@@ -44,6 +45,7 @@ struct Report {
     duration_us: f64,
     p50_us: f64,
     p99_us: f64,
+    mean_us: f64,
     example: String,
 }
 
@@ -57,7 +59,7 @@ impl Load<'_> {
         let report = self.run(time).await?;
         sleep(SETTLE).await;
         let cpu = process::cpu(process)?.saturating_sub(before);
-        let Report { right, wrong, failed, duration_us, p50_us, p99_us, example } = report;
+        let Report { right, wrong, failed, duration_us, p50_us, p99_us, mean_us, example } = report;
         if wrong > 0 || failed > 0 || right == 0 {
             let url = self.url;
             return Err(
@@ -67,6 +69,7 @@ impl Load<'_> {
         Ok(Pass {
             p50_ms: p50_us / 1e3,
             p99_ms: p99_us / 1e3,
+            mean_ms: mean_us / 1e3,
             per_second: right as f64 / duration_us * 1e6,
             cpu_us: cpu.as_secs_f64() * 1e6 / right as f64,
         })

@@ -31,7 +31,7 @@ pub(crate) const COLUMNS: &[Metric] = &[Metric::P50, Metric::P99, Metric::Rate, 
 /// The memory is told in this order: it is the highest so far.
 const SHAPES: [(&str, usize, usize); 4] = [(ONE, 1, 1), (SIXTEEN, 1, 16), (SIXTY_FOUR, 1, 64), (FIVE_HUNDRED, MANY, 1)];
 
-/// `local` archives what is written to its topics, so the other one writes elsewhere.
+/// Those of `local`. The other one writes elsewhere, so that neither fills the other's partitions.
 const USER_ID: &str = "served";
 const TOPIC: &str = "served.pin";
 const TOPIC_BY_HAND: &str = "byhand.pin";

@@ -195,7 +195,7 @@ async fn send(connection: &Connection, records: &[Record], start: Instant, deadl
     // All of them first, so that they share batches.
     let deliveries = Deliveries::of(records.len());
     for (at, record) in records.iter().enumerate() {
-        connection.enqueue(record, deliveries.place(at), deadline).await;
+        connection.enqueue(record, deliveries.pending(at), deadline).await;
     }
     let (failure, end) = tokio::select! {
         biased;

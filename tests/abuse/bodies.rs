@@ -118,11 +118,14 @@ fn numbers(size: usize) -> Vec<Abuse> {
 
 fn many(size: usize) -> Vec<Abuse> {
     let records = |record: &str, count: usize| format!(r#"{{"records":[{}]}}"#, vec![record; count].join(","));
+    let twice = ('a'..='f').map(|name| format!(r#""{name}":0,"{name}":0"#));
+    let repeated = format!(r#"{{"value":{{{}}}}}"#, twice.collect::<Vec<_>>().join(","));
     let wide = format!(r#"{{"value":{{{}}}}}"#, vec![r#""":0"#; 25].join(","));
     vec![
         abuse("a million of empty records", records("{}", 1_000_000), TOO_LARGE, "the request has 1000000 records"),
         abuse("40000 empty records", records("{}", MAX_RECORDS), INVALID, "(and 39999 more)"),
         abuse("40000 empty rows", records(r#"{"value":{}}"#, MAX_RECORDS), INVALID, "(and 159999 more)"),
+        abuse("40000 rows of six names twice", records(&repeated, MAX_RECORDS), INVALID, "appears more than once"),
         abuse("40000 rows of one name", records(&wide, MAX_RECORDS), INVALID, "appears more than once"),
         abuse("commas alone", full(size, "", ",", ""), NOT_JSON, "expected value"),
         abuse("whitespace alone", full(size, "", " ", ""), NOT_JSON, "the body is empty"),

@@ -2,9 +2,10 @@
 //!
 //! One pass: `cursor` finds the way, and whoever knows what a value has to be reads it where it stands.
 
+use serde::de::IgnoredAny;
 use serde_json::Error as ReadError;
 use shared::{
-    json::{self, JsonError, Strict},
+    json::{self, JsonError},
     shown::shown,
 };
 
@@ -13,7 +14,7 @@ use crate::{error::Error, limits::MAX_RECORDS};
 
 mod cursor;
 
-/// The records of a request, in its order; of each value also what its reader made of it.
+/// The records of a request, in its order.
 #[derive(Debug)]
 pub(crate) struct Envelope<'a, T> {
     pub(crate) entries: Vec<Entry<'a, T>>,
@@ -27,29 +28,34 @@ pub(crate) struct Entry<'a, T> {
     pub(crate) key: Option<&'a str>,
     /// As `key`.
     pub(crate) value: Option<&'a str>,
-    /// What the value was read as; one that is missing, as null.
-    pub(crate) read: T,
+    /// What its reader made of the value; of one that is missing, what it makes of null.
+    pub(crate) made: T,
 }
 
-/// Reads a body. `read` reads the value at the start of a text and says where it ends.
-pub(crate) fn parse<'a, T>(
-    body: &'a [u8],
-    read: impl Fn(&'a str) -> Result<(T, usize), ReadError>,
-) -> Result<Envelope<'a, T>, Error> {
+/// Reads a body. `read` is given a record's place in the list and the text at whose start its value stands, and says where
+/// that ends.
+pub(crate) fn parse<'a, T>(body: &'a [u8], read: impl Read<'a, T>) -> Result<Envelope<'a, T>, Error> {
     let text = json::utf8(body).map_err(Error::NotJson)?;
     match envelope(text, read) {
         Ok(None) => Err(Error::NoEnvelope("`records` is missing".to_owned())),
-        Ok(Some(Read { count: 0, .. })) => Err(Error::NoEnvelope("`records` is empty".to_owned())),
-        Ok(Some(Read { count, .. })) if count > MAX_RECORDS => Err(Error::TooManyRecords { count, most: MAX_RECORDS }),
-        Ok(Some(Read { entries, .. })) => Ok(Envelope { entries }),
+        Ok(Some(Found { count: 0, .. })) => Err(Error::NoEnvelope("`records` is empty".to_owned())),
+        Ok(Some(Found { count, .. })) if count > MAX_RECORDS => Err(Error::TooManyRecords { count, most: MAX_RECORDS }),
+        Ok(Some(Found { entries, .. })) => Ok(Envelope { entries }),
+        // To the letter it is no JSON only there.
+        Err(Wrong::NotJson(error)) if serde_json::from_str::<IgnoredAny>(text).is_ok() => Err(Error::NotJson(error)),
         // A body that is no JSON further on is first of all that.
         Err(wrong) => Err(match (json::check(body), wrong) {
-            (Err(not_json), _) => Error::NotJson(advised(not_json, text)),
+            (Err(error), _) => Error::NotJson(advised(error, text)),
+            (Ok(_), Wrong::NotJson(error)) => Error::NotJson(error),
             (Ok(_), Wrong::Shape(problem)) => Error::NoEnvelope(problem),
-            (Ok(_), Wrong::NotJson) => Error::NoEnvelope("a value in it is nested too deeply".to_owned()),
         }),
     }
 }
+
+/// Reads the value at the start of a text.
+pub(crate) trait Read<'a, T>: FnMut(usize, &'a str) -> Result<(T, usize), ReadError> {}
+
+impl<'a, T, F: FnMut(usize, &'a str) -> Result<(T, usize), ReadError>> Read<'a, T> for F {}
 
 /// The parser's error, or for two mistakes that clients make its advice.
 fn advised(mut error: JsonError, text: &str) -> JsonError {
@@ -62,7 +68,7 @@ fn advised(mut error: JsonError, text: &str) -> JsonError {
 }
 
 /// What is under `records`.
-struct Read<'a, T> {
+struct Found<'a, T> {
     /// At most [`MAX_RECORDS`].
     entries: Vec<Entry<'a, T>>,
     /// How many there are, also beyond those kept.
@@ -70,10 +76,7 @@ struct Read<'a, T> {
 }
 
 /// The envelope's `records`, when there are any.
-fn envelope<'a, T>(
-    text: &'a str,
-    read: impl Fn(&'a str) -> Result<(T, usize), ReadError>,
-) -> Result<Option<Read<'a, T>>, Wrong> {
+fn envelope<'a, T>(text: &'a str, mut read: impl Read<'a, T>) -> Result<Option<Found<'a, T>>, Wrong> {
     let mut cursor = Cursor::new(text);
     if cursor.peek() == Some(b'"') {
         return Err(Wrong::shape("the body is a string that holds JSON: send the object itself, not its JSON text"));
@@ -82,48 +85,39 @@ fn envelope<'a, T>(
     cursor.object("an object with `records`", |cursor, name| match name {
         "records" if found.is_some() => Err(Wrong::shape("`records` appears twice")),
         "records" => {
-            found = Some(records(cursor, &read)?);
+            found = Some(records(cursor, &mut read)?);
             Ok(())
         }
         // A client of the schema formats may send them along; they have no meaning in these.
-        "key_schema" | "key_schema_id" | "value_schema" | "value_schema_id" => {
-            cursor.value(json::start::<Strict>).map(drop)
-        }
+        "key_schema" | "key_schema_id" | "value_schema" | "value_schema_id" => cursor.pass_value().map(drop),
         _ => Err(unrecognized(name)),
     })?;
     cursor.end()?;
     Ok(found)
 }
 
-fn records<'a, T>(
-    cursor: &mut Cursor<'a>,
-    read: &impl Fn(&'a str) -> Result<(T, usize), ReadError>,
-) -> Result<Read<'a, T>, Wrong> {
-    let mut records = Read { entries: Vec::new(), count: 0 };
+fn records<'a, T>(cursor: &mut Cursor<'a>, read: &mut impl Read<'a, T>) -> Result<Found<'a, T>, Wrong> {
+    let mut found = Found { entries: Vec::new(), count: 0 };
     cursor.list("`records` to be a list", |cursor| {
-        if records.count < MAX_RECORDS {
-            records.entries.push(entry(cursor, records.count, read)?);
+        if found.count < MAX_RECORDS {
+            found.entries.push(entry(cursor, found.count, read)?);
         } else {
-            cursor.value(json::start::<Strict>)?;
+            cursor.pass_value()?;
         }
-        records.count += 1;
+        found.count += 1;
         Ok(())
     })?;
-    Ok(records)
+    Ok(found)
 }
 
 /// The record at a place in the list.
-fn entry<'a, T>(
-    cursor: &mut Cursor<'a>,
-    at: usize,
-    read: &impl Fn(&'a str) -> Result<(T, usize), ReadError>,
-) -> Result<Entry<'a, T>, Wrong> {
+fn entry<'a, T>(cursor: &mut Cursor<'a>, at: usize, read: &mut impl Read<'a, T>) -> Result<Entry<'a, T>, Wrong> {
     let (mut partition, mut key, mut value) = (None, None, None);
     cursor.object(format_args!("records[{at}] to be an object with `value`"), |cursor, name| {
         let twice = match name {
-            "partition" => partition.replace(cursor.value(json::start::<Strict>)?.0).is_some(),
-            "key" => key.replace(cursor.value(json::start::<Strict>)?.0).is_some(),
-            "value" => value.replace(cursor.value(read)?).is_some(),
+            "partition" => partition.replace(cursor.pass_value()?).is_some(),
+            "key" => key.replace(cursor.pass_value()?).is_some(),
+            "value" => value.replace(cursor.value(|text| read(at, text))?).is_some(),
             _ => return Err(unrecognized(name)),
         };
         if twice { Err(Wrong::Shape(format!("records[{at}]: `{name}` appears twice"))) } else { Ok(()) }
@@ -139,11 +133,11 @@ fn entry<'a, T>(
             )));
         }
     };
-    let (value, read) = match value {
-        Some((value, read)) => (Some(value).filter(not_null), read),
-        None => (None, read("null").map_err(|_| Wrong::NotJson)?.0),
+    let (value, made) = match value {
+        Some((value, made)) => (Some(value).filter(not_null), made),
+        None => (None, Cursor::new("null").value(|text| read(at, text))?.1),
     };
-    Ok(Entry { partition, key: key.filter(not_null), value, read })
+    Ok(Entry { partition, key: key.filter(not_null), value, made })
 }
 
 /// Cut, since the name is the client's.
@@ -154,6 +148,7 @@ fn unrecognized(name: &str) -> Wrong {
 #[cfg(test)]
 mod tests {
     use serde_json::{Map, Value};
+    use shared::json::Strict;
 
     use super::*;
 
@@ -161,7 +156,7 @@ mod tests {
         {"value":-1 } , {}], "key_schema":null}"#;
 
     fn parse(body: &[u8]) -> Result<Envelope<'_, Strict>, Error> {
-        super::parse(body, json::start)
+        super::parse(body, |_, text| json::start(text))
     }
 
     /// What a body's records are by way of a tree; `None` when it is no envelope.

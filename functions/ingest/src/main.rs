@@ -9,8 +9,9 @@ use shared::{
     settings::environment,
 };
 
-// One thread: an environment serves one request at a time, and has less than one processor below 1,769 MB. With more of them
-// each answer would wake another thread for each of its steps.
+// One thread: an environment serves one request at a time, and has less than one processor below 1,769 MB
+// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>). With several threads each answer would wake
+// another one for each of its steps.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::init(environment);

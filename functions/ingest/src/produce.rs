@@ -20,10 +20,9 @@ pub(crate) async fn produce<P: Publish>(State(app): State<App<P>>, request: Requ
     let format = media::format(&parts.headers)?;
     let content_type = media::answer_type(&parts.headers)?;
     let topic = app.topic(&topic)?;
-    let envelope = records::envelope(&body, format, topic)?;
-    let count = envelope.entries.len();
-    let records =
-        records::records(&body, envelope, format, topic, partition).inspect_err(|error| app.refused(count, error))?;
+    let read = records::Body::read(&body, format, topic)?;
+    let count = read.count();
+    let records = read.into_records(&body, format, topic, partition).inspect_err(|error| app.refused(count, error))?;
 
     let outcomes = app.publish(topic, records, deadline).await;
     Ok(answer::answer(&outcomes, app.statuses, content_type))

@@ -19,7 +19,7 @@ use crate::{
     envelope::{self, Entry, Envelope},
     error::Error,
     media::Format,
-    topic::{Checked, Topic},
+    topic::Topic,
     violations::Violations,
 };
 
@@ -29,64 +29,89 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Reads a body, and holds each value that stands in it as JSON to what `topic` takes.
-pub(crate) fn envelope<'a>(body: &'a [u8], format: Format, topic: &Topic) -> Result<Envelope<'a, Checked>, Error> {
-    match format {
-        Format::Json => envelope::parse(body, |text| topic.check_start(text)),
-        // What a base64 stands for is checked once it is decoded.
-        Format::Binary => envelope::parse(body, |text| json::start(text).map(|(Strict, end)| (Ok(None), end))),
-    }
+/// A body that was read, its JSON values held to what their topic takes.
+#[derive(Debug)]
+pub(crate) struct Body<'a> {
+    /// With the key of each record that came without one, if it gets one.
+    envelope: Envelope<'a, Option<Bytes>>,
+    violations: Violations,
 }
 
-/// Turns an envelope into records for `topic`, onto `partition` where a record names none itself.
-///
-/// `body` is what the envelope was read from: records are parts of it.
-pub(crate) fn records(
-    body: &Bytes,
-    envelope: Envelope<'_, Checked>,
-    format: Format,
-    topic: &Topic,
-    partition: Option<i32>,
-) -> Result<Vec<Record>, Error> {
-    let name: Arc<str> = topic.name().into();
-    let mut records = Vec::with_capacity(envelope.entries.len());
-    let mut violations = Violations::default();
-    for (at, entry) in envelope.entries.into_iter().enumerate() {
-        let partition = entry.partition.or(partition);
-        let content = match format {
-            Format::Json => json_record(body, entry),
-            Format::Binary => binary_record(&entry, topic)?,
+impl<'a> Body<'a> {
+    pub(crate) fn read(body: &'a [u8], format: Format, topic: &Topic) -> Result<Self, Error> {
+        let mut violations = Violations::default();
+        let envelope = match format {
+            Format::Json => envelope::parse(body, |at, text| {
+                let (checked, end) = topic.check_start(text)?;
+                // Counted at once: those of a large body would take more memory than it.
+                let key = checked.unwrap_or_else(|broken| {
+                    violations.add(at, broken);
+                    None
+                });
+                Ok((key, end))
+            })?,
+            // What a base64 stands for is checked once it is decoded.
+            Format::Binary => envelope::parse(body, |_, text| json::start(text).map(|(Strict, end)| (None, end)))?,
         };
-        match content {
-            Ok((key, value)) => {
-                records.push(Record { topic: Arc::clone(&name), partition, key, value, ..Record::default() });
-            }
-            Err(broken) => violations.add(at, broken),
-        }
+        Ok(Self { envelope, violations })
     }
-    if violations.count == 0 { Ok(records) } else { Err(Error::Invalid(violations)) }
+
+    /// How many records it has.
+    pub(crate) fn count(&self) -> usize {
+        self.envelope.entries.len()
+    }
+
+    /// Its records for `topic`, onto `partition` where one names none itself. `bytes` is what it was read from: records are
+    /// parts of it.
+    pub(crate) fn into_records(
+        self,
+        bytes: &Bytes,
+        format: Format,
+        topic: &Topic,
+        partition: Option<i32>,
+    ) -> Result<Vec<Record>, Error> {
+        let Self { envelope, mut violations } = self;
+        if violations.count > 0 {
+            return Err(Error::Invalid(violations));
+        }
+        let name: Arc<str> = topic.name().into();
+        let mut records = Vec::with_capacity(envelope.entries.len());
+        for (at, entry) in envelope.entries.into_iter().enumerate() {
+            let partition = entry.partition.or(partition);
+            let content = match format {
+                Format::Json => Ok(json_record(bytes, entry)),
+                Format::Binary => binary_record(&entry, topic)?,
+            };
+            match content {
+                Ok((key, value)) => {
+                    records.push(Record { topic: Arc::clone(&name), partition, key, value, ..Record::default() });
+                }
+                Err(broken) => violations.add(at, broken),
+            }
+        }
+        if violations.count == 0 { Ok(records) } else { Err(Error::Invalid(violations)) }
+    }
 }
 
-/// A record's key and value, or the rules that the value breaks.
-type Content = Result<(Option<Bytes>, Option<Bytes>), Vec<Violation>>;
+/// A record's key and value.
+type Content = (Option<Bytes>, Option<Bytes>);
 
 /// Keys and values as they stand in the envelope, less the whitespace outside of strings.
-fn json_record(body: &Bytes, Entry { key, value, read, .. }: Entry<'_, Checked>) -> Content {
-    let join_key = read?;
+fn json_record(body: &Bytes, Entry { key, value, made: join_key, .. }: Entry<'_, Option<Bytes>>) -> Content {
     let sent = |json| compact(body, json);
-    Ok((key.map(sent).or(join_key), value.map(sent)))
+    (key.map(sent).or(join_key), value.map(sent))
 }
 
 /// Keys and values as the bytes that their base64 stands for.
-fn binary_record(entry: &Entry<'_, Checked>, topic: &Topic) -> Result<Content, Error> {
+fn binary_record(entry: &Entry<'_, Option<Bytes>>, topic: &Topic) -> Result<Result<Content, Vec<Violation>>, Error> {
     let decode = |json| decode(json, " Rows as JSON are sent as application/vnd.kafka.json.v2+json.");
     let key = entry.key.map(decode).transpose()?;
     let value = entry.value.map(decode).transpose()?;
     Ok(bytes_record(key, value, topic))
 }
 
-/// A key and a value that are written as they are.
-pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Topic) -> Content {
+/// A key and a value that are written as they are, or the rules that the value breaks.
+pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Topic) -> Result<Content, Vec<Violation>> {
     if !topic.takes_json_only() {
         return Ok((key, value));
     }
@@ -112,9 +137,4 @@ fn compact(body: &Bytes, json: &str) -> Bytes {
         Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
         Cow::Owned(text) => text.into(),
     }
-}
-
-/// Where `part`, which was borrowed from `body`, begins in it.
-pub(crate) fn start_of(part: &str, body: &[u8]) -> usize {
-    (part.as_ptr() as usize).saturating_sub(body.as_ptr() as usize).min(body.len())
 }

@@ -8,7 +8,7 @@ use shared::{
 };
 
 /// The key of a record that came without one, if it gets one; or the rules that its value breaks.
-pub(crate) type Checked = Result<Option<Bytes>, Vec<Violation>>;
+pub(crate) type Verdict = Result<Option<Bytes>, Vec<Violation>>;
 
 /// A topic and what it takes.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ impl Topic {
     }
 
     /// As [`Topic::check`], for the value at the start of a text; says also where it ends.
-    pub(crate) fn check_start(&self, text: &str) -> Result<(Checked, usize), serde_json::Error> {
+    pub(crate) fn check_start(&self, text: &str) -> Result<(Verdict, usize), serde_json::Error> {
         match self {
             Self::Kind(topic) => {
                 let (checked, end) = topic.kind.check_start(text, |kind| topic.sibling(kind))?;

@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use super::{context::Context, deliveries::Place, failure::sort, link::Link, moment::Moment};
+use super::{context::Context, deliveries::Pending, failure::sort, link::Link, moment::Moment};
 use crate::{
     cluster::{Cluster, Security},
     metrics::{Metrics, producer::CONNECT_TIME},
@@ -207,8 +207,8 @@ impl Connection {
         Some(answer)
     }
 
-    /// Puts a record into librdkafka's queue, which tells its `place` what becomes of it.
-    pub(super) async fn enqueue(&self, record: &Record, place: Place, deadline: Instant) {
+    /// Puts a record into librdkafka's queue, which tells `pending` what becomes of it.
+    pub(super) async fn enqueue(&self, record: &Record, pending: Pending, deadline: Instant) {
         let mut queued = BaseRecord {
             topic: &record.topic,
             partition: record.partition,
@@ -216,7 +216,7 @@ impl Connection {
             key: record.key.as_deref(),
             timestamp: record.timestamp_ms,
             headers: headers(&record.headers),
-            delivery_opaque: Box::new(place),
+            delivery_opaque: Box::new(pending),
         };
         loop {
             match self.client().send(queued) {

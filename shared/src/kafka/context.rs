@@ -15,7 +15,7 @@ use rdkafka::{
 };
 
 use super::{
-    deliveries::Place,
+    deliveries::Pending,
     link::{Link, Trouble},
 };
 use crate::{causes::in_one_line, credentials::Signer, iam};
@@ -78,10 +78,10 @@ impl ClientContext for Context {
 }
 
 impl ProducerContext for Context {
-    type DeliveryOpaque = Box<Place>;
+    type DeliveryOpaque = Box<Pending>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, place: Box<Place>) {
-        place.delivered(result);
+    fn delivery(&self, result: &DeliveryResult<'_>, pending: Box<Pending>) {
+        pending.delivered(result);
     }
 }
 

@@ -102,7 +102,10 @@ impl S3 {
     async fn gives_back(&self) -> Result<bool, StackError> {
         let status = self.send(Method::GET, PROBE).await?.status();
         if status == StatusCode::NOT_FOUND {
-            self.create_bucket(BUCKET_OF_PROBE).await?;
+            // There may be the bucket of an earlier try.
+            if let Err(error) = self.create_bucket(BUCKET_OF_PROBE).await {
+                tracing::debug!(%error, "no bucket was made");
+            }
             self.send_body(Method::PUT, PROBE, PROBE.as_bytes()).await?;
         }
         Ok(status.is_success())

@@ -71,6 +71,5 @@ fn accept<P>(app: &App<P>, topic: &str, content_type: Option<&str>, body: &Bytes
     let headers: HeaderMap = content_type.map(|sent| (header::CONTENT_TYPE, sent)).into_iter().collect();
     let format = media::format(&headers)?;
     let topic = app.topic(topic)?;
-    let envelope = records::envelope(body, format, topic)?;
-    records::records(body, envelope, format, topic, None).map(drop)
+    records::Body::read(body, format, topic)?.into_records(body, format, topic, None).map(drop)
 }

@@ -9,7 +9,7 @@ use super::{
     entry::{Entry, MEMBERS},
     members::Members,
 };
-use crate::{error::Error, records::start_of};
+use crate::error::Error;
 
 /// The most entries of a batch.
 pub(crate) const MAX_ENTRIES: usize = 10;
@@ -56,4 +56,9 @@ fn identified(entry: &str, place: Place) -> Result<Identified, Error> {
     let id = id.map(Cow::into_owned).ok_or(Error::BadBatch("Batch entry identifier is not a valid string."))?;
     let checked = json::check(entry.as_bytes()).map_err(|error| Error::NotJson(error.after(place)));
     Ok((id, checked.and_then(|_| Entry::of(&members))))
+}
+
+/// Where `part`, which was borrowed from `body`, begins in it.
+fn start_of(part: &str, body: &[u8]) -> usize {
+    (part.as_ptr() as usize).saturating_sub(body.as_ptr() as usize).min(body.len())
 }
