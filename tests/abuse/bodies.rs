@@ -17,6 +17,8 @@ const DEEP: usize = 100_000;
 /// A body and what has to be said of it.
 pub(super) struct Abuse {
     pub(super) what: &'static str,
+    /// Of the topic that it is sent to.
+    pub(super) kind: &'static str,
     pub(super) content_type: &'static str,
     pub(super) body: Vec<u8>,
     pub(super) status: u16,
@@ -33,12 +35,12 @@ const INVALID: (u16, u32) = (422, 42203);
 const TOO_LARGE_A_RECORD: (u16, u32) = (413, 50002);
 
 fn abuse(what: &'static str, body: impl Into<Vec<u8>>, (status, code): (u16, u32), says: &'static str) -> Abuse {
-    Abuse { what, content_type: JSON, body: body.into(), status, code, says }
+    Abuse { what, kind: "geo", content_type: JSON, body: body.into(), status, code, says }
 }
 
 fn binary(what: &'static str, value: &[u8], (status, code): (u16, u32), says: &'static str) -> Abuse {
     let body = format!(r#"{{"records":[{{"value":"{}"}}]}}"#, STANDARD.encode(value)).into_bytes();
-    Abuse { what, content_type: BINARY, body, status, code, says }
+    Abuse { what, kind: "geo", content_type: BINARY, body, status, code, says }
 }
 
 /// One record with this value.
@@ -118,14 +120,18 @@ fn numbers(size: usize) -> Vec<Abuse> {
 
 fn many(size: usize) -> Vec<Abuse> {
     let records = |record: &str, count: usize| format!(r#"{{"records":[{}]}}"#, vec![record; count].join(","));
-    let twice = ('a'..='f').map(|name| format!(r#""{name}":0,"{name}":0"#));
+    let twice = ('a'..='j').map(|name| format!(r#""{name}":0,"{name}":0"#));
     let repeated = format!(r#"{{"value":{{{}}}}}"#, twice.collect::<Vec<_>>().join(","));
     let wide = format!(r#"{{"value":{{{}}}}}"#, vec![r#""":0"#; 25].join(","));
     vec![
         abuse("a million of empty records", records("{}", 1_000_000), TOO_LARGE, "the request has 1000000 records"),
         abuse("40000 empty records", records("{}", MAX_RECORDS), INVALID, "(and 39999 more)"),
         abuse("40000 empty rows", records(r#"{"value":{}}"#, MAX_RECORDS), INVALID, "(and 159999 more)"),
-        abuse("40000 rows of six names twice", records(&repeated, MAX_RECORDS), INVALID, "appears more than once"),
+        Abuse {
+            // It has the most fields to miss.
+            kind: "pin",
+            ..abuse("40000 rows of ten names twice", records(&repeated, MAX_RECORDS), INVALID, "appears more than once")
+        },
         abuse("40000 rows of one name", records(&wide, MAX_RECORDS), INVALID, "appears more than once"),
         abuse("commas alone", full(size, "", ",", ""), NOT_JSON, "expected value"),
         abuse("whitespace alone", full(size, "", " ", ""), NOT_JSON, "the body is empty"),
