@@ -97,7 +97,7 @@ profile: $(VALGRIND)/ready ## Which functions a request's instructions are spent
 	for scene in event-of1 event-of500; do \
 		valgrind --quiet --tool=callgrind --callgrind-out-file=target/profile/$$scene target/profile/release/instructions --scene $$scene --times 500 \
 			> target/profile/$$scene.log; \
-		echo "$$scene:"; callgrind_annotate --threshold=90 target/profile/$$scene | grep -E '^ *[0-9,]+ \(' | cut --characters -160; \
+		echo "$$scene:"; callgrind_annotate target/profile/$$scene | grep -E '^ *[0-9,]+ \(' | sed -n -E '1,16s/[^ :]*:(.*) \[.*/\1/p'; \
 	done
 
 .PHONY: tools
