@@ -17,7 +17,6 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) plan: Plan,
-    pub(crate) quick: bool,
     pub(crate) load_before: String,
 }
 
@@ -31,8 +30,8 @@ impl Run {
     }
 
     fn head(&self, took: Duration) -> String {
-        let Plan { passes, pass, .. } = self.plan;
-        let quick = match (self.quick, cfg!(debug_assertions)) {
+        let Plan { quick, passes, pass, .. } = self.plan;
+        let quick = match (quick, cfg!(debug_assertions)) {
             (_, true) => "**Built without optimisation, to try the benchmark out: its figures are worth nothing.**\n\n",
             (true, false) => "**A quick run, to try the benchmark out: its figures are worth nothing.**\n\n",
             (false, false) => "",

@@ -88,9 +88,9 @@ impl Section {
         }
     }
 
-    async fn run(self, plan: Plan, quick: bool, figures: &mut Figures) -> Result<()> {
+    async fn run(self, plan: Plan, figures: &mut Figures) -> Result<()> {
         match self {
-            Self::Code => code::run(quick, figures).await,
+            Self::Code => code::run(plan, figures).await,
             Self::Starts => starts::run(plan, figures).await,
             Self::Function => function::run(plan, figures).await,
             Self::Limits => limits::run(plan, figures).await,
@@ -117,14 +117,14 @@ async fn main() -> ExitCode {
 async fn run(Cli { only, quick }: Cli) -> Result<()> {
     let begun = Instant::now();
     let plan = if quick { Plan::QUICK } else { Plan::FULL };
-    let run = Run { plan, quick, load_before: machine::load() };
+    let run = Run { plan, load_before: machine::load() };
     let sections = if only.is_empty() { Section::value_variants().to_vec() } else { only.clone() };
     let mut minutes: u64 = sections.iter().map(|section| section.minutes()).sum();
     let mut figures = Figures::default();
     for section in &sections {
         let left = if quick { "quickly".to_owned() } else { format!("about {minutes} min left") };
         eprintln!("{section:?}, {left}");
-        section.run(plan, quick, &mut figures).await?;
+        section.run(plan, &mut figures).await?;
         minutes -= section.minutes();
     }
     let document = run.document(&sections, &figures, begun.elapsed());

@@ -5,6 +5,8 @@ use std::time::Duration;
 /// How often and how long something is measured.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
+    /// Whether it is for trying out.
+    pub(crate) quick: bool,
     /// Starts of each function.
     pub(crate) starts: usize,
     /// Environments of each function that are frozen.
@@ -30,6 +32,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// For figures.
     pub(crate) const FULL: Self = Self {
+        quick: false,
         starts: 20,
         environments: 10,
         passes: 5,
@@ -44,6 +47,7 @@ impl Plan {
 
     /// For trying out.
     pub(crate) const QUICK: Self = Self {
+        quick: true,
         starts: 3,
         environments: 2,
         passes: 2,
