@@ -1,4 +1,4 @@
-//! The archive: from a topic of one partition to S3, with objects as large as they get and with one a record.
+//! The archive: from a user id's topics, of one partition each, to S3, with objects as large as they get and with one a record.
 
 use std::{process::Stdio, time::Duration};
 
@@ -28,7 +28,7 @@ pub(crate) const ONE_EACH: &str = "its library, one object a record";
 
 pub(crate) const COLUMNS: &[Metric] = &[Metric::Records, Metric::CpuPerThousand, Metric::Memory];
 
-/// The user ids whose pins are archived, either way.
+/// The user ids whose records are archived, either way.
 const STORED: &str = "stored";
 const STORED_ONE_EACH: &str = "singly";
 
@@ -40,10 +40,11 @@ const TIMEOUT: Duration = Duration::from_mins(10);
 pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
     let kafka = kafka(to_measure().with("log.retention.bytes", "-1")).await?;
     for (user_id, count) in [(STORED, plan.archived), (STORED_ONE_EACH, plan.objects)] {
-        for topic in UserIds::new(vec![user_id.parse::<UserId>()?])?.topic_names() {
-            kafka.create_topic(&topic, 1).await?;
+        let topics = UserIds::new(vec![user_id.parse::<UserId>()?])?.topic_names();
+        for topic in &topics {
+            kafka.create_topic(topic, 1).await?;
+            librdkafka(&kafka.internal_servers(), topic, "throughput", count / topics.len()).await?;
         }
-        librdkafka(&kafka.internal_servers(), &format!("{user_id}.pin"), "throughput", count).await?;
     }
     // The first pass is thrown away: with it the broker's memory holds what is read.
     for pass in 0..=plan.passes {

@@ -113,7 +113,7 @@ impl Run {
             Section::Archive => (
                 "The archive",
                 format!(
-                    "From a topic of one partition to SeaweedFS: {} records by one event of the function's timer, and {} with the \
+                    "From the three topics of a user id, one partition each, to SeaweedFS: {} records by one event of the function's timer, and {} with the \
                      library told to store each by itself, a new S3 each pass. Kafka Connect with an S3 sink was measured elsewhere \
                      once, built from source, since it is in no registry: one object a record {:.0} objects/s; large objects {:.0} to \
                      24000 records/s; {:.0} MB.",

@@ -41,8 +41,8 @@ impl Plan {
         largest: 5,
         round_trips: 20_000,
         throughput: 400_000,
-        archived: 200_000,
-        objects: 4_000,
+        archived: 300_000,
+        objects: 6_000,
     };
 
     /// For trying out.
@@ -56,7 +56,7 @@ impl Plan {
         largest: 1,
         round_trips: 2_000,
         throughput: 50_000,
-        archived: 20_000,
+        archived: 30_000,
         objects: 300,
     };
 }

@@ -37,8 +37,8 @@ const BACKOFF: BackoffConfig = BackoffConfig {
 };
 
 /// What one request brings at most, as it is stored in Kafka, so possibly compressed. A larger batch comes whole.
-/// Four partitions at once, five times as large when inflated, are 80 MiB.
-const FETCH_BYTES: i32 = 4 * 1024 * 1024;
+/// Several are gathered into one object. Four partitions at once, five times as large when inflated, are 20 MiB.
+const FETCH_BYTES: i32 = 1024 * 1024;
 
 /// How long a broker waits for a record to come. There is one: nothing is read at the end.
 const FETCH_WAIT_MS: i32 = 500;
