@@ -11,7 +11,12 @@ use rdkafka::{
     mocking::MockCluster,
     types::{RDKafkaApiKey, RDKafkaRespErr},
 };
-use shared::{kafka::Producer, kind::GEO, metrics::Metrics, topic::UserIds};
+use shared::{
+    kafka::{Batching, Producer},
+    kind::GEO,
+    metrics::Metrics,
+    topic::UserIds,
+};
 use tokio::time::Instant;
 
 use crate::support::{
@@ -168,8 +173,12 @@ async fn a_producer_that_failed_for_good_is_replaced_and_the_next_request_is_ser
     // As when the rights of a new function have not reached the brokers yet.
     let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
     cluster.request_errors(RDKafkaApiKey::InitProducerId, &[denied]);
-    let producer =
-        Producer::new(&shared::cluster::Cluster::plaintext(cluster.bootstrap_servers()), Metrics::default()).unwrap();
+    let producer = Producer::new(
+        &shared::cluster::Cluster::plaintext(cluster.bootstrap_servers()),
+        Batching::OneRequest,
+        Metrics::default(),
+    )
+    .unwrap();
     let router = router(App::new(producer, &user_ids, Metrics::default()));
     let post = async || {
         let body = Body::from(envelope(&[&with(&GEO, &[])]));

@@ -99,12 +99,12 @@ impl Run {
             ),
             Section::Limits => (
                 "Limits",
-                "librdkafka without Lambda and HTTP, produced and polled by one thread.".to_owned(),
+                "librdkafka without Lambda and HTTP, produced and polled by one thread; as many as it takes with `linger.ms` 5.".to_owned(),
                 vec![(limits::SCENE, limits::COLUMNS)],
             ),
             Section::Server => (
                 "As a server",
-                "One process each. `local` validates; it leaves the archive to others. uvicorn runs one worker, as it does unless it is told otherwise, without a log of requests."
+                "One process each. `local` validates, with `linger.ms` 1, so that concurrent requests share batches; it leaves the archive to others. uvicorn runs one worker, as it does unless it is told otherwise, without a log of requests."
                     .to_owned(),
                 [server::ONE, server::SIXTEEN, server::SIXTY_FOUR, server::FIVE_HUNDRED]
                     .map(|scene| (scene, server::COLUMNS))

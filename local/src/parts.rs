@@ -26,7 +26,7 @@ use shared::{
         Security,
     },
     credentials::Signer,
-    kafka::{Producer, ProducerError},
+    kafka::{Batching, Producer, ProducerError},
     metrics::Metrics,
     publish::Unreachable,
     settings::{Reader, SettingsError, environment},
@@ -207,7 +207,7 @@ fn cluster(cli: &Cli, bootstrap_servers: &str) -> Result<Cluster, StartError> {
 }
 
 async fn connect(cluster: &Cluster, user_ids: &UserIds, metrics: &Metrics) -> Result<Producer, StartError> {
-    let producer = Producer::new(cluster, metrics.clone())?;
+    let producer = Producer::new(cluster, Batching::Concurrent, metrics.clone())?;
     match producer.warm_up(user_ids.topic_names(), TIME_TO_CONNECT).await {
         Ok(()) => Ok(producer),
         Err(source) => Err(StartError::NoKafka { servers: cluster.to_string(), source }),

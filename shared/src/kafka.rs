@@ -33,6 +33,8 @@ mod link;
 mod moment;
 mod slot;
 
+pub use config::Batching;
+
 /// How long a function's start waits for the cluster. Lambda gives it 10 s
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
 const TIME_TO_START: Duration = Duration::from_secs(5);
@@ -77,10 +79,10 @@ impl Producer {
     ///
     /// # Errors
     /// When librdkafka does not take the settings.
-    pub fn new(cluster: &Cluster, metrics: Metrics) -> Result<Self, ProducerError> {
+    pub fn new(cluster: &Cluster, batching: Batching, metrics: Metrics) -> Result<Self, ProducerError> {
         let producer = Self(Arc::new(Shared {
             cluster: cluster.clone(),
-            writing: Slot::new(cluster, config::config(cluster), metrics.clone()),
+            writing: Slot::new(cluster, config::config(cluster, batching), metrics.clone()),
             asking: Slot::new(cluster, config::config_to_ask(cluster), metrics),
             threads: Arc::new(Semaphore::new(MAX_QUESTIONS)),
         }));
@@ -96,7 +98,7 @@ impl Producer {
     /// # Errors
     /// When librdkafka does not take the settings.
     pub async fn start(cluster: &Cluster, topics: Vec<String>, metrics: Metrics) -> Result<Self, ProducerError> {
-        let producer = Self::new(cluster, metrics)?;
+        let producer = Self::new(cluster, Batching::OneRequest, metrics)?;
         if let Err(error) = producer.warm_up(topics, TIME_TO_START).await {
             tracing::warn!(%error, "starting without Kafka");
         }

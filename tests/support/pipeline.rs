@@ -22,7 +22,7 @@ use rdkafka::{
 use serde_json::Value;
 use shared::{
     cluster::Cluster,
-    kafka::Producer,
+    kafka::{Batching, Producer},
     metrics::Metrics,
     topic::{PassThroughTopics, UserIds},
 };
@@ -83,7 +83,9 @@ impl Pipeline {
             cluster.create_topic(topic, Self::partitions(topic), 1).unwrap();
         }
         let metrics = Metrics::default();
-        let producer = Producer::new(&Cluster::plaintext(cluster.bootstrap_servers()), metrics.clone()).unwrap();
+        let producer =
+            Producer::new(&Cluster::plaintext(cluster.bootstrap_servers()), Batching::OneRequest, metrics.clone())
+                .unwrap();
         producer.warm_up(topics.clone(), Duration::from_secs(10)).await.unwrap();
         let app = App::new(producer, &user_ids, metrics.clone()).passing_through(&pass_through).answering(statuses);
         let router = router(app);

@@ -8,8 +8,6 @@ const CONFIG: &[(&str, &str)] = &[
     // 200 means written to the in-sync replicas, and once: a retry inside librdkafka is no duplicate.
     ("acks", "all"),
     ("enable.idempotence", "true"),
-    // A request waits for its own records: nothing is gained by waiting for others'.
-    ("linger.ms", "0"),
     // The Java client's. librdkafka's own (CRC32) would send keyed records to other partitions than the REST Proxy did.
     ("partitioner", "murmur2_random"),
     // Bytes. Above Lambda's 6 MB event, so that the topic's own limit decides and not librdkafka's 1 MB.
@@ -36,13 +34,27 @@ const IAM: &[(&str, &str)] = &[
     ("debug", "security"),
 ];
 
+/// Whose records share a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Batching {
+    /// Those of one request, which waits for no other: for who serves one at a time.
+    OneRequest,
+    /// Those of requests at the same time: each waits 1 ms for others. A server's requests take less of everyone's processor
+    /// so, and with many of them less time.
+    Concurrent,
+}
+
 /// The settings for a producer of `cluster`.
-pub(super) fn config(cluster: &Cluster) -> ClientConfig {
+pub(super) fn config(cluster: &Cluster, batching: Batching) -> ClientConfig {
     let mut config = ClientConfig::new();
     let mut set = |settings: &[(&str, &str)]| {
         config.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
     };
     set(CONFIG);
+    set(match batching {
+        Batching::OneRequest => &[("linger.ms", "0")],
+        Batching::Concurrent => &[("linger.ms", "1")],
+    });
     match &cluster.security {
         Security::Plaintext => {
             // Below warnings librdkafka tells of its own workings.
@@ -61,7 +73,7 @@ pub(super) fn config(cluster: &Cluster) -> ClientConfig {
 
 /// The settings for a client that asks and never writes.
 pub(super) fn config_to_ask(cluster: &Cluster) -> ClientConfig {
-    let mut config = config(cluster);
+    let mut config = config(cluster, Batching::OneRequest);
     // It would ask for a producer id.
     config.set("enable.idempotence", "false");
     config
@@ -97,7 +109,8 @@ mod tests {
         let security = Security::Iam { signer, authorities: Authorities::System };
         let cluster = Cluster { bootstrap_servers: "127.0.0.1:1".to_owned(), security };
         let (sender, lines) = channel();
-        let _producer: FutureProducer<Lines> = config(&cluster).create_with_context(Lines(sender)).unwrap();
+        let _producer: FutureProducer<Lines> =
+            config(&cluster, Batching::OneRequest).create_with_context(Lines(sender)).unwrap();
         let found = std::iter::from_fn(|| lines.recv_timeout(Duration::from_secs(10)).ok())
             .find(|line| line.contains("Setting default CA certificate location"))
             .unwrap();
