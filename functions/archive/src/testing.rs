@@ -59,6 +59,16 @@ pub(crate) async fn stop() {
 pub(crate) struct Memory {
     store: Arc<InMemory>,
     requests: Arc<AtomicUsize>,
+    trouble: Arc<Mutex<Option<Trouble>>>,
+}
+
+/// Why a request fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Nothing was done.
+    Refused,
+    /// What was asked for was done, and the answer was lost.
+    Unanswered,
 }
 
 impl Memory {
@@ -75,9 +85,28 @@ impl Memory {
         self.store.put(path, body.to_owned().into()).await.unwrap();
     }
 
-    async fn request(&self) {
+    /// What became of the store, whatever trouble is on its way.
+    pub(crate) fn contents(&self) -> &InMemory {
+        &self.store
+    }
+
+    /// Has the next request fail.
+    pub(crate) fn trouble(&self, trouble: Option<Trouble>) {
+        *self.trouble.lock().unwrap() = trouble;
+    }
+
+    /// A request for what `ask` does.
+    async fn request<T>(&self, ask: impl AsyncFnOnce(&InMemory) -> Result<T>) -> Result<T> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         stop().await;
+        let trouble = self.trouble.lock().unwrap().take();
+        let failed = || object_store::Error::Generic { store: "Memory", source: "by chance".into() };
+        if trouble == Some(Trouble::Refused) {
+            return Err(failed());
+        }
+        let result = ask(&self.store).await;
+        stop().await;
+        if trouble == Some(Trouble::Unanswered) { Err(failed()) } else { result }
     }
 }
 
@@ -90,17 +119,11 @@ impl fmt::Display for Memory {
 #[async_trait::async_trait]
 impl ObjectStore for Memory {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        self.request().await;
-        let result = self.store.put_opts(location, payload, options).await;
-        stop().await;
-        result
+        self.request(async |store| store.put_opts(location, payload, options).await).await
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.request().await;
-        let result = self.store.get_opts(location, options).await;
-        stop().await;
-        result
+        self.request(async |store| store.get_opts(location, options).await).await
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
@@ -109,13 +132,9 @@ impl ObjectStore for Memory {
 
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
         let (memory, prefix, offset) = (self.clone(), prefix.cloned(), offset.clone());
-        let found = async move {
-            memory.request().await;
-            let found = memory.store.list_with_offset(prefix.as_ref(), &offset);
-            stop().await;
-            found
-        };
-        stream::once(found).flatten().boxed()
+        let found =
+            async move { memory.request(async |store| Ok(store.list_with_offset(prefix.as_ref(), &offset))).await };
+        stream::once(found).try_flatten().boxed()
     }
 
     async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {

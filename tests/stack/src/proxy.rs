@@ -1,6 +1,7 @@
 //! The network between a client and a part, for tests of what becomes of a client when the network fails it.
 //!
-//! It works on TCP: a connection that is held is still acknowledged by the kernel, packets are neither lost nor late.
+//! It works on TCP: a connection that is held is still acknowledged by the kernel, packets are not lost, and what is delayed is
+//! delayed a buffer at a time.
 
 use std::{
     io,
@@ -17,7 +18,11 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{StackError, ports::free_port, proxy::connection::Connection};
+use crate::{
+    StackError,
+    ports::free_port,
+    proxy::connection::{Connection, Way},
+};
 
 mod connection;
 
@@ -46,6 +51,7 @@ pub enum End {
 #[derive(Debug)]
 struct Inside {
     held: watch::Sender<bool>,
+    delay: watch::Sender<Duration>,
     /// Counts the times that connections were forgotten.
     forgotten: watch::Sender<u64>,
     made: watch::Sender<u64>,
@@ -58,6 +64,7 @@ impl Proxy {
         let port = free_port().map_err(StackError::io("looking for a port"))?;
         let inside = Inside {
             held: watch::Sender::new(false),
+            delay: watch::Sender::new(Duration::ZERO),
             forgotten: watch::Sender::new(0),
             made: watch::Sender::new(0),
             open: Mutex::default(),
@@ -125,12 +132,18 @@ impl Proxy {
         self.inside.held.send_replace(true);
     }
 
-    /// Makes connections again and lets pass what waits.
+    /// Has what comes from now on wait for so long, either way.
+    pub fn delay(&self, time: Duration) {
+        self.inside.delay.send_replace(time);
+    }
+
+    /// Makes connections again and lets pass what waits, at once.
     ///
     /// # Errors
     /// When the port was taken meanwhile.
     pub fn pass(&self) -> Result<(), StackError> {
         self.inside.held.send_replace(false);
+        self.inside.delay.send_replace(Duration::ZERO);
         if lock(&self.doors).is_empty() { self.listen() } else { Ok(()) }
     }
 
@@ -166,8 +179,8 @@ impl Inside {
         let (cut, when_cut) = oneshot::channel();
         let mut open = self.open();
         open.retain(|(_, done)| !done.is_finished());
-        let connection =
-            Connection { client, target, held: self.held.subscribe(), forgotten: self.forgotten.subscribe() };
+        let way = Way { held: self.held.subscribe(), delay: self.delay.subscribe() };
+        let connection = Connection { client, target, way, forgotten: self.forgotten.subscribe() };
         open.push((cut, tokio::spawn(connection.run(when_cut))));
         self.made.send_modify(|made| *made += 1);
     }

@@ -18,6 +18,10 @@ use serde_json::json;
 
 use crate::{StackError, folder::Folder, ports::free_port, process::Process, tools::tool};
 
+mod flaky;
+
+pub use flaky::{Errors, Flaky};
+
 /// It takes about 3 s.
 const TIME_TO_START: Duration = Duration::from_mins(1);
 /// Its volumes are written at once; then it waits 15 s for nobody.

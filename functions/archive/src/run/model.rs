@@ -1,6 +1,7 @@
 //! The rules of [`crate::store`] against random schedules: several writers that run or take events, that are stopped at
-//! any point, restarted with and without what they remember, and delivered batches twice, late, and cut anew; with
-//! gaps, with records for quarantine, and with a topic that is deleted and made again.
+//! any point, restarted with and without what they remember, and delivered batches twice, late, and cut anew; with a store
+//! that refuses, or does what is asked for and answers that it failed; with gaps, with records for quarantine, and with a topic
+//! that is deleted and made again.
 //!
 //! What it leaves out: retention that overtakes one of two runs at once. Those two see different first offsets, and no
 //! name tells them of each other; the function's concurrency of one does.
@@ -24,7 +25,7 @@ use crate::{
     record::{Form, Record},
     report::Failure,
     store::{Archiver, Counts, Limits, StoreError},
-    testing::{Memory, Topic, Topics, forms, pins, stored},
+    testing::{Memory, Topic, Topics, Trouble, forms, pins, stored},
 };
 
 const WRITERS: usize = 3;
@@ -50,6 +51,8 @@ enum Step {
     Run(usize),
     /// A writer that has nothing to do is delivered a batch, from the last acknowledged position or earlier.
     Deliver { writer: usize, from: Index, records: usize },
+    /// The store's next request fails.
+    Trouble(Trouble),
     /// A writer goes on for a while.
     Poll { writer: usize, times: usize },
     /// A writer is stopped where it is.
@@ -66,6 +69,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => writer.clone().prop_map(Step::Run),
         8 => (writer.clone(), any::<Index>(), 1..8_usize)
             .prop_map(|(writer, from, records)| Step::Deliver { writer, from, records }),
+        2 => prop_oneof![Just(Trouble::Refused), Just(Trouble::Unanswered)].prop_map(Step::Trouble),
         20 => (writer.clone(), 1..40_usize).prop_map(|(writer, times)| Step::Poll { writer, times }),
         2 => writer.clone().prop_map(Step::Stop),
         1 => writer.prop_map(Step::Restart),
@@ -183,6 +187,7 @@ impl World {
                 let work = self.deliver(writer, from, records);
                 self.begin(writer, work);
             }
+            Step::Trouble(trouble) => self.memory.trouble(Some(trouble)),
             Step::Poll { writer, times } => (0..times).for_each(|_| self.poll(writer)),
             Step::Stop(writer) => self.writers[writer].task = None,
             Step::Restart(writer) => self.writers[writer] = Writer::new(&self.memory, &self.schedule),
@@ -225,6 +230,8 @@ impl World {
             Err(failure) if says_other_topic(&failure) => assert!(self.generation > 0, "there is only one topic"),
             // It was made again and has grown just then; the next run tells.
             Err(Failure::Read(_, ReadError::OutOfRange(_))) if self.generation > 0 => {}
+            // The store was in trouble; the next one finds what is stored.
+            Err(Failure::Store(_, StoreError::Storage(_))) => {}
             Err(failure) => panic!("{failure:?}"),
         }
     }
@@ -240,7 +247,7 @@ impl World {
 
     /// What is archived, which has no hole, nothing twice, and all of one generation.
     fn archive(&self) -> BTreeMap<u64, Form> {
-        let (archive, objects) = now(stored(&self.memory, &pins()));
+        let (archive, objects) = now(stored(self.memory.contents(), &pins()));
         let limits = self.schedule.limits;
         for (lines, bytes) in objects {
             assert!(lines <= limits.records && (lines == 1 || bytes <= limits.bytes), "{lines} lines, {bytes} bytes");
@@ -263,6 +270,7 @@ impl World {
         for writer in &mut self.writers {
             writer.task = None;
         }
+        self.memory.trouble(None);
         let before = self.archive();
         let same_topic = self.generation_of(&before) == self.generation;
         for memory in ["warm", "cold"] {
@@ -297,7 +305,7 @@ fn now<T>(work: impl Future<Output = T>) -> T {
 #[test]
 fn the_archive_holds_the_topic_once_whatever_happens_to_its_writers() {
     let config = ProptestConfig { rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() };
-    let cases = config.cases.max(2_000);
+    let cases = config.cases.max(10_000);
     let mut runner = TestRunner::new(ProptestConfig { cases, ..config });
     let outcome = runner.run(&schedule(), |schedule| {
         let mut world = World::new(schedule.clone());

@@ -3,7 +3,7 @@ use std::{io::ErrorKind, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use crate::proxy::{End, Proxy};
@@ -12,6 +12,9 @@ use crate::proxy::{End, Proxy};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Long enough for a byte to cross the loopback device.
 const A_WHILE: Duration = Duration::from_millis(100);
+
+/// Much longer than that.
+const LATE: Duration = Duration::from_secs(1);
 
 /// A proxy before a server that sends back what it gets.
 async fn echo() -> Proxy {
@@ -89,6 +92,21 @@ async fn what_is_held_comes_when_it_may_pass() {
     for client in [&mut old, &mut new] {
         assert_eq!(timeout(PATIENCE, client.read(&mut [0])).await.unwrap().unwrap(), 1);
     }
+}
+
+#[tokio::test]
+async fn what_is_delayed_comes_late_until_it_may_pass() {
+    let proxy = echo().await;
+    let mut client = connect(&proxy).await;
+    assert!(is_echoed(&mut client).await);
+    proxy.delay(LATE);
+    let sent = Instant::now();
+    assert!(is_echoed(&mut client).await);
+    assert!(sent.elapsed() >= 2 * LATE, "there and back: {:?}", sent.elapsed());
+    proxy.pass().unwrap();
+    let sent = Instant::now();
+    assert!(is_echoed(&mut client).await);
+    assert!(sent.elapsed() < 2 * LATE, "{:?}", sent.elapsed());
 }
 
 #[tokio::test]
