@@ -19,6 +19,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
     process::Command,
+    time::timeout,
 };
 
 use crate::support::{
@@ -355,6 +356,26 @@ async fn a_client_that_hangs_up_while_its_records_are_written_and_a_ctrl_c_leave
     local.first_record(GEO_TOPIC);
     drop(client);
     assert_all_archived(&local.stop().await, MAX_RECORDS as u64);
+}
+
+/// As `nc -N` does. What is not answered any more is a client that has gone.
+#[tokio::test]
+async fn a_client_that_ends_its_side_with_its_request_reads_its_answer() {
+    let local = Local::start_quiet().await;
+    let mut client = local.connect().await;
+    client.write_all(post(GEO_TOPIC, &geo_row()).as_bytes()).await.unwrap();
+    client.shutdown().await.unwrap();
+    assert_eq!(answer(&mut client).await, written(0));
+    assert_all_archived(&local.stop().await, 1);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_end_its_head_is_given_up() {
+    let local = Local::start_quiet().await;
+    let mut client = local.connect().await;
+    client.write_all(&head(GEO_TOPIC, 1).as_bytes()[..10]).await.unwrap();
+    let mut rest = Vec::new();
+    timeout(TIME_TO_FAIL, client.read_to_end(&mut rest)).await.expect("an end in time").unwrap();
 }
 
 #[tokio::test]

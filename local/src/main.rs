@@ -23,6 +23,7 @@ mod kafka;
 mod parts;
 mod pipeline;
 mod progress;
+mod room;
 mod server;
 mod stop;
 mod summary;

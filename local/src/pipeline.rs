@@ -43,7 +43,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
 
     // Sending stops first; then what was sent is written; then it is archived.
     let (sending, writing) = (Stop::new(), Stop::new());
-    let server = Server::start(listener, router(app), &sending);
+    let server = Server::start(listener, router(app), metrics, &sending);
     let emulator = Emulator::new(source, producer, &user_ids, StdRng::from_os_rng(), metrics.clone());
     let mut emulating = tokio::spawn(ticker::run(emulator, cli.posts_per_second, sending.clone()));
     let archive_url = archive.as_ref().map(|archive| archive.url.to_string());
@@ -52,10 +52,10 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
         Archiving { kafka, archiver, topics, backlog: backlog.clone(), metrics: metrics.clone() }
     });
     let mut archiving = tokio::spawn(archiver::run(archiving, writing.clone()));
-    let shown = tokio::spawn(progress::show({
+    let shown = tokio::spawn({
         let figures = figures.clone();
-        move || figures.totals()
-    }));
+        progress::show(move || figures.totals(), archive_url.is_some())
+    });
 
     let (mut emulated, mut archived) = (None, None);
     tokio::select! {

@@ -16,8 +16,8 @@ const ON_TERMINAL: Duration = Duration::from_millis(500);
 /// How often a line is added elsewhere.
 const ELSEWHERE: Duration = Duration::from_secs(5);
 
-/// Shows `totals` until it is dropped.
-pub(crate) async fn show(totals: impl Fn() -> Totals) {
+/// Shows `totals` until it is dropped, those of the archive where there is one.
+pub(crate) async fn show(totals: impl Fn() -> Totals, is_archived: bool) {
     let begun = Instant::now();
     let terminal = stderr().is_terminal();
     let every = if terminal { ON_TERMINAL } else { ELSEWHERE };
@@ -32,7 +32,7 @@ pub(crate) async fn show(totals: impl Fn() -> Totals) {
     loop {
         ticks.tick().await;
         let now = totals();
-        let line = line(&before, &now, at.elapsed());
+        let line = line(&before, &now, at.elapsed(), is_archived);
         if terminal {
             bar.set_message(line);
             bar.tick();
@@ -43,7 +43,7 @@ pub(crate) async fn show(totals: impl Fn() -> Totals) {
     }
 }
 
-fn line(before: &Totals, now: &Totals, passed: Duration) -> String {
+fn line(before: &Totals, now: &Totals, passed: Duration, is_archived: bool) -> String {
     let mut parts = vec![
         format!("posts {} ({:.0}/s)", now.posts, rate(now.posts - before.posts, passed)),
         format!(
@@ -52,8 +52,10 @@ fn line(before: &Totals, now: &Totals, passed: Duration) -> String {
             rate(now.records_written - before.records_written, passed)
         ),
         format!("refused {}", now.records_refused),
-        format!("archived {}", now.records_archived),
     ];
+    if is_archived {
+        parts.push(format!("archived {}", now.records_archived));
+    }
     for (what, count) in
         [("unconfirmed", now.records_unconfirmed), ("behind", now.archive_lag), ("quarantined", now.quarantined)]
     {

@@ -1,6 +1,6 @@
 //! The HTTP front: the router that `ingest` runs on AWS, served on a port.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Router,
@@ -8,32 +8,51 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
 use ingest::{MIN_COMPRESSED_BYTES, error::Error};
-use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
+use shared::metrics::Metrics;
+use tokio::{
+    net::TcpListener,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 use tokio_util::task::TaskTracker;
 use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 
-use crate::stop::Stop;
+use crate::{
+    room::{Room, in_turn},
+    stop::Stop,
+};
 
 /// How long requests may take to end once the pipeline stops: somewhat longer than a request's own deadline.
 pub(crate) const TIME_TO_END: Duration = Duration::from_secs(30);
 
+/// How long a client may take to send a request's head, or to begin one: those that take for ever would take all connections.
+const TIME_FOR_HEAD: Duration = Duration::from_secs(10);
+
+/// Before a connection is accepted again, when the process has no file left for one.
+const BEFORE_ACCEPTING_AGAIN: Duration = Duration::from_millis(50);
+
 /// A server that serves.
 pub(crate) struct Server {
-    connections: JoinHandle<io::Result<()>>,
+    connections: JoinHandle<()>,
     requests: TaskTracker,
 }
 
 impl Server {
     /// Serves `router` until `stop`.
-    pub(crate) fn start(listener: TcpListener, router: Router, stop: &Stop) -> Self {
+    pub(crate) fn start(listener: TcpListener, router: Router, metrics: &Metrics, stop: &Stop) -> Self {
         let requests = TaskTracker::new();
         let router = router
+            .layer(middleware::from_fn_with_state(Room::new(metrics.clone()), in_turn))
             .layer(CompressionLayer::new().compress_when(SizeAbove::new(MIN_COMPRESSED_BYTES)))
             .layer(middleware::from_fn_with_state(requests.clone(), to_the_end));
-        let stopped = stop.stopped();
-        let connections =
-            tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stopped).await });
+        let connections = tokio::spawn(accept(listener, router, stop.stopped()));
         Self { connections, requests }
     }
 
@@ -47,6 +66,37 @@ impl Server {
         // A client that never ends its request is cut off.
         drop(timeout(TIME_TO_END, ended).await);
     }
+}
+
+/// Accepts connections until `stopped`, and returns once they have ended.
+async fn accept(listener: TcpListener, router: Router, stopped: impl Future<Output = ()>) {
+    let mut http = http1::Builder::new();
+    // A client may end its side as soon as it has sent its request.
+    http.timer(TokioTimer::new()).header_read_timeout(TIME_FOR_HEAD).half_close(true);
+    let connections = GracefulShutdown::new();
+    tokio::pin!(stopped);
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "no connection is accepted");
+                    sleep(BEFORE_ACCEPTING_AGAIN).await;
+                    continue;
+                }
+            },
+            () = &mut stopped => break,
+        };
+        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+        });
+    }
+    drop(listener);
+    connections.shutdown().await;
 }
 
 /// A request goes on when its client hangs up, as it does on Lambda: its records are counted all the same.

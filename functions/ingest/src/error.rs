@@ -75,6 +75,8 @@ pub enum Error {
     BodyBroken(#[source] axum::Error),
     #[error("the body did not arrive in time")]
     BodyTimeout,
+    #[error("there is no room for the body beside those of other requests: send it again later, or fewer at once")]
+    NoRoom,
     #[error("Bad Request: the event is no API Gateway proxy event")]
     NoRequest(#[source] Option<serde_json::Error>),
     #[error("{0}; the body must be {EXAMPLE}")]
@@ -121,6 +123,7 @@ impl Error {
             Self::MayNotDescribe => answer_to(Failure::Unauthorized),
             Self::MethodNotAllowed => const { answer(StatusCode::METHOD_NOT_ALLOWED, 405) },
             Self::NotAcceptable | Self::NotAcceptableV3 => const { answer(StatusCode::NOT_ACCEPTABLE, 406) },
+            Self::NoRoom => THROTTLED,
             Self::BodyTimeout => const { answer(StatusCode::REQUEST_TIMEOUT, 408) },
             Self::BodyTooLarge | Self::TooManyRecords { .. } => const { answer(StatusCode::PAYLOAD_TOO_LARGE, 413) },
             Self::UnsupportedMediaType | Self::UnsupportedV3Type => {
@@ -160,7 +163,8 @@ impl Error {
 
 /// The header that goes with a status, if one does.
 pub(crate) fn retry_after(status: StatusCode) -> Option<(HeaderName, HeaderValue)> {
-    (status == StatusCode::SERVICE_UNAVAILABLE).then_some((header::RETRY_AFTER, RETRY_AFTER))
+    let later = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status);
+    later.then_some((header::RETRY_AFTER, RETRY_AFTER))
 }
 
 /// An error's body.

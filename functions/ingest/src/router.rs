@@ -91,13 +91,7 @@ async fn finish(State(metrics): State<Metrics>, request: Request<Body>, next: Ne
 }
 
 /// Logs and counts an answer, and adds what every answer has.
-pub(crate) fn finished(
-    mut response: Response,
-    method: &str,
-    path: &str,
-    took: Duration,
-    metrics: &Metrics,
-) -> Response {
+pub fn finished(mut response: Response, method: &str, path: &str, took: Duration, metrics: &Metrics) -> Response {
     response.headers_mut().extend(CORS);
     if let Some(error_code) = log(&response, method, path, took) {
         metrics.add_by(&REQUESTS_REFUSED, error_code.to_string(), 1);

@@ -57,10 +57,13 @@ pub const ANSWERS: [Answer; 20] = [
     ),
 ];
 
-/// What API Gateway answers by itself, by `template.yaml`.
+/// What is answered before `ingest` is asked: by API Gateway, by `template.yaml`, and 429 by `local` too.
 pub(crate) const NO_KEY: Answer = row(StatusCode::FORBIDDEN, 403, "on AWS: `x-api-key` holds no key of this API");
-pub(crate) const THROTTLED: Answer =
-    row(StatusCode::TOO_MANY_REQUESTS, 429, "on AWS: more requests than the throttle admits; nothing was written");
+pub(crate) const THROTTLED: Answer = row(
+    StatusCode::TOO_MANY_REQUESTS,
+    429,
+    "on AWS: more requests than the throttle admits; in `local`: more bodies than it has room for; nothing was written",
+);
 pub(crate) const NO_ANSWER: Answer =
     row(StatusCode::SERVICE_UNAVAILABLE, 503, "on AWS: no answer in time; records may or may not be written");
 
