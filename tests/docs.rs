@@ -83,6 +83,18 @@ fn the_readme_has_every_answer() {
 }
 
 #[test]
+fn what_the_readme_says_of_speed_is_in_the_benchmarks() {
+    let (readme, benchmarks) = (readme(), of_the_root("BENCHMARKS.md"));
+    let (_, section) = readme.split_once("## How fast it is\n").unwrap();
+    let rows: Vec<_> =
+        section.lines().take_while(|line| !line.starts_with("## ")).filter(|line| line.starts_with('|')).collect();
+    assert!(rows.len() >= 3, "{rows:?}");
+    for row in rows {
+        assert!(benchmarks.lines().any(|line| line == row), "BENCHMARKS.md has no such line: {row}");
+    }
+}
+
+#[test]
 fn the_readme_has_every_field_of_every_kind() {
     let mut table =
         "| topic | field | must be | may be missing | may be null |\n| --- | --- | --- | --- | --- |\n".to_owned();
