@@ -74,6 +74,10 @@ smoke: ## Posts to a deployed API and says what is broken: URL=https://…/<stag
 conformance: ## Holds an API to the contract's vectors: URL=https://…/<stage>, ARGS="--api-key … --user-id …"
 	@cargo run --quiet --package tests --example conformance --all-features --locked -- $(URL) $(ARGS)
 
+.PHONY: fire
+fire: tools ## What is promised, tried while things go wrong: writes RELIABILITY.md; ARGS=--help
+	cargo run --quiet --package tests --example fire --all-features --locked -- $(ARGS)
+
 .PHONY: bench
 bench: tools $(BENCH) ## How fast it is, next to what people would use instead: writes BENCHMARKS.md; ARGS=--help
 	cargo build --release --package ingest --locked

@@ -1,0 +1,77 @@
+//! What an answer says of each record of its request, by the contract of version 2.
+
+use serde_json::Value;
+
+/// Where a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Place {
+    pub(crate) partition: i32,
+    pub(crate) offset: u64,
+}
+
+/// What an answer says of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It is written, here.
+    Written(Place),
+    /// It is not.
+    NotWritten,
+    /// It may be.
+    Unconfirmed,
+}
+
+/// An answer that the contract does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BrokenContract(pub(crate) String);
+
+/// What an answer says of each of `records`.
+pub(crate) fn told(status: u16, body: &str, records: usize) -> Result<Vec<Told>, BrokenContract> {
+    let broken = |why: &str| BrokenContract(format!("{why}: {status} {}", body.chars().take(300).collect::<String>()));
+    let answer: Value = serde_json::from_str(body).unwrap_or_default();
+    let Some(entries) = answer["offsets"].as_array() else {
+        return match status {
+            200 => Err(broken("200 without offsets")),
+            400..500 => Ok(vec![Told::NotWritten; records]),
+            500.. => Ok(vec![Told::Unconfirmed; records]),
+            _ => Err(broken("a status of nobody's")),
+        };
+    };
+    if entries.len() != records {
+        return Err(broken("not an entry a record"));
+    }
+    let told: Vec<_> = entries.iter().map(|entry| place(entry).map_or(Told::Unconfirmed, Told::Written)).collect();
+    if status == 200 && told.contains(&Told::Unconfirmed) {
+        return Err(broken("200, and not every record has its offset"));
+    }
+    Ok(told)
+}
+
+fn place(entry: &Value) -> Option<Place> {
+    let partition = entry["partition"].as_i64()?.try_into().ok()?;
+    Some(Place { partition, offset: entry["offset"].as_u64()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_which_records_are_sure_to_be_written() {
+        let at = |partition, offset| Told::Written(Place { partition, offset });
+        let both = r#"{"offsets":[{"partition":0,"offset":2},{"partition":1,"offset":0}]}"#;
+        let one = r#"{"offsets":[{"partition":0,"offset":2},{"partition":null,"offset":null,"error_code":50003}]}"#;
+        let error = r#"{"error_code":42200,"message":"…"}"#;
+        for (status, body, expected) in [
+            (200, both, vec![at(0, 2), at(1, 0)]),
+            (503, one, vec![at(0, 2), Told::Unconfirmed]),
+            (422, error, vec![Told::NotWritten; 2]),
+            (503, error, vec![Told::Unconfirmed; 2]),
+            (502, "Bad Gateway", vec![Told::Unconfirmed; 2]),
+        ] {
+            assert_eq!(told(status, body, 2), Ok(expected), "{status} {body}");
+        }
+        for (status, body) in [(200, one), (200, error), (200, ""), (200, r#"{"offsets":[]}"#), (302, "")] {
+            assert!(told(status, body, 2).is_err(), "{status} {body}");
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! **Archived exactly once**: several environments of `archive` store a topic while S3 and they themselves fail, and then the
+//! archive is held to the topic, offset for offset and byte for byte.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use archive::{
+    layout::{Content, TopicPartition},
+    reader::{Kafka as Reading, Reader},
+    record::{Form, Record},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use futures::{TryStreamExt, future::try_join_all};
+use nix::sys::signal::Signal;
+use object_store::{
+    ObjectStore, ObjectStoreExt,
+    aws::{AmazonS3, AmazonS3Builder},
+    path::Path,
+};
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use serde_json::{Value, json};
+use shared::{
+    cluster::Cluster,
+    kafka::{Batching, Producer},
+    metrics::Metrics,
+    publish::{Publish, Record as ToWrite},
+};
+use stack::{
+    kafka::{Kafka, Options},
+    lambda::{Function, Lambda, built},
+    proxy::End,
+    s3::{ACCESS_KEY, Errors, Flaky, S3, SECRET_KEY},
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
+
+use crate::{Result, plan::Plan, process::signal, progress::say};
+
+const BUCKET: &str = "fire";
+
+/// Environments of `archive` that work at the same time, on the same partition.
+pub(crate) const WRITERS: usize = 3;
+
+/// How long one may take: short, so that some are ended by it.
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Runs without trouble until everything has to be archived: what an earlier one had left may be in its way.
+const LAST_RUNS: usize = 5;
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Archived {
+    pub(crate) schedules: usize,
+    pub(crate) records: usize,
+    pub(crate) objects: usize,
+    pub(crate) invocations: u64,
+    /// Those that were not answered, or with a failure.
+    pub(crate) failed: u64,
+    pub(crate) kills: u64,
+    pub(crate) problems: Vec<String>,
+}
+
+/// # Errors
+/// When something cannot be done; what is found is in the answer.
+pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Archived> {
+    let (kafka, s3) = tokio::try_join!(Kafka::start(Options::default()), S3::start())?;
+    s3.create_bucket(BUCKET).await?;
+    let flaky = Flaky::start(&s3).await?;
+    let mut archived = Archived::default();
+    for number in 0..plan.schedules {
+        say(&format!("archived, {} of {}", number + 1, plan.schedules));
+        let schedule = Schedule::start(&kafka, &s3, &flaky, number).await?;
+        schedule.run(plan, seed.wrapping_add(number as u64), &mut archived).await?;
+        archived.schedules += 1;
+    }
+    Ok(archived)
+}
+
+/// One topic, its archive, and who writes to it.
+struct Schedule<'a> {
+    kafka: &'a Kafka,
+    s3: &'a S3,
+    flaky: &'a Flaky,
+    partition: TopicPartition,
+    prefix: String,
+    lambda: Arc<Lambda>,
+}
+
+impl<'a> Schedule<'a> {
+    async fn start(kafka: &'a Kafka, s3: &'a S3, flaky: &'a Flaky, number: usize) -> Result<Self> {
+        let user_id = format!("s{number}");
+        for kind in shared::kind::CATALOG {
+            kafka.create_topic(&format!("{user_id}.{kind}"), 1).await?;
+        }
+        let mut variables: BTreeMap<_, _> = s3.environment().into_iter().collect();
+        variables.extend([
+            ("AWS_ENDPOINT_URL_S3", flaky.endpoint()),
+            ("BOOTSTRAP_SERVERS", kafka.internal_servers()),
+            ("SECURITY_PROTOCOL", "PLAINTEXT".to_owned()),
+            ("ARCHIVE_URL", format!("s3://{BUCKET}/{user_id}")),
+            ("USER_IDS", user_id.clone()),
+        ]);
+        let mut archive = Function::new(&built("archive").await?, variables);
+        (archive.concurrency, archive.timeout, archive.quiet) = (WRITERS, FUNCTION_TIMEOUT, true);
+        let lambda = Arc::new(Lambda::start(&archive).await?);
+        let partition = TopicPartition { topic: format!("{user_id}.geo"), partition: 0 };
+        Ok(Self { kafka, s3, flaky, partition, prefix: user_id, lambda })
+    }
+
+    async fn run(self, plan: &Plan, seed: u64, archived: &mut Archived) -> Result<()> {
+        let (going, seen) = watch::channel(true);
+        let work = Arc::new(Work::default());
+        let writers = (0..WRITERS).map(|writer| {
+            let (lambda, work, seen) = (Arc::clone(&self.lambda), Arc::clone(&work), seen.clone());
+            let random = StdRng::seed_from_u64(seed ^ (writer as u64 + 1) << 32);
+            let servers = self.kafka.internal_servers();
+            tokio::spawn(write(lambda, servers, self.partition.clone(), work, seen, random))
+        });
+        let writers: Vec<_> = writers.collect();
+        let mut random = StdRng::seed_from_u64(seed);
+        let producing = tokio::spawn(produce(
+            self.kafka.internal_servers(),
+            self.partition.topic.clone(),
+            seen,
+            StdRng::seed_from_u64(seed ^ 1 << 60),
+        ));
+        let end = Instant::now() + plan.schedule;
+        while Instant::now() < end {
+            archived.kills += self.disturb(&mut random).await?;
+        }
+        going.send_replace(false);
+        self.heal()?;
+        producing.await??;
+        for writer in writers {
+            writer.await?;
+        }
+        archived.invocations += work.invocations.load(Ordering::Relaxed);
+        archived.failed += work.failed.load(Ordering::Relaxed);
+
+        let mut said = Value::Null;
+        for _ in 0..LAST_RUNS {
+            match self.lambda.invoke(&json!({})).await {
+                Ok(report) if report["left_behind"] == json!([]) && report["failures"] == json!([]) => {
+                    said = report;
+                    break;
+                }
+                Ok(report) => said = report,
+                Err(error) => said = json!(error.to_string()),
+            }
+        }
+        let records = read(self.kafka.internal_servers(), &self.partition).await?;
+        let (stored, objects) = stored(self.s3, &self.prefix, &self.partition).await?;
+        let expected: BTreeMap<u64, Form> =
+            records.iter().map(|record| (record.offset, Form::of(record.value.as_ref()))).collect();
+        archived.problems.extend(differences(&expected, &stored, &self.partition, &said));
+        archived.records += expected.len();
+        archived.objects += objects;
+        Ok(())
+    }
+
+    /// One trouble by chance, to its end. Returns how many functions it killed.
+    async fn disturb(&self, random: &mut StdRng) -> Result<u64> {
+        let time = Duration::from_millis(random.random_range(50..1_500));
+        let mut kills = 0;
+        match random.random_range(0..6) {
+            0 => {
+                if let Some(process) = self.lambda.processes().choose(random) {
+                    signal(*process, Signal::SIGKILL)?;
+                    kills += 1;
+                }
+                sleep(time / 4).await;
+            }
+            1 => {
+                self.flaky.set(Errors { refused: 30, done: 30 });
+                sleep(time).await;
+            }
+            2 => {
+                for _ in 0..5 {
+                    self.flaky.proxy().cut(End::Reset).await;
+                    sleep(time / 10).await;
+                }
+            }
+            3 => {
+                self.flaky.proxy().delay(time / 5);
+                sleep(time).await;
+            }
+            4 => {
+                self.flaky.proxy().hold();
+                sleep(time).await;
+            }
+            _ => sleep(time).await,
+        }
+        self.heal()?;
+        Ok(kills)
+    }
+
+    fn heal(&self) -> Result<()> {
+        self.flaky.set(Errors::default());
+        self.flaky.proxy().pass()?;
+        Ok(())
+    }
+}
+
+/// What the writers of a schedule share.
+#[derive(Debug, Default)]
+struct Work {
+    invocations: AtomicU64,
+    failed: AtomicU64,
+    /// What an event source mapping would have been acknowledged: below this it delivers nothing that was not.
+    acknowledged: AtomicU64,
+}
+
+/// Runs, and batches as an event source mapping cuts them: from what is acknowledged or earlier.
+async fn write(
+    lambda: Arc<Lambda>,
+    servers: String,
+    partition: TopicPartition,
+    work: Arc<Work>,
+    going: watch::Receiver<bool>,
+    mut random: StdRng,
+) {
+    while *going.borrow() {
+        let mut delivered = None;
+        let event = if random.random_bool(0.5) {
+            json!({})
+        } else {
+            let from = random.random_range(0..=work.acknowledged.load(Ordering::Relaxed));
+            let count = random.random_range(1..200);
+            match read(servers.clone(), &partition).await {
+                Ok(records) => {
+                    let batch: Vec<_> =
+                        records.into_iter().skip_while(|record| record.offset < from).take(count).collect();
+                    delivered = batch.last().map(|last| last.offset + 1);
+                    event_of(&partition, &batch)
+                }
+                Err(_) => continue,
+            }
+        };
+        work.invocations.fetch_add(1, Ordering::Relaxed);
+        match lambda.invoke(&event).await {
+            Ok(report) if report["left_behind"] == json!([]) => {
+                if let Some(end) = delivered {
+                    work.acknowledged.fetch_max(end, Ordering::Relaxed);
+                }
+            }
+            Ok(_) | Err(_) => {
+                work.failed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        sleep(Duration::from_millis(random.random_range(0..100))).await;
+    }
+}
+
+fn event_of(TopicPartition { topic, partition }: &TopicPartition, records: &[Record]) -> Value {
+    let records: Vec<_> = records
+        .iter()
+        .map(|Record { offset, value }| {
+            let value = value.as_ref().map(|value| BASE64_STANDARD.encode(value));
+            json!({
+                "topic": topic, "partition": partition, "offset": offset, "timestamp": 0,
+                "timestampType": "CREATE_TIME", "value": value, "headers": [],
+            })
+        })
+        .collect();
+    json!({"eventSource": "aws:kafka", "records": {format!("{topic}-{partition}"): records}})
+}
+
+/// Writes records of every form until it is over.
+async fn produce(servers: String, topic: String, going: watch::Receiver<bool>, mut random: StdRng) -> Result<()> {
+    let producer = Producer::new(&Cluster::plaintext(servers), Batching::OneRequest, Metrics::default())?;
+    let topic: Arc<str> = topic.into();
+    let mut number = 0_u64;
+    while *going.borrow() {
+        let records: Vec<_> = (0..random.random_range(1..60))
+            .map(|_| {
+                number += 1;
+                let value = match random.random_range(0..20) {
+                    0 => None,
+                    1 => Some(format!("not JSON: {number}")),
+                    2 => Some(format!("{{ \"n\" : {number},\n \"spaced\": true }}")),
+                    3 => Some(format!("{{\"n\":{number},\"large\":\"{}\"}}", "x".repeat(100_000))),
+                    _ => Some(format!("{{\"n\":{number}}}")),
+                };
+                ToWrite { topic: Arc::clone(&topic), value: value.map(Into::into), ..ToWrite::default() }
+            })
+            .collect();
+        producer.publish(records, Instant::now() + Duration::from_secs(20)).await;
+        sleep(Duration::from_millis(random.random_range(0..120))).await;
+    }
+    Ok(())
+}
+
+async fn read(servers: String, partition: &TopicPartition) -> Result<Vec<Record>> {
+    let kafka = Reading::connect(&Cluster::plaintext(servers)).await?;
+    let bounds = kafka.bounds(partition).await?;
+    let (mut records, mut next) = (Vec::new(), bounds.start);
+    while next < bounds.end {
+        let read = kafka.read(partition, next).await?;
+        let Some(last) = read.last() else { break };
+        next = last.offset + 1;
+        records.extend(read);
+    }
+    Ok(records)
+}
+
+/// What is archived, by offset, and in how many objects. An offset that is there twice is a problem of its own.
+async fn stored(s3: &S3, prefix: &str, partition: &TopicPartition) -> Result<(BTreeMap<u64, Vec<Form>>, usize)> {
+    let bucket = bucket(s3)?;
+    let objects: Vec<_> = bucket.list(Some(&Path::from(prefix))).try_collect().await?;
+    let read = objects.iter().map(async |object| {
+        let bytes = bucket.get(&object.location).await?.bytes().await?;
+        Ok::<_, object_store::Error>((object.location.clone(), bytes))
+    });
+    let mut stored: BTreeMap<u64, Vec<Form>> = BTreeMap::new();
+    for (location, bytes) in try_join_all(read).await? {
+        let name = location.as_ref().strip_prefix(prefix).unwrap_or_default().trim_start_matches('/').to_owned();
+        let (content, offset) = found(partition, &name).ok_or_else(|| format!("a foreign object: {location}"))?;
+        let forms: Vec<Form> = match content {
+            Content::Lines => {
+                let text = bytes.strip_suffix(b"\n").ok_or_else(|| format!("{location} has no last line break"))?;
+                text.split(|byte| *byte == b'\n').map(|line| Form::Line(line.to_vec().into())).collect()
+            }
+            Content::NotJson => vec![Form::NotJson(bytes)],
+            Content::Null => vec![Form::Null],
+        };
+        for (at, form) in (offset..).zip(forms) {
+            stored.entry(at).or_default().push(form);
+        }
+    }
+    Ok((stored, objects.len()))
+}
+
+fn bucket(s3: &S3) -> Result<AmazonS3> {
+    let builder = AmazonS3Builder::new().with_bucket_name(BUCKET).with_endpoint(s3.endpoint());
+    let builder = builder.with_allow_http(true).with_region("us-east-1");
+    Ok(builder.with_access_key_id(ACCESS_KEY).with_secret_access_key(SECRET_KEY).build()?)
+}
+
+/// What an object is by its name.
+fn found(partition: &TopicPartition, name: &str) -> Option<(Content, u64)> {
+    let (stem, extension) = name.rsplit_once('.')?;
+    let content = match extension {
+        "json" => Content::Lines,
+        "bin" => Content::NotJson,
+        "null" => Content::Null,
+        _ => return None,
+    };
+    let offset = stem.rsplit_once('+')?.1.parse().ok()?;
+    (partition.object(content, offset).as_ref() == name).then_some((content, offset))
+}
+
+fn differences(
+    expected: &BTreeMap<u64, Form>,
+    stored: &BTreeMap<u64, Vec<Form>>,
+    partition: &TopicPartition,
+    said: &Value,
+) -> Vec<String> {
+    let offsets = expected.keys().chain(stored.keys()).collect::<std::collections::BTreeSet<_>>();
+    let mut problems: Vec<String> = offsets
+        .into_iter()
+        .filter_map(|offset| match (expected.get(offset), stored.get(offset).map(Vec::as_slice)) {
+            (Some(form), Some([only])) if form == only => None,
+            (Some(_), None) => Some(format!("{partition}: {offset} is not archived")),
+            (None, Some(_)) => Some(format!("{partition}: {offset} is archived, and not in the topic")),
+            (Some(_), Some([_])) => Some(format!("{partition}: {offset} is archived as something else")),
+            (Some(_), Some(forms)) => Some(format!("{partition}: {offset} is archived {} times", forms.len())),
+            (None, None) => None,
+        })
+        .collect();
+    if !problems.is_empty() {
+        problems.push(format!("{partition}: the last run said {said}"));
+    }
+    problems
+}

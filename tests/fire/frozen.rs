@@ -1,0 +1,100 @@
+//! **A freeze at any point**: an environment stands still in the middle of a request, for up to 20 minutes by the clock that it
+//! sees, while its connections may be cut.
+
+use std::{sync::Arc, time::Duration};
+
+use nix::sys::signal::Signal;
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use stack::{
+    gateway::{Api, Gateway},
+    kafka::Options,
+    lambda::Lambda,
+    proxy::End,
+};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    Result,
+    client::{Client, Manner, Now},
+    journal::Journal,
+    plan::Plan,
+    process::signal,
+    progress::say,
+    topic,
+    world::{PARTITIONS, TOPIC, ingest, kafka},
+};
+
+/// A request takes less: some freezes begin after it.
+const LATEST: Duration = Duration::from_millis(30);
+
+/// How long it stands still by the clock on the wall, which tokens go by.
+const APPARENTLY: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_mins(1), Duration::from_mins(12), Duration::from_mins(20)];
+
+/// How long it does so by the steady clock, at most.
+const STEADILY: Duration = Duration::from_millis(1_500);
+
+/// How long the first request after it may take to be served, tries included.
+const TIME_TO_RECOVER: Duration = Duration::from_secs(30);
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Frozen {
+    pub(crate) freezes: usize,
+    pub(crate) requests: usize,
+    pub(crate) not_200: usize,
+    pub(crate) problems: Vec<String>,
+}
+
+/// # Errors
+/// When something cannot be done; what is found is in the answer.
+pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Frozen> {
+    say(&format!("frozen, {} times", plan.freezes));
+    let mut random = StdRng::seed_from_u64(seed);
+    let kafka = kafka(Options::default()).await?;
+    let mut function = ingest(&kafka).await?;
+    function.movable_clock = true;
+    let lambda = Arc::new(Lambda::start(&function).await?);
+    let gateway = Gateway::start(Arc::clone(&lambda), Api::rest("frozen")).await?;
+    let (_now, seen) = watch::channel(Now::Round(0));
+    let url = format!("{}/topics/{TOPIC}", gateway.url());
+    let mut client = Client::new(1, &url, Manner::GoesOn, seed, seen);
+    client.until_served().await;
+
+    let mut frozen = Frozen::default();
+    let mut passed = Duration::ZERO;
+    for freeze in 0..plan.freezes {
+        let posting = tokio::spawn(async move {
+            client.post_some().await;
+            client
+        });
+        sleep(random.random_range(Duration::ZERO..LATEST)).await;
+        let processes = lambda.processes();
+        processes.iter().try_for_each(|process| signal(*process, Signal::SIGSTOP))?;
+        if let Some(end) = [Some(End::Finish), Some(End::Reset), None].choose(&mut random).copied().flatten() {
+            kafka.proxy().cut(end).await;
+        }
+        let apparently = APPARENTLY.choose(&mut random).copied().unwrap_or_default();
+        passed += apparently;
+        lambda.move_clock(apparently)?;
+        kafka.set_clock_offset(passed.as_secs().try_into()?)?;
+        sleep(random.random_range(Duration::ZERO..STEADILY)).await;
+        processes.iter().try_for_each(|process| signal(*process, Signal::SIGCONT))?;
+        client = posting.await?;
+        if timeout(TIME_TO_RECOVER, client.until_served()).await.is_err() {
+            frozen.problems.push(format!("frozen: not served after freeze {freeze} of {apparently:?}"));
+        }
+        frozen.freezes += 1;
+    }
+    let journal = Journal { sent: client.into_sent() };
+    frozen.requests = journal.sent.len();
+    frozen.not_200 = journal.sent.iter().filter(|sent| sent.status != Some(200)).count();
+    frozen.problems.extend(journal.sent.iter().filter_map(|sent| sent.broken.clone()));
+    let written = topic::numbers(kafka.internal_servers(), TOPIC, PARTITIONS).await?;
+    let verdict = journal.held_to(&written);
+    frozen.problems.extend(verdict.faults.iter().map(|fault| format!("frozen: {fault:?}")));
+    Ok(frozen)
+}

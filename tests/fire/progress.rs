@@ -1,0 +1,9 @@
+//! What is done right now, for whoever waits.
+
+/// Says it on standard error.
+pub(crate) fn say(text: &str) {
+    #[expect(clippy::print_stderr, reason = "a program for a terminal")]
+    {
+        eprintln!("{text}");
+    }
+}

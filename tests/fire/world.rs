@@ -1,0 +1,124 @@
+//! What is under fire: three brokers, `ingest` in several environments behind API Gateway, and `local`.
+
+use std::{sync::Arc, time::Duration};
+
+use shared::topic::UserId;
+use stack::{
+    gateway::{Api, Gateway},
+    kafka::{Identity, Kafka, Operation, Options, Topics},
+    lambda::{Function, Lambda, built},
+    ports::free_port,
+    process::Process,
+};
+
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+use crate::Result;
+
+pub(crate) const USER_ID: &str = "fire";
+/// What clients write to.
+pub(crate) const TOPIC: &str = "fire.geo";
+pub(crate) const PARTITIONS: i32 = 3;
+
+/// Who the functions are to the brokers.
+pub(crate) const PRINCIPAL: &str = "pipeline";
+const ACCESS_KEY: &str = "ASIAFIRE";
+const SECRET: &str = "fire/secret+key";
+
+/// The template's.
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(29);
+
+const TIME_TO_START: Duration = Duration::from_secs(30);
+
+/// How many environments `ingest` has.
+pub(crate) const ENVIRONMENTS: usize = 4;
+
+#[derive(Debug)]
+pub(crate) struct World {
+    // In the order in which they end.
+    _local: Process,
+    local_port: u16,
+    gateway: Gateway,
+    pub(crate) lambda: Arc<Lambda>,
+    pub(crate) kafka: Kafka,
+    _folder: TempDir,
+}
+
+impl World {
+    /// Starts it, each part with `built`'s programs.
+    pub(crate) async fn start() -> Result<Self> {
+        // The brokers' own default is 9 s, for which the others wait for one that is lost.
+        let kafka = kafka(Options::three().with("broker.session.timeout.ms", "3000")).await?;
+        let lambda = Arc::new(Lambda::start(&Function { concurrency: ENVIRONMENTS, ..ingest(&kafka).await? }).await?);
+        let gateway = Gateway::start(Arc::clone(&lambda), Api::rest("fire")).await?;
+
+        let folder = tempfile::tempdir()?;
+        let local_port = free_port()?;
+        let local = local(&kafka, &folder, local_port).await?;
+        Ok(Self { _local: local, local_port, gateway, lambda, kafka, _folder: folder })
+    }
+
+    /// Where the topic is written to, by each front.
+    pub(crate) fn urls(&self) -> [String; 2] {
+        [
+            format!("{}/topics/{TOPIC}", self.gateway.url()),
+            format!("http://127.0.0.1:{}/topics/{TOPIC}", self.local_port),
+        ]
+    }
+
+    /// Lets the functions log in, or not.
+    pub(crate) fn admit(&self, admitted: bool) -> Result<()> {
+        let told = if admitted { self.kafka.add_identity(identity()) } else { self.kafka.remove_identity(ACCESS_KEY) };
+        Ok(told?)
+    }
+}
+
+/// A cluster with the topics, and with a role that may write to them.
+pub(crate) async fn kafka(options: Options) -> Result<Kafka> {
+    let kafka = Kafka::start(options).await?;
+    let user_id: UserId = USER_ID.parse()?;
+    for kind in shared::kind::CATALOG {
+        kafka.create_topic(&format!("{user_id}.{kind}"), PARTITIONS).await?;
+    }
+    kafka.add_identity(identity())?;
+    let actions = [Operation::Describe, Operation::Write, Operation::Read];
+    kafka.allow(PRINCIPAL, &actions, Topics::Prefixed(&format!("{user_id}."))).await?;
+    Ok(kafka)
+}
+
+/// `ingest` as it is deployed.
+pub(crate) async fn ingest(kafka: &Kafka) -> Result<Function> {
+    let mut variables = variables(kafka);
+    variables.push(("USER_IDS", USER_ID.to_owned()));
+    let ingest = Function::new(&built("ingest").await?, variables);
+    Ok(Function { timeout: FUNCTION_TIMEOUT, quiet: true, ..ingest })
+}
+
+fn identity() -> Identity {
+    Identity::new(ACCESS_KEY, SECRET, PRINCIPAL)
+}
+
+fn variables(kafka: &Kafka) -> Vec<(&'static str, String)> {
+    vec![
+        ("BOOTSTRAP_SERVERS", kafka.bootstrap_servers()),
+        ("SSL_CA_LOCATION", kafka.ca_file().display().to_string()),
+        ("AWS_REGION", kafka.region().to_owned()),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", SECRET.to_owned()),
+    ]
+}
+
+/// `local` on this cluster, without an archive, at a port.
+pub(crate) async fn local(kafka: &Kafka, folder: &TempDir, port: u16) -> Result<Process> {
+    let (address, servers, authorities) =
+        (format!("127.0.0.1:{port}"), kafka.bootstrap_servers(), kafka.ca_file().display().to_string());
+    let mut arguments = vec!["--listen", &address, "--user-id", USER_ID, "--posts-per-second", "0", "--no-archive"];
+    arguments.extend(["--bootstrap-servers", &servers, "--security-protocol", "SASL_SSL"]);
+    arguments.extend(["--ssl-ca-location", &authorities, "--env-file", "local.env"]);
+    let log = folder.path().join("local.log");
+    let program = built("local").await?;
+    let mut process = Process::start("local", program, arguments, variables(kafka), folder.path(), &log)?;
+    process.ready(TIME_TO_START, async || TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await?;
+    Ok(process)
+}
