@@ -103,6 +103,13 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_states_the_limits_that_are_kept() {
+        let (mib, seconds) = (ROOM_BYTES >> 20, TIME_TO_WAIT.as_secs());
+        let limits = format!("more than {mib} MiB of bodies come at once and none is done within {seconds} s");
+        assert!(include_str!("../../README.md").contains(&limits), "{limits}");
+    }
+
+    #[test]
     fn a_body_of_unknown_length_may_be_of_the_largest() {
         assert_eq!(size(&Body::from("12")), 2);
         let unknown = Body::from_stream(futures::stream::empty::<Result<bytes::Bytes, std::io::Error>>());

@@ -82,7 +82,7 @@ impl Producer {
     pub fn new(cluster: &Cluster, batching: Batching, metrics: Metrics) -> Result<Self, ProducerError> {
         let producer = Self(Arc::new(Shared {
             cluster: cluster.clone(),
-            writing: Slot::new(cluster, config::config(cluster, batching), metrics.clone()),
+            writing: Slot::new(cluster, config::config_to_write(cluster, batching), metrics.clone()),
             asking: Slot::new(cluster, config::config_to_ask(cluster), metrics),
             threads: Arc::new(Semaphore::new(MAX_QUESTIONS)),
         }));

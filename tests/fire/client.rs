@@ -1,6 +1,6 @@
 //! A client: posts one request after the other, and notes what it is told.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use reqwest::header::{CONTENT_TYPE as CONTENT_TYPE_HEADER, RETRY_AFTER};
@@ -30,6 +30,9 @@ const RECORDS: u64 = 5;
 /// One request of so many breaks a rule.
 const WRONG: u32 = 20;
 
+/// Everybody's. To make one takes tens of milliseconds: clients that are to start together would start one after the other.
+static HTTP: LazyLock<reqwest::Client> = LazyLock::new(reqwest::Client::new);
+
 /// What it does about records that may not be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
@@ -53,7 +56,6 @@ pub(crate) struct Client {
     pause: Duration,
     next: Number,
     random: StdRng,
-    http: reqwest::Client,
     now: watch::Receiver<Now>,
     sent: Vec<Sent>,
 }
@@ -67,7 +69,6 @@ impl Client {
             pause: PAUSE,
             next: number * NUMBERS,
             random: StdRng::seed_from_u64(seed ^ number),
-            http: reqwest::Client::new(),
             now,
             sent: Vec::new(),
         }
@@ -153,7 +154,7 @@ impl Client {
     }
 
     async fn ask(&self, body: String) -> reqwest::Result<Answer> {
-        let request = self.http.post(&self.url).header(CONTENT_TYPE_HEADER, CONTENT_TYPE).timeout(PATIENCE);
+        let request = HTTP.post(&self.url).header(CONTENT_TYPE_HEADER, CONTENT_TYPE).timeout(PATIENCE);
         let response = request.body(body).send().await?;
         let (status, has_retry_after) = (response.status().as_u16(), response.headers().contains_key(RETRY_AFTER));
         Ok(Answer { status, body: response.text().await?, has_retry_after })

@@ -142,7 +142,10 @@ fn head() -> String {
 /// A byte at a time.
 async fn send_slowly(address: SocketAddr, now: watch::Receiver<Now>) {
     while *now.borrow() != Now::Over {
-        let Ok(mut stream) = TcpStream::connect(address).await else { continue };
+        let Ok(mut stream) = TcpStream::connect(address).await else {
+            sleep(BEFORE_AGAIN).await;
+            continue;
+        };
         // Until it is answered that this takes too long.
         let send = async {
             stream.write_all(head().as_bytes()).await?;

@@ -13,8 +13,7 @@ pub(crate) const NUMBERS: Number = 10_000_000;
 
 /// A request with these records.
 pub(crate) fn body(numbers: &[Number]) -> String {
-    let records: Vec<_> = numbers.iter().map(|number| json!({"value": row(*number)})).collect();
-    json!({ "records": records }).to_string()
+    envelope(numbers.iter().map(|number| row(*number)))
 }
 
 /// The same with a rule broken by the last one, so that none may be written.
@@ -23,7 +22,11 @@ pub(crate) fn wrong_body(numbers: &[Number]) -> String {
     if let Some(row) = rows.last_mut() {
         row["latitude"] = json!(91.5);
     }
-    let records: Vec<_> = rows.into_iter().map(|row| json!({ "value": row })).collect();
+    envelope(rows.into_iter())
+}
+
+fn envelope(rows: impl Iterator<Item = Value>) -> String {
+    let records: Vec<_> = rows.map(|row| json!({ "value": row })).collect();
     json!({ "records": records }).to_string()
 }
 

@@ -76,9 +76,11 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Storm> {
     let kafka = Arc::new(kafka(Options::default()).await?);
     let gateway = async |stage: &str, concurrency| {
         let lambda = Lambda::start(&Function { concurrency, ..ingest(&kafka).await? }).await?;
-        Ok::<_, Box<dyn Error + Send + Sync>>(Gateway::start(Arc::new(lambda), Api::rest(stage)).await?)
+        let lambda = Arc::new(lambda);
+        let gateway = Gateway::start(Arc::clone(&lambda), Api::rest(stage)).await?;
+        Ok::<_, Box<dyn Error + Send + Sync>>((lambda, gateway))
     };
-    let (warm, cold) = (gateway("warm", WARM).await?, gateway("cold", environments).await?);
+    let ((_, warm), (stormed_by, cold)) = (gateway("warm", WARM).await?, gateway("cold", environments).await?);
     let url = |gateway: &Gateway| format!("{}/topics/{TOPIC}", gateway.url());
     let (now, seen) = watch::channel(Now::Round(0));
 
@@ -122,6 +124,10 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Storm> {
     };
     let verdict = Journal { sent: [stormed.clone(), steady.clone()].concat() }.held_to(&written);
     storm.problems.extend(verdict.faults.iter().map(|fault| format!("storm: {fault:?}")));
+    let started = stormed_by.processes().len();
+    if started < environments {
+        storm.problems.push(format!("storm: {started} environments started, which is none of {environments}"));
+    }
     storm.problems.extend(problems(&storm, &stormed, &steady));
     Ok(storm)
 }

@@ -44,17 +44,13 @@ pub enum Batching {
     Concurrent,
 }
 
-/// The settings for a producer of `cluster`.
-pub(super) fn config(cluster: &Cluster, batching: Batching) -> ClientConfig {
+/// The settings for a client of `cluster`.
+fn config(cluster: &Cluster) -> ClientConfig {
     let mut config = ClientConfig::new();
     let mut set = |settings: &[(&str, &str)]| {
         config.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
     };
     set(CONFIG);
-    set(match batching {
-        Batching::OneRequest => &[("linger.ms", "0")],
-        Batching::Concurrent => &[("linger.ms", "1")],
-    });
     match &cluster.security {
         Security::Plaintext => {
             // Below warnings librdkafka tells of its own workings.
@@ -71,9 +67,20 @@ pub(super) fn config(cluster: &Cluster, batching: Batching) -> ClientConfig {
     config
 }
 
+/// The settings for a client that writes.
+pub(super) fn config_to_write(cluster: &Cluster, batching: Batching) -> ClientConfig {
+    let mut config = config(cluster);
+    let linger_ms = match batching {
+        Batching::OneRequest => "0",
+        Batching::Concurrent => "1",
+    };
+    config.set("linger.ms", linger_ms);
+    config
+}
+
 /// The settings for a client that asks and never writes.
 pub(super) fn config_to_ask(cluster: &Cluster) -> ClientConfig {
-    let mut config = config(cluster, Batching::OneRequest);
+    let mut config = config(cluster);
     // It would ask for a producer id.
     config.set("enable.idempotence", "false");
     config
@@ -109,8 +116,7 @@ mod tests {
         let security = Security::Iam { signer, authorities: Authorities::System };
         let cluster = Cluster { bootstrap_servers: "127.0.0.1:1".to_owned(), security };
         let (sender, lines) = channel();
-        let _producer: FutureProducer<Lines> =
-            config(&cluster, Batching::OneRequest).create_with_context(Lines(sender)).unwrap();
+        let _producer: FutureProducer<Lines> = config(&cluster).create_with_context(Lines(sender)).unwrap();
         let found = std::iter::from_fn(|| lines.recv_timeout(Duration::from_secs(10)).ok())
             .find(|line| line.contains("Setting default CA certificate location"))
             .unwrap();
