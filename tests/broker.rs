@@ -7,6 +7,7 @@ use axum::{
     http::{Request, StatusCode, header},
 };
 use ingest::{App, router};
+use lambda_runtime::tracing::Level;
 use rdkafka::{
     mocking::MockCluster,
     types::{RDKafkaApiKey, RDKafkaRespErr},
@@ -20,6 +21,7 @@ use shared::{
 use tokio::time::Instant;
 
 use crate::support::{
+    log::Log,
     pipeline::{Answer, JSON, Pipeline, answer, envelope},
     rows::with,
 };
@@ -95,13 +97,19 @@ async fn a_record_that_is_too_large_for_its_topic_is_a_413_and_the_next_one_is_w
 }
 
 #[tokio::test]
-async fn a_record_that_the_broker_refuses_for_good_is_a_500_without_internal_text() {
+async fn a_record_that_the_broker_refuses_for_good_is_a_500_and_the_log_alone_says_why() {
+    let (log, _guard) = Log::from(Level::WARN);
     let pipeline = Pipeline::start().await;
     let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD;
     pipeline.cluster.request_errors(RDKafkaApiKey::Produce, &[error]);
     let answer = post(&pipeline).await;
     let body = failed(50002, "the cluster refused the record");
     assert_eq!((answer.status, answer.body.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, body.as_str()));
+    assert!(
+        log.text().contains("Kafka refuses a record for good error=Message production error: InvalidRecord"),
+        "{}",
+        log.text()
+    );
 }
 
 #[tokio::test]

@@ -91,7 +91,15 @@ async fn invoke(
     assert_eq!(function, "ingest:live");
     ingest.invocations.fetch_add(1, Ordering::Relaxed);
     let event = support::event(&event);
-    Json(event::handle(ingest.router.clone(), &ingest.metrics, LambdaEvent::new(event, Context::default())).await)
+    Json(
+        event::handle(
+            ingest.router.clone(),
+            &ingest.metrics,
+            Duration::ZERO,
+            LambdaEvent::new(event, Context::default()),
+        )
+        .await,
+    )
 }
 
 async fn ingest_at(url: &str) -> Publisher {

@@ -29,6 +29,7 @@ mod page;
 mod pass_through;
 mod properties;
 mod replicas;
+mod security;
 mod smoke_says;
 mod template;
 mod v3;

@@ -189,8 +189,10 @@ async fn questions_to_a_broker_that_hangs_delay_no_record() {
     let follower = (1..=3).find(|broker| topic["partitions"][0]["leader"] != *broker).unwrap();
     let process = kafka.broker_process_id(follower).await.unwrap().unwrap();
     kill(Pid::from_raw(process.try_into().unwrap()), Signal::SIGSTOP).unwrap();
-    // The first record waits until the replica is given up.
-    assert_eq!(ingest.post("/topics/stopped.geo", geo()).await.status, 200);
+    // The first record waits until the replica is given up: longer than a request may, where it was the controller's and the
+    // machine is busy.
+    let given_up = async { while ingest.post("/topics/stopped.geo", geo()).await.status != 200 {} };
+    tokio::time::timeout(Duration::from_mins(2), given_up).await.expect("two replicas go on without the third");
 
     let alone = times(&ingest).await;
     let asking: Vec<_> = (0..16).map(|_| ask_on(ingest.clone())).collect();

@@ -148,7 +148,7 @@ async fn the_page_comes_through_an_event_as_it_is() {
     for path in ["/docs", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/openapi.json"] {
         let event =
             support::invocation(support::event(&gateway::v1("GET", path, "").to_string()), Duration::from_secs(28));
-        let response = event::handle(Recorder::default().router(), &Metrics::default(), event).await;
+        let response = event::handle(Recorder::default().router(), &Metrics::default(), Duration::ZERO, event).await;
         let response = serde_json::to_value(&response).unwrap();
         assert_eq!((&response["statusCode"], &response["isBase64Encoded"]), (&200.into(), &false.into()), "{path}");
         assert!(response["body"] == get(path).await.body, "{path} has another text");

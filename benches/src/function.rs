@@ -76,7 +76,7 @@ pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
     for (listener, one, many) in [(Listener::Plain, ONE, FIVE_HUNDRED), (Listener::Iam, ONE_IAM, FIVE_HUNDRED_IAM)] {
         listen(plan, figures, &folder, &kafka, &requests, listener, [one, many]).await?;
     }
-    packages(&folder, figures)
+    packages(&folder, figures).await
 }
 
 async fn listen(
@@ -124,11 +124,11 @@ async fn listen(
     Ok(())
 }
 
-fn packages(folder: &TempDir, figures: &mut Figures) -> Result<()> {
+async fn packages(folder: &TempDir, figures: &mut Figures) -> Result<()> {
     for peer in peers(folder, Listener::Plain)? {
         let ours = if peer.name == INGEST { built_for_arm64() } else { None };
         if let Some(package) = ours.or(peer.package) {
-            figures.push(ONE, peer.name, Metric::Package, zip_mb(&package)?);
+            figures.push(ONE, peer.name, Metric::Package, zip_mb(&package).await?);
         }
     }
     Ok(())

@@ -8,10 +8,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use ingest::{MAX_BODY_BYTES, error::Error, router::finished};
+use ingest::{Deadline, MAX_BODY_BYTES, discard, error::Error, router::finished};
 use shared::{metrics::Metrics, shown::shown};
 use tokio::{
-    sync::Semaphore,
+    sync::{Semaphore, SemaphorePermit},
     time::{Instant, timeout},
 };
 
@@ -19,31 +19,70 @@ use tokio::{
 /// librdkafka's queue.
 const ROOM_BYTES: usize = 4 * MAX_BODY_BYTES;
 
+/// Up to this size a body has a room of its own, in bytes: it does not wait for large ones.
+const SMALL_BYTES: u32 = 64 * 1024;
+
+/// That room, in bytes.
+const SMALL_ROOM_BYTES: usize = 2 * 1024 * 1024;
+
 /// How long a request waits for room: shorter than clients do.
 const TIME_TO_WAIT: Duration = Duration::from_secs(5);
 
-/// The room that requests share. A clone is the same room.
+/// How long a client who found none may take to send its body all the same.
+const TIME_TO_DISCARD: Duration = Duration::from_secs(5);
+
+/// How many requests wait for room. Each keeps its connection and what has come of its body, also for a while after its
+/// client has hung up.
+const MAX_WAITING: usize = 100;
+
+/// The rooms that requests share. A clone is the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Room {
-    free: Arc<Semaphore>,
+    small: Arc<Space>,
+    large: Arc<Space>,
     metrics: Metrics,
+}
+
+/// So many bytes, and the places of those who wait for them.
+#[derive(Debug)]
+struct Space {
+    free: Semaphore,
+    queue: Semaphore,
 }
 
 impl Room {
     /// All of it free. Who finds none is counted in `metrics`.
     pub(crate) fn new(metrics: Metrics) -> Self {
-        Self { free: Arc::new(Semaphore::new(ROOM_BYTES)), metrics }
+        let space = |bytes| Arc::new(Space { free: Semaphore::new(bytes), queue: Semaphore::new(MAX_WAITING) });
+        Self { small: space(SMALL_ROOM_BYTES), large: space(ROOM_BYTES), metrics }
+    }
+
+    fn of(&self, size: u32) -> &Space {
+        if size <= SMALL_BYTES { &self.small } else { &self.large }
+    }
+}
+
+impl Space {
+    /// Takes `size` bytes until they are given back, at once or after a while; `None` when there is too little for too long,
+    /// or too many wait.
+    async fn take(&self, size: u32) -> Option<SemaphorePermit<'_>> {
+        if let Ok(taken) = self.free.try_acquire_many(size) {
+            return Some(taken);
+        }
+        let _place = self.queue.try_acquire().ok()?;
+        timeout(TIME_TO_WAIT, self.free.acquire_many(size)).await.ok()?.ok()
     }
 }
 
 /// Begins a request once there is room for its body, until it is answered.
 pub(crate) async fn in_turn(State(room): State<Room>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
-    let taken = timeout(TIME_TO_WAIT, room.free.acquire_many(size(request.body()))).await;
-    if let Ok(Ok(_taken)) = taken {
+    let size = size(request.body());
+    if let Some(_taken) = room.of(size).take(size).await {
         return next.run(request).await;
     }
     let (method, path) = (request.method().clone(), shown(request.uri().path()));
+    discard(request.into_body(), Deadline(Instant::now() + TIME_TO_DISCARD)).await;
     finished(Error::NoRoom.into_response(), method.as_str(), &path, begun.elapsed(), &room.metrics)
 }
 
@@ -79,7 +118,7 @@ mod tests {
         let send = |size| tokio::spawn(router(&room, &answer).oneshot(request(size)));
         let first: Vec<_> = (0..4).map(|_| send(MAX_BODY_BYTES)).collect();
         sleep(Duration::from_millis(1)).await;
-        let (second, third) = (send(1), send(MAX_BODY_BYTES + 1));
+        let (second, third) = (send(SMALL_BYTES as usize + 1), send(MAX_BODY_BYTES + 1));
         sleep(TIME_TO_WAIT * 4 / 5).await;
         answer.notify_one();
         // The room that is free now is for the small one, and not enough for the large one.
@@ -93,10 +132,35 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn who_finds_too_many_waiting_is_told_at_once() {
+        let (room, answer) = (Room::new(Metrics::default()), Arc::new(Notify::new()));
+        let _full = room.large.take(u32::try_from(ROOM_BYTES).unwrap()).await.unwrap();
+        let send = || tokio::spawn(router(&room, &answer).oneshot(request(MAX_BODY_BYTES)));
+        let waiting: Vec<_> = (0..MAX_WAITING).map(|_| send()).collect();
+        let begun = Instant::now();
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(send().await.unwrap().unwrap().status(), 429);
+        assert_eq!(begun.elapsed(), Duration::from_millis(1));
+        for waiting in waiting {
+            assert_eq!(waiting.await.unwrap().unwrap().status(), 429);
+        }
+        assert_eq!(begun.elapsed(), TIME_TO_WAIT);
+    }
+
+    #[tokio::test]
+    async fn a_small_body_does_not_wait_for_large_ones() {
+        let (room, answer) = (Room::new(Metrics::default()), Arc::new(Notify::new()));
+        let _full = room.large.take(u32::try_from(ROOM_BYTES).unwrap()).await.unwrap();
+        answer.notify_one();
+        let small = router(&room, &answer).oneshot(request(SMALL_BYTES as usize));
+        assert_eq!(timeout(TIME_TO_WAIT / 2, small).await.unwrap().unwrap().status(), 200);
+    }
+
     #[tokio::test]
     async fn a_request_without_a_body_needs_no_room() {
         let room = Room::new(Metrics::default());
-        let _full = room.free.acquire_many(u32::try_from(ROOM_BYTES).unwrap()).await.unwrap();
+        let _full = room.small.take(u32::try_from(SMALL_ROOM_BYTES).unwrap()).await.unwrap();
         let answer = Arc::new(Notify::new());
         answer.notify_one();
         assert_eq!(router(&room, &answer).oneshot(request(0)).await.unwrap().status(), 200);
@@ -104,8 +168,11 @@ mod tests {
 
     #[test]
     fn the_readme_states_the_limits_that_are_kept() {
-        let (mib, seconds) = (ROOM_BYTES >> 20, TIME_TO_WAIT.as_secs());
-        let limits = format!("more than {mib} MiB of bodies come at once and none is done within {seconds} s");
+        let (mib, small_mib, kib) = (ROOM_BYTES >> 20, SMALL_ROOM_BYTES >> 20, SMALL_BYTES >> 10);
+        let seconds = TIME_TO_WAIT.as_secs();
+        let limits = format!(
+            "more than {mib} MiB of bodies over {kib} KiB come at once, or {small_mib} MiB of smaller ones, and none is done within {seconds} s, or {MAX_WAITING} others wait"
+        );
         assert!(include_str!("../../README.md").contains(&limits), "{limits}");
     }
 

@@ -199,19 +199,25 @@ async fn send(connection: &Connection, records: &[Record], start: Instant, deadl
     for (at, record) in records.iter().enumerate() {
         connection.enqueue(record, deliveries.pending(at), deadline).await;
     }
-    let (failure, end) = tokio::select! {
+    let end = tokio::select! {
         biased;
-        () = deliveries.all_told() => (Failure::Unconfirmed, End::Answered),
-        stop = stop => stop,
+        () = deliveries.all_told() => End::Answered,
+        (_, end) = stop => end,
     };
-    // The answers that came in time count.
-    (
-        deliveries.take().into_iter().map(|told| told.map_or(Err(failure), |told| outcome(connection, told))).collect(),
-        end,
-    )
-}
-
-/// What librdkafka says of a record.
-fn outcome(connection: &Connection, delivery: Delivery) -> Outcome {
-    delivery.map_err(|error| connection.failure(&error))
+    // The answers that came in time count. What has none may be written, also where the log-in was refused since: it may have
+    // been on its way before.
+    let told = deliveries.take();
+    let outcome = |told: &Option<Delivery>| match told {
+        Some(delivery) => delivery.as_ref().copied().map_err(|error| connection.failure(error)),
+        None => Err(Failure::Unconfirmed),
+    };
+    let outcomes: Vec<_> = told.iter().map(outcome).collect();
+    // The client is not told why, and whoever runs this has to be.
+    for ((told, outcome), record) in told.iter().zip(&outcomes).zip(records) {
+        if let (Some(Err(error)), Err(Failure::Refused)) = (told, outcome) {
+            tracing::warn!(%error, topic = %record.topic, "Kafka refuses a record for good");
+            break;
+        }
+    }
+    (outcomes, end)
 }

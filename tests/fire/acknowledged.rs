@@ -22,16 +22,19 @@ use crate::{
 };
 
 /// Clients of each front, of either manner.
-const CLIENTS: usize = 3;
+pub(crate) const CLIENTS: usize = 3;
 
 /// How long a front may take until it serves again.
 const TIME_TO_RECOVER: Duration = Duration::from_mins(1);
 
+/// What may be answered while nothing is wrong; 422 to who breaks a rule.
+const IN_CALM: &[Option<u16>] = &[Some(200), Some(422)];
+
+/// And while something is: no answer at all, and API Gateway's own, where an environment is gone.
+const IN_TROUBLE: &[Option<u16>] = &[Some(200), Some(422), Some(401), Some(403), Some(502), Some(503), Some(504), None];
+
 /// Before the first trouble and between two.
 const CALM: Duration = Duration::from_secs(2);
-
-/// How much goes wrong at once in a mixture.
-const MIXED: usize = 2;
 
 /// Some trouble at once, and for how long.
 #[derive(Debug, Clone)]
@@ -57,10 +60,20 @@ fn rounds(plan: &Plan, random: &mut StdRng) -> Vec<Round> {
         rounds.extend(each.iter().flat_map(|trouble| alone(*trouble)));
     }
     for _ in 0..plan.mixtures {
-        let troubles: Vec<_> = each.choose_multiple(random, MIXED).copied().collect();
-        rounds.push(Round { name: format!("{MIXED} of these by chance"), troubles, time: plan.trouble });
+        rounds.push(Round {
+            name: "two of these by chance".to_owned(),
+            troubles: mixture(&each, random),
+            time: plan.trouble,
+        });
     }
     rounds
+}
+
+/// Two that can come at the same time.
+fn mixture(each: &[Trouble], random: &mut StdRng) -> Vec<Trouble> {
+    let Some(first) = each.choose(random).copied() else { return Vec::new() };
+    let others: Vec<_> = each.iter().copied().filter(|other| first.goes_with(*other)).collect();
+    [Some(first), others.choose(random).copied()].into_iter().flatten().collect()
 }
 
 /// # Errors
@@ -94,7 +107,7 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Acknowledged> {
             begun.push(trouble.begin(&world, &mut random).await?);
         }
         sleep(round.time).await;
-        for begun in begun {
+        for begun in begun.into_iter().rev() {
             begun.end(&world).await?;
         }
         let ended = Instant::now();
@@ -107,7 +120,7 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Acknowledged> {
         journal.sent.extend(client.await?);
     }
     journal.sent.extend(probes.into_iter().flat_map(Client::into_sent));
-    let written = topic::numbers(world.kafka.internal_servers(), TOPIC, PARTITIONS).await?;
+    let written = topic::content(world.kafka.internal_servers(), TOPIC, PARTITIONS).await?;
     let verdict = journal.held_to(&written);
     Ok(summed_up(&rounds, &journal, &verdict, &recoveries, written.len()))
 }
@@ -140,6 +153,10 @@ fn summed_up(
         let round = rounds.get(sent.round).or(rounds.last());
         if let Some(row) = round.and_then(|round| rows.get_mut(&first(&round.name))) {
             row.count(sent);
+            let calm = round.is_some_and(|round| round.troubles.is_empty());
+            if !(if calm { IN_CALM } else { IN_TROUBLE }).contains(&sent.status) {
+                row.problems.push(format!("{}: answered {:?}", row.name, sent.status));
+            }
         }
     }
     Acknowledged {

@@ -39,11 +39,20 @@ pub(crate) fn told(status: u16, body: &str, records: usize) -> Result<Vec<Told>,
     if entries.len() != records {
         return Err(broken("not an entry a record"));
     }
-    let told: Vec<_> = entries.iter().map(|entry| place(entry).map_or(Told::Unconfirmed, Told::Written)).collect();
-    if status == 200 && told.contains(&Told::Unconfirmed) {
+    let told: Vec<_> = entries.iter().map(entry).collect();
+    if status == 200 && !told.iter().all(|told| matches!(told, Told::Written(_))) {
         return Err(broken("200, and not every record has its offset"));
     }
     Ok(told)
+}
+
+fn entry(entry: &Value) -> Told {
+    match (place(entry), entry["error_code"].as_u64()) {
+        (Some(place), _) => Told::Written(place),
+        // The log-in, the right or the record was refused.
+        (None, Some(40101 | 40301 | 50002)) => Told::NotWritten,
+        (None, _) => Told::Unconfirmed,
+    }
 }
 
 fn place(entry: &Value) -> Option<Place> {
@@ -64,6 +73,7 @@ mod tests {
         for (status, body, expected) in [
             (200, both, vec![at(0, 2), at(1, 0)]),
             (503, one, vec![at(0, 2), Told::Unconfirmed]),
+            (401, &one.replace("50003", "40101"), vec![at(0, 2), Told::NotWritten]),
             (422, error, vec![Told::NotWritten; 2]),
             (503, error, vec![Told::Unconfirmed; 2]),
             (502, "Bad Gateway", vec![Told::Unconfirmed; 2]),

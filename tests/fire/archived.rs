@@ -52,6 +52,9 @@ pub(crate) const WRITERS: usize = 3;
 /// How long one may take: short, so that some are ended by it.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Before the topic is read again.
+const BEFORE_AGAIN: Duration = Duration::from_millis(100);
+
 /// Runs without trouble until everything has to be archived: what an earlier one had left may be in its way.
 const LAST_RUNS: usize = 5;
 
@@ -73,7 +76,7 @@ pub(crate) struct Archived {
 pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Archived> {
     let (kafka, s3) = tokio::try_join!(Kafka::start(Options::default()), S3::start())?;
     s3.create_bucket(BUCKET).await?;
-    let flaky = Flaky::start(&s3).await?;
+    let flaky = Flaky::start(&s3, seed).await?;
     let mut archived = Archived::default();
     for number in 0..plan.schedules {
         say(&format!("archived, {} of {}", number + 1, plan.schedules));
@@ -145,6 +148,14 @@ impl<'a> Schedule<'a> {
         archived.invocations += work.invocations.load(Ordering::Relaxed);
         archived.failed += work.failed.load(Ordering::Relaxed);
 
+        // Before the last runs make good what an event may have been told too early.
+        let acknowledged = work.acknowledged.load(Ordering::Relaxed);
+        let (known, _) = stored(self.s3, &self.prefix, &self.partition).await?;
+        let records = read(self.kafka.internal_servers(), &self.partition).await?;
+        let missing =
+            records.iter().filter(|record| record.offset < acknowledged && !known.contains_key(&record.offset));
+        archived.problems.extend(missing.map(|record| format!("{}: acknowledged, and not archived", record.offset)));
+
         let mut said = Value::Null;
         for _ in 0..LAST_RUNS {
             match self.lambda.invoke(&json!({})).await {
@@ -156,7 +167,9 @@ impl<'a> Schedule<'a> {
                 Err(error) => said = json!(error.to_string()),
             }
         }
-        let records = read(self.kafka.internal_servers(), &self.partition).await?;
+        if records.is_empty() {
+            archived.problems.push(format!("{}: nothing was written", self.partition));
+        }
         let (stored, objects) = stored(self.s3, &self.prefix, &self.partition).await?;
         let expected: BTreeMap<u64, Form> =
             records.iter().map(|record| (record.offset, Form::of(record.value.as_ref()))).collect();
@@ -232,17 +245,17 @@ async fn write(
         let event = if random.random_bool(0.5) {
             json!({})
         } else {
-            let from = random.random_range(0..=work.acknowledged.load(Ordering::Relaxed));
+            // Half of them bring what nobody has stored yet.
+            let acknowledged = work.acknowledged.load(Ordering::Relaxed);
+            let from = if random.random_bool(0.5) { acknowledged } else { random.random_range(0..=acknowledged) };
             let count = random.random_range(1..200);
-            match read(servers.clone(), &partition).await {
-                Ok(records) => {
-                    let batch: Vec<_> =
-                        records.into_iter().skip_while(|record| record.offset < from).take(count).collect();
-                    delivered = batch.last().map(|last| last.offset + 1);
-                    event_of(&partition, &batch)
-                }
-                Err(_) => continue,
-            }
+            let Ok(records) = read(servers.clone(), &partition).await else {
+                sleep(BEFORE_AGAIN).await;
+                continue;
+            };
+            let batch: Vec<_> = records.into_iter().skip_while(|record| record.offset < from).take(count).collect();
+            delivered = batch.last().map(|last| last.offset + 1);
+            event_of(&partition, &batch)
         };
         work.invocations.fetch_add(1, Ordering::Relaxed);
         match lambda.invoke(&event).await {

@@ -12,7 +12,7 @@ use tokio::{
 use crate::{
     answer::{Told, told},
     journal::Sent,
-    post::{CONTENT_TYPE, NUMBERS, Number, body, wrong_body},
+    post::{CONTENT_TYPE, NUMBERS, Number, Repeat, body, wrong_body},
 };
 
 /// Longer than API Gateway waits.
@@ -28,7 +28,7 @@ const BEFORE_AGAIN: Duration = Duration::from_millis(200);
 const RECORDS: u64 = 5;
 
 /// One request of so many breaks a rule.
-const WRONG: u32 = 20;
+pub(crate) const WRONG: u32 = 20;
 
 /// Everybody's. To make one takes tens of milliseconds: clients that are to start together would start one after the other.
 static HTTP: LazyLock<reqwest::Client> = LazyLock::new(reqwest::Client::new);
@@ -85,7 +85,12 @@ impl Client {
         while *self.now.borrow() != Now::Over {
             let numbers = self.numbers();
             if self.random.random_ratio(1, WRONG) {
-                self.post(&numbers, wrong_body(&numbers)).await;
+                let told = self.post(&numbers, 0, wrong_body(&numbers)).await;
+                if told.iter().any(|(_, told)| matches!(told, Told::Written(_)))
+                    && let Some(sent) = self.sent.last_mut()
+                {
+                    sent.broken = Some("a record that breaks a rule was written".to_owned());
+                }
             } else {
                 self.deliver(numbers).await;
             }
@@ -104,7 +109,7 @@ impl Client {
     /// Posts one request.
     pub(crate) async fn post_some(&mut self) -> Vec<(Number, Told)> {
         let numbers = self.numbers();
-        self.post(&numbers, body(&numbers)).await
+        self.post(&numbers, 0, body(&numbers, 0)).await
     }
 
     /// What it has sent.
@@ -120,8 +125,8 @@ impl Client {
     }
 
     async fn deliver(&mut self, mut numbers: Vec<Number>) {
-        loop {
-            let told = self.post(&numbers, body(&numbers)).await;
+        for repeat in 0.. {
+            let told = self.post(&numbers, repeat, body(&numbers, repeat)).await;
             numbers = told.iter().filter(|(_, told)| *told == Told::Unconfirmed).map(|(number, _)| *number).collect();
             if self.manner == Manner::GoesOn || numbers.is_empty() || *self.now.borrow() == Now::Over {
                 return;
@@ -130,17 +135,21 @@ impl Client {
         }
     }
 
-    pub(crate) async fn post(&mut self, numbers: &[Number], body: String) -> Vec<(Number, Told)> {
+    /// Posts a body with these records.
+    pub(crate) async fn post(&mut self, numbers: &[Number], repeat: Repeat, body: String) -> Vec<(Number, Told)> {
         let round = match *self.now.borrow() {
             Now::Round(round) => round,
             Now::Over => usize::MAX,
         };
         let begun = Instant::now();
+        // Noted before, for whoever gives up waiting.
+        let unknown = numbers.iter().map(|number| (*number, Told::Unconfirmed)).collect();
+        self.sent.push(Sent { round, repeat, told: unknown, status: None, took: Duration::ZERO, broken: None });
         let answer = self.ask(body).await;
         let (status, told, broken) = match answer {
             Ok(Answer { status, body, has_retry_after }) => match told(status, &body, numbers.len()) {
-                Ok(_) if status == 503 && !has_retry_after => {
-                    (Some(status), unconfirmed(numbers), Some(format!("503 without Retry-After: {body}")))
+                Ok(told) if matches!(status, 429 | 503) && !has_retry_after => {
+                    (Some(status), told, Some(format!("{status} without Retry-After: {body}")))
                 }
                 Ok(told) => (Some(status), told, None),
                 Err(broken) => (Some(status), unconfirmed(numbers), Some(broken.0)),
@@ -149,7 +158,9 @@ impl Client {
             Err(_) => (None, unconfirmed(numbers), None),
         };
         let told: Vec<_> = numbers.iter().copied().zip(told).collect();
-        self.sent.push(Sent { round, told: told.clone(), status, took: begun.elapsed(), broken });
+        if let Some(sent) = self.sent.last_mut() {
+            *sent = Sent { round, repeat, told: told.clone(), status, took: begun.elapsed(), broken };
+        }
         told
     }
 

@@ -5,25 +5,29 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::{
+    acknowledged::CLIENTS as CLIENTS_EACH,
     answer::Told,
     archived::Archived,
+    client::WRONG,
     frozen::Frozen,
     journal::Sent,
     overload::{CLIENTS, MAX_MEMORY_MB, Overload},
+    soak::Soak,
     storm::{CONNECTIONS, LOG_INS_PER_SECOND, Storm},
+    trouble::BROKERS,
 };
 
-/// `RELIABILITY.md`.
+/// `RELIABILITY.md`: a section a promise, each of its own date. Those that were not tried again stay as they were.
 #[derive(Debug)]
 pub(crate) struct Document {
-    seed: u64,
-    pub(crate) took: Duration,
-    pub(crate) acknowledged: Option<Acknowledged>,
-    pub(crate) frozen: Option<Frozen>,
-    pub(crate) archived: Option<Archived>,
-    pub(crate) storm: Option<Storm>,
-    pub(crate) overload: Option<Overload>,
+    sections: Vec<String>,
 }
+
+/// What begins a section.
+const SECTION: &str = "## ";
+
+const HEAD: &str = "# Reliability\n\nWhat was tried to break what the pipeline promises, and what came of it. `make fire` writes it, and ends \
+                    with an error when a promise was broken; `make soak` writes the part about the process that goes on.\n";
 
 /// What came of one kind of trouble.
 #[derive(Debug, Clone, Default)]
@@ -92,17 +96,17 @@ impl Row {
 }
 
 impl Acknowledged {
-    fn problems(&self) -> impl Iterator<Item = &String> {
-        self.faults.iter().chain(self.rows.iter().flat_map(|row| &row.problems))
+    pub(crate) fn problems(&self) -> Vec<String> {
+        self.faults.iter().chain(self.rows.iter().flat_map(|row| &row.problems)).cloned().collect()
     }
 
-    fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let rows: Vec<_> = self.rows.iter().map(Row::markdown).collect();
         let acknowledged: usize = self.rows.iter().map(|row| row.acknowledged).sum();
         format!(
-            "## 200 means written\n\nThree brokers, two of which must take a record; `ingest` in {} environments behind API Gateway's \
-             events, and `local`. Twelve clients post numbered records one request after the other, half of them again until they \
-             are told of them; one request of twenty breaks a rule. In the end each partition is read and held to the answers.\n\n\
+            "{BROKERS} brokers, two of which must take a record; `ingest` in {} environments behind API Gateway's \
+             events, and `local`. For each, {CLIENTS_EACH} clients post numbered records one request after the other, and as many do so again \
+             until they are told of them; one request of {WRONG} breaks a rule. In the end each partition is read and held to the answers.\n\n\
              | trouble | times | requests | 200 | refused | unanswered | records acknowledged | longest answer, s | served again \
              after, s |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n{}\n\n\
              {acknowledged} records were acknowledged. The topic has {}: {} are of requests without a 200, and {} came twice, since \
@@ -119,9 +123,9 @@ impl Acknowledged {
 }
 
 impl Frozen {
-    fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         format!(
-            "## A freeze at any point of a request\n\nAn environment of `ingest` was stopped {} times within 30 ms after a request was \
+            "An environment of `ingest` was stopped {} times within 30 ms after a request was \
              sent to it, for 1 s to 20 min by the clock that it sees; of three times two its connections were cut meanwhile. Of {} \
              requests, those after each freeze included, {} were not answered 200. Broken: {}.\n",
             self.freezes,
@@ -133,9 +137,9 @@ impl Frozen {
 }
 
 impl Archived {
-    fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         format!(
-            "## Archived exactly once\n\n{} topics, each archived by {} environments of `archive` at the same time, by runs and by \
+            "{} topics, each archived by {} environments of `archive` at the same time, by runs and by \
              batches that are delivered twice and cut anew, while S3 refuses, does what it says to have failed, is slow or silent, \
              connections are reset, and environments are killed and timed out. Of {} invocations {} failed; {} environments were \
              killed. In the end the archive is held to the topic.\n\n{} records are in {} objects. Records missing, doubled, or not \
@@ -153,9 +157,9 @@ impl Archived {
 }
 
 impl Storm {
-    fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         format!(
-            "## Storms\n\n{} environments of `ingest` start at once before a broker that admits {LOG_INS_PER_SECOND} log-ins a second, \
+            "{} environments of `ingest` start at once before a broker that admits {LOG_INS_PER_SECOND} log-ins a second, \
              each with a client that sends until it is served. The last one was served after {:.1} s. Of {} requests {} were \
              answered 503 with `Retry-After`; the longest answer took {:.1} s. At most {} connections were open, of {CONNECTIONS} an \
              environment that are admitted. A client of a warm environment sent {} requests beside it, all of which were served, \
@@ -174,10 +178,10 @@ impl Storm {
 }
 
 impl Overload {
-    fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let answers: Vec<_> = self.answers.iter().map(|(status, count)| format!("{count} with {status}")).collect();
         format!(
-            "## Overload\n\nFour times {CLIENTS} clients of one `local`: they send small requests one after the other, bodies of 6 MB, \
+            "Four times {CLIENTS} clients of one `local`: they send small requests one after the other, bodies of 6 MB, \
              bodies a byte at a time, and hang up in the middle ({} times). Whole requests were answered: {}. The process took {} MB \
              at most ({MAX_MEMORY_MB} are admitted) and served {:.2} s after the end.\n\nNot as it should be: {}.\n",
             self.hung_up,
@@ -189,46 +193,72 @@ impl Overload {
     }
 }
 
+impl Soak {
+    pub(crate) fn markdown(&self) -> String {
+        let [first, second] = self.held;
+        format!(
+            "One `local` served for {} s, made posts itself and archived, while connections were cut and slow and the broker stood \
+             still, {} times. Of {} posts {} were answered 503; {} questions were answered. Usual in the first half after the \
+             start, and in the second: {} and {} MB of memory, {} and {} files, {} and {} threads.\n\nNot as it should be: {}.\n",
+            self.time.as_secs(),
+            self.troubles,
+            self.requests,
+            self.refused,
+            self.questions,
+            first.memory_mb,
+            second.memory_mb,
+            first.files,
+            second.files,
+            first.threads,
+            second.threads,
+            self.problems.len()
+        )
+    }
+}
+
 impl Document {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            took: Duration::ZERO,
-            acknowledged: None,
-            frozen: None,
-            archived: None,
-            storm: None,
-            overload: None,
+    /// As a file has it.
+    pub(crate) fn of(text: &str) -> Self {
+        let begin = format!("\n{SECTION}");
+        let (_, sections) = text.split_once(&begin).unwrap_or_default();
+        let sections = sections.split(&begin).filter(|section| !section.is_empty());
+        Self { sections: sections.map(|section| format!("{SECTION}{}\n", section.trim_end())).collect() }
+    }
+
+    /// Puts a section in the place of the one with its title, or behind all.
+    pub(crate) fn put(&mut self, section: String) {
+        let title = |section: &str| section.lines().next().map(str::to_owned);
+        match self.sections.iter_mut().find(|known| title(known) == title(&section)) {
+            Some(known) => *known = section,
+            None => self.sections.push(section),
         }
     }
 
-    /// What was not kept.
-    pub(crate) fn problems(&self) -> Vec<String> {
-        let acknowledged = self.acknowledged.iter().flat_map(Acknowledged::problems);
-        let frozen = self.frozen.iter().flat_map(|frozen| &frozen.problems);
-        let archived = self.archived.iter().flat_map(|archived| &archived.problems);
-        let storm = self.storm.iter().flat_map(|storm| &storm.problems);
-        let overload = self.overload.iter().flat_map(|overload| &overload.problems);
-        acknowledged.chain(frozen).chain(archived).chain(storm).chain(overload).cloned().collect()
-    }
-
     pub(crate) fn markdown(&self) -> String {
-        #[expect(clippy::disallowed_methods, reason = "the date of the document")]
-        let now: DateTime<Utc> = Utc::now();
-        let head = format!(
-            "# Reliability\n\nWritten by `make fire` on {} in {} min, seed {}.\n",
-            now.format("%F"),
-            self.took.as_secs().div_ceil(60),
-            self.seed
-        );
-        let parts = [
-            Some(head),
-            self.acknowledged.as_ref().map(Acknowledged::markdown),
-            self.frozen.as_ref().map(Frozen::markdown),
-            self.archived.as_ref().map(Archived::markdown),
-            self.storm.as_ref().map(Storm::markdown),
-            self.overload.as_ref().map(Overload::markdown),
-        ];
-        parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
+        format!("{HEAD}\n{}", self.sections.join("\n"))
+    }
+}
+
+/// A section: what was tried, when, and what came of it.
+pub(crate) fn section(title: &str, seed: u64, took: Duration, text: &str) -> String {
+    #[expect(clippy::disallowed_methods, reason = "the date of the document")]
+    let now: DateTime<Utc> = Utc::now();
+    let minutes = took.as_secs().div_ceil(60);
+    format!("{SECTION}{title}\n\nOn {}, in {minutes} min, seed {seed}.\n\n{text}", now.format("%F"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_that_was_tried_again_takes_the_place_of_its_last_and_the_others_stay() {
+        let mut document = Document::of("");
+        for (title, text) in [("A", "1\n"), ("B", "1\n\nmore\n"), ("A", "2\n")] {
+            document = Document::of(&document.markdown());
+            document.put(format!("{SECTION}{title}\n\n{text}"));
+        }
+        assert_eq!(document.markdown(), format!("{HEAD}\n## A\n\n2\n\n## B\n\n1\n\nmore\n"));
+        assert_eq!(Document::of(&document.markdown()).markdown(), document.markdown());
     }
 }

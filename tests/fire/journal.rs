@@ -1,13 +1,14 @@
 //! What clients sent, and what they were told: what the topic is held to.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{HashMap, HashSet},
     time::Duration,
 };
 
 use crate::{
     answer::{Place, Told},
-    post::{NUMBERS, Number},
+    post::{NUMBERS, Number, Posted, Repeat},
+    topic::Content,
 };
 
 /// One request of one client.
@@ -15,6 +16,7 @@ use crate::{
 pub(crate) struct Sent {
     /// What was wrong with the world as it was sent.
     pub(crate) round: usize,
+    pub(crate) repeat: Repeat,
     /// A record each.
     pub(crate) told: Vec<(Number, Told)>,
     /// `None` where no answer came.
@@ -35,8 +37,8 @@ pub(crate) struct Journal {
 pub(crate) enum Fault {
     /// It was answered with an offset, and is not there.
     Lost { number: Number, place: Place },
-    /// It is there more often than it may be: each attempt that was not refused may have written it once.
-    Doubled { number: Number, times: usize, attempts: usize },
+    /// One request wrote it more than once.
+    Doubled { number: Number, times: usize },
     /// It was answered that nothing is written, and it is there.
     WrittenAllTheSame { number: Number },
     /// A client's later record is before its earlier one.
@@ -49,7 +51,7 @@ pub(crate) enum Fault {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) faults: Vec<Fault>,
-    /// Records that are there, though nobody was told so.
+    /// Records that are there, though the answer to their request does not say so.
     pub(crate) written_unconfirmed: usize,
     /// Records beyond the first of their number: a client had sent them again.
     pub(crate) repeated: usize,
@@ -57,27 +59,39 @@ pub(crate) struct Verdict {
 
 impl Journal {
     /// Holds a topic to what was answered. It has `None` in the place of a record that is no row of ours.
-    pub(crate) fn held_to(&self, topic: &BTreeMap<Place, Option<Number>>) -> Verdict {
+    pub(crate) fn held_to(&self, topic: &Content) -> Verdict {
         let mut verdict = Verdict::default();
-        let mut places: HashMap<Number, Vec<Place>> = HashMap::new();
-        for (place, number) in topic {
-            match number {
-                Some(number) => places.entry(*number).or_default().push(*place),
+        let mut places: HashMap<Posted, Vec<Place>> = HashMap::new();
+        for (place, posted) in topic {
+            match posted {
+                Some(posted) => places.entry(*posted).or_default().push(*place),
                 None => verdict.faults.push(Fault::Foreign { place: *place }),
             }
         }
-        let mut attempts: BTreeMap<Number, Vec<Told>> = BTreeMap::new();
-        for (number, told) in self.sent.iter().flat_map(|sent| &sent.told) {
-            attempts.entry(*number).or_default().push(*told);
-        }
-        for (number, attempts) in &attempts {
-            judge(*number, attempts, places.remove(number).unwrap_or_default(), &mut verdict);
+        let known: Vec<_> = topic.values().flatten().map(|posted| posted.number).collect();
+        verdict.repeated = known.len() - known.iter().collect::<HashSet<_>>().len();
+        for sent in &self.sent {
+            for (number, told) in &sent.told {
+                let posted = Posted { number: *number, repeat: sent.repeat };
+                judge(*number, *told, &places.remove(&posted).unwrap_or_default(), &mut verdict);
+            }
         }
         let foreign = places.into_values().flatten().map(|place| Fault::Foreign { place });
         verdict.faults.extend(foreign);
         verdict.faults.extend(self.out_of_order());
         verdict.faults.sort();
         verdict
+    }
+
+    /// What is not as it should be in `part`: a status that is none of these, an answer that breaks the contract, a fault of
+    /// the topic.
+    pub(crate) fn problems(&self, part: &str, statuses: &[u16], topic: &Content) -> Vec<String> {
+        let expected = |sent: &&Sent| sent.status.is_some_and(|status| statuses.contains(&status));
+        let unexpected =
+            self.sent.iter().filter(|sent| !expected(sent)).map(|sent| format!("answered {:?}", sent.status));
+        let broken = self.sent.iter().filter_map(|sent| sent.broken.clone());
+        let faults = self.held_to(topic).faults.into_iter().map(|fault| format!("{fault:?}"));
+        unexpected.chain(broken).chain(faults).map(|problem| format!("{part}: {problem}")).collect()
     }
 
     /// A client sends when it has its answer. So what it was told is written stands in the order in which it was sent.
@@ -97,22 +111,16 @@ impl Journal {
     }
 }
 
-fn judge(number: Number, attempts: &[Told], places: Vec<Place>, verdict: &mut Verdict) {
-    let written = attempts.iter().filter_map(|told| match told {
-        Told::Written(place) => Some(*place),
-        Told::NotWritten | Told::Unconfirmed => None,
-    });
-    let written: BTreeSet<Place> = written.collect();
-    let there: BTreeSet<Place> = places.into_iter().collect();
-    verdict.faults.extend(written.difference(&there).map(|place| Fault::Lost { number, place: *place }));
-    let possible = attempts.iter().filter(|told| **told != Told::NotWritten).count();
-    if possible == 0 && !there.is_empty() {
-        verdict.faults.push(Fault::WrittenAllTheSame { number });
-    } else if there.len() > possible {
-        verdict.faults.push(Fault::Doubled { number, times: there.len(), attempts: possible });
+fn judge(number: Number, told: Told, there: &[Place], verdict: &mut Verdict) {
+    match told {
+        Told::Written(place) if !there.contains(&place) => verdict.faults.push(Fault::Lost { number, place }),
+        Told::NotWritten if !there.is_empty() => verdict.faults.push(Fault::WrittenAllTheSame { number }),
+        Told::Unconfirmed => verdict.written_unconfirmed += usize::from(!there.is_empty()),
+        Told::Written(_) | Told::NotWritten => {}
     }
-    verdict.written_unconfirmed += usize::from(written.is_empty() && !there.is_empty());
-    verdict.repeated += there.len().saturating_sub(1);
+    if there.len() > 1 {
+        verdict.faults.push(Fault::Doubled { number, times: there.len() });
+    }
 }
 
 #[cfg(test)]
@@ -124,14 +132,15 @@ mod tests {
     }
 
     fn sent(told: &[(Number, Told)]) -> Sent {
-        Sent { round: 0, told: told.to_vec(), status: None, took: Duration::ZERO, broken: None }
+        Sent { round: 0, repeat: 0, told: told.to_vec(), status: None, took: Duration::ZERO, broken: None }
     }
 
-    /// Each offset, and the number of the record there.
-    type Topic = &'static [(u64, Option<Number>)];
+    /// Each offset, and the number and the repeat of the record there.
+    type Topic<'topic> = &'topic [(u64, Option<(Number, Repeat)>)];
 
-    fn verdict(sent: Vec<Sent>, topic: Topic) -> Verdict {
-        let topic = topic.iter().map(|(offset, number)| (at(*offset), *number)).collect();
+    fn verdict(sent: Vec<Sent>, topic: Topic<'_>) -> Verdict {
+        let posted = |(number, repeat)| Posted { number, repeat };
+        let topic = topic.iter().map(|(offset, there)| (at(*offset), there.map(posted))).collect();
         Journal { sent }.held_to(&topic)
     }
 
@@ -143,30 +152,35 @@ mod tests {
             sent(&[(5, Told::NotWritten)]),
             // Sent again by its client.
             sent(&[(6, Told::Unconfirmed)]),
-            sent(&[(6, Told::Written(at(4)))]),
+            Sent { repeat: 1, ..sent(&[(6, Told::Written(at(4)))]) },
         ];
-        let verdict = verdict(requests, &[(0, Some(1)), (1, Some(2)), (2, Some(3)), (3, Some(6)), (4, Some(6))]);
-        assert_eq!(verdict, Verdict { faults: vec![], written_unconfirmed: 1, repeated: 1 });
+        let records = [(1, 0), (2, 0), (3, 0), (6, 0), (6, 1)];
+        let topic = (0..).zip(records.map(Some)).collect::<Vec<_>>();
+        assert_eq!(verdict(requests, &topic), Verdict { faults: vec![], written_unconfirmed: 2, repeated: 1 });
     }
 
     #[test]
     fn each_fault_is_found() {
         let written = |number, offset| sent(&[(number, Told::Written(at(offset)))]);
-        let cases: [(_, Topic, _); 7] = [
+        let doubled = Fault::Doubled { number: 1, times: 2 };
+        let twice: Topic<'_> = &[(0, Some((1, 0))), (1, Some((1, 0)))];
+        let cases: [(_, Topic<'_>, _); 8] = [
             (vec![written(1, 0)], &[], Fault::Lost { number: 1, place: at(0) }),
-            (vec![written(1, 0)], &[(0, Some(1)), (1, Some(1))], Fault::Doubled { number: 1, times: 2, attempts: 1 }),
+            // What its repeat wrote is another record.
             (
-                vec![sent(&[(1, Told::Unconfirmed)])],
-                &[(0, Some(1)), (1, Some(1))],
-                Fault::Doubled { number: 1, times: 2, attempts: 1 },
+                vec![Sent { repeat: 1, ..sent(&[(1, Told::Unconfirmed)]) }, written(1, 0)],
+                &[(1, Some((1, 1)))],
+                Fault::Lost { number: 1, place: at(0) },
             ),
-            (vec![sent(&[(1, Told::NotWritten)])], &[(0, Some(1))], Fault::WrittenAllTheSame { number: 1 }),
+            (vec![written(1, 0)], twice, doubled.clone()),
+            (vec![sent(&[(1, Told::Unconfirmed)])], twice, doubled),
+            (vec![sent(&[(1, Told::NotWritten)])], &[(0, Some((1, 0)))], Fault::WrittenAllTheSame { number: 1 }),
             (
                 vec![written(1, 1), written(2, 0)],
-                &[(0, Some(2)), (1, Some(1))],
+                &[(0, Some((2, 0))), (1, Some((1, 0)))],
                 Fault::OutOfOrder { first: 1, then: 2 },
             ),
-            (vec![], &[(0, Some(1))], Fault::Foreign { place: at(0) }),
+            (vec![], &[(0, Some((1, 0)))], Fault::Foreign { place: at(0) }),
             (vec![], &[(0, None)], Fault::Foreign { place: at(0) }),
         ];
         for (requests, topic, fault) in cases {
@@ -177,6 +191,19 @@ mod tests {
     #[test]
     fn clients_have_an_order_each() {
         let requests = vec![sent(&[(1, Told::Written(at(1)))]), sent(&[(NUMBERS + 1, Told::Written(at(0)))])];
-        assert_eq!(verdict(requests, &[(0, Some(NUMBERS + 1)), (1, Some(1))]).faults, []);
+        assert_eq!(verdict(requests, &[(0, Some((NUMBERS + 1, 0))), (1, Some((1, 0)))]).faults, []);
+    }
+
+    #[test]
+    fn an_unexpected_status_a_broken_answer_and_a_fault_are_problems() {
+        let mut journal = Journal { sent: vec![sent(&[(1, Told::Written(at(0)))]), sent(&[(2, Told::Unconfirmed)])] };
+        journal.sent[0].status = Some(200);
+        journal.sent[1].broken = Some("no offsets".to_owned());
+        let problems = journal.problems("part", &[200], &Content::new());
+        let lost = Fault::Lost { number: 1, place: at(0) };
+        assert_eq!(
+            problems,
+            ["part: answered None".to_owned(), "part: no offsets".to_owned(), format!("part: {lost:?}")]
+        );
     }
 }

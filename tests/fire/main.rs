@@ -1,11 +1,11 @@
 //! `make fire`: what the pipeline promises, tried while things go wrong, and written down in `RELIABILITY.md`.
 //!
 //! [`acknowledged`] starts a [`world`], has [`client`]s post while [`trouble`] comes and goes, and holds the [`topic`] to the
-//! [`journal`] of what was answered. [`archived`] holds an archive to its topic. [`document`] tells of both.
+//! [`journal`] of what was answered. [`archived`] holds an archive to its topic. [`document`] tells of all.
 
 #![expect(clippy::print_stderr, reason = "a program for a terminal")]
 
-use std::{error::Error, fs, path::Path, process::ExitCode};
+use std::{error::Error, fs, io::ErrorKind, path::Path, process::ExitCode, slice};
 
 use clap::{Parser, ValueEnum};
 use tokio::time::Instant;
@@ -22,18 +22,19 @@ mod plan;
 mod post;
 mod process;
 mod progress;
+mod soak;
 mod storm;
 mod topic;
 mod trouble;
 mod world;
 
-use document::Document;
+use document::{Document, section};
 use plan::Plan;
 use progress::say;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Holds the pipeline to its promises while brokers, connections, storage and functions fail, and writes RELIABILITY.md.
+/// Holds the pipeline to its promises while brokers, connections, storage and functions fail.
 ///
 /// It ends with an error when a promise was broken, and says which.
 #[derive(Debug, Parser)]
@@ -43,13 +44,44 @@ struct Cli {
     #[arg(long)]
     seed: Option<u64>,
 
-    /// A part of it, in minutes: RELIABILITY.md stays as it is
-    #[arg(long)]
-    short: bool,
+    /// How much is tried
+    #[arg(long, value_enum, default_value_t, value_name = "AMOUNT")]
+    amount: Amount,
 
-    /// Only this promise: RELIABILITY.md stays as it is
+    /// Only this promise
     #[arg(long, value_enum, value_name = "PROMISE")]
     only: Option<Promise>,
+}
+
+/// How much is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Amount {
+    /// All of it, written into RELIABILITY.md
+    #[default]
+    Full,
+    /// Each kind of trouble once, in minutes
+    Short,
+    /// Mixtures of trouble by chance, in minutes
+    ByChance,
+}
+
+impl Amount {
+    fn plan(self) -> Plan {
+        match self {
+            Self::Full => Plan::full(),
+            Self::Short => Plan::short(),
+            Self::ByChance => Plan::by_chance(),
+        }
+    }
+
+    /// The promises that are tried unless one is asked for. Chance decides nothing of a storm's and an overload's course.
+    const fn promises(self) -> &'static [Promise] {
+        use Promise::{Acknowledged, Archived, Frozen, Overload, Storm};
+        match self {
+            Self::Full | Self::Short => &[Acknowledged, Frozen, Archived, Storm, Overload],
+            Self::ByChance => &[Acknowledged, Frozen, Archived],
+        }
+    }
 }
 
 /// What is held to.
@@ -65,6 +97,51 @@ enum Promise {
     Storm,
     /// Bounded memory, and right answers or 429 and 503, when clients send too much
     Overload,
+    /// A process that serves for half an hour takes no more and more of anything. Only when it is asked for
+    Soak,
+}
+
+impl Promise {
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "200 means written",
+            Self::Frozen => "A freeze at any point of a request",
+            Self::Archived => "Archived exactly once",
+            Self::Storm => "Storms",
+            Self::Overload => "Overload",
+            Self::Soak => "A process that goes on",
+        }
+    }
+
+    /// What was tried and came of it, and what was not kept.
+    async fn try_to_break(self, plan: &Plan, seed: u64) -> Result<(String, Vec<String>)> {
+        Ok(match self {
+            Self::Acknowledged => {
+                let acknowledged = acknowledged::run(plan, seed).await?;
+                (acknowledged.markdown(), acknowledged.problems())
+            }
+            Self::Frozen => {
+                let frozen = frozen::run(plan, seed).await?;
+                (frozen.markdown(), frozen.problems)
+            }
+            Self::Archived => {
+                let archived = archived::run(plan, seed).await?;
+                (archived.markdown(), archived.problems)
+            }
+            Self::Storm => {
+                let storm = storm::run(plan, seed).await?;
+                (storm.markdown(), storm.problems)
+            }
+            Self::Overload => {
+                let overload = overload::run(plan, seed).await?;
+                (overload.markdown(), overload.problems)
+            }
+            Self::Soak => {
+                let soak = soak::run(plan, seed).await?;
+                (soak.markdown(), soak.problems)
+            }
+        })
+    }
 }
 
 #[tokio::main]
@@ -86,36 +163,36 @@ async fn main() -> ExitCode {
 }
 
 /// What was not kept.
-async fn run(Cli { seed, short, only }: Cli) -> Result<Vec<String>> {
-    let plan = if short { Plan::short() } else { Plan::full() };
+async fn run(Cli { seed, amount, only }: Cli) -> Result<Vec<String>> {
+    let plan = amount.plan();
     let seed = seed.unwrap_or_else(rand::random);
     say(&format!("seed {seed}"));
-    let wanted = |promise| only.is_none_or(|only| only == promise);
-    let begun = Instant::now();
-    let mut document = Document::new(seed);
-    if wanted(Promise::Acknowledged) {
-        document.acknowledged = Some(acknowledged::run(&plan, seed).await?);
+    let mut problems = Vec::new();
+    for promise in only.as_ref().map_or(amount.promises(), slice::from_ref) {
+        let begun = Instant::now();
+        match promise.try_to_break(&plan, seed).await {
+            Ok((text, broken)) => {
+                let text = section(promise.title(), seed, begun.elapsed(), &text);
+                say(&text);
+                if amount == Amount::Full {
+                    write(text)?;
+                }
+                problems.extend(broken);
+            }
+            // What was found before is told all the same.
+            Err(error) => problems.push(format!("{}: {error}", promise.title())),
+        }
     }
-    if wanted(Promise::Frozen) {
-        document.frozen = Some(frozen::run(&plan, seed).await?);
-    }
-    if wanted(Promise::Archived) {
-        document.archived = Some(archived::run(&plan, seed).await?);
-    }
-    if wanted(Promise::Storm) {
-        document.storm = Some(storm::run(&plan, seed).await?);
-    }
-    if wanted(Promise::Overload) {
-        document.overload = Some(overload::run(&plan, seed).await?);
-    }
-    document.took = begun.elapsed();
-    let text = document.markdown();
-    if short || only.is_some() {
-        eprintln!("{text}");
-    } else {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../RELIABILITY.md");
-        fs::write(&file, text)?;
-        say(&format!("Written: {}", file.display()));
-    }
-    Ok(document.problems())
+    Ok(problems)
+}
+
+fn write(section: String) -> Result<()> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../RELIABILITY.md");
+    let text = match fs::read_to_string(&file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        text => text?,
+    };
+    let mut document = Document::of(&text);
+    document.put(section);
+    Ok(fs::write(&file, document.markdown())?)
 }

@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) schedules: usize,
     /// How long that goes on for each.
     pub(crate) schedule: Duration,
+    /// How long one process serves.
+    pub(crate) soak: Duration,
 }
 
 impl Plan {
@@ -38,21 +40,28 @@ impl Plan {
             overload: Duration::from_mins(1),
             schedules: 40,
             schedule: Duration::from_secs(15),
+            soak: Duration::from_mins(30),
         }
     }
 
-    /// For every change.
+    /// For every change: each kind of trouble once.
     pub(crate) fn short() -> Self {
         Self {
             times_each: 1,
-            mixtures: 3,
-            trouble: Duration::from_secs(3),
+            mixtures: 0,
+            trouble: Duration::from_secs(2),
             broker_freezes: vec![Duration::from_secs(5)],
             freezes: 20,
             storm: 30,
             overload: Duration::from_secs(10),
             schedules: 4,
             schedule: Duration::from_secs(8),
+            soak: Duration::from_secs(30),
         }
+    }
+
+    /// What chance decides, a little of it.
+    pub(crate) fn by_chance() -> Self {
+        Self { times_each: 0, mixtures: 4, freezes: 10, schedules: 2, ..Self::short() }
     }
 }

@@ -1,6 +1,6 @@
 //! What clients post: geo rows, each with a number of its own by which it is found again.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The media type of the envelope.
 pub(crate) const CONTENT_TYPE: &str = "application/vnd.kafka.json.v2+json";
@@ -8,41 +8,57 @@ pub(crate) const CONTENT_TYPE: &str = "application/vnd.kafka.json.v2+json";
 /// A record's number, in its field `ind`. No two records that are to differ have the same one.
 pub(crate) type Number = u64;
 
+/// How often a record was sent before.
+pub(crate) type Repeat = u32;
+
+/// A record, sent once. What is written tells by which request it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Posted {
+    pub(crate) number: Number,
+    pub(crate) repeat: Repeat,
+}
+
 /// How many records a client may post: the next one's numbers begin there.
 pub(crate) const NUMBERS: Number = 10_000_000;
 
 /// A request with these records.
-pub(crate) fn body(numbers: &[Number]) -> String {
-    envelope(numbers.iter().map(|number| row(*number)))
+pub(crate) fn body(numbers: &[Number], repeat: Repeat) -> String {
+    envelope(numbers.iter().map(|number| row(Posted { number: *number, repeat }, LATITUDE, COUNTRY)))
 }
 
 /// The same with a rule broken by the last one, so that none may be written.
 pub(crate) fn wrong_body(numbers: &[Number]) -> String {
-    let mut rows: Vec<_> = numbers.iter().map(|number| row(*number)).collect();
-    if let Some(row) = rows.last_mut() {
-        row["latitude"] = json!(91.5);
-    }
-    envelope(rows.into_iter())
+    let last = numbers.last();
+    let latitude = |number| if Some(number) == last { "91.5" } else { LATITUDE };
+    envelope(numbers.iter().map(|number| row(Posted { number: *number, repeat: 0 }, latitude(number), COUNTRY)))
 }
 
-fn envelope(rows: impl Iterator<Item = Value>) -> String {
-    let records: Vec<_> = rows.map(|row| json!({ "value": row })).collect();
-    json!({ "records": records }).to_string()
+/// The same with records of so many bytes and some more.
+pub(crate) fn body_of_large(numbers: &[Number], size: usize) -> String {
+    let country = "A".repeat(size);
+    envelope(numbers.iter().map(|number| row(Posted { number: *number, repeat: 0 }, LATITUDE, &country)))
 }
 
-fn row(number: Number) -> Value {
-    json!({
-        "ind": number,
-        "timestamp": "2020-08-28 03:52:47",
-        "latitude": -89.9787,
-        "longitude": -173.293,
-        "country": "Albania",
-    })
+const LATITUDE: &str = "-89.9787";
+const COUNTRY: &str = "Albania";
+
+// As text: a body of tens of thousands would take seconds as a tree.
+fn envelope(rows: impl Iterator<Item = String>) -> String {
+    let records: Vec<_> = rows.map(|row| format!(r#"{{"value":{row}}}"#)).collect();
+    format!(r#"{{"records":[{}]}}"#, records.join(","))
 }
 
-/// The number of what is written, if it is a row of ours.
-pub(crate) fn number(value: &[u8]) -> Option<Number> {
-    serde_json::from_slice::<Value>(value).ok()?.get("ind")?.as_u64()
+fn row(Posted { number, repeat }: Posted, latitude: &str, country: &str) -> String {
+    format!(
+        r#"{{"ind":{number},"timestamp":"2020-08-28 03:52:47","latitude":{latitude},"longitude":-173.293,"country":"{repeat} {country}"}}"#
+    )
+}
+
+/// What is written, if it is a row of ours.
+pub(crate) fn posted(value: &[u8]) -> Option<Posted> {
+    let row: Value = serde_json::from_slice(value).ok()?;
+    let (repeat, _) = row.get("country")?.as_str()?.split_once(' ')?;
+    Some(Posted { number: row.get("ind")?.as_u64()?, repeat: repeat.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -51,11 +67,14 @@ mod tests {
 
     #[test]
     fn a_row_is_found_by_its_number_and_nothing_else_is() {
-        let body: Value = serde_json::from_str(&body(&[7, 8])).unwrap();
+        let body: Value = serde_json::from_str(&body(&[7, 8], 3)).unwrap();
         let values = body["records"].as_array().unwrap().iter().map(|record| record["value"].to_string());
-        assert_eq!(values.map(|value| number(value.as_bytes())).collect::<Vec<_>>(), [Some(7), Some(8)]);
-        for other in [&b"{}"[..], b"", br#"{"ind":"7"}"#, br#"{"ind":-7}"#] {
-            assert_eq!(number(other), None);
+        let expected = [7, 8].map(|number| Some(Posted { number, repeat: 3 }));
+        assert_eq!(values.map(|value| posted(value.as_bytes())).collect::<Vec<_>>(), expected);
+        for other in
+            [&b"{}"[..], b"", br#"{"ind":"7"}"#, br#"{"ind":-7,"country":"0 A"}"#, br#"{"ind":7,"country":"A"}"#]
+        {
+            assert_eq!(posted(other), None);
         }
     }
 }

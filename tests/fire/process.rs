@@ -1,4 +1,6 @@
-//! Signals to processes of the stack.
+//! Processes of the stack: signals to them, and what they take.
+
+use std::fs;
 
 use nix::{
     errno::Errno,
@@ -13,5 +15,33 @@ pub(crate) fn signal(process: u32, signal: Signal) -> Result<()> {
     match kill(Pid::from_raw(i32::try_from(process)?), signal) {
         Ok(()) | Err(Errno::ESRCH) => Ok(()),
         Err(errno) => Err(errno.into()),
+    }
+}
+
+/// What a process holds right now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) memory_mb: u64,
+    pub(crate) peak_memory_mb: u64,
+    /// Open files, connections included.
+    pub(crate) files: u64,
+    pub(crate) threads: u64,
+}
+
+impl Held {
+    /// By a process, as Linux tells it.
+    pub(crate) fn by(process: u32) -> Result<Self> {
+        let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+        let number = |name: &str| -> Result<u64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or_else(|| format!("no {name}"))?;
+            Ok(line.trim().trim_end_matches(" kB").parse()?)
+        };
+        let mb = |kib: u64| kib * 1_024 / 1_000_000;
+        Ok(Self {
+            memory_mb: mb(number("VmRSS:")?),
+            peak_memory_mb: mb(number("VmHWM:")?),
+            files: fs::read_dir(format!("/proc/{process}/fd"))?.count() as u64,
+            threads: number("Threads:")?,
+        })
     }
 }

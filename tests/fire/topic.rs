@@ -11,13 +11,16 @@ use shared::cluster::Cluster;
 use crate::{
     Result,
     answer::Place,
-    post::{Number, number},
+    post::{Posted, posted},
 };
 
-/// Every record's number, where it is a row of ours.
-pub(crate) async fn numbers(servers: String, topic: &str, partitions: i32) -> Result<BTreeMap<Place, Option<Number>>> {
+/// The records of a topic.
+pub(crate) type Content = BTreeMap<Place, Option<Posted>>;
+
+/// What each record is, where it is a row of ours.
+pub(crate) async fn content(servers: String, topic: &str, partitions: i32) -> Result<Content> {
     let kafka = Kafka::connect(&Cluster::plaintext(servers)).await?;
-    let mut numbers = BTreeMap::new();
+    let mut content = Content::new();
     for partition in 0..partitions {
         let of = TopicPartition { topic: topic.to_owned(), partition };
         let bounds = kafka.bounds(&of).await?;
@@ -26,11 +29,11 @@ pub(crate) async fn numbers(servers: String, topic: &str, partitions: i32) -> Re
             let records = kafka.read(&of, next).await?;
             let Some(last) = records.last() else { break };
             next = last.offset + 1;
-            numbers.extend(records.iter().map(|record| {
+            content.extend(records.iter().map(|record| {
                 let place = Place { partition, offset: record.offset };
-                (place, record.value.as_deref().and_then(number))
+                (place, record.value.as_deref().and_then(posted))
             }));
         }
     }
-    Ok(numbers)
+    Ok(content)
 }

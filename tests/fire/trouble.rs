@@ -73,6 +73,22 @@ impl Trouble {
     }
 }
 
+impl Trouble {
+    /// Whether it takes brokers away. Two such at once are one that nobody could mend: a quorum would be missing.
+    const fn takes_brokers(self) -> bool {
+        matches!(
+            self,
+            Self::KillBrokers(_) | Self::MoveLeaders | Self::RestartBrokers | Self::FreezeBroker | Self::FillDisk
+        )
+    }
+
+    /// Whether the two can come at the same time. Rights are changed by all brokers together.
+    pub(crate) fn goes_with(self, other: Self) -> bool {
+        let whole = |trouble: Self| trouble.takes_brokers() || trouble == Self::DenyWrites;
+        self != other && !(whole(self) && whole(other))
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -124,7 +140,7 @@ impl Trouble {
                 }
             }
             Self::FreezeBroker => {
-                begun.processes.extend(kafka.broker_process_id(broker).await?);
+                begun.processes.push(kafka.broker_process_id(broker).await?.ok_or("the broker does not run")?);
                 begun.signal(Signal::SIGSTOP)?;
             }
             Self::FillDisk => {
@@ -141,7 +157,7 @@ impl Trouble {
             }
             Self::DenyWrites => kafka.deny(PRINCIPAL, &[Operation::Write], topics()).await?,
             Self::FreezeFunction | Self::KillFunction => {
-                begun.processes.extend(world.lambda.processes().choose(random));
+                begun.processes.push(*world.lambda.processes().choose(random).ok_or("no environment runs")?);
                 let kills = self == Self::KillFunction;
                 begun.signal(if kills { Signal::SIGKILL } else { Signal::SIGSTOP })?;
             }

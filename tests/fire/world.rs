@@ -10,7 +10,6 @@ use stack::{
     ports::free_port,
     process::Process,
 };
-
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
@@ -30,6 +29,9 @@ const SECRET: &str = "fire/secret+key";
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(29);
 
 const TIME_TO_START: Duration = Duration::from_secs(30);
+
+/// `local` does nothing by itself.
+pub(crate) const PASSIVE: &[&str] = &["--no-archive", "--posts-per-second", "0"];
 
 /// How many environments `ingest` has.
 pub(crate) const ENVIRONMENTS: usize = 4;
@@ -55,7 +57,7 @@ impl World {
 
         let folder = tempfile::tempdir()?;
         let local_port = free_port()?;
-        let local = local(&kafka, &folder, local_port).await?;
+        let local = local(&kafka, &folder, local_port, PASSIVE).await?;
         Ok(Self { _local: local, local_port, gateway, lambda, kafka, _folder: folder })
     }
 
@@ -109,11 +111,12 @@ fn variables(kafka: &Kafka) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// `local` on this cluster, without an archive, at a port.
-pub(crate) async fn local(kafka: &Kafka, folder: &TempDir, port: u16) -> Result<Process> {
+/// `local` on this cluster, at a port, with flags for what it does by itself.
+pub(crate) async fn local(kafka: &Kafka, folder: &TempDir, port: u16, flags: &[&str]) -> Result<Process> {
     let (address, servers, authorities) =
         (format!("127.0.0.1:{port}"), kafka.bootstrap_servers(), kafka.ca_file().display().to_string());
-    let mut arguments = vec!["--listen", &address, "--user-id", USER_ID, "--posts-per-second", "0", "--no-archive"];
+    let mut arguments = vec!["--listen", &address, "--user-id", USER_ID];
+    arguments.extend(flags);
     arguments.extend(["--bootstrap-servers", &servers, "--security-protocol", "SASL_SSL"]);
     arguments.extend(["--ssl-ca-location", &authorities, "--env-file", "local.env"]);
     let log = folder.path().join("local.log");

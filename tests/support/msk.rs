@@ -118,7 +118,11 @@ impl Ingest {
     }
 
     pub(crate) async fn post(&self, path: &str, body: String) -> Answer {
-        let request = Request::post(path).header(header::CONTENT_TYPE, JSON);
+        self.post_as(path, JSON, body).await
+    }
+
+    pub(crate) async fn post_as(&self, path: &str, content_type: &str, body: String) -> Answer {
+        let request = Request::post(path).header(header::CONTENT_TYPE, content_type);
         self.send(request.body(Body::from(body)).unwrap()).await
     }
 

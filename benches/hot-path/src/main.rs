@@ -12,6 +12,7 @@ use std::{
     hint::black_box,
     path::Path,
     process::{Command, ExitCode},
+    time::Duration,
 };
 
 use clap::{Parser, ValueEnum};
@@ -113,7 +114,7 @@ fn events(records: usize, times: u64) -> Result<()> {
     tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
         for _ in 0..times {
             let event = LambdaEvent::new(serde_json::from_str(&event)?, Context::default());
-            let answer = ingest::event::handle(router.clone(), &metrics, event).await;
+            let answer = ingest::event::handle(router.clone(), &metrics, Duration::ZERO, event).await;
             if answer.status_code != 200 {
                 return Err(format!("{answer:?}").into());
             }

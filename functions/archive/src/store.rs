@@ -41,8 +41,8 @@ pub use error::StoreError;
 /// a create also while another one of the same name is on its way.
 const MAX_LOST_RACES: u32 = 5;
 
-/// How much an object holds at most. A writer finds what earlier ones stored only if theirs were not larger: these may
-/// grow from one version to the next, and never shrink.
+/// How much an object holds at most. Writers with other limits, another version's say, find each other's objects; what is
+/// larger than their own takes them some more requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// In lines.
@@ -247,9 +247,9 @@ impl Archiver {
         let Entry { offset, form, .. } = entry;
         match form {
             Form::Line(line) => {
-                let range = (offset + 1).saturating_sub(self.limits.records)..offset + 1;
-                let near = range.start;
-                let Some(start) = self.bucket.last(partition, Folder::Topics, range, near).await? else {
+                // No farther back, unless it was stored by a version with larger objects.
+                let near = (offset + 1).saturating_sub(self.limits.records);
+                let Some(start) = self.bucket.last(partition, Folder::Topics, 0..offset + 1, near).await? else {
                     return Ok(false);
                 };
                 let lines = self.lines(partition, start).await?;

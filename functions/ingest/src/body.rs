@@ -29,9 +29,17 @@ pub(crate) async fn read(body: Body, deadline: Deadline) -> Result<Bytes, Error>
     if bytes.starts_with(&GZIP_MAGIC) { inflate(&bytes) } else { Ok(bytes) }
 }
 
-/// Reads a body that is of no interest, within the same bounds, so that its client gets to read the answer.
-pub(crate) async fn discard(body: Body, deadline: Deadline) {
-    drop(timeout_at(deadline.0, collect(body)).await);
+/// Reads a body that is of no interest and keeps nothing of it, so that its client gets to read the answer.
+pub async fn discard(mut body: Body, deadline: Deadline) {
+    let all = async {
+        let mut size = 0;
+        while size <= MAX_DISCARDED_BYTES
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            size += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    drop(timeout_at(deadline.0, all).await);
 }
 
 async fn collect(mut body: Body) -> Result<Bytes, Error> {
@@ -54,11 +62,10 @@ async fn collect(mut body: Body) -> Result<Bytes, Error> {
             whole.extend_from_slice(&data);
         }
     }
-    match size {
-        _ if size > MAX_BODY_BYTES => Err(Error::BodyTooLarge),
-        _ if whole.is_empty() => Ok(first),
-        _ => Ok(whole.freeze()),
+    if size > MAX_BODY_BYTES {
+        return Err(Error::BodyTooLarge);
     }
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
 }
 
 fn inflate(mut bytes: &[u8]) -> Result<Bytes, Error> {

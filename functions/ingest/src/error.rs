@@ -1,7 +1,7 @@
 //! What went wrong with a request, and what each means in HTTP. Nothing but this, the table of all answers and `failure`
 //! names a status.
 //!
-//! A client reads an error's `Display`, which never holds its source: that goes to the log, once.
+//! A client reads an error's `Display`, which never holds its source: that goes to the log, once, without what the client sent.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use shared::{
+    causes::in_one_line,
     json::JsonError,
     publish::{Failure, Unreachable},
 };
@@ -153,6 +154,20 @@ impl Error {
         answer::json(&body)
     }
 
+    /// What the log has: the cause as well, and nothing that a body or an event holds, which are their senders'.
+    pub(crate) fn logged(&self) -> String {
+        match self {
+            Self::Invalid(violations) => violations.logged(),
+            Self::NotBase64 { .. } => "a record is not a base64 string".to_owned(),
+            Self::NoRequest(Some(error)) => {
+                format!("{self}: wrong at line {}, column {}", error.line(), error.column())
+            }
+            Self::NoEnvelope(_) => "the body is no envelope of records".to_owned(),
+            Self::BadRecord(_) | Self::UnrecognizedField { .. } => "a record is not well formed".to_owned(),
+            _ => in_one_line(self),
+        }
+    }
+
     pub(crate) fn violations(&self) -> Option<&[RecordViolation]> {
         match self {
             Self::Invalid(violations) => Some(&violations.listed),
@@ -195,7 +210,7 @@ mod tests {
     async fn the_client_never_reads_the_cause() {
         let cause = || std::io::Error::other("arn:aws:kafka:us-east-1:123456789012:cluster/secret");
         for error in [Error::NotGzip(cause()), Error::BodyBroken(axum::Error::new(cause()))] {
-            assert!(shared::causes::in_one_line(&error).contains("arn:aws"), "the log has it");
+            assert!(error.logged().contains("arn:aws"), "the log has it");
             let body = error.into_response().into_body().collect().await.unwrap().to_bytes();
             let body = String::from_utf8(body.to_vec()).unwrap();
             assert!(body.contains("Bad Request") && !body.contains("arn:"), "{body}");

@@ -13,7 +13,11 @@ use http_body_util::BodyExt;
 use lambda_runtime::LambdaEvent;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, de};
-use shared::{deadline, metrics::Metrics};
+use shared::{
+    deadline::{self, USUAL_TIME},
+    metrics::Metrics,
+};
+use tokio::time::Instant;
 use tower::ServiceExt;
 
 use crate::{error::Error, limits::Deadline, router};
@@ -37,10 +41,19 @@ const NOT_IN_PATHS: &AsciiSet = &CONTROLS
     .add(b'}');
 
 /// Answers an event, and prints what `metrics` has by then. What `lambda_runtime` calls.
-pub async fn handle(router: Router, metrics: &Metrics, event: LambdaEvent<Event>) -> ApiGatewayProxyResponse {
+///
+/// `init` is how long the environment took to start if this is its first event: API Gateway waits since before that, while
+/// Lambda tells a deadline as if the time had begun with the event.
+pub async fn handle(
+    router: Router,
+    metrics: &Metrics,
+    init: Duration,
+    event: LambdaEvent<Event>,
+) -> ApiGatewayProxyResponse {
     let response = match request(event.payload) {
         Ok(mut request) => {
-            let deadline = deadline::before(event.context.deadline(), TIME_TO_ANSWER);
+            let for_gateway = Instant::now() + USUAL_TIME.saturating_sub(init);
+            let deadline = deadline::before(event.context.deadline(), TIME_TO_ANSWER).min(for_gateway);
             request.extensions_mut().insert(Deadline(deadline));
             router.oneshot(request).await.unwrap_or_else(|never| match never {})
         }

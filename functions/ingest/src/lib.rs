@@ -37,6 +37,7 @@ mod v3;
 pub mod violations;
 
 pub use app::App;
+pub use body::discard;
 pub use limits::{Deadline, MAX_BODY_BYTES, MAX_HEADERS, MAX_RECORDS, MAX_STREAMED_RECORDS, MIN_COMPRESSED_BYTES};
 pub use router::router;
 #[cfg(feature = "function")]

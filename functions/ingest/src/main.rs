@@ -1,5 +1,7 @@
 //! The function `ingest`: API Gateway's events in, records out to Kafka.
 
+use std::mem;
+
 use ingest::{App, Settings, event, router};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use shared::{
@@ -8,12 +10,14 @@ use shared::{
     metrics::{Metrics, ingest::COLD_STARTS},
     settings::environment,
 };
+use tokio::time::Instant;
 
 // One thread: an environment serves one request at a time, and has less than one processor below 1,769 MB
 // (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>). With several threads each answer would wake
 // another one for each of its steps.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
+    let started = Instant::now();
     log::init(environment);
     let Settings { cluster, user_ids, pass_through, statuses } = Settings::from_lookup(environment)?;
     let metrics = Metrics::default();
@@ -21,6 +25,10 @@ async fn main() -> Result<(), Error> {
     let producer = Producer::start(&cluster, user_ids.topic_names(), metrics.clone()).await?;
     let app = App::new(producer, &user_ids, metrics.clone()).passing_through(&pass_through).answering(statuses);
     let router = router(app);
-    run(service_fn(async |event: LambdaEvent<_>| Ok::<_, Error>(event::handle(router.clone(), &metrics, event).await)))
-        .await
+    let mut init = started.elapsed();
+    run(service_fn(|event: LambdaEvent<_>| {
+        let answer = event::handle(router.clone(), &metrics, mem::take(&mut init), event);
+        async { Ok::<_, Error>(answer.await) }
+    }))
+    .await
 }

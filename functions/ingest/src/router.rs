@@ -13,7 +13,6 @@ use axum::{
 use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use serde_json::json;
 use shared::{
-    causes::in_one_line,
     metadata::Describe,
     metrics::{Metrics, ingest::REQUESTS_REFUSED},
     publish::Publish,
@@ -106,7 +105,7 @@ fn log(response: &Response, method: &str, path: &str, took: Duration) -> Option<
     let extensions = response.extensions();
     if let Some(error) = extensions.get::<Arc<Error>>() {
         let error_code = error.code();
-        let error = in_one_line(error.as_ref());
+        let error = error.logged();
         if response.status().is_server_error() {
             tracing::warn!(method, path, status, duration_ms, error.code = error_code, error, "not served");
         } else {

@@ -37,6 +37,16 @@ impl Violations {
             problem,
         }));
     }
+
+    /// The places alone. A field that is none of the kind's is the client's own word.
+    pub(crate) fn logged(&self) -> String {
+        let place = |RecordViolation { record, field, .. }: &RecordViolation| match field {
+            Some(Cow::Borrowed(field)) => format!("records[{record}].value.{field}"),
+            Some(Cow::Owned(_)) | None => format!("records[{record}].value"),
+        };
+        let first = self.listed.first().map(place).unwrap_or_default();
+        format!("{first} breaks a rule, {} are broken in all", self.count)
+    }
 }
 
 /// The first one, and how many more there are; the list itself is the body's `violations`.

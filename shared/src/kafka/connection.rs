@@ -95,7 +95,7 @@ impl Connection {
             Security::Iam { signer, .. } => Some(signer.clone()),
         };
         let logs_in = signer.is_some();
-        let client = Arc::new(config.create_with_context(Context { signer, link: Arc::clone(&link) })?);
+        let client = Arc::new(config.create_with_context(Context::new(signer, Arc::clone(&link)))?);
         let made = Moment::now();
         Ok(Self {
             client: Some(client),

@@ -2,7 +2,10 @@
 
 use std::{
     error::Error,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -22,8 +25,23 @@ use crate::{causes::in_one_line, credentials::Signer, iam};
 
 /// Called on librdkafka's own threads.
 pub(super) struct Context {
-    pub(super) signer: Option<Signer>,
-    pub(super) link: Arc<Link>,
+    signer: Option<Signer>,
+    link: Arc<Link>,
+    /// When the last token ends, in milliseconds since 1970.
+    token_end_ms: AtomicI64,
+}
+
+impl Context {
+    pub(super) const fn new(signer: Option<Signer>, link: Arc<Link>) -> Self {
+        Self { signer, link, token_end_ms: AtomicI64::new(i64::MAX) }
+    }
+
+    /// What a refused log-in says. Where the token ended in a freeze, it says nothing of who we are: librdkafka asks for
+    /// another within a second, unless there is none.
+    fn denied(&self, now: SystemTime) -> Trouble {
+        let has_ended = self.token_end_ms.load(Ordering::Relaxed) <= millis(now);
+        if has_ended && !self.link.has_no_token() { Trouble::Lost } else { Trouble::Denied }
+    }
 }
 
 impl ClientContext for Context {
@@ -31,15 +49,13 @@ impl ClientContext for Context {
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
         let signer = self.signer.as_ref().ok_or("nobody to log in as")?;
-        #[expect(clippy::disallowed_methods, reason = "a token is signed at the moment of its log-in")]
-        let now = SystemTime::now();
-        match iam::token(signer, now) {
-            Ok(token) => Ok(OAuthToken {
-                token: token.value,
+        match iam::token(signer, now()) {
+            Ok(token) => {
+                let lifetime_ms = millis(token.expiry);
+                self.token_end_ms.store(lifetime_ms, Ordering::Relaxed);
                 // The brokers take the name from the token.
-                principal_name: String::new(),
-                lifetime_ms: millis(token.expiry.duration_since(UNIX_EPOCH).unwrap_or_default()),
-            }),
+                Ok(OAuthToken { token: token.value, principal_name: String::new(), lifetime_ms })
+            }
             Err(error) => {
                 self.link.no_token(&in_one_line(&error));
                 Err(error.into())
@@ -57,7 +73,7 @@ impl ClientContext for Context {
             RDKafkaErrorCode::Authentication if reason.contains("Too many connect") => {
                 self.link.trouble(broker, Trouble::Busy, reason);
             }
-            RDKafkaErrorCode::Authentication => self.link.trouble(broker, Trouble::Denied, reason),
+            RDKafkaErrorCode::Authentication => self.link.trouble(broker, self.denied(now()), reason),
             // Told again, without the broker.
             RDKafkaErrorCode::AllBrokersDown => {}
             _ => self.link.trouble(broker, Trouble::Lost, reason),
@@ -91,13 +107,35 @@ fn session_lifetime(line: &str) -> Option<Duration> {
     rest.split_once(" ms")?.0.parse().ok().map(Duration::from_millis)
 }
 
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+#[expect(clippy::disallowed_methods, reason = "tokens are signed, and end, by the time of day")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+fn millis(time: SystemTime) -> i64 {
+    i64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_credential_types::Credentials;
+
     use super::*;
+
+    #[test]
+    fn a_log_in_that_is_refused_with_a_token_that_ended_says_nothing_of_who_we_are() {
+        let link = Arc::<Link>::default();
+        let credentials = Credentials::new("AKIA", "secret", None, None, "test");
+        let signer = Signer { region: "eu-west-1".to_owned(), credentials };
+        let context = Context::new(Some(signer), Arc::clone(&link));
+        assert_eq!(context.denied(now()), Trouble::Denied, "there was no token yet");
+        context.generate_oauth_token(None).unwrap();
+        assert_eq!(context.denied(now()), Trouble::Denied);
+        let after = now() + Duration::from_mins(16);
+        assert_eq!(context.denied(after), Trouble::Lost);
+        link.no_token("the AWS credentials ended 5 s ago");
+        assert_eq!(context.denied(after), Trouble::Denied, "there is no other token");
+    }
 
     #[test]
     fn a_sessions_life_is_read_from_librdkafkas_line() {

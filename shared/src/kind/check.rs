@@ -13,6 +13,9 @@ use crate::{
     shown::shown,
 };
 
+/// How many fields are compared with each other rather than sorted.
+const FEW_FIELDS: usize = 32;
+
 /// What a valid value tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checked {
@@ -95,17 +98,22 @@ impl Kind {
     }
 
     fn check_row(&self, row: &Row<'_>) -> Result<Checked, Vec<Violation>> {
-        let mut violations = repeated(row);
-        let join_key = self.check_join_key(row, &mut violations);
+        let mut violations = Vec::new();
+        let (join_key, mut found) = self.check_join_key(row, &mut violations);
         // Behind the field before: most rows have them in the kind's order.
         let mut next = 0;
         for field in self.fields {
             let at =
                 position(&row[next..], field.name).map(|at| next + at).or_else(|| position(&row[..next], field.name));
             next = at.map_or(next, |at| at + 1);
+            found += usize::from(at.is_some());
             if let Err(problem) = field.check(at.map(|at| &row[at].1)) {
                 violations.push(Violation::of_field(field.name, problem));
             }
+        }
+        // What was found has different names: a row that holds nothing else repeats none.
+        if found < row.len() {
+            drop(violations.splice(..0, repeated(row)));
         }
         match join_key {
             Some(join_key) if violations.is_empty() => Ok(Checked { join_key }),
@@ -113,22 +121,24 @@ impl Kind {
         }
     }
 
-    fn check_join_key(&self, row: &Row<'_>, violations: &mut Vec<Violation>) -> Option<i64> {
+    /// The join key, and how many of the row's fields hold one.
+    fn check_join_key(&self, row: &Row<'_>, violations: &mut Vec<Violation>) -> (Option<i64>, usize) {
         let mut found: Option<i64> = None;
-        let before = violations.len();
+        let mut fields = 0;
         for name in JOIN_KEYS {
             let Some(value) = get(row, name) else { continue };
+            fields += 1;
             match (JOIN_KEY.check(value), JOIN_KEY.integer(value)) {
                 (Ok(()), key) if found.is_none() || found == key => found = key,
                 (Ok(()), _) => violations.push(Violation::of_field(name, "differs from the row's other join key")),
                 (Err(problem), _) => violations.push(Violation::of_field(name, problem)),
             }
         }
-        if found.is_none() && violations.len() == before {
-            let other = JOIN_KEYS.map(|name| format!("`{name}`")).join(" or ");
-            violations.push(Violation::of_field(self.join_key, format!("is missing; a row is joined by {other}")));
+        if fields == 0 {
+            let names = JOIN_KEYS.map(|name| format!("`{name}`")).join(" or ");
+            violations.push(Violation::of_field(self.join_key, format!("is missing; a row is joined by {names}")));
         }
-        found
+        (found, fields)
     }
 
     /// Puts one sentence in place of a row's violations where one mistake explains them all.
@@ -167,9 +177,6 @@ impl Field {
         }
     }
 }
-
-/// How many fields are compared with each other rather than sorted.
-const FEW_FIELDS: usize = 32;
 
 /// A row's fields in its order.
 type Row<'a> = [(Cow<'a, str>, Value<'a>)];

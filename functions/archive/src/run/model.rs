@@ -1,13 +1,16 @@
 //! The rules of [`crate::store`] against random schedules: several writers that run or take events, that are stopped at
 //! any point, restarted with and without what they remember, and delivered batches twice, late, and cut anew; with a store
-//! that refuses, or does what is asked for and answers that it failed; with gaps, with records for quarantine, and with a topic
-//! that is deleted and made again.
+//! that refuses, or does what is asked for and answers that it failed; with writers of several versions, whose objects are of
+//! other sizes; with gaps, with records for quarantine, with retention that is faster than all of them, and with a topic that
+//! is deleted and made again.
 //!
 //! What it leaves out: retention that overtakes one of two runs at once. Those two see different first offsets, and no
-//! name tells them of each other; the function's concurrency of one does.
+//! name tells them of each other; the function's concurrency of one does. So every writer stops here before it. And retention
+//! together with a topic that is made again: before anything is archived, beyond what is archived, or in the middle of a run.
+//! Then no object's name is common to the two topics, or no record is left by which they could be told apart.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -47,6 +50,8 @@ enum Step {
     Append(u64),
     /// The topic is deleted and made again, and that many are written.
     Remake(u64),
+    /// Retention takes the topic's first ones away, while nobody archives.
+    Expire(u64),
     /// A writer that has nothing to do begins a run.
     Run(usize),
     /// A writer that has nothing to do is delivered a batch, from the last acknowledged position or earlier.
@@ -66,6 +71,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => (1..8_u64).prop_map(Step::Append),
         1 => (1..24_u64).prop_map(Step::Remake),
+        1 => (1..8_u64).prop_map(Step::Expire),
         4 => writer.clone().prop_map(Step::Run),
         8 => (writer.clone(), any::<Index>(), 1..8_usize)
             .prop_map(|(writer, from, records)| Step::Deliver { writer, from, records }),
@@ -79,7 +85,8 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Debug, Clone)]
 struct Schedule {
     kinds: Vec<Kind>,
-    limits: Limits,
+    /// Each writer's.
+    limits: [Limits; WRITERS],
     /// What the store lists in one request.
     page: usize,
     steps: Vec<Step>,
@@ -95,6 +102,7 @@ fn schedule() -> impl Strategy<Value = Schedule> {
         1 => Just(Kind::Gap),
     ];
     let limits = (1..6_u64, 40..200_usize).prop_map(|(records, bytes)| Limits { records, bytes });
+    let limits = prop_oneof![limits.clone().prop_map(|limits| [limits; WRITERS]), prop::array::uniform3(limits),];
     (prop::collection::vec(kind, 24), limits, 1..5_usize, prop::collection::vec(step(), 1..80)).prop_map(
         |(mut kinds, limits, page, steps)| {
             // Two generations that differ in their first name would not meet while the archive is still empty.
@@ -120,8 +128,8 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(memory: &Memory, schedule: &Schedule) -> Self {
-        Self { archiver: Arc::new(Archiver::new(memory.bucket(schedule.page), schedule.limits)), task: None }
+    fn new(memory: &Memory, schedule: &Schedule, number: usize) -> Self {
+        Self { archiver: Arc::new(Archiver::new(memory.bucket(schedule.page), schedule.limits[number])), task: None }
     }
 }
 
@@ -130,8 +138,11 @@ struct World {
     memory: Memory,
     topics: Topics,
     generation: u64,
-    /// The current generation's end.
+    /// Where the current generation begins and ends.
+    start: u64,
     end: u64,
+    /// What retention took away before it was archived, by generation.
+    lost: BTreeMap<u64, BTreeSet<u64>>,
     /// Below this, all of the current generation was acknowledged.
     acknowledged: u64,
     writers: [Writer; WRITERS],
@@ -140,9 +151,10 @@ struct World {
 impl World {
     fn new(schedule: Schedule) -> Self {
         let memory = Memory::default();
-        let writers = std::array::from_fn(|_| Writer::new(&memory, &schedule));
+        let writers = std::array::from_fn(|number| Writer::new(&memory, &schedule, number));
         let topics = Topics::default();
-        let world = Self { schedule, memory, topics, generation: 0, end: 0, acknowledged: 0, writers };
+        let (start, end, lost) = (0, 0, BTreeMap::new());
+        let world = Self { schedule, memory, topics, generation: 0, start, end, lost, acknowledged: 0, writers };
         world.publish();
         world
     }
@@ -164,9 +176,24 @@ impl World {
         (0..end).zip(&self.schedule.kinds).filter_map(record).collect()
     }
 
+    /// What the topic has right now.
+    fn topic(&self) -> Vec<Record> {
+        let records = self.records(self.generation, self.end).into_iter();
+        records.skip_while(|record| record.offset < self.start).collect()
+    }
+
+    /// What the archive has to have of a generation below `end`.
+    fn to_archive(&self, generation: u64, end: u64) -> BTreeMap<u64, Form> {
+        let mut forms = forms(&self.records(generation, end));
+        if let Some(lost) = self.lost.get(&generation) {
+            forms.retain(|offset, _| !lost.contains(offset));
+        }
+        forms
+    }
+
     fn publish(&self) {
-        let records = self.records(self.generation, self.end);
-        self.topics.set(pins(), Topic { records, bounds: 0..self.end, at_once: 5, ..Topic::default() });
+        let topic = Topic { records: self.topic(), bounds: self.start..self.end, at_once: 5, ..Topic::default() };
+        self.topics.set(pins(), topic);
     }
 
     fn take(&mut self, step: &Step) {
@@ -176,9 +203,14 @@ impl World {
                 self.publish();
             }
             Step::Remake(records) => {
+                if self.start > 0 {
+                    self.stop();
+                }
                 (self.generation, self.end, self.acknowledged) = (self.generation + 1, records, 0);
+                self.start = 0;
                 self.publish();
             }
+            Step::Expire(records) => self.expire(records),
             Step::Run(writer) => {
                 let work = self.run(writer);
                 self.begin(writer, work);
@@ -190,21 +222,40 @@ impl World {
             Step::Trouble(trouble) => self.memory.trouble(Some(trouble)),
             Step::Poll { writer, times } => (0..times).for_each(|_| self.poll(writer)),
             Step::Stop(writer) => self.writers[writer].task = None,
-            Step::Restart(writer) => self.writers[writer] = Writer::new(&self.memory, &self.schedule),
+            Step::Restart(writer) => self.writers[writer] = Writer::new(&self.memory, &self.schedule, writer),
         }
+    }
+
+    fn stop(&mut self) {
+        for writer in &mut self.writers {
+            writer.task = None;
+        }
+    }
+
+    fn expire(&mut self, records: u64) {
+        let archive = self.archive();
+        if !archive.contains_key(&0) || self.generation_of(&archive) != self.generation {
+            return;
+        }
+        self.stop();
+        self.start = (self.start + records).min(self.end);
+        let unarchived = archive.keys().last().map_or(0, |last| *last + 1)..self.start;
+        self.lost.entry(self.generation).or_default().extend(unarchived);
+        self.acknowledged = self.acknowledged.max(self.start);
+        self.publish();
     }
 
     fn run(&self, writer: usize) -> Work {
         let (topics, archiver) = (self.topics.clone(), Arc::clone(&self.writers[writer].archiver));
-        let records = self.records(self.generation, self.end);
+        let records = self.topic();
         async move { catch_up(&topics, &archiver, &pins(), &mut Progress::default()).await.map(|()| records) }
             .boxed_local()
     }
 
     fn deliver(&self, writer: usize, from: Index, records: usize) -> Work {
-        let acknowledged: Vec<u64> = (0..=self.acknowledged).collect();
+        let acknowledged: Vec<u64> = (self.start..=self.acknowledged).collect();
         let from = *from.get(&acknowledged);
-        let known = self.records(self.generation, self.end).into_iter();
+        let known = self.topic().into_iter();
         let batch: Vec<Record> = known.skip_while(|record| record.offset < from).take(records).collect();
         let archiver = Arc::clone(&self.writers[writer].archiver);
         async move {
@@ -248,28 +299,25 @@ impl World {
     /// What is archived, which has no hole, nothing twice, and all of one generation.
     fn archive(&self) -> BTreeMap<u64, Form> {
         let (archive, objects) = now(stored(self.memory.contents(), &pins()));
-        let limits = self.schedule.limits;
+        let within = |limits: &Limits, lines, bytes| lines <= limits.records && (lines == 1 || bytes <= limits.bytes);
         for (lines, bytes) in objects {
-            assert!(lines <= limits.records && (lines == 1 || bytes <= limits.bytes), "{lines} lines, {bytes} bytes");
+            let fits = self.schedule.limits.iter().any(|limits| within(limits, lines, bytes));
+            assert!(fits, "{lines} lines, {bytes} bytes");
         }
         let end = archive.keys().last().map_or(0, |last| *last + 1);
-        assert_eq!(archive, forms(&self.records(self.generation_of(&archive), end)));
+        assert_eq!(archive, self.to_archive(self.generation_of(&archive), end));
         archive
     }
 
     fn generation_of(&self, archive: &BTreeMap<u64, Form>) -> u64 {
-        let begins = |generation: &u64| archive.get(&0) == forms(&self.records(*generation, 1)).get(&0);
-        if archive.is_empty() {
-            return self.generation;
-        }
-        (0..=self.generation).find(begins).expect("a record of some generation")
+        let Some((first, form)) = archive.first_key_value() else { return self.generation };
+        let has = |generation: &u64| forms(&self.records(*generation, first + 1)).get(first) == Some(form);
+        (0..=self.generation).find(has).expect("a record of some generation")
     }
 
     /// One writer is left, and is let to finish.
     fn finish(mut self) {
-        for writer in &mut self.writers {
-            writer.task = None;
-        }
+        self.stop();
         self.memory.trouble(None);
         let before = self.archive();
         let same_topic = self.generation_of(&before) == self.generation;
@@ -278,12 +326,12 @@ impl World {
             let after = self.archive();
             if same_topic {
                 assert!(done.is_ok(), "{memory}: {done:?}");
-                assert_eq!(after, forms(&self.records(self.generation, self.end)), "{memory}");
+                assert_eq!(after, self.to_archive(self.generation, self.end), "{memory}");
             } else {
                 assert!(done.as_ref().is_err_and(says_other_topic), "{memory}: {done:?}");
                 assert_eq!(after, before, "{memory}");
             }
-            self.writers[0] = Writer::new(&self.memory, &self.schedule);
+            self.writers[0] = Writer::new(&self.memory, &self.schedule, 0);
         }
     }
 }

@@ -11,7 +11,7 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use rand::Rng;
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use reqwest::{
     StatusCode,
     header::{CONNECTION, TRANSFER_ENCODING},
@@ -45,18 +45,20 @@ struct Inside {
     target: String,
     client: reqwest::Client,
     errors: Mutex<Errors>,
+    random: Mutex<StdRng>,
 }
 
 impl Flaky {
-    /// Starts one before `s3`, without trouble.
+    /// Starts one before `s3`, without trouble. `seed` decides which answers are errors later on.
     ///
     /// # Errors
     /// When no port is free.
-    pub async fn start(s3: &S3) -> Result<Self, StackError> {
+    pub async fn start(s3: &S3, seed: u64) -> Result<Self, StackError> {
         let failed = || StackError::io("starting a flaky s3");
         let port = free_port().map_err(failed())?;
         let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(failed())?;
-        let inside = Inside { target: s3.endpoint(), client: reqwest::Client::new(), errors: Mutex::default() };
+        let (client, random) = (reqwest::Client::new(), Mutex::new(StdRng::seed_from_u64(seed)));
+        let inside = Inside { target: s3.endpoint(), client, errors: Mutex::default(), random };
         let inside = Arc::new(inside);
         let router = Router::new().fallback(pass_on).with_state(Arc::clone(&inside));
         let proxy = Proxy::start(listener.local_addr().map_err(failed())?)?;
@@ -102,7 +104,7 @@ enum Fate {
 impl Inside {
     fn fate(&self) -> Fate {
         let Errors { refused, done } = *self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        match rand::rng().random_range(0..100) {
+        match self.random.lock().unwrap_or_else(PoisonError::into_inner).random_range(0..100) {
             drawn if drawn < refused => Fate::Refused,
             drawn if drawn < refused + done => Fate::Done,
             _ => Fate::PassedOn,

@@ -1,0 +1,92 @@
+//! What an event source mapping delivers, into an archive.
+
+use std::{collections::BTreeMap, fs, path::Path, sync::LazyLock, time::Duration};
+
+use ::archive::{
+    bucket::{ArchiveUrl, Bucket},
+    event,
+    layout::{Folder, TopicPartition},
+    record::Form,
+    store::{Archiver, Limits},
+};
+use aws_lambda_events::kafka::KafkaEvent;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bolero::check;
+use serde_json::{Value, json};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::Instant,
+};
+
+use crate::compact::compact;
+
+/// Small, so that objects end everywhere.
+const LIMITS: Limits = Limits { records: 3, bytes: 40 };
+
+const TOPIC: &str = "u.pin";
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread().enable_all().build().unwrap());
+
+/// The records from `first` on, as Lambda delivers them.
+fn delivery(values: &[Option<Vec<u8>>], first: usize) -> KafkaEvent {
+    let record = |(offset, value): (usize, &Option<Vec<u8>>)| {
+        json!({
+            "topic": TOPIC, "partition": 0, "offset": offset, "timestamp": 0, "timestampType": "CREATE_TIME",
+            "value": value.as_ref().map(|value| STANDARD.encode(value)), "headers": [],
+        })
+    };
+    let records: Vec<_> = values.iter().enumerate().skip(first).map(record).collect();
+    serde_json::from_value(json!({ "eventSource": "aws:kafka", "records": { "u.pin-0": records } })).unwrap()
+}
+
+/// What the archive in `folder` has at each offset.
+fn archived(folder: &Path) -> BTreeMap<u64, Form> {
+    let partition = TopicPartition { topic: TOPIC.to_owned(), partition: 0 };
+    let mut found = BTreeMap::new();
+    let mut add = |offset, form| assert!(found.insert(offset, form).is_none(), "offset {offset} twice");
+    for place in [Folder::Topics, Folder::Quarantine] {
+        let Ok(entries) = fs::read_dir(folder.join(partition.folder(place).as_ref())) else { continue };
+        for entry in entries {
+            let path = entry.unwrap().path();
+            let bytes = fs::read(&path).unwrap();
+            let name = partition.folder(place).join(path.file_name().unwrap().to_str().unwrap());
+            let offset = partition.offset_of(place, &name).unwrap();
+            match path.extension().unwrap().to_str().unwrap() {
+                "json" => {
+                    let lines = bytes.strip_suffix(b"\n").unwrap().split(|byte| *byte == b'\n');
+                    for (offset, line) in (offset..).zip(lines) {
+                        add(offset, Form::Line(line.to_vec().into()));
+                    }
+                }
+                "bin" => add(offset, Form::NotJson(bytes.into())),
+                "null" => add(offset, Form::Null),
+                other => panic!("a foreign object: {other}"),
+            }
+        }
+    }
+    found
+}
+
+/// What is delivered is archived once, also when it comes again, cut otherwise.
+#[test]
+fn fuzz() {
+    check!(name = "archive").with_type::<(Vec<Option<Vec<u8>>>, u8)>().for_each(|(values, cut)| {
+        let folder = tempfile::tempdir().unwrap();
+        RUNTIME.block_on(async {
+            let url = ArchiveUrl::Folder(folder.path().to_owned());
+            for first in [0, usize::from(*cut) % (values.len() + 1), 0] {
+                let archiver = Archiver::new(Bucket::open(&url).await.unwrap(), LIMITS);
+                let deadline = Instant::now() + Duration::from_mins(1);
+                let report = event::store(&archiver, &[TOPIC.to_owned()], delivery(values, first), deadline).await;
+                assert_eq!(report.failures.len(), 0, "{report:?}");
+            }
+        });
+        let form = |value: &Option<Vec<u8>>| match value {
+            None => Form::Null,
+            Some(value) if serde_json::from_slice::<Value>(value).is_ok() => Form::Line(compact(value).into()),
+            Some(value) => Form::NotJson(value.clone().into()),
+        };
+        let expected = (0..).zip(values.iter().map(form));
+        assert_eq!(archived(folder.path()), expected.collect());
+    });
+}

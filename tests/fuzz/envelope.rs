@@ -1,0 +1,52 @@
+//! A request's body, as a whole.
+
+use std::{borrow::Cow, io::Read, sync::LazyLock};
+
+use bolero::check;
+use flate2::read::MultiGzDecoder;
+use serde_json::Value;
+
+use crate::{compact::compact, front::Front};
+
+static FRONT: LazyLock<Front> = LazyLock::new(Front::new);
+
+/// What a body's records hold, by way of a tree: key, if it has one, and value.
+fn sent(body: &[u8]) -> Vec<(Option<Value>, Value)> {
+    let mut envelope: Value = serde_json::from_slice(body).unwrap();
+    let Value::Array(records) = envelope["records"].take() else { panic!("no records: {}", body.escape_ascii()) };
+    records.into_iter().map(|mut record| (record.get_mut("key").map(Value::take), record["value"].take())).collect()
+}
+
+fn inflated(body: &[u8]) -> Cow<'_, [u8]> {
+    if !body.starts_with(&[0x1f, 0x8b]) {
+        return body.into();
+    }
+    let mut inflated = Vec::new();
+    MultiGzDecoder::new(body).read_to_end(&mut inflated).unwrap();
+    inflated.into()
+}
+
+/// A body is written to the letter or not at all.
+#[test]
+fn fuzz() {
+    check!(name = "envelope").for_each(|body: &[u8]| {
+        let answer = FRONT.post("/topics/u.geo", "application/vnd.kafka.json.v2+json", body);
+        if answer.status != 200 {
+            assert!([400, 413, 422].contains(&answer.status), "{}: {}", answer.status, answer.body);
+            assert_eq!(answer.written, [], "refused, and written");
+            return;
+        }
+        let body = inflated(body);
+        let (sent, letters) = (sent(&body), compact(&body));
+        assert_eq!(sent.len(), answer.written.len());
+        for ((key, value), record) in sent.into_iter().zip(&answer.written) {
+            let written = record.value.as_ref().unwrap();
+            assert_eq!(serde_json::from_slice::<Value>(written).unwrap(), value);
+            assert!(letters.windows(written.len()).any(|part| part == written), "{}", written.escape_ascii());
+            let key_written: Value = serde_json::from_slice(record.key.as_ref().unwrap()).unwrap();
+            if let Some(key) = key.filter(|key| !key.is_null()) {
+                assert_eq!(key_written, key);
+            }
+        }
+    });
+}

@@ -1,0 +1,65 @@
+//! A record's value against each kind.
+
+use std::sync::LazyLock;
+
+use bolero::check;
+use http::Request;
+use http_body_util::BodyExt;
+use jsonschema::Validator;
+use serde_json::{Value, json};
+use shared::kind::{CATALOG, Invalid, JOIN_KEYS, Kind};
+use tower::ServiceExt;
+
+use crate::front::Front;
+
+/// Each kind with its rows' schema in the API's document, which clients go by.
+static KINDS: LazyLock<Vec<(&Kind, Validator)>> = LazyLock::new(|| {
+    let front = Front::new();
+    let (runtime, router, _) = front.parts();
+    let document: Value = runtime.block_on(async {
+        let request = Request::get("/openapi.json").body(axum::body::Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap()
+    });
+    let schema = |kind: &Kind| {
+        let (first, rest) = kind.name.split_at(1);
+        let reference = format!("#/components/schemas/{}{rest}", first.to_uppercase());
+        jsonschema::validator_for(&json!({ "$ref": reference, "components": document["components"] })).unwrap()
+    };
+    CATALOG.iter().map(|kind| (*kind, schema(kind))).collect()
+});
+
+/// A value of a kind is a row as the API's document says, with its join key.
+#[test]
+fn fuzz() {
+    check!(name = "row").for_each(|bytes: &[u8]| {
+        let Ok(text) = str::from_utf8(bytes) else { return };
+        let value = serde_json::from_str::<Value>(text).ok();
+        for (kind, schema) in &*KINDS {
+            let checked = match kind.check(text, |_| String::new()) {
+                Err(Invalid::NotJson(error)) => {
+                    assert_eq!(value, None, "{error}: {text}");
+                    continue;
+                }
+                Err(Invalid::Rules(broken)) => {
+                    assert!(value.is_some() && !broken.is_empty(), "{text}");
+                    continue;
+                }
+                Ok(checked) => checked,
+            };
+            let row = match value.as_ref().unwrap() {
+                Value::Array(rows) if rows.len() == 1 => &rows[0],
+                row => row,
+            };
+            assert!(schema.is_valid(row), "{kind}: {text}: {:?}", schema.iter_errors(row).collect::<Vec<_>>());
+            let join_keys: Vec<_> = JOIN_KEYS.iter().filter_map(|name| row.get(name)).map(number).collect();
+            assert!(!join_keys.is_empty() && join_keys.iter().all(|key| *key == checked.join_key), "{kind}: {text}");
+        }
+    });
+}
+
+/// The whole number that a value or its text is.
+#[expect(clippy::cast_possible_truncation, reason = "a join key has 31 bits")]
+fn number(value: &Value) -> i64 {
+    value.as_f64().unwrap_or_else(|| value.as_str().unwrap().parse().unwrap()) as i64
+}
