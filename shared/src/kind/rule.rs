@@ -56,7 +56,7 @@ impl Rule {
             Value::Text(_) => return self.check_date(inner),
             Value::Number(number) => number.fract() == 0.0,
             Value::Object(Object { fields, .. }) => match fields.as_slice() {
-                [(key, Value::Text(digits))] if key == "$numberLong" => digits.parse::<i64>().is_ok(),
+                [(key, Value::Text(digits))] if key == "$numberLong" => is_whole_number(digits),
                 _ => false,
             },
             Value::Null | Value::Bool(_) | Value::List(_) => false,
@@ -72,6 +72,12 @@ impl Rule {
             _ => format!("must be {self}; it is {}", Shown(value)),
         }
     }
+}
+
+/// In the form that the API's document gives: whatever has it fits 64 bits.
+fn is_whole_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    (1..=18).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The rule behind "must be".
