@@ -99,6 +99,14 @@ impl Recorded {
         values.map_or(0, |values| if let Values::One(count) = values { *count } else { 0 })
     }
 
+    /// What was counted of `metric` under each value of its dimension.
+    pub fn sums(&self, metric: &'static Metric) -> impl Iterator<Item = (&str, u64)> {
+        self.0.iter().filter_map(move |(label, metrics)| match (label, metrics.get(metric)) {
+            (Some((_, value)), Some(Values::One(count))) => Some((&**value, *count)),
+            _ => None,
+        })
+    }
+
     /// The state that was noted of `metric`, if one was.
     #[must_use]
     pub fn state(&self, metric: &'static Metric) -> Option<u64> {
@@ -146,6 +154,8 @@ mod tests {
         assert_eq!(recorded.sum(&ingest::RECORDS_WRITTEN), 5);
         let by = ["pin", "geo", "user"].map(|kind| recorded.sum_by(&ingest::RECORDS_WRITTEN, kind));
         assert_eq!(by, [2, 3, 0]);
+        let sums: Vec<_> = recorded.sums(&ingest::RECORDS_WRITTEN).collect();
+        assert_eq!(sums, [("geo", 3), ("pin", 2)]);
         assert_eq!(recorded.state(&archive::ARCHIVE_LAG), Some(0));
         assert_eq!(recorded.measured(&ingest::PRODUCE_TIME), [1.234]);
         assert_eq!(recorded.sum(&emulator::RECORDS_WRITTEN), 0, "another function's");

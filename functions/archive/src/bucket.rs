@@ -105,7 +105,10 @@ impl Bucket {
     }
 
     /// The object's bytes, or `None` when there is none.
-    pub(crate) async fn read(&self, path: &Path) -> Result<Option<Bytes>, Error> {
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn read(&self, path: &Path) -> Result<Option<Bytes>, Error> {
         match self.store.get(path).await {
             Ok(found) => Ok(Some(found.bytes().await?)),
             Err(Error::NotFound { .. }) => Ok(None),

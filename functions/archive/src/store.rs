@@ -20,6 +20,7 @@ use std::{
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
     bucket::Bucket,
@@ -30,12 +31,14 @@ use crate::{
 mod counts;
 mod end;
 mod error;
+mod stored;
 #[cfg(test)]
 mod tests;
 
 pub use counts::Counts;
 pub use end::End;
 pub use error::StoreError;
+pub use stored::Stored;
 
 /// How often a writer takes the same object for free and finds it taken before it gives up. Twice is usual: S3 refuses
 /// a create also while another one of the same name is on its way.
@@ -80,13 +83,21 @@ pub struct Archiver {
     bucket: Bucket,
     limits: Limits,
     ends: Mutex<HashMap<TopicPartition, End>>,
+    /// Who is told of each object.
+    told: Option<UnboundedSender<Stored>>,
 }
 
 impl Archiver {
     /// A writer to `bucket`.
     #[must_use]
     pub fn new(bucket: Bucket, limits: Limits) -> Self {
-        Self { bucket, limits, ends: Mutex::default() }
+        Self { bucket, limits, ends: Mutex::default(), told: None }
+    }
+
+    /// Tells of each object that it stores from now on. Of one whose answer was lost on the way it does not know.
+    #[must_use]
+    pub fn telling(self, told: UnboundedSender<Stored>) -> Self {
+        Self { told: Some(told), ..self }
     }
 
     /// Where the partition's archive ends, from memory or looked up near `hint`. In truth it may be later by now.
@@ -170,18 +181,34 @@ impl Archiver {
         let Some(Entry { offset, form, .. }) = new.first() else { return Ok(0) };
         let path = partition.object(form.content(), *offset);
         match form {
-            Form::NotJson(bytes) => self.bucket.put(&path, bytes.clone()).await?,
-            Form::Null => self.bucket.put(&path, Bytes::new()).await?,
+            Form::NotJson(bytes) => {
+                self.bucket.put(&path, bytes.clone()).await?;
+                self.tell(partition, Content::NotJson, *offset, 1, bytes.len());
+            }
+            Form::Null => {
+                self.bucket.put(&path, Bytes::new()).await?;
+                self.tell(partition, Content::Null, *offset, 1, 0);
+            }
             Form::Line(_) => {
                 let (body, taken) = self.object(new);
+                let size = body.len();
                 if !self.bucket.create(&path, body).await? {
                     return Ok(0);
                 }
                 counts.objects += 1;
+                self.tell(partition, Content::Lines, *offset, taken, size);
                 return Ok(taken);
             }
         }
         Ok(1)
+    }
+
+    fn tell(&self, partition: &TopicPartition, content: Content, offset: u64, records: usize, bytes: usize) {
+        if let Some(told) = &self.told {
+            let (partition, records, bytes) = (partition.clone(), records as u64, bytes as u64);
+            // Whoever asked to be told may have gone.
+            drop(told.send(Stored { partition, content, offset, records, bytes }));
+        }
     }
 
     /// The lines at the front of `new` whose offsets are consecutive, within the limits, and their number.
@@ -266,7 +293,8 @@ impl Archiver {
     }
 
     /// The first offset that is not archived, as far as this writer knows without looking.
-    pub(crate) fn known_end(&self, partition: &TopicPartition) -> Option<u64> {
+    #[must_use]
+    pub fn known_end(&self, partition: &TopicPartition) -> Option<u64> {
         self.warm(partition).map(|end| end.next())
     }
 

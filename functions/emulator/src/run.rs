@@ -9,7 +9,7 @@ use shared::{
     kind::Invalid,
     metrics::{
         Metrics,
-        emulator::{POSTS_SENT, RECORDS_REFUSED, RECORDS_UNCONFIRMED, RECORDS_WRITTEN},
+        emulator::{POSTS_SENT, PRODUCE_TIME, RECORDS_REFUSED, RECORDS_UNCONFIRMED, RECORDS_WRITTEN},
     },
     publish::{Publish, Record},
     topic::{Topic, UserId, UserIds},
@@ -135,7 +135,9 @@ impl<P: Publish> Emulator<P> {
             }
         }
         let deadline = deadline.min(Instant::now() + USUAL_TIME);
+        let begun = Instant::now();
         let outcomes = self.publisher.publish(records, deadline).await;
+        self.metrics.took(&PRODUCE_TIME, begun.elapsed());
         let written = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         report.records_written += written as u64;
         report.records_unconfirmed += (outcomes.len() - written) as u64;

@@ -26,7 +26,7 @@ pub enum Unit {
 }
 
 /// All of them.
-pub static CATALOG: [&Metric; 18] = [
+pub static CATALOG: [&Metric; 19] = [
     &ingest::RECORDS_WRITTEN,
     &ingest::RECORDS_REFUSED,
     &ingest::RECORDS_UNCONFIRMED,
@@ -38,6 +38,7 @@ pub static CATALOG: [&Metric; 18] = [
     &emulator::RECORDS_WRITTEN,
     &emulator::RECORDS_REFUSED,
     &emulator::RECORDS_UNCONFIRMED,
+    &emulator::PRODUCE_TIME,
     &archive::RECORDS_ARCHIVED,
     &archive::OBJECTS_STORED,
     &archive::RECORDS_QUARANTINED,
@@ -112,7 +113,7 @@ pub mod producer {
 /// What `emulator` writes.
 #[expect(missing_docs, reason = "each metric's meaning is its documentation")]
 pub mod emulator {
-    use super::{Metric, count};
+    use super::{Metric, count, time};
 
     const FUNCTION: &str = "emulator";
 
@@ -122,6 +123,8 @@ pub mod emulator {
         count(FUNCTION, "RecordsRefused", "rows of the database that are not valid: not sent");
     pub static RECORDS_UNCONFIRMED: Metric =
         count(FUNCTION, "RecordsUnconfirmed", "records that Kafka did not take, or not in time");
+    pub static PRODUCE_TIME: Metric =
+        time(FUNCTION, "ProduceTime", "from handing the records of some posts over until each has its answer");
 }
 
 /// What `archive` writes.

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use object_store::path::Path;
+use tokio::sync::mpsc::unbounded_channel;
 
 use super::*;
 use crate::{
@@ -33,13 +34,25 @@ async fn a_batch_is_cut_into_objects_at_gaps_at_quarantine_and_at_the_limits() {
     batch.push(record(21, Some("[1, 2]")));
     batch.push(record(22, Some(&format!("\"{}\"", "x".repeat(2_000)))));
     batch.push(row("a", 23));
-    let counts = store(&archiver(&memory), &batch).await.unwrap();
+    let (told, mut heard) = unbounded_channel();
+    let archiver = archiver(&memory).telling(told);
+    let counts = store(&archiver, &batch).await.unwrap();
     let value_bytes = batch.iter().filter_map(|record| record.value.as_ref()).map(|value| value.len() as u64).sum();
     assert_eq!(counts, Counts { records: 11, objects: 6, quarantined: 2, lost: 0, value_bytes });
     let (records, objects) = stored(&memory, &pins()).await;
     assert_eq!(records, forms(&batch));
     let lines: Vec<u64> = objects.into_iter().map(|(lines, _)| lines).collect();
     assert_eq!(lines, [4, 2, 2, 1, 1, 1]);
+
+    let mut objects = Vec::new();
+    while let Ok(stored) = heard.try_recv() {
+        let body = memory.bucket(10).read(&stored.path()).await.unwrap().unwrap();
+        assert_eq!(stored.bytes, body.len() as u64, "{stored:?}");
+        assert!(!stored.holds(stored.offset + stored.records) && stored.holds(stored.offset));
+        objects.push((stored.offset, stored.records));
+    }
+    let expected = [(10, 4), (14, 2), (17, 2), (19, 1), (20, 1), (21, 1), (22, 1), (23, 1)];
+    assert_eq!(objects, expected, "each is told, those in quarantine as well");
 }
 
 #[tokio::test]
