@@ -99,6 +99,12 @@ fuzz-%: $(TOOLS)/bin/cargo-bolero
 		-T $(FUZZ_TIME) --engine-args=-print_final_stats=1 > target/fuzz/$*.out 2> target/fuzz/$*.log || { tail -40 target/fuzz/$*.log; exit 1; }
 	@grep -E 'number_of_executed_units|DONE' target/fuzz/$*.log
 
+.PHONY: pictures
+pictures: tools ## The README's pictures, which the test takes that looks at the page of `cargo run`
+	cargo test --workspace --all-features --locked -- --include-ignored a_browser_shows_that_the_pipeline_works
+	cp target/page/live-1440-light.png tests/page/pictures/light.png
+	cp target/page/live-1440-dark.png tests/page/pictures/dark.png
+
 .PHONY: bench
 bench: tools $(BENCH) ## How fast it is, next to what people would use instead: writes BENCHMARKS.md; ARGS=--help
 	cargo build --release --package ingest --locked

@@ -21,6 +21,7 @@ mod http;
 mod iam;
 mod keys;
 mod lambda;
+mod live;
 mod local;
 mod metadata;
 mod metrics;

@@ -10,7 +10,7 @@ use archive::{
 use shared::metrics::Metrics;
 use tokio::time::{Instant, sleep};
 
-use crate::{backlog::Backlog, stop::Stop};
+use crate::{backlog::Backlog, live::Live, stop::Stop};
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -28,6 +28,7 @@ pub(crate) struct Archiving {
     /// There is one when Kafka is the embedded one. Then Kafka loses what nobody reads in time, and nothing may be lost.
     pub(crate) backlog: Option<Arc<Backlog>>,
     pub(crate) metrics: Metrics,
+    pub(crate) live: Live,
 }
 
 /// Why archiving ended before it was done, in a line.
@@ -60,8 +61,9 @@ impl Archiving {
     async fn run(self, written: Stop) -> Result<(), ArchivingError> {
         let stopped = written.stopped();
         tokio::pin!(stopped);
-        let mut failing = false;
+        let condition = &self.live.conditions().archive;
         loop {
+            let failing = condition.trouble().is_some();
             let wanted = async {
                 match &self.backlog {
                     Some(backlog) => backlog.wanted().await,
@@ -76,14 +78,12 @@ impl Archiving {
             }
             match self.once().await {
                 Err(ArchivingError::Failed(failure)) => {
-                    // Said once, and again after it worked.
-                    if !failing {
+                    if condition.fails(failure.clone()) {
                         eprintln!("archive: {failure}; trying again");
                     }
-                    failing = true;
                 }
                 Err(lost @ ArchivingError::Lost(_)) => return Err(lost),
-                Ok(()) => failing = false,
+                Ok(()) => condition.works(),
             }
         }
         let mut tries = 1;
@@ -99,11 +99,9 @@ impl Archiving {
     async fn once(&self) -> Result<(), ArchivingError> {
         let report = run::run(&self.kafka, &self.archiver, &self.topics, Instant::now() + TIME_TO_RUN).await;
         report.record(&self.metrics);
-        if let Some(backlog) = &self.backlog {
-            let lost = report.total().lost + self.make_room(backlog).await;
-            if lost > 0 {
-                return Err(ArchivingError::Lost(lost));
-            }
+        let lost = report.total().lost + self.tell_ends().await;
+        if self.backlog.is_some() && lost > 0 {
+            return Err(ArchivingError::Lost(lost));
         }
         let left_behind: Vec<_> = report.left_behind.iter().map(ToString::to_string).collect();
         let left_behind = (!left_behind.is_empty()).then(|| format!("{} left", left_behind.join(", ")));
@@ -113,18 +111,20 @@ impl Archiving {
         }
     }
 
-    /// Tells the writers what is archived; the ends are in memory after a run. Returns how many records are lost behind that:
-    /// a run tells it only once there are later ones.
-    async fn make_room(&self, backlog: &Backlog) -> u64 {
+    /// Tells the page, and those who wait for room, what is archived; the ends are in memory after a run. Returns how many
+    /// records the embedded Kafka lost behind that: a run tells it only once there are later ones.
+    async fn tell_ends(&self) -> u64 {
         let mut lost = 0;
         for partition in self.kafka.partitions().await.unwrap_or_default() {
-            if self.topics.contains(&partition.topic)
-                && let Ok(end) = self.archiver.end(&partition, 0).await
-            {
-                let next = i64::try_from(end.next()).unwrap_or(i64::MAX);
-                backlog.archived(&partition.topic, partition.partition, next);
+            if !self.topics.contains(&partition.topic) {
+                continue;
+            }
+            let Some(next) = self.archiver.known_end(&partition) else { continue };
+            self.live.archived(&partition, next);
+            if let Some(backlog) = &self.backlog {
+                backlog.archived(&partition.topic, partition.partition, i64::try_from(next).unwrap_or(i64::MAX));
                 if let Ok(log) = self.kafka.bounds(&partition).await {
-                    lost += log.start.saturating_sub(end.next());
+                    lost += log.start.saturating_sub(next);
                 }
             }
         }

@@ -2,17 +2,17 @@
 
 use ingest::Statuses;
 
-use crate::{cli::Cli, parts::Parts};
+use crate::{cli::Cli, live, parts::Parts};
 
 /// Says it on stderr, so that stdout holds the summary alone.
 pub(crate) fn greet(cli: &Cli, parts: &Parts) {
     let Parts { user_ids, pass_through, statuses, address, cluster, archive, embedded, .. } = parts;
     let embedded = if embedded.is_some() { " (embedded)" } else { "" };
-    let rows =
-        if cli.database_url.as_deref().is_none_or(|url| url == "sample") { "the sample rows" } else { "the database" };
+    let rows = live::rows(cli);
     let (rate, first) = (cli.posts_per_second, &cli.user_ids[0]);
     let posts = if (rate - 1.0).abs() < f64::EPSILON { "post" } else { "posts" };
     let mut lines = vec![
+        format!("Look at it http://{address}/"),
         format!("HTTP API   http://{address}/topics/{{{user_ids}}}.{{pin,geo,user}}"),
         format!("Its page   http://{address}/docs"),
         format!("Kafka      {cluster}{embedded}"),

@@ -2,7 +2,8 @@
 //!
 //! [`parts`] are opened as the [`cli`] says, [`pipeline`] starts them and stops them in order: [`server`] is the HTTP front of
 //! `ingest`, [`ticker`] calls the emulator, [`archiver`] runs the archive each second. [`kafka`] is the embedded Kafka,
-//! [`backlog`] keeps it from overflowing. [`greeting`], [`progress`] and [`summary`] say what happens.
+//! [`backlog`] keeps it from overflowing. [`greeting`], [`progress`] and [`summary`] say what happens, and [`live`] shows it in
+//! a browser.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
@@ -18,8 +19,10 @@ mod archiver;
 mod backlog;
 mod bounded;
 mod cli;
+mod condition;
 mod greeting;
 mod kafka;
+mod live;
 mod parts;
 mod pipeline;
 mod progress;

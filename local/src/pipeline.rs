@@ -6,7 +6,7 @@ use archive::store::{Archiver, Limits};
 use emulator::Emulator;
 use ingest::{App, router};
 use rand::{SeedableRng, rngs::StdRng};
-use tokio::{task::JoinError, time::Instant};
+use tokio::{sync::mpsc::unbounded_channel, task::JoinError, time::Instant};
 
 use crate::{
     archiver::{self, Archiving},
@@ -14,6 +14,7 @@ use crate::{
     bounded::Bounded,
     cli::Cli,
     greeting::greet,
+    live::{Live, Observed, Pipeline},
     parts::{Archive, Parts, StartError},
     progress,
     server::{Server, TIME_TO_END},
@@ -36,21 +37,32 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
     greet(&cli, &parts);
 
+    let shown = Pipeline::of(&cli, &parts);
     let Parts { user_ids, pass_through, statuses, listener, source, embedded, producer, archive, .. } = parts;
     let backlog = embedded.as_ref().map(|_| Arc::new(Backlog::of(user_ids.topic_names())));
-    let producer = Bounded::new(producer, backlog.clone());
+    let bucket = archive.as_ref().map(|archive| archive.bucket.clone());
+    let live = Live::new(shown, &user_ids, figures.clone(), bucket);
+    let producer = Observed::new(Bounded::new(producer, backlog.clone()), live.clone());
     let app = App::new(producer.clone(), &user_ids, metrics.clone()).passing_through(&pass_through).answering(statuses);
 
     // Sending stops first; then what was sent is written; then it is archived.
     let (sending, writing) = (Stop::new(), Stop::new());
-    let server = Server::start(listener, router(app), metrics, &sending);
+    let server = Server::start(listener, router(app), live.clone(), metrics, &sending);
+    let watching = tokio::spawn(live.clone().watch_kafka(producer.clone()));
     let emulator = Emulator::new(source, producer, &user_ids, StdRng::from_os_rng(), metrics.clone());
-    let mut emulating = tokio::spawn(ticker::run(emulator, cli.posts_per_second, sending.clone()));
+    let condition = live.conditions().emulator.clone();
+    let refused = {
+        let live = live.clone();
+        move |rows| live.refused_rows(rows)
+    };
+    let mut emulating = tokio::spawn(ticker::run(emulator, cli.posts_per_second, condition, refused, sending.clone()));
     let archive_url = archive.as_ref().map(|archive| archive.url.to_string());
+    let (told, stored) = unbounded_channel();
     let archiving = archive.map(|Archive { kafka, bucket, .. }| {
-        let (archiver, topics) = (Archiver::new(bucket, Limits::default()), user_ids.topic_names());
-        Archiving { kafka, archiver, topics, backlog: backlog.clone(), metrics: metrics.clone() }
+        let (archiver, topics) = (Archiver::new(bucket, Limits::default()).telling(told), user_ids.topic_names());
+        Archiving { kafka, archiver, topics, backlog: backlog.clone(), metrics: metrics.clone(), live: live.clone() }
     });
+    let showing = tokio::spawn(live.run(stored));
     let mut archiving = tokio::spawn(archiver::run(archiving, writing.clone()));
     let shown = tokio::spawn({
         let figures = figures.clone();
@@ -76,7 +88,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
             }
         }
     }
-    shown.abort();
+    for task in [shown, watching, showing] {
+        task.abort();
+    }
     stop::at_once_on(signals);
     sending.stop();
     let emulated = match emulated {

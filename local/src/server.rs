@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 
 use crate::{
+    live::{self, Live, observe},
     room::{Room, in_turn},
     stop::Stop,
 };
@@ -45,13 +46,16 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves `router` until `stop`.
-    pub(crate) fn start(listener: TcpListener, router: Router, metrics: &Metrics, stop: &Stop) -> Self {
+    /// Serves `router`, and the page, until `stop`.
+    pub(crate) fn start(listener: TcpListener, router: Router, live: Live, metrics: &Metrics, stop: &Stop) -> Self {
         let requests = TaskTracker::new();
         let router = router
             .layer(middleware::from_fn_with_state(Room::new(metrics.clone()), in_turn))
+            .layer(middleware::from_fn_with_state(live.clone(), observe))
             .layer(CompressionLayer::new().compress_when(SizeAbove::new(MIN_COMPRESSED_BYTES)))
             .layer(middleware::from_fn_with_state(requests.clone(), to_the_end));
+        // A viewer is told for as long as it looks: that is neither compressed nor waited for.
+        let router = live::routes(live, router, stop);
         let connections = tokio::spawn(accept(listener, router, stop.stopped()));
         Self { connections, requests }
     }

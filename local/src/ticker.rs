@@ -6,14 +6,20 @@ use emulator::Emulator;
 use shared::{causes::in_one_line, deadline::USUAL_TIME, publish::Publish};
 use tokio::time::{Instant, sleep_until};
 
-use crate::stop::Stop;
+use crate::{condition::Condition, stop::Stop};
 
 /// The shortest time between two runs: a higher rate sends more posts a run.
 const SHORTEST_TICK: Duration = Duration::from_millis(100);
 
 /// Sends `posts_per_second` posts each second until `stop`, the first one at once. Of a rate that cannot be reached no more
-/// than a second's posts are made up for.
-pub(crate) async fn run<P: Publish>(mut emulator: Emulator<P>, posts_per_second: f64, stop: Stop) {
+/// than a second's posts are made up for. `refused` is told of the rows that are not valid.
+pub(crate) async fn run<P: Publish>(
+    mut emulator: Emulator<P>,
+    posts_per_second: f64,
+    condition: Condition,
+    mut refused: impl FnMut(Vec<String>),
+    stop: Stop,
+) {
     if posts_per_second <= 0.0 {
         return stop.stopped().await;
     }
@@ -21,7 +27,6 @@ pub(crate) async fn run<P: Publish>(mut emulator: Emulator<P>, posts_per_second:
     let mut now = begun;
     // The posts whose time has come, whether they were sent or given up.
     let mut past = 0;
-    let mut failing = false;
     let stopped = stop.stopped();
     tokio::pin!(stopped);
     loop {
@@ -29,13 +34,16 @@ pub(crate) async fn run<P: Publish>(mut emulator: Emulator<P>, posts_per_second:
         let posts = (due - past).min(due_in(Duration::from_secs(1), posts_per_second).max(1));
         past = due;
         match emulator.run(usize::try_from(posts).unwrap_or(usize::MAX), Duration::ZERO, now + USUAL_TIME).await {
-            Ok(_) => failing = false,
+            Ok(report) => {
+                condition.works();
+                refused(report.refused);
+            }
             Err(error) => {
-                // Said once, and again after it worked: a database that is away stays away for a while.
-                if !failing {
-                    eprintln!("emulator: {}; trying again", in_one_line(&error));
+                let error = in_one_line(&error);
+                // A database that is away stays away for a while.
+                if condition.fails(error.clone()) {
+                    eprintln!("emulator: {error}; trying again");
                 }
-                failing = true;
             }
         }
         let next = begun + Duration::from_secs_f64(past as f64 / posts_per_second);
@@ -85,7 +93,7 @@ mod tests {
         let (publisher, rng, metrics) = (Slow(time_to_write), StdRng::seed_from_u64(1), Metrics::default());
         let emulator = Emulator::new(source, publisher, &"u".parse().unwrap(), rng, metrics.clone());
         let stop = Stop::new();
-        let ticking = tokio::spawn(run(emulator, posts_per_second, stop.clone()));
+        let ticking = tokio::spawn(run(emulator, posts_per_second, Condition::default(), drop, stop.clone()));
         tokio::time::sleep(Duration::from_millis(10_050)).await;
         let posts = metrics.take().sum(&POSTS_SENT);
         stop.stop();

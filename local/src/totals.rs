@@ -1,9 +1,11 @@
 //! The figures of all parts together.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use shared::metrics::{Metrics, Recorded, archive, emulator, ingest};
+
+use crate::live::Second;
 
 /// The figures at one moment. The names are those of the summary's JSON; most of them are metrics of the functions.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -11,6 +13,9 @@ pub(crate) struct Totals {
     /// Posts that the emulator sent.
     pub(crate) posts: u64,
     pub(crate) records_written: u64,
+    /// Those of them that came by HTTP.
+    #[serde(skip)]
+    pub(crate) records_by_http: u64,
     /// Those of them that are not archived.
     pub(crate) records_passed_through: u64,
     /// Records that were not valid, or came in one request with one that was not.
@@ -63,6 +68,7 @@ impl Totals {
         ] {
             *total += metrics.map(|metric| recorded.sum(metric)).iter().sum::<u64>();
         }
+        self.records_by_http += recorded.sum(&ingest::RECORDS_WRITTEN);
         self.records_passed_through += recorded.sum_by(&ingest::RECORDS_WRITTEN, ingest::PASS_THROUGH);
         self.requests_refused += recorded.sum(&ingest::REQUESTS_REFUSED);
         self.produce_time_ms.add(recorded.measured(&ingest::PRODUCE_TIME));
@@ -79,15 +85,33 @@ impl Totals {
 pub(crate) struct Figures {
     /// What the parts write to.
     pub(crate) metrics: Metrics,
-    totals: Arc<Mutex<Totals>>,
+    sums: Arc<Mutex<Sums>>,
+}
+
+#[derive(Debug, Default)]
+struct Sums {
+    totals: Totals,
+    second: Second,
 }
 
 impl Figures {
     pub(crate) fn totals(&self) -> Totals {
+        self.up_to_date().totals.clone()
+    }
+
+    /// The totals, and what was recorded since this was last asked for.
+    pub(crate) fn second(&self) -> (Totals, Second) {
+        let mut sums = self.up_to_date();
+        (sums.totals.clone(), std::mem::take(&mut sums.second))
+    }
+
+    fn up_to_date(&self) -> MutexGuard<'_, Sums> {
         // Nothing panics while it holds the lock.
-        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
-        totals.add(&self.metrics.take());
-        totals.clone()
+        let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        let recorded = self.metrics.take();
+        sums.totals.add(&recorded);
+        sums.second.add(&recorded);
+        sums
     }
 }
 

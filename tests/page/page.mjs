@@ -1,34 +1,12 @@
 // Opens the page under `/docs` in Chromium, reads it, sends a request from it, and prints what it saw as one JSON object.
 // Arguments: the page's address, the screen's width, a key to enter or nothing, a folder for pictures.
 
-import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
+import { open } from "./browser.mjs";
 
 const [address, width, key, pictures] = process.argv.slice(2);
-const tools = fileURLToPath(new URL("../../.tools/browser/", import.meta.url));
-const { chromium } = createRequire(tools)("playwright-core");
+const { browser, page, said, phone } = await open({ width: Number(width), pictures });
 
-const browser = await chromium.launch({
-  executablePath: `${tools}unpacked/chromium`,
-  // A name that is not this machine's: the page may not fetch anything but from where it is.
-  args: ["--no-sandbox", "--host-resolver-rules=MAP api.example 127.0.0.1"],
-  env: { LD_LIBRARY_PATH: `${tools}unpacked/al2023/lib`, FONTCONFIG_FILE: `${tools}unpacked/fonts.conf`, HOME: pictures },
-});
-const phone = width < 600;
-const context = await browser.newContext({
-  viewport: { width: Number(width), height: phone ? 844 : 1000 },
-  isMobile: phone,
-  hasTouch: phone,
-  deviceScaleFactor: phone ? 2 : 1,
-});
-const page = await context.newPage();
-page.setDefaultTimeout(60_000);
-
-const said = [];
 const requests = [];
-page.on("console", (message) => said.push(`${message.type()}: ${message.text()}`));
-page.on("pageerror", (error) => said.push(`error: ${error}`));
-page.on("requestfailed", (request) => said.push(`failed: ${request.url()}: ${request.failure().errorText}`));
 page.on("response", async (response) => {
   const url = response.url();
   if (!url.startsWith("data:")) {

@@ -1,0 +1,122 @@
+// Lays the arrows of the picture between its boxes, from left to right or, on a narrow screen, downwards, and moves dots along
+// them: the more flows, the more dots.
+
+import { make, makeSvg } from "./dom.js";
+
+/** From box, to box, whose flow it shows. */
+const ARROWS = [
+  ["api", "ingest", "api"],
+  ["emulator", "ingest", "emulator"],
+  ["ingest", "pin", "pin"],
+  ["ingest", "geo", "geo"],
+  ["ingest", "user", "user"],
+  ["ingest", "pass-through", "pass-through"],
+  ["pin", "archive", "archive"],
+  ["geo", "archive", "archive"],
+  ["user", "archive", "archive"],
+];
+const LABELLED = "geo"; // of the arrows to the archive, which show one flow together, the one that carries its figure
+const PIXELS_A_SECOND = 55;
+const STEPS = 16; // straight pieces that a dot's way is cut into
+
+export function arrows(root, boxes) {
+  const svg = root.querySelector(".arrows");
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  const laid = ARROWS.map(([from, to, flow]) => {
+    const path = svg.appendChild(makeSvg("path", { "marker-end": "url(#arrowhead)" }));
+    const label = to !== "archive" || from === LABELLED ? root.querySelector(`[data-flow="${flow}"]`).parentElement : null;
+    return { from, to, flow, path, label, dots: [] };
+  });
+
+  const kafka = root.querySelector(".kafka");
+
+  function lay() {
+    const origin = root.getBoundingClientRect();
+    const rects = new Map([...boxes].map(([name, box]) => [name, within(origin, box.getBoundingClientRect())]));
+    const downwards = rects.get("ingest").top > rects.get("api").bottom;
+    if (downwards) endAtKafka(rects, within(origin, kafka.getBoundingClientRect()));
+    for (const arrow of laid) {
+      const box = rects.get(arrow.to);
+      const unused = [arrow.from, arrow.to].some((name) => boxes.get(name).classList.contains("unused"));
+      arrow.path.classList.toggle("unused", unused);
+      arrow.path.toggleAttribute("hidden", !box.width || !rects.get(arrow.from).width);
+      arrow.path.setAttribute("d", curve(rects.get(arrow.from), box, downwards));
+      if (arrow.label) place(arrow, downwards);
+      setDots(arrow, 0);
+    }
+  }
+
+  function flow(name, rate) {
+    for (const arrow of laid) {
+      if (arrow.flow === name) setDots(arrow, still.matches ? 0 : dotsFor(rate));
+    }
+  }
+
+  function setDots(arrow, number) {
+    if (arrow.dots.length === number) return;
+    for (const dot of arrow.dots) {
+      for (const animation of dot.getAnimations()) animation.cancel();
+      dot.remove();
+    }
+    arrow.dots = [];
+    if (arrow.path.hasAttribute("hidden")) return;
+    const length = arrow.path.getTotalLength();
+    const way = Array.from({ length: STEPS + 1 }, (_, step) => {
+      const { x, y } = arrow.path.getPointAtLength((length * step) / STEPS);
+      return { transform: `translate(${x}px, ${y}px)`, opacity: step === 0 || step === STEPS ? 0 : 1 };
+    });
+    const duration = (length / PIXELS_A_SECOND) * 1000;
+    for (let index = 0; index < number; index += 1) {
+      const dot = make("i", { class: `dot ${arrow.from} to-${arrow.to}`, "aria-hidden": "true" });
+      root.append(dot);
+      // A transform alone is animated off the main thread.
+      dot.animate(way, { duration, delay: (-duration * index) / number, iterations: Infinity });
+      arrow.dots.push(dot);
+    }
+  }
+
+  // The boxes grow with their figures and wrap with the window: the arrows follow.
+  const watch = new ResizeObserver(lay);
+  watch.observe(root);
+  for (const box of boxes.values()) watch.observe(box);
+
+  return { lay, flow };
+}
+
+function dotsFor(rate) {
+  if (rate <= 0) return 0;
+  return Math.min(6, 1 + Math.floor(Math.log10(1 + rate) * 2));
+}
+
+function within(origin, { left, top, width, height }) {
+  const x = left - origin.left;
+  const y = top - origin.top;
+  return { left: x, top: y, right: x + width, bottom: y + height, width, height };
+}
+
+/** Downwards, arrows end at the frame around the topics: they would cross its heading. */
+function endAtKafka(rects, { top, bottom }) {
+  for (const topic of ["pin", "geo", "user", "pass-through"]) {
+    const rect = rects.get(topic);
+    if (rect.width) rects.set(topic, { ...rect, top, bottom });
+  }
+}
+
+function curve(from, to, downwards) {
+  if (downwards) {
+    const [x1, y1, x2, y2] = [from.left + from.width / 2, from.bottom, to.left + to.width / 2, to.top];
+    const middle = (y1 + y2) / 2;
+    return `M${x1} ${y1}C${x1} ${middle} ${x2} ${middle} ${x2} ${y2 - 1}`;
+  }
+  const [x1, y1, x2, y2] = [from.right, from.top + from.height / 2, to.left, to.top + to.height / 2];
+  const middle = (x1 + x2) / 2;
+  return `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2 - 1} ${y2}`;
+}
+
+// Where arrows fan out or run together, the figure stands nearer to the end that they do not share.
+function place({ from, path, label }, downwards) {
+  const fansOut = from === "ingest";
+  const share = fansOut ? 0.62 : downwards || from === LABELLED ? 0.5 : 0.4;
+  const { x, y } = path.getPointAtLength(path.getTotalLength() * share);
+  label.style.transform = `translate(${x}px, ${y}px) translate(-50%, -50%)`;
+}

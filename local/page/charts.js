@@ -1,0 +1,83 @@
+// Says what the four charts show: which figures of a sample, in which colours.
+
+import { chart } from "./chart.js";
+
+const CODE_COLOURS = ["var(--code-1)", "var(--code-2)", "var(--code-3)", "var(--code-4)", "var(--code-5)", "var(--code-6)"];
+
+export function charts() {
+  let passThrough = false;
+  let archived = true;
+  const colours = new Map(); // error_code → colour, in the order they were first seen, so that none changes its colour
+
+  const traffic = chart({
+    title: "Traffic: records written",
+    about: "Each second: the emulator's, and of each kind those that came over HTTP",
+    empty: "Nothing is written yet.",
+    layersOf: (samples) => [
+      area("emulator", "var(--emulator)", samples.map((sample) => sample.emulator)),
+      area("pin", "var(--pin)", samples.map((sample) => sample.pin)),
+      area("geo", "var(--geo)", samples.map((sample) => sample.geo)),
+      area("user", "var(--user)", samples.map((sample) => sample.user)),
+      ...(passThrough ? [area("other", "var(--other)", samples.map((sample) => sample.pass_through))] : []),
+    ],
+  });
+
+  const refused = chart({
+    title: "Requests refused, by error_code",
+    about: "Each second; the API documentation explains the codes",
+    empty: "No requests refused.",
+    layersOf: (samples) => {
+      const codes = [...new Set(samples.flatMap((sample) => Object.keys(sample.refused ?? {})))].sort();
+      return codes.map((code) => {
+        if (!colours.has(code)) colours.set(code, CODE_COLOURS[colours.size % CODE_COLOURS.length]);
+        return area(code, colours.get(code), samples.map((sample) => sample.refused?.[code] ?? 0));
+      });
+    },
+  });
+
+  const produce = chart({
+    title: "Time to produce, ms",
+    about: "Until Kafka has confirmed what was sent: half took no longer, 99 of 100 took no longer",
+    empty: "Nothing was produced yet.",
+    layersOf: (samples) => [
+      line("99 of 100", "var(--p99)", samples.map((sample) => sample.p99_ms ?? null)),
+      line("half", "var(--p50)", samples.map((sample) => sample.p50_ms ?? null)),
+    ],
+  });
+
+  const stored = chart({
+    title: "Archive: stored, and behind",
+    about: "Left scale: records stored a second. Right scale: records behind",
+    empty: "Nothing is archived yet.",
+    layersOf: (samples) => !archived ? [] : [
+      area("stored", "var(--stored)", samples.map((sample) => sample.archived)),
+      { ...line("behind", "var(--behind)", samples.map((sample) => sample.lag ?? null)), right: true },
+    ],
+  });
+
+  const all = [traffic, refused, produce, stored];
+  document.querySelector(".charts").append(...all.map(({ node }) => node));
+
+  return {
+    start(pipeline) {
+      passThrough = pipeline.topics.some(({ kind }) => kind === "pass-through");
+      archived = pipeline.archive !== null;
+      colours.clear();
+    },
+    // A frame for each chart: with ten minutes of samples, all four at once would be a long task on a slow machine.
+    async update(news, { samples }) {
+      for (const one of all) {
+        one.show(samples, one === stored && !archived ? "The archive is left to others." : undefined);
+        await new Promise(requestAnimationFrame);
+      }
+    },
+  };
+}
+
+function area(name, colour, values) {
+  return { name, colour, values, shape: "area" };
+}
+
+function line(name, colour, values) {
+  return { name, colour, values, shape: "line" };
+}

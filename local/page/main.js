@@ -1,0 +1,59 @@
+// Wires the page: follows the pipeline, keeps the samples, and lets each section draw the newest state, one section a frame.
+
+import { status } from "./status.js";
+import { follow } from "./feed.js";
+import { Series } from "./series.js";
+import { picture } from "./picture.js";
+import { charts } from "./charts.js";
+import { places } from "./places.js";
+import { posts } from "./posts.js";
+import { refusals } from "./refusals.js";
+import { archive } from "./archive.js";
+import { tryIt } from "./try.js";
+
+const series = new Series();
+// A section has `start(pipeline)`, which forgets what it showed, and `update(news, series)`; either may be missing.
+const sections = [status, picture, charts, places, posts, refusals, archive, tryIt].map((section) => section());
+const [state] = sections;
+
+let started = null;
+let news = null;
+let drawing = false;
+
+follow({
+  onPipeline(pipeline) {
+    if (pipeline.started_ms !== started) {
+      started = pipeline.started_ms;
+      news = null;
+      series.clear();
+      for (const section of sections) section.start?.(pipeline);
+    }
+    series.replace(pipeline.samples ?? []);
+  },
+  onNews(message) {
+    news = message;
+    if (message.sample) series.add(message.sample);
+    draw();
+  },
+  onLost() {
+    news = null; // A round that waits for its frame would say that all is well.
+    state.lost();
+  },
+});
+
+// A frame for each section keeps every task short. A hidden page gets no frames: it draws the newest state when it is seen again.
+async function draw() {
+  if (drawing) return;
+  drawing = true;
+  for (const section of sections) {
+    await new Promise(requestAnimationFrame);
+    // After a restart or a loss there is nothing to draw, even in the middle of a round.
+    if (!news) continue;
+    try {
+      await section.update?.(news, series);
+    } catch (error) {
+      console.error(error); // One section that stumbles does not stop the others.
+    }
+  }
+  drawing = false;
+}

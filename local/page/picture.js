@@ -1,0 +1,125 @@
+// Draws the pipeline: fills the boxes of index.html with totals, marks the broken ones, and shows on the arrows what flows now.
+
+import { arrows } from "./arrows.js";
+import { byId, icon, keyedList, make, setText } from "./dom.js";
+import { brief, count } from "./format.js";
+import { overHttp } from "./series.js";
+import { PART_NAMES } from "./status.js";
+
+const FLOW_SECONDS = 3;
+
+export function picture() {
+  const root = document.querySelector(".flowchart");
+  const totals = [...root.querySelectorAll("[data-total]")];
+  const ends = [...root.querySelectorAll("[data-end]")];
+  const flows = [...root.querySelectorAll("[data-flow]")];
+  const boxes = new Map([...root.querySelectorAll("[data-box]")].map((box) => [box.dataset.box, box]));
+  const breakable = [...root.querySelectorAll("[data-part], [data-box=ingest]")];
+  const badges = new Map(breakable.map((node) => [node, addBadge(node)]));
+  const moves = arrows(root, boxes);
+  const tellBroken = keyedList(byId("broken"), ([part]) => part, brokenPart);
+
+  let kinds = new Map(); // topic → kind
+  let offsets = []; // [seconds, { kind: end offset }] of the last few messages
+
+  function start(pipeline) {
+    kinds = new Map(pipeline.topics.map(({ name, kind }) => [name, kind]));
+    offsets = [];
+    const other = [...kinds.values()].includes("pass-through");
+    boxes.get("pass-through").hidden = !other;
+    root.querySelector("[data-flow='pass-through']").parentElement.hidden = !other;
+    root.classList.toggle("with-other", other);
+
+    describe(pipeline);
+    const archived = pipeline.archive !== null;
+    byId("archive-figures").hidden = !archived;
+    root.querySelector("[data-flow=archive]").parentElement.hidden = !archived;
+    boxes.get("archive").classList.toggle("unused", !archived);
+    boxes.get("emulator").classList.toggle("unused", !pipeline.posts_per_second);
+    moves.lay();
+  }
+
+  function update({ totals: sums, parts, topics }, series) {
+    for (const node of totals) setText(node, count(sums?.[node.dataset.total]));
+    root.querySelector(".loss").hidden = !sums?.records_lost;
+
+    const now = endsByKind(topics ?? []);
+    for (const node of ends) setText(node, count(now[node.dataset.end]));
+    // By the clock: the first message comes at once, and not as a second ends.
+    offsets.push([performance.now() / 1000, now]);
+    if (offsets.length > FLOW_SECONDS + 1) offsets.shift();
+
+    for (const node of flows) {
+      const rate = rateOf(node.dataset.flow, series);
+      setText(node, rate === null ? "…" : brief(rate));
+      node.parentElement.classList.toggle("still", !rate);
+      moves.flow(node.dataset.flow, rate ?? 0);
+    }
+    markBroken(parts ?? {});
+  }
+
+  function endsByKind(topics) {
+    const sum = {};
+    for (const { name, end } of topics) {
+      const kind = kinds.get(name);
+      sum[kind] = (sum[kind] ?? 0) + end;
+    }
+    return sum;
+  }
+
+  // A sample does not say of which kind the emulator's records are. The topics' end offsets do, whoever wrote them.
+  function rateOf(flow, series) {
+    if (flow === "api") return series.average(overHttp);
+    if (flow === "emulator") return series.average((sample) => sample.emulator);
+    if (flow === "archive") return series.average((sample) => sample.archived);
+    const [then, before] = offsets[0];
+    const [seconds, now] = offsets.at(-1);
+    if (seconds <= then) return null;
+    return Math.max(0, ((now[flow] ?? 0) - (before[flow] ?? 0)) / (seconds - then));
+  }
+
+  // Without Kafka nothing can be ingested: both show as broken.
+  function markBroken(parts) {
+    for (const [node, badge] of badges) {
+      const broken = Boolean(parts[node.dataset.part ?? "kafka"]);
+      if (badge.hidden === !broken) continue;
+      badge.hidden = !broken;
+      if (broken) node.dataset.broken = "true";
+      else delete node.dataset.broken;
+    }
+    tellBroken(Object.keys(PART_NAMES).filter((part) => parts[part]).map((part) => [part, parts[part]]));
+  }
+
+  return { start, update };
+}
+
+function addBadge(node) {
+  const badge = make("span", { class: "badge", hidden: "" }, icon("broken"), "broken");
+  node.querySelector("h3").append(badge);
+  return badge;
+}
+
+function brokenPart([part]) {
+  const sentence = make("span");
+  const capital = PART_NAMES[part].replace(/^./, (letter) => letter.toUpperCase());
+  return {
+    node: make("p", null, icon("broken"), make("span", null, make("strong", null, `${capital}: `), sentence)),
+    update: ([, problem]) => setText(sentence, problem),
+  };
+}
+
+function describe({ posts_per_second: rate, rows, kafka, embedded, archive, user_ids: userIds }) {
+  setText(byId("emulator-detail"), rate ? `${brief(rate)} post${rate === 1 ? "" : "s"} a second from ${rows}` : "Switched off");
+
+  const [first, ...others] = (kafka ?? "").split(",");
+  const brokers = byId("kafka-detail");
+  setText(brokers, `${first}${others.length ? ` and ${others.length} more` : ""}${embedded ? ", in this process" : ""}`);
+  brokers.title = kafka ?? "";
+
+  setText(byId("archive-detail"), archive === null ? "Left to others" : archive);
+  setText(byId("picture-note"), userIds?.length > 1
+    ? `The topics of ${userIds.length} user ids are added up by kind: ${userIds.join(", ")}.`
+    : "");
+  const users = `${userIds?.length > 1 ? "User ids" : "User id"} ${userIds?.join(", ")}`;
+  setText(byId("footer"), `${users} · Kafka ${kafka} · Archive ${archive ?? "left to others"}`);
+}

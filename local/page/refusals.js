@@ -1,0 +1,61 @@
+// Draws what was refused, with the advice that each sender got, and the records that the archive put into quarantine.
+
+import { byId, disclosure, fetchText, icon, keyedList, make, moment, setText } from "./dom.js";
+import { fileName, plural, size } from "./format.js";
+
+export function refusals() {
+  let started = 0;
+  const showRefusals = keyedList(document.querySelector(".refusals"), ({ id }) => `${started}/${id}`, refusal);
+  const showQuarantine = keyedList(document.querySelector(".quarantine"), ({ path }) => `${started}/${path}`, quarantined);
+  const empty = byId("quarantine-empty");
+
+  return {
+    start(pipeline) {
+      started = pipeline.started_ms;
+      showRefusals([]);
+      showQuarantine([]);
+    },
+    update({ refusals: refused, archive }) {
+      showRefusals(refused ?? []);
+      byId("refusals-empty").hidden = refused?.length > 0;
+      showQuarantine(archive?.quarantine ?? []);
+      empty.hidden = archive?.quarantine?.length > 0;
+      setText(empty, archive ? "Nothing is in quarantine." : "The archive is left to others.");
+    },
+  };
+}
+
+function refusal({ id, time_ms: when, method, path, status, error_code: code, message, violations, sent, cut }) {
+  const ofEmulator = method === "emulator";
+  const body = make("pre", { tabindex: "0" }, sent || "(an empty body)");
+  const node = make("li", { class: "refusal panel", "data-id": id },
+    make("div", { class: "refusal-top" },
+      make("strong", { class: "code" }, icon("broken"), ofEmulator ? "Not valid" : `${status}`),
+      ofEmulator ? null : make("span", { class: "error-code", title: "error_code" }, `${code}`),
+      make("code", null, ofEmulator ? "a row of the emulator's database" : `${method} ${path}`),
+      moment(when)),
+    make("p", { class: "message" }, message),
+    violations?.length ? make("ul", { class: "violations" }, ...violations.map(violation)) : null,
+    make("details", null, make("summary", null, cut ? "What was sent (its beginning)" : "What was sent"), body,
+      cut ? make("p", { class: "detail" }, "There was more: only the beginning is kept.") : null));
+  return { node };
+}
+
+function violation({ record, field, problem }) {
+  return make("li", null,
+    make("span", { class: "detail" }, `record ${record}`), " ",
+    field === null || field === undefined ? null : make("code", null, field), " ",
+    make("span", null, problem));
+}
+
+function quarantined({ path, offset, bytes }) {
+  const node = disclosure([
+    make("span", { class: "where" },
+      make("code", { title: path }, fileName(path)),
+      make("span", { class: "detail" }, `offset ${offset}, ${plural(bytes, "byte")}`)),
+  ], async () => {
+    const { text } = await fetchText(`/live/object?${new URLSearchParams({ path })}`);
+    return text.length < bytes ? `${text}\n… the beginning of ${size(bytes)}` : text;
+  });
+  return { node: make("li", { class: "panel" }, node) };
+}

@@ -1,0 +1,102 @@
+// Draws "Try it": sends a row that the reader may change, shows the answer as it came, and the same request for a shell and for Python.
+
+import { byId, make, setText } from "./dom.js";
+import { addressOf, bodyOf, curl, headers, python } from "./snippets.js";
+
+const SHOWN_HEADERS = ["content-type", "retry-after"];
+
+export function tryIt() {
+  const topic = byId("try-topic");
+  const row = byId("try-row");
+  const problem = byId("try-problem");
+  const send = byId("try-send");
+  let examples = {};
+
+  function reset() {
+    const kind = topic.selectedOptions[0]?.dataset.kind;
+    row.value = JSON.stringify(examples[kind] ?? { any: "record" }, null, 2);
+    look();
+  }
+
+  function look() {
+    const wrong = jsonError(row.value);
+    setText(problem, wrong ? `This is not JSON: ${wrong}. You may send it all the same and read what the API says.` : "");
+    row.setAttribute("aria-invalid", Boolean(wrong));
+    setText(byId("try-curl"), curl(topic.value, row.value));
+    setText(byId("try-python"), python(topic.value, row.value, !wrong));
+  }
+
+  topic.addEventListener("change", reset);
+  row.addEventListener("input", look);
+  byId("try-reset").addEventListener("click", reset);
+  byId("try-form").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    // Not `disabled`, which would take the focus away.
+    if (send.hasAttribute("aria-disabled")) return;
+    send.setAttribute("aria-disabled", "true");
+    await ask(topic.value, row.value);
+    send.removeAttribute("aria-disabled");
+  });
+  copyButton(byId("curl-copy"), byId("try-curl"));
+  copyButton(byId("python-copy"), byId("try-python"));
+
+  return {
+    start(pipeline) {
+      const chosen = topic.value;
+      examples = pipeline.examples ?? {};
+      topic.replaceChildren(...pipeline.topics.map(({ name, kind }) => make("option", { value: name, "data-kind": kind }, name)));
+      // Another process may have the same topics: then what was typed is kept.
+      if (chosen && pipeline.topics.some(({ name }) => name === chosen)) topic.value = chosen;
+      else reset();
+    },
+  };
+}
+
+function jsonError(text) {
+  try {
+    JSON.parse(text);
+    return null;
+  } catch (error) {
+    return error.message;
+  }
+}
+
+async function ask(topic, row) {
+  const place = byId("try-answer");
+  const begin = performance.now();
+  place.replaceChildren(make("p", { class: "empty" }, "Sending…"));
+  try {
+    const answer = await fetch(addressOf(topic), { method: "POST", headers: headers(), body: bodyOf(row) });
+    const text = await answer.text();
+    const duration = Math.round(performance.now() - begin);
+    const shown = SHOWN_HEADERS.filter((name) => answer.headers.has(name)).map((name) => `${name}: ${answer.headers.get(name)}`);
+    place.replaceChildren(
+      make("p", { class: answer.ok ? "answer-status good" : "answer-status bad" },
+        make("strong", null, `${answer.status} ${answer.statusText}`.trim()),
+        ` in ${duration} ms`),
+      make("pre", { tabindex: "0" }, [...shown, "", pretty(text)].join("\n")));
+  } catch {
+    place.replaceChildren(make("p", { class: "answer-status bad" }, make("strong", null, "No answer."), " The pipeline is not running."));
+  }
+}
+
+function pretty(text) {
+  return jsonError(text) ? text : JSON.stringify(JSON.parse(text), null, 2);
+}
+
+function copyButton(button, source) {
+  let back;
+  button.addEventListener("click", async () => {
+    let said = "Copied";
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+    } catch {
+      // A browser gives the clipboard to pages of this machine or of https only.
+      getSelection().selectAllChildren(source);
+      said = "Selected: press Ctrl-C";
+    }
+    setText(button, said);
+    clearTimeout(back);
+    back = setTimeout(() => setText(button, "Copy"), 2_000);
+  });
+}

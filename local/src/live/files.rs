@@ -1,0 +1,66 @@
+//! The page's own files, in the program.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, header};
+
+/// A file that the page loads.
+pub(super) struct File {
+    /// Below `/live/`.
+    pub(super) name: &'static str,
+    content_type: HeaderValue,
+    text: &'static str,
+}
+
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const CSS: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
+const SCRIPT: HeaderValue = HeaderValue::from_static("text/javascript; charset=utf-8");
+
+/// What comes from here runs, and nothing else: the page shows what strangers sent.
+const HEADERS: [(HeaderName, HeaderValue); 3] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    // The next version is served at the same address.
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+];
+
+/// The page.
+pub(super) static PAGE: File = File { name: "", content_type: HTML, text: include_str!("../../page/index.html") };
+
+macro_rules! file {
+    ($name:literal, $content_type:expr) => {
+        File { name: $name, content_type: $content_type, text: include_str!(concat!("../../page/", $name)) }
+    };
+}
+
+/// What it loads.
+pub(super) static FILES: [File; 18] = [
+    file!("archive.js", SCRIPT),
+    file!("arrows.js", SCRIPT),
+    file!("chart.js", SCRIPT),
+    file!("charts.js", SCRIPT),
+    file!("dom.js", SCRIPT),
+    file!("feed.js", SCRIPT),
+    file!("format.js", SCRIPT),
+    file!("main.js", SCRIPT),
+    file!("page.css", CSS),
+    file!("paths.js", SCRIPT),
+    file!("picture.js", SCRIPT),
+    file!("places.js", SCRIPT),
+    file!("posts.js", SCRIPT),
+    file!("refusals.js", SCRIPT),
+    file!("series.js", SCRIPT),
+    file!("snippets.js", SCRIPT),
+    file!("status.js", SCRIPT),
+    file!("try.js", SCRIPT),
+];
+
+impl File {
+    pub(super) fn response(&self) -> Response {
+        (HEADERS, [(header::CONTENT_TYPE, self.content_type.clone())], self.text).into_response()
+    }
+}

@@ -1,0 +1,55 @@
+//! What stands before Kafka and tells what is written there.
+
+use std::time::Duration;
+
+use shared::{
+    metadata::{Describe, DescribeError, Offsets, Partition},
+    publish::{Outcome, Publish, Record, Unreachable},
+};
+use tokio::time::Instant;
+
+use super::{Live, posts};
+
+/// A publisher whose records are seen once they are written.
+#[derive(Debug, Clone)]
+pub(crate) struct Observed<P> {
+    inner: P,
+    live: Live,
+}
+
+impl<P> Observed<P> {
+    pub(crate) const fn new(inner: P, live: Live) -> Self {
+        Self { inner, live }
+    }
+}
+
+impl<P: Publish> Publish for Observed<P> {
+    async fn publish(&self, records: Vec<Record>, deadline: Instant) -> Vec<Outcome> {
+        let (first, latest) = posts::latest(&records);
+        let outcomes = self.inner.publish(records, deadline).await;
+        self.live.written(&latest, &outcomes[first..]);
+        outcomes
+    }
+}
+
+impl<P: Describe> Describe for Observed<P> {
+    async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
+        self.inner.reach(within).await
+    }
+
+    async fn cluster_id(&self, within: Duration) -> Result<String, DescribeError> {
+        self.inner.cluster_id(within).await
+    }
+
+    async fn brokers(&self, within: Duration) -> Result<Vec<i32>, DescribeError> {
+        self.inner.brokers(within).await
+    }
+
+    async fn partitions(&self, topic: &str, within: Duration) -> Result<Vec<Partition>, DescribeError> {
+        self.inner.partitions(topic, within).await
+    }
+
+    async fn offsets(&self, topic: &str, partition: i32, within: Duration) -> Result<Offsets, DescribeError> {
+        self.inner.offsets(topic, partition, within).await
+    }
+}

@@ -1,0 +1,64 @@
+//! What does not change while the process lives.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use shared::{kind::CATALOG, metrics::ingest::PASS_THROUGH, sample};
+
+use super::now_ms;
+use crate::{cli::Cli, parts::Parts};
+
+/// What the pipeline is made of, as the page reads it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Pipeline {
+    /// Tells this process from the next one. In milliseconds since 1970.
+    started_ms: i64,
+    user_ids: Vec<String>,
+    pub(super) topics: Vec<Topic>,
+    kafka: String,
+    embedded: bool,
+    posts_per_second: f64,
+    /// Where the emulator's rows are from.
+    rows: &'static str,
+    /// `None` when it is left to others.
+    pub(super) archive: Option<String>,
+    /// A valid row of each kind.
+    examples: BTreeMap<&'static str, Box<RawValue>>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Topic {
+    pub(super) name: String,
+    kind: &'static str,
+}
+
+impl Topic {
+    pub(super) fn is_passed_through(&self) -> bool {
+        self.kind == PASS_THROUGH
+    }
+}
+
+impl Pipeline {
+    pub(crate) fn of(cli: &Cli, parts: &Parts) -> Self {
+        let kinds = parts.user_ids.topics().into_iter().map(|topic| Topic { name: topic.name, kind: topic.kind.name });
+        let others = parts.pass_through.iter().map(|name| Topic { name: name.to_owned(), kind: PASS_THROUGH });
+        let example = |table| RawValue::from_string(sample::rows(table)?.lines().next()?.to_owned()).ok();
+        Self {
+            started_ms: now_ms(),
+            user_ids: parts.user_ids.iter().map(ToString::to_string).collect(),
+            topics: kinds.chain(others).collect(),
+            kafka: parts.cluster.to_string(),
+            embedded: parts.embedded.is_some(),
+            posts_per_second: cli.posts_per_second,
+            rows: rows(cli),
+            archive: parts.archive.as_ref().map(|archive| archive.url.to_string()),
+            examples: CATALOG.iter().filter_map(|kind| Some((kind.name, example(kind.table)?))).collect(),
+        }
+    }
+}
+
+/// Where the emulator's rows are from.
+pub(crate) fn rows(cli: &Cli) -> &'static str {
+    if cli.database_url.as_deref().is_none_or(|url| url == "sample") { "the sample rows" } else { "the database" }
+}

@@ -1,0 +1,240 @@
+//! The latest requests that were refused: what was sent, and what was answered.
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
+use serde::{Deserialize, Serialize};
+
+use super::{Live, now_ms};
+
+/// How many are kept.
+const KEPT: usize = 10;
+
+/// How much is kept of a body, in bytes.
+const MAX_SENT_BYTES: usize = 2 * 1024;
+
+/// A request that was refused, or a row of the emulator's.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Refusal {
+    /// From 1.
+    id: u64,
+    time_ms: i64,
+    method: String,
+    path: String,
+    status: u16,
+    #[serde(flatten)]
+    answer: Answer,
+    sent: String,
+    /// There was more.
+    cut: bool,
+}
+
+/// What an answer's body says. Of one with an entry for each record, what the first one says that was not written.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default)]
+struct Answer {
+    error_code: u32,
+    message: String,
+    violations: Vec<Violation>,
+    #[serde(skip_serializing)]
+    offsets: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+struct Violation {
+    record: usize,
+    field: Option<String>,
+    problem: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct Entry {
+    error_code: Option<u32>,
+    error: Option<String>,
+}
+
+impl Answer {
+    fn of(body: &[u8]) -> Self {
+        let mut answer: Self = serde_json::from_slice(body).unwrap_or_default();
+        let failed = answer.offsets.iter().find_map(|entry| Some((entry.error_code?, entry.error.clone()?)));
+        if let Some((error_code, error)) = failed {
+            (answer.error_code, answer.message) = (error_code, error);
+        }
+        answer
+    }
+}
+
+/// The latest ones, the newest last.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals {
+    count: u64,
+    latest: VecDeque<Refusal>,
+}
+
+impl Refusals {
+    fn add(&mut self, refusal: Refusal) {
+        if self.latest.len() == KEPT {
+            self.latest.pop_front();
+        }
+        self.count += 1;
+        self.latest.push_back(Refusal { id: self.count, ..refusal });
+    }
+
+    /// A row of the emulator's database that is not valid.
+    pub(crate) fn add_row(&mut self, message: String) {
+        let (method, answer) = ("emulator".to_owned(), Answer { message, ..Answer::default() });
+        self.add(Refusal { time_ms: now_ms(), method, answer, ..Refusal::default() });
+    }
+
+    /// Newest first.
+    pub(crate) fn shown(&self) -> Vec<&Refusal> {
+        self.latest.iter().rev().collect()
+    }
+}
+
+/// Serves a request, and keeps it if it is refused.
+pub(crate) async fn observe(State(live): State<Live>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+    let beginning = Beginning::default();
+    let body = Body::new(Observed { body, beginning: beginning.clone() });
+    let response = next.run(Request::from_parts(parts, body)).await;
+    let status = response.status();
+    if status.as_u16() < 400 {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    // Every answer is one piece, and there.
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let (sent, cut) = beginning.text();
+    live.refused(|refusals| {
+        refusals.add(Refusal {
+            id: 0,
+            time_ms: now_ms(),
+            method: method.to_string(),
+            path,
+            status: status.as_u16(),
+            answer: Answer::of(&body),
+            sent,
+            cut,
+        });
+    });
+    Response::from_parts(parts, body.into())
+}
+
+/// The beginning of a body, as far as it has come.
+#[derive(Debug, Clone, Default)]
+struct Beginning(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    pieces: Vec<Bytes>,
+    bytes: usize,
+    cut: bool,
+}
+
+impl Beginning {
+    /// Shares the piece's bytes, which live as long as the request.
+    fn add(&self, piece: &Bytes) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = MAX_SENT_BYTES - kept.bytes;
+        let taken = piece.len().min(room);
+        kept.cut |= taken < piece.len();
+        if taken > 0 {
+            kept.bytes += taken;
+            kept.pieces.push(piece.slice(..taken));
+        }
+    }
+
+    fn text(&self) -> (String, bool) {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (String::from_utf8_lossy(&kept.pieces.concat()).into_owned(), kept.cut)
+    }
+}
+
+/// A body whose beginning is seen as it is read.
+struct Observed {
+    body: Body,
+    beginning: Beginning,
+}
+
+impl HttpBody for Observed {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &frame
+            && let Some(piece) = frame.data_ref()
+        {
+            self.beginning.add(piece);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_why_whatever_its_form() {
+        for (body, code, message) in [
+            (r#"{"error_code":404,"message":"HTTP 404 Not Found"}"#, 404, "HTTP 404 Not Found"),
+            (
+                r#"{"offsets":[{"partition":0,"offset":1},{"partition":null,"offset":null,"error_code":50003,"error":"not confirmed"}]}"#,
+                50003,
+                "not confirmed",
+            ),
+            ("Bad Gateway", 0, ""),
+        ] {
+            let answer = Answer::of(body.as_bytes());
+            assert_eq!((answer.error_code, answer.message.as_str()), (code, message), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_bounded_beginning_is_kept() {
+        let beginning = Beginning::default();
+        for _ in 0..3 {
+            beginning.add(&vec![b'x'; MAX_SENT_BYTES / 2].into());
+        }
+        let (text, cut) = beginning.text();
+        assert_eq!((text.len(), cut), (MAX_SENT_BYTES, true));
+        assert_eq!(Beginning::default().text(), (String::new(), false));
+    }
+
+    #[test]
+    fn the_latest_refusals_are_kept_newest_first() {
+        let mut refusals = Refusals::default();
+        for row in 0..KEPT + 2 {
+            refusals.add_row(format!("row {row}"));
+        }
+        let shown: Vec<_> =
+            refusals.shown().into_iter().map(|refusal| (refusal.id, &*refusal.answer.message)).collect();
+        assert_eq!((shown.len(), shown[0], shown[KEPT - 1]), (KEPT, (12, "row 11"), (3, "row 2")));
+    }
+}

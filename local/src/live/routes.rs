@@ -1,0 +1,190 @@
+//! What a browser asks for.
+
+use std::convert::Infallible;
+
+use archive::layout::{Content, TopicPartition};
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::{Query, Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use futures::{StreamExt, stream};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use shared::causes::in_one_line;
+use tokio::sync::watch;
+
+use super::{
+    Live, Pipeline, Sample,
+    files::{FILES, PAGE},
+    lock,
+};
+use crate::stop::Stop;
+
+/// How much of an object is shown, in bytes.
+const MAX_SHOWN_BYTES: usize = 64 * 1024;
+
+/// The size of the whole object.
+const OBJECT_BYTES: HeaderName = HeaderName::from_static("x-object-bytes");
+
+/// Its name.
+const OBJECT: HeaderName = HeaderName::from_static("x-object");
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// What the page asks for, and `api` for everything else. Viewers are told until `stop`.
+pub(crate) fn routes(live: Live, api: Router, stop: &Stop) -> Router {
+    let stop = stop.clone();
+    let mut routes = Router::new()
+        .route("/live/pipeline", get(pipeline))
+        .route("/live/events", get(async move |State(live): State<Live>| events(&live, &stop)))
+        .route("/live/record", get(record))
+        .route("/live/object", get(object));
+    for file in &FILES {
+        routes = routes.route(&format!("/live/{}", file.name), get(async || file.response()));
+    }
+    routes.with_state(live).fallback_service(api).layer(middleware::from_fn(page_for_browsers))
+}
+
+/// Programs that ask for `/` get the API's answer, which is JSON; browsers say that they take HTML.
+async fn page_for_browsers(request: Request, next: Next) -> Response {
+    let mut accepted = request.headers().get_all(header::ACCEPT).iter();
+    let takes_html = accepted.any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")));
+    let asks = matches!(*request.method(), Method::GET | Method::HEAD) && request.uri().path() == "/";
+    let mut response = if asks && takes_html { PAGE.response() } else { next.run(request).await };
+    if asks {
+        response.headers_mut().insert(header::VARY, header::ACCEPT.into());
+    }
+    response
+}
+
+/// What does not change, and the last minutes.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    pipeline: &'a Pipeline,
+    samples: Vec<&'a Sample>,
+}
+
+async fn pipeline(State(live): State<Live>) -> Response {
+    let samples = lock(&live.0.samples);
+    Json(Told { pipeline: &live.0.pipeline, samples: samples.latest().iter().collect() }).into_response()
+}
+
+/// Server-sent events: the state now, and each newest one. Who does not read is told of none between.
+fn events(live: &Live, stop: &Stop) -> Response {
+    let newest = live.0.newest.subscribe();
+    live.read_rows();
+    let now = live.state(&live.0.figures.totals());
+    let states = stream::unfold(newest, next);
+    let states = stream::once(async { Ok(now) }).chain(states).take_until(stop.stopped());
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (headers, Body::from_stream(states)).into_response()
+}
+
+async fn next(mut newest: watch::Receiver<Bytes>) -> Option<(Result<Bytes, Infallible>, watch::Receiver<Bytes>)> {
+    newest.changed().await.ok()?;
+    let state = newest.borrow_and_update().clone();
+    Some((Ok(state), newest))
+}
+
+/// Where a record is.
+#[derive(Deserialize)]
+struct Place {
+    topic: String,
+    partition: i32,
+    offset: u64,
+}
+
+/// `GET /live/record`: its bytes as they are archived.
+async fn record(State(live): State<Live>, Query(Place { topic, partition, offset }): Query<Place>) -> Response {
+    let partition = TopicPartition { topic, partition };
+    let stored = lock(&live.0.objects).holding(&partition, offset).cloned();
+    let Some(stored) = stored else { return not_found("the record is not archived yet, or too long ago") };
+    let path = stored.path();
+    let bytes = match read(&live, path.as_ref()).await {
+        Ok(bytes) => bytes,
+        Err(response) => return response,
+    };
+    let record = if stored.content == Content::Lines {
+        let mut lines = bytes.split(|byte| *byte == b'\n');
+        usize::try_from(offset - stored.offset).ok().and_then(|line| lines.nth(line))
+    } else {
+        Some(&bytes[..])
+    };
+    let Some(record) = record else { return not_found("the object does not have the record") };
+    let mut response = text(record, &bytes);
+    response.headers_mut().extend(HeaderValue::from_str(path.as_ref()).ok().map(|path| (OBJECT, path)));
+    response
+}
+
+#[derive(Deserialize)]
+struct Named {
+    path: String,
+}
+
+/// `GET /live/object`: the beginning of one that was stored here.
+async fn object(State(live): State<Live>, Query(Named { path }): Query<Named>) -> Response {
+    if lock(&live.0.objects).named(&path).is_none() {
+        return not_found("no such object was stored lately");
+    }
+    match read(&live, &path).await {
+        Ok(bytes) => text(&bytes, &bytes),
+        Err(response) => response,
+    }
+}
+
+async fn read(live: &Live, path: &str) -> Result<Bytes, Response> {
+    let Some(bucket) = &live.0.bucket else { return Err(not_found("the archive is left to others")) };
+    match bucket.read(&path.into()).await {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(not_found("the object is gone")),
+        Err(source) => Err(error(StatusCode::SERVICE_UNAVAILABLE, &format!("the archive: {}", in_one_line(&source)))),
+    }
+}
+
+fn text(shown: &[u8], object: &Bytes) -> Response {
+    let shown = Bytes::copy_from_slice(&shown[..shown.len().min(MAX_SHOWN_BYTES)]);
+    let headers = [
+        (header::CONTENT_TYPE, TEXT),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (OBJECT_BYTES, object.len().into()),
+    ];
+    (headers, shown).into_response()
+}
+
+fn not_found(message: &str) -> Response {
+    error(StatusCode::NOT_FOUND, message)
+}
+
+fn error(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({ "error_code": status.as_u16(), "message": message }))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_viewer_who_does_not_read_is_told_of_the_newest_state_alone() {
+        let sender = watch::Sender::new(Bytes::new());
+        let viewer = sender.subscribe();
+        for state in ["1", "2", "3"] {
+            sender.send_replace(state.into());
+        }
+        let (state, viewer) = next(viewer).await.unwrap();
+        assert_eq!(state.unwrap(), "3");
+        sender.send_replace("4".into());
+        let (state, viewer) = next(viewer).await.unwrap();
+        assert_eq!(state.unwrap(), "4");
+        drop(sender);
+        assert!(next(viewer).await.is_none());
+    }
+}

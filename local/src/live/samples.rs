@@ -1,0 +1,154 @@
+//! What the counters say of each second.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::Serialize;
+use shared::metrics::{Recorded, archive, emulator, ingest};
+
+/// How many seconds are kept.
+const KEPT: usize = 600;
+
+/// One second of the pipeline. The names are those that the page reads.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Sample {
+    /// Its number, from 1.
+    second: u64,
+    /// When it ended, in milliseconds since 1970.
+    time_ms: i64,
+    /// Records written that came by HTTP, by their kind.
+    pin: u64,
+    geo: u64,
+    user: u64,
+    pass_through: u64,
+    /// Records written that the emulator made.
+    emulator: u64,
+    /// Posts that the emulator sent.
+    posts: u64,
+    /// Requests refused, by their answer's `error_code`.
+    refused: BTreeMap<String, u64>,
+    unconfirmed: u64,
+    archived: u64,
+    /// Records that the archive's last run left.
+    lag: u64,
+    p50_ms: Option<f64>,
+    p99_ms: Option<f64>,
+}
+
+/// What was recorded since the last sample.
+#[derive(Debug, Default)]
+pub(crate) struct Second {
+    sample: Sample,
+    produce_times_ms: Vec<f64>,
+}
+
+impl Second {
+    pub(crate) fn add(&mut self, recorded: &Recorded) {
+        let sample = &mut self.sample;
+        for (sum, kind) in [
+            (&mut sample.pin, "pin"),
+            (&mut sample.geo, "geo"),
+            (&mut sample.user, "user"),
+            (&mut sample.pass_through, ingest::PASS_THROUGH),
+        ] {
+            *sum += recorded.sum_by(&ingest::RECORDS_WRITTEN, kind);
+        }
+        sample.emulator += recorded.sum(&emulator::RECORDS_WRITTEN);
+        sample.posts += recorded.sum(&emulator::POSTS_SENT);
+        for (code, requests) in recorded.sums(&ingest::REQUESTS_REFUSED) {
+            *sample.refused.entry(code.to_owned()).or_default() += requests;
+        }
+        sample.unconfirmed += recorded.sum(&ingest::RECORDS_UNCONFIRMED) + recorded.sum(&emulator::RECORDS_UNCONFIRMED);
+        sample.archived += recorded.sum(&archive::RECORDS_ARCHIVED);
+        for metric in [&ingest::PRODUCE_TIME, &emulator::PRODUCE_TIME] {
+            self.produce_times_ms.extend(recorded.measured(metric));
+        }
+    }
+
+    fn end(mut self, second: u64, time_ms: i64, lag: u64) -> Sample {
+        let times = &mut self.produce_times_ms;
+        times.sort_unstable_by(f64::total_cmp);
+        let (p50_ms, p99_ms) = (percentile(times, 50), percentile(times, 99));
+        Sample { second, time_ms, lag, p50_ms, p99_ms, ..self.sample }
+    }
+}
+
+/// The value that so many of a hundred do not pass, of sorted ones.
+fn percentile(sorted: &[f64], of_100: usize) -> Option<f64> {
+    let rank = (sorted.len() * of_100).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied()
+}
+
+/// The last minutes.
+#[derive(Debug, Default)]
+pub(crate) struct Samples {
+    seconds: u64,
+    latest: VecDeque<Sample>,
+}
+
+impl Samples {
+    /// Ends a second.
+    pub(crate) fn add(&mut self, second: Second, time_ms: i64, lag: u64) -> Sample {
+        self.seconds += 1;
+        if self.latest.len() == KEPT {
+            self.latest.pop_front();
+        }
+        let sample = second.end(self.seconds, time_ms, lag);
+        self.latest.push_back(sample.clone());
+        sample
+    }
+
+    /// Oldest first.
+    pub(crate) const fn latest(&self) -> &VecDeque<Sample> {
+        &self.latest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use shared::metrics::Metrics;
+
+    use super::*;
+
+    #[test]
+    fn a_second_is_summed_up_from_the_counters_and_a_new_one_begins_with_nothing() {
+        let metrics = Metrics::default();
+        let mut second = Second::default();
+        for _ in 0..2 {
+            metrics.add_by(&ingest::RECORDS_WRITTEN, "geo", 2);
+            metrics.add_by(&ingest::REQUESTS_REFUSED, "42203", 1);
+            metrics.add(&emulator::RECORDS_WRITTEN, 3);
+            metrics.add(&emulator::RECORDS_UNCONFIRMED, 1);
+            metrics.add(&archive::RECORDS_ARCHIVED, 4);
+            metrics.took(&ingest::PRODUCE_TIME, Duration::from_millis(1));
+            metrics.took(&emulator::PRODUCE_TIME, Duration::from_millis(9));
+            second.add(&metrics.take());
+        }
+        let mut samples = Samples::default();
+        let sample = samples.add(second, 7, 5);
+        assert_eq!((sample.pin, sample.geo, sample.emulator, sample.unconfirmed, sample.archived), (0, 4, 6, 2, 8));
+        assert_eq!(sample.refused.into_iter().collect::<Vec<_>>(), [("42203".to_owned(), 2)]);
+        assert_eq!((sample.second, sample.time_ms, sample.lag), (1, 7, 5));
+        assert_eq!((sample.p50_ms, sample.p99_ms), (Some(1.0), Some(9.0)));
+        let empty = samples.add(Second::default(), 8, 0);
+        assert_eq!((empty.second, empty.geo, empty.p50_ms, empty.refused.len()), (2, 0, None, 0));
+    }
+
+    #[test]
+    fn ten_minutes_are_kept() {
+        let mut samples = Samples::default();
+        for _ in 0..KEPT + 5 {
+            samples.add(Second::default(), 0, 0);
+        }
+        let seconds: Vec<_> = samples.latest().iter().map(|sample| sample.second).collect();
+        assert_eq!((seconds.len(), seconds[0], seconds[KEPT - 1]), (KEPT, 6, KEPT as u64 + 5));
+    }
+
+    #[test]
+    fn a_percentile_is_a_value_that_was_measured() {
+        let hundred: Vec<_> = (1..=100).map(f64::from).collect();
+        assert_eq!((percentile(&hundred, 50), percentile(&hundred, 99)), (Some(50.0), Some(99.0)));
+        assert_eq!((percentile(&[3.0], 50), percentile(&[3.0], 99), percentile(&[], 50)), (Some(3.0), Some(3.0), None));
+    }
+}

@@ -1,0 +1,153 @@
+// Looks at the page of `local` in Chromium as one of the viewers below does, and prints what it saw as a JSON object.
+// Arguments: the page's address, the viewer, a folder for pictures, and what else the viewer wants to know.
+
+import { open, require } from "./browser.mjs";
+
+const [address, viewer, pictures, ...more] = process.argv.slice(2);
+const axe = require.resolve("axe-core/axe.min.js");
+
+/** The figure that an element shows. */
+const figure = (page, selector) => page.locator(selector).first().innerText().then((text) => Number(text.replace(/\D/g, "")));
+
+/** Waits until `check` is true, and fails with `what` otherwise. */
+async function until(page, what, check, argument, timeout = 30_000) {
+  await page.waitForFunction(check, argument, { timeout }).catch((error) => {
+    throw new Error(`${what}: ${error.message}`);
+  });
+}
+
+const works = (page) => until(page, "the pipeline works", () => document.querySelector("#status").textContent.includes("Working"));
+
+/** What a checker of accessibility finds: of each rule its name and the elements. */
+async function violations(page) {
+  // The page's own policy admits no other script, so it comes in past that.
+  await page.evaluate(require("node:fs").readFileSync(axe, "utf8"));
+  const found = await page.evaluate(() => window.axe.run());
+  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(", ")}`);
+}
+
+const viewers = {
+  /** At a width and in a colour scheme: does it come up, do figures move, is it accessible? */
+  async look(width, scheme) {
+    const { browser, page, said } = await open({ width: Number(width), pictures, colorScheme: scheme });
+    const elsewhere = [];
+    page.on("request", (request) => {
+      const { origin, protocol } = new URL(request.url());
+      if (origin !== new URL(address).origin && protocol !== "data:") elsewhere.push(request.url());
+    });
+    const begun = Date.now();
+    await page.goto(address);
+    await works(page);
+    const took = Date.now() - begun;
+    const before = await figure(page, '[data-total="records_written"]');
+    await until(page, "the figures move", (before) => {
+      return Number(document.querySelector('[data-total="records_written"]').textContent.replace(/\D/g, "")) > before;
+    }, before);
+    // Until the figures on the arrows are of three whole seconds.
+    await page.waitForTimeout(4_000);
+    await page.screenshot({ path: `${pictures}/live-${width}-${scheme}.png` });
+    await page.screenshot({ path: `${pictures}/live-${width}-${scheme}-whole.png`, fullPage: true });
+    // What fades in is pale for a moment, unless somebody wants no motion.
+    await page.emulateMedia({ reducedMotion: "reduce" });
+    const found = await violations(page);
+    await page.emulateMedia({ reducedMotion: "no-preference" });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    const charts = await page.locator("[data-chart]").evaluateAll((charts) => charts.map((chart) => chart.dataset.chart));
+    await browser.close();
+    return { said, elsewhere, took, violations: found, wide, charts };
+  },
+
+  /** With the keyboard alone: sends a row, reads it as it is archived, sends a wrong one and reads the advice. */
+  async keyboard(topic, row, wrong) {
+    const { browser, page, said } = await open({ width: 1280, pictures, reducedMotion: "reduce" });
+    await page.goto(address);
+    await works(page);
+    /** Presses Tab until the element has the focus. */
+    const reach = async (selector) => {
+      for (let pressed = 0; pressed < 400; pressed++) {
+        if (await page.evaluate((selector) => document.activeElement.matches(selector), selector)) return;
+        await page.keyboard.press("Tab");
+      }
+      throw new Error(`${selector} is not reached by Tab`);
+    };
+    const send = async (row, status) => {
+      await reach("#try-topic");
+      await page.keyboard.type(topic);
+      await reach("#try-row");
+      await page.keyboard.press("ControlOrMeta+a");
+      await page.keyboard.insertText(row);
+      await reach("#try-send");
+      await page.keyboard.press("Enter");
+      await until(page, `the answer is ${status}`, (status) => document.querySelector("#try-answer").textContent.includes(status), status);
+      return page.locator("#try-answer").innerText();
+    };
+    const answer = await send(row, "200");
+    const commands = { curl: await page.locator("#try-curl").innerText(), python: await page.locator("#try-python").innerText() };
+    await until(page, "the record has its object", () => document.querySelector(".post .object.stored"));
+    await page.evaluate(() => document.activeElement.blur());
+    await reach(".post summary");
+    await page.keyboard.press("Enter");
+    await until(page, "the record is shown", () => /^\{/.test(document.querySelector(".post details[open] pre")?.textContent));
+    const archived = await page.locator(".post details[open] pre").textContent();
+    const post = await page.locator(".post").first().innerText();
+    // A chart is read a second at a time.
+    await reach("[data-chart] [tabindex='0'], [data-chart][tabindex='0']");
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("ArrowLeft");
+    const reading = await page.locator("[data-chart]").first().innerText();
+    await page.keyboard.press("Escape");
+    await send(wrong, "422");
+    await page.locator(".refusal").first().waitFor();
+    const refusal = await page.locator(".refusal").first().innerText();
+    await browser.close();
+    return { said, answer, ...commands, post, archived, reading, refusal };
+  },
+
+  /** Waits for one state after the other, and prints each with what the page says is broken: for whoever breaks and mends it. */
+  async trouble(...states) {
+    const { browser, page } = await open({ width: 1280, pictures });
+    await page.goto(address);
+    for (const state of states) {
+      await until(page, state, (state) => document.querySelector("#status").dataset.state === state, state, 90_000);
+      const broken = await page.locator("#broken").innerText();
+      const parts = await page.locator('[data-part][data-broken="true"]').evaluateAll((parts) => parts.map((part) => part.dataset.part));
+      await page.screenshot({ path: `${pictures}/live-${state}.png` });
+      console.log(JSON.stringify({ state, broken, parts }));
+    }
+    await browser.close();
+  },
+
+  /** For so many seconds under load: how long tasks are, and how much memory the page takes after a while and at the end. */
+  async load(seconds) {
+    const { browser, page, said } = await open({ width: 1280, pictures });
+    await page.addInitScript(() => {
+      window.longTasks = [];
+      new PerformanceObserver((list) => {
+        for (const { startTime, duration } of list.getEntries()) window.longTasks.push({ startTime, duration });
+      }).observe({ type: "longtask", buffered: true });
+    });
+    await page.goto(address);
+    await works(page);
+    const tools = await page.context().newCDPSession(page);
+    await tools.send("HeapProfiler.enable");
+    const heap = async () => {
+      await tools.send("HeapProfiler.collectGarbage");
+      return page.evaluate(() => performance.memory.usedJSHeapSize);
+    };
+    const half = (Number(seconds) * 1000) / 2;
+    await page.waitForTimeout(half);
+    const first = await heap();
+    const calm = await page.evaluate(() => performance.now());
+    await page.waitForTimeout(half);
+    // What collecting garbage took is the test's.
+    const tasks = await page.evaluate((calm) => window.longTasks.filter(({ startTime }) => startTime > calm + 500), calm);
+    const second = await heap();
+    const written = await figure(page, '[data-total="records_written"]');
+    const elements = await page.evaluate(() => document.querySelectorAll("*").length);
+    await browser.close();
+    return { said, longest: Math.max(0, ...tasks.map(({ duration }) => duration)), heap: [first, second], written, elements };
+  },
+};
+
+const seen = await viewers[viewer](...more);
+if (seen) console.log(JSON.stringify(seen));
