@@ -54,11 +54,11 @@ fn row(Posted { number, repeat }: Posted, latitude: &str, country: &str) -> Stri
     )
 }
 
-/// What is written, if it is a row of ours.
+/// What is written, if it is a row: one of ours, or another one, whose number is none of ours.
 pub(crate) fn posted(value: &[u8]) -> Option<Posted> {
     let row: Value = serde_json::from_slice(value).ok()?;
-    let (repeat, _) = row.get("country")?.as_str()?.split_once(' ')?;
-    Some(Posted { number: row.get("ind")?.as_u64()?, repeat: repeat.parse().ok()? })
+    let repeat = row["country"].as_str().and_then(|country| country.split_once(' ')?.0.parse().ok());
+    Some(Posted { number: row["ind"].as_u64()?, repeat: repeat.unwrap_or_default() })
 }
 
 #[cfg(test)]
@@ -71,9 +71,7 @@ mod tests {
         let values = body["records"].as_array().unwrap().iter().map(|record| record["value"].to_string());
         let expected = [7, 8].map(|number| Some(Posted { number, repeat: 3 }));
         assert_eq!(values.map(|value| posted(value.as_bytes())).collect::<Vec<_>>(), expected);
-        for other in
-            [&b"{}"[..], b"", br#"{"ind":"7"}"#, br#"{"ind":-7,"country":"0 A"}"#, br#"{"ind":7,"country":"A"}"#]
-        {
+        for other in [&b"{}"[..], b"", br#"{"ind":"7"}"#, br#"{"ind":-7,"country":"0 A"}"#] {
             assert_eq!(posted(other), None);
         }
     }
