@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use shared::kind::{CATALOG, GEO};
 use stack::kafka::{Kafka, Options};
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     process::Command,
     time::{Instant, timeout},
 };
@@ -37,25 +37,23 @@ async fn text(local: &Local, path: &str) -> (u16, String) {
 /// A viewer of the page.
 struct Viewer {
     stream: Response,
-    text: String,
+    heard: Vec<u8>,
 }
 
 impl Viewer {
     async fn of(local: &Local) -> Self {
-        Self { stream: get(local, "/live/events", "text/event-stream").await, text: String::new() }
+        Self { stream: get(local, "/live/events", "text/event-stream").await, heard: Vec::new() }
     }
 
     /// The next state; `None` when there are no more.
     async fn next(&mut self) -> Option<Value> {
         loop {
-            if let Some((event, rest)) = self.text.split_once("\n\n") {
-                let state = serde_json::from_str(event.strip_prefix("data: ").unwrap()).unwrap();
-                let rest = rest.len();
-                self.text.drain(..self.text.len() - rest);
-                return Some(state);
+            if let Some(end) = self.heard.windows(2).position(|two| two == b"\n\n") {
+                let event: Vec<u8> = self.heard.drain(..end + 2).collect();
+                return Some(serde_json::from_slice(event.strip_prefix(b"data: ").unwrap()).unwrap());
             }
             let more = timeout(PATIENCE, self.stream.chunk()).await.expect("an event a second").unwrap_or_default()?;
-            self.text.push_str(std::str::from_utf8(&more).unwrap());
+            self.heard.extend(more);
         }
     }
 
@@ -127,8 +125,11 @@ async fn a_record_is_shown_with_its_offset_and_its_object_and_as_it_is_archived(
     assert_eq!((&record["topic"], &record["partition"], &record["offset"]), (&json!("demo.geo"), &json!(0), &json!(1)));
     assert_eq!(state["posts"][0]["country"], "Albania");
     assert_eq!(state["totals"]["records_written"], 2);
-    let geo = state["topics"].as_array().unwrap().iter().find(|topic| topic["name"] == "demo.geo").unwrap();
-    assert_eq!((&geo["end"], &geo["archived"]), (&json!(2), &json!(2)));
+    assert!(
+        state["topics"].as_array().unwrap().contains(&json!({"name": "demo.geo", "end": 2})),
+        "{}",
+        state["topics"]
+    );
     assert_eq!(state["parts"], json!({"emulator": null, "kafka": null, "archive": null}));
 
     let (status, shown) = text(&local, "/live/record?topic=demo.geo&partition=0&offset=1").await;
@@ -181,15 +182,18 @@ async fn a_refusal_is_shown_with_what_was_sent_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_viewer_keeps_no_process_from_ending() {
+async fn neither_a_viewer_nor_a_client_who_does_not_read_keeps_the_process_from_ending() {
     let local = Local::start(&["--posts-per-second", "5"]).await;
     let (mut viewer, idle) = (Viewer::of(&local).await, Viewer::of(&local).await);
     viewer.until(|state| state["posts"].as_array().is_some_and(|posts| posts.len() > 3)).await;
+    // Asks for more than all buffers hold, and reads nothing of it.
+    let mut deaf = local.connect().await;
+    deaf.write_all("GET /openapi.json HTTP/1.1\r\nHost: local\r\n\r\n".repeat(500).as_bytes()).await.unwrap();
     local.process.signal(Signal::SIGINT);
     let ended = local.process.ended_within(Duration::from_secs(15)).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     while viewer.next().await.is_some() {}
-    drop(idle);
+    drop((idle, deaf));
 }
 
 /// What is shown on every page.
@@ -323,7 +327,7 @@ async fn a_broker_that_goes_away_is_seen_and_that_it_is_back_as_well() {
         kafka.create_topic(&format!("demo.{kind}"), 1).await.unwrap();
     }
     let local = Local::start(&["--bootstrap-servers", &kafka.internal_servers(), "--posts-per-second", "5"]).await;
-    let mut browser = viewer(&local, "trouble", &["works", "broken", "works"]);
+    let mut browser = viewer(&local, "trouble", &["works", "kafka", "works"]);
     let mut browser = browser.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let mut lines = BufReader::new(browser.stdout.take().unwrap()).lines();
     let mut says = async || {
@@ -333,7 +337,7 @@ async fn a_broker_that_goes_away_is_seen_and_that_it_is_back_as_well() {
     assert_eq!(says().await.state, "works");
     kafka.stop_broker(1).await.unwrap();
     let broken = says().await;
-    assert!(broken.state == "broken" && broken.parts.contains(&"kafka".to_owned()), "{broken:?}");
+    assert!(broken.state == "kafka" && broken.parts.contains(&"kafka".to_owned()), "{broken:?}");
     assert!(broken.broken.contains("no Kafka broker answered"), "the error's own words: {broken:?}");
     kafka.restart_broker(1).await.unwrap();
     let works = says().await;

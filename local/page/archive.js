@@ -25,8 +25,8 @@ export function archive() {
     update({ archive: now }) {
       panel.hidden = !now?.objects;
       empty.hidden = !panel.hidden;
-      setText(empty, now ? "Nothing is archived yet." : "The archive is left to others: nothing is stored here.");
-      setText(summary, now ? `${plural(now.objects, "object")}, ${size(now.bytes)}, in ${place}` : "");
+      setText(empty, now ? "Nothing was archived since the start." : "The archive is left to others: nothing is stored here.");
+      setText(summary, now ? `Since the start: ${plural(now.objects, "object")}, ${size(now.bytes)}, in ${place}` : "");
       if (!now) return;
       const topics = Map.groupBy(now.partitions ?? [], ({ topic }) => topic);
       showTopics([...topics].map(([name, partitions], index) => ({
@@ -90,11 +90,11 @@ function object({ path, bytes }) {
   const button = make("button", { type: "button", class: "object-name", title: path },
     make("code", null, fileName(path)),
     make("span", { class: "detail" }, size(bytes)));
-  button.addEventListener("click", () => preview(path));
+  button.addEventListener("click", () => preview(path, bytes));
   return { node: make("li", null, button) };
 }
 
-async function preview(path) {
+async function preview(path, bytes) {
   const title = byId("preview-title");
   const detail = byId("preview-detail");
   const text = byId("preview-text");
@@ -103,17 +103,17 @@ async function preview(path) {
   title.focus();
   setText(detail, "Loading…");
   text.hidden = true;
+  const chosen = () => title.textContent === fileName(path); // Another one may be meanwhile.
   try {
     const { text: start, answer } = await fetchText(`/live/object?${new URLSearchParams({ path })}`);
-    if (title.textContent !== fileName(path)) return; // Another one was chosen meanwhile.
+    if (!chosen()) return;
     const shown = start.split("\n").slice(0, LINES).join("\n").slice(0, LONGEST_PREVIEW);
-    const whole = Number(answer.headers.get("x-object-bytes"));
-    const all = shown.trimEnd() === start.trimEnd() && new Blob([start]).size >= whole;
-    setText(detail, `${path}: ${all ? "" : "the beginning of "}${size(whole)}`);
+    const all = shown.trimEnd() === start.trimEnd() && !answer.headers.has("x-whole-bytes");
+    setText(detail, `${path}: ${all ? "" : "the beginning of "}${size(bytes)}`);
     setText(text, shown);
     text.hidden = false;
   } catch (error) {
-    setText(detail, error.message);
+    if (chosen()) setText(detail, error.message);
   }
 }
 

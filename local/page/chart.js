@@ -185,7 +185,8 @@ export function chart({ title, about, empty, layersOf }) {
   return {
     node,
     show(next, words = empty) {
-      samples = next;
+      // A copy: it grows before it is drawn again.
+      samples = next.slice();
       // What is read stays where it is, until it is too old to be shown.
       if (at !== null && samples.length) at = Math.min(Math.max(at, samples[0].second), samples.at(-1).second);
       setText(nothing, words);

@@ -1,7 +1,7 @@
 // Small helpers that build the page's elements. What comes from the server is put in as text and never as HTML: a post's title is
 // a stranger's.
 
-import { time } from "./format.js";
+import { size, time } from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -89,6 +89,13 @@ export function disclosure(summary, load) {
     }
   });
   return node;
+}
+
+/** The text at an address of which the server may give the beginning alone: then a last line says so. */
+export async function fetchBeginning(address) {
+  const { text, answer } = await fetchText(address);
+  const whole = answer.headers.get("x-whole-bytes");
+  return { text: whole ? `${text}\n… the beginning of ${size(Number(whole))}` : text, answer };
 }
 
 /** The text at an address, with the answer it came in; an answer that is not 200 becomes an error with the server's message. */

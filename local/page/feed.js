@@ -41,8 +41,11 @@ export function follow({ onPipeline, onNews, onLost }) {
     else pass(newest);
   }
 
+  let source;
+  let retry;
+
   function open() {
-    const source = new EventSource("/live/events");
+    source = new EventSource("/live/events");
     source.addEventListener("open", () => {
       newest = null;
       ask();
@@ -52,11 +55,18 @@ export function follow({ onPipeline, onNews, onLost }) {
       clearTimeout(silence);
       onLost();
       // The browser reconnects after a broken connection, but gives up after an answer that is no event stream.
-      if (source.readyState === EventSource.CLOSED) setTimeout(open, RETRY_MS);
+      if (source.readyState === EventSource.CLOSED) retry = setTimeout(open, RETRY_MS);
     });
   }
 
-  open();
+  // A browser has six connections for all tabs of an address: one that nobody sees gives its own back.
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(silence);
+    clearTimeout(retry);
+    source?.close();
+    if (!document.hidden) open();
+  });
+  if (!document.hidden) open();
 }
 
 /** The whole picture, or null from a process that is gone again or not ready. */

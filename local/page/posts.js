@@ -1,6 +1,6 @@
 // Draws the latest posts as cards, each with its three records and, on demand, the bytes of a record as they were archived.
 
-import { byId, disclosure, fetchText, isRead, keyedList, make, moment, setText } from "./dom.js";
+import { byId, disclosure, fetchBeginning, isRead, keyedList, make, moment, setText } from "./dom.js";
 import { count, fileName } from "./format.js";
 
 const KINDS = ["pin", "geo", "user"];
@@ -110,7 +110,7 @@ function record(kind, { topic, partition, offset }) {
       make("span", { class: "offset" }, `partition ${partition} · offset ${count(offset)}`),
       object),
   ], async () => {
-    const { text, answer } = await fetchText(`/live/record?${new URLSearchParams({ topic, partition, offset })}`);
+    const { text, answer } = await fetchBeginning(`/live/record?${new URLSearchParams({ topic, partition, offset })}`);
     show(answer.headers.get("x-object"));
     return text;
   });

@@ -1,11 +1,12 @@
 // Draws what was refused, with the advice that each sender got, and the records that the archive put into quarantine.
 
-import { byId, disclosure, fetchText, icon, keyedList, make, moment, setText } from "./dom.js";
-import { fileName, plural, size } from "./format.js";
+import { byId, disclosure, fetchBeginning, icon, isRead, keyedList, make, moment, setText } from "./dom.js";
+import { fileName, plural } from "./format.js";
 
 export function refusals() {
   let started = 0;
-  const showRefusals = keyedList(document.querySelector(".refusals"), ({ id }) => `${started}/${id}`, refusal);
+  const list = document.querySelector(".refusals");
+  const showRefusals = keyedList(list, ({ id }) => `${started}/${id}`, refusal);
   const showQuarantine = keyedList(document.querySelector(".quarantine"), ({ path }) => `${started}/${path}`, quarantined);
   const empty = byId("quarantine-empty");
 
@@ -16,7 +17,8 @@ export function refusals() {
       showQuarantine([]);
     },
     update({ refusals: refused, archive }) {
-      showRefusals(refused ?? []);
+      // What somebody reads stays.
+      if (!isRead(list) && !list.querySelector("details[open]")) showRefusals(refused ?? []);
       byId("refusals-empty").hidden = refused?.length > 0;
       showQuarantine(archive?.quarantine ?? []);
       empty.hidden = archive?.quarantine?.length > 0;
@@ -53,9 +55,6 @@ function quarantined({ path, offset, bytes }) {
     make("span", { class: "where" },
       make("code", { title: path }, fileName(path)),
       make("span", { class: "detail" }, `offset ${offset}, ${plural(bytes, "byte")}`)),
-  ], async () => {
-    const { text } = await fetchText(`/live/object?${new URLSearchParams({ path })}`);
-    return text.length < bytes ? `${text}\n… the beginning of ${size(bytes)}` : text;
-  });
+  ], async () => (await fetchBeginning(`/live/object?${new URLSearchParams({ path })}`)).text);
   return { node: make("li", { class: "panel" }, node) };
 }

@@ -10,7 +10,7 @@ use archive::{
 use shared::metrics::Metrics;
 use tokio::time::{Instant, sleep};
 
-use crate::{backlog::Backlog, live::Live, stop::Stop};
+use crate::{backlog::Backlog, condition::Condition, stop::Stop};
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -28,7 +28,7 @@ pub(crate) struct Archiving {
     /// There is one when Kafka is the embedded one. Then Kafka loses what nobody reads in time, and nothing may be lost.
     pub(crate) backlog: Option<Arc<Backlog>>,
     pub(crate) metrics: Metrics,
-    pub(crate) live: Live,
+    pub(crate) condition: Condition,
 }
 
 /// Why archiving ended before it was done, in a line.
@@ -61,7 +61,7 @@ impl Archiving {
     async fn run(self, written: Stop) -> Result<(), ArchivingError> {
         let stopped = written.stopped();
         tokio::pin!(stopped);
-        let condition = &self.live.conditions().archive;
+        let condition = &self.condition;
         loop {
             let failing = condition.trouble().is_some();
             let wanted = async {
@@ -99,9 +99,11 @@ impl Archiving {
     async fn once(&self) -> Result<(), ArchivingError> {
         let report = run::run(&self.kafka, &self.archiver, &self.topics, Instant::now() + TIME_TO_RUN).await;
         report.record(&self.metrics);
-        let lost = report.total().lost + self.tell_ends().await;
-        if self.backlog.is_some() && lost > 0 {
-            return Err(ArchivingError::Lost(lost));
+        if let Some(backlog) = &self.backlog {
+            let lost = report.total().lost + self.make_room(backlog).await;
+            if lost > 0 {
+                return Err(ArchivingError::Lost(lost));
+            }
         }
         let left_behind: Vec<_> = report.left_behind.iter().map(ToString::to_string).collect();
         let left_behind = (!left_behind.is_empty()).then(|| format!("{} left", left_behind.join(", ")));
@@ -111,20 +113,18 @@ impl Archiving {
         }
     }
 
-    /// Tells the page, and those who wait for room, what is archived; the ends are in memory after a run. Returns how many
-    /// records the embedded Kafka lost behind that: a run tells it only once there are later ones.
-    async fn tell_ends(&self) -> u64 {
+    /// Tells the writers what is archived; the ends are in memory after a run. Returns how many records are lost behind that:
+    /// a run tells it only once there are later ones.
+    async fn make_room(&self, backlog: &Backlog) -> u64 {
         let mut lost = 0;
         for partition in self.kafka.partitions().await.unwrap_or_default() {
-            if !self.topics.contains(&partition.topic) {
-                continue;
-            }
-            let Some(next) = self.archiver.known_end(&partition) else { continue };
-            self.live.archived(&partition, next);
-            if let Some(backlog) = &self.backlog {
-                backlog.archived(&partition.topic, partition.partition, i64::try_from(next).unwrap_or(i64::MAX));
+            if self.topics.contains(&partition.topic)
+                && let Ok(end) = self.archiver.end(&partition, 0).await
+            {
+                let next = i64::try_from(end.next()).unwrap_or(i64::MAX);
+                backlog.archived(&partition.topic, partition.partition, next);
                 if let Ok(log) = self.kafka.bounds(&partition).await {
-                    lost += log.start.saturating_sub(next);
+                    lost += log.start.saturating_sub(end.next());
                 }
             }
         }

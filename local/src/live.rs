@@ -2,8 +2,8 @@
 //!
 //! What is counted comes from the same counters as the functions' metrics: [`samples`] keeps what they say of each second. What
 //! no counter has the parts tell [`Live`]: [`observed`] sees the records that are written, which become [`posts`], [`refusals`]
-//! the requests that are refused, [`objects`] what is archived. While somebody looks, all of it becomes one state a second, the
-//! same for every viewer; who is slow gets the next one. [`routes`] serves it, and the page's own files.
+//! the requests that are refused, [`objects`] what is archived. While somebody looks, all of it becomes the news of each second,
+//! the same for every viewer; who is slow gets the next ones. [`routes`] serves them, and the page's own files.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ use shared::{
     topic::UserIds,
 };
 use tokio::{
-    sync::{mpsc::UnboundedReceiver, watch},
+    sync::{Notify, Semaphore, mpsc::UnboundedReceiver, watch},
     time::{MissedTickBehavior, interval, sleep},
 };
 
@@ -33,26 +33,32 @@ use crate::{
 mod files;
 mod objects;
 mod observed;
-mod pipeline;
 mod posts;
 mod refusals;
 mod routes;
 mod samples;
+mod setup;
 
 pub(crate) use observed::Observed;
-pub(crate) use pipeline::{Pipeline, rows};
 pub(crate) use refusals::observe;
 pub(crate) use routes::routes;
 pub(crate) use samples::Second;
+pub(crate) use setup::{Setup, rows};
 
 use objects::Objects;
-use pipeline::Topic;
 use posts::{Posts, Unread};
 use refusals::{Refusal, Refusals};
 use samples::{Sample, Samples};
+use setup::Topic;
 
-/// Between two states.
+/// Between two samples, and the news of them.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// How soon after somebody came the news are made.
+const BETWEEN_NEWS: Duration = Duration::from_millis(50);
+
+/// How many objects are read at once.
+const READS: usize = 4;
 
 /// How long Kafka may take to answer that it is there.
 const TIME_TO_REACH: Duration = Duration::from_secs(2);
@@ -71,7 +77,7 @@ pub(crate) struct Live(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    pipeline: Pipeline,
+    setup: Setup,
     figures: Figures,
     conditions: Conditions,
     bucket: Option<Bucket>,
@@ -79,13 +85,17 @@ struct Inner {
     posts: Mutex<Posts>,
     objects: Mutex<Objects>,
     refusals: Mutex<Refusals>,
-    /// The newest state, as it is sent.
+    /// The newest news, as they are sent.
     newest: watch::Sender<Bytes>,
+    /// Somebody came to look.
+    arrived: Notify,
+    /// How many objects are read at once, which may be large.
+    reads: Semaphore,
 }
 
 /// All that changes, as the page reads it.
 #[derive(Serialize)]
-struct State<'a> {
+struct News<'a> {
     sample: &'a Sample,
     totals: ShownTotals<'a>,
     parts: Parts,
@@ -112,20 +122,18 @@ struct Parts {
     archive: Option<String>,
 }
 
-/// A topic's offsets, summed over its partitions.
+/// Where a topic ends, summed over its partitions.
 #[derive(Serialize)]
 struct TopicState<'a> {
     name: &'a str,
     end: u64,
-    /// `None` when it is not archived.
-    archived: Option<u64>,
 }
 
 impl Live {
     /// Nothing has happened yet. `bucket` is where the archive's objects are read.
-    pub(crate) fn new(pipeline: Pipeline, user_ids: &UserIds, figures: Figures, bucket: Option<Bucket>) -> Self {
+    pub(crate) fn new(setup: Setup, user_ids: &UserIds, figures: Figures, bucket: Option<Bucket>) -> Self {
         Self(Arc::new(Inner {
-            pipeline,
+            setup,
             figures,
             conditions: Conditions::default(),
             bucket,
@@ -134,6 +142,8 @@ impl Live {
             objects: Mutex::default(),
             refusals: Mutex::default(),
             newest: watch::Sender::default(),
+            arrived: Notify::new(),
+            reads: Semaphore::new(READS),
         }))
     }
 
@@ -141,10 +151,19 @@ impl Live {
         &self.0.conditions
     }
 
-    /// Records were written, or not.
-    fn written(&self, records: &[Record], outcomes: &[Outcome]) {
+    /// Records for `topics` were written, or not. Of the last ones there is more to tell.
+    fn written(&self, topics: &[Arc<str>], latest: &[Record], outcomes: &[Outcome]) {
+        let mut ends: BTreeMap<(&str, i32), i64> = BTreeMap::new();
+        for (topic, written) in topics.iter().zip(outcomes).filter_map(|(topic, outcome)| Some((topic, outcome.ok()?)))
+        {
+            let end = ends.entry((topic, written.partition)).or_default();
+            *end = (written.offset + 1).max(*end);
+        }
         let (mut posts, now_ms) = (lock(&self.0.posts), now_ms());
-        for (record, outcome) in records.iter().zip(outcomes) {
+        for ((topic, partition), next) in ends {
+            posts.add_end(TopicPartition { topic: topic.to_owned(), partition }, next.try_into().unwrap_or_default());
+        }
+        for (record, outcome) in latest.iter().zip(&outcomes[outcomes.len() - latest.len()..]) {
             if let Ok(written) = outcome {
                 posts.add(record, *written, now_ms);
             }
@@ -160,11 +179,6 @@ impl Live {
         self.refused(|refusals| rows.into_iter().for_each(|row| refusals.add_row(row)));
     }
 
-    /// Everything below offset `next` of a partition is archived.
-    pub(crate) fn archived(&self, partition: &TopicPartition, next: u64) {
-        lock(&self.0.objects).archived(partition, next);
-    }
-
     /// Keeps a sample a second and tells the viewers, while `stored` is heard of what is archived. Goes on until it is dropped.
     pub(crate) async fn run(self, mut stored: UnboundedReceiver<Stored>) {
         let mut seconds = interval(EVERY);
@@ -172,28 +186,48 @@ impl Live {
         // The first one is over at once.
         seconds.tick().await;
         loop {
-            seconds.tick().await;
-            let mut objects = lock(&self.0.objects);
-            while let Ok(stored) = stored.try_recv() {
-                objects.add(stored);
+            tokio::select! {
+                _ = seconds.tick() => self.end_second(&mut stored),
+                // Not more often than that, however many come and go.
+                () = self.0.arrived.notified() => sleep(BETWEEN_NEWS).await,
             }
-            drop(objects);
-            let (totals, second) = self.0.figures.second();
-            lock(&self.0.samples).add(second, now_ms(), totals.archive_lag);
             if self.is_looked_at() {
                 self.read_rows();
-                self.0.newest.send_replace(self.state(&totals));
+                self.0.newest.send_replace(self.news(&self.0.figures.totals()));
             }
         }
     }
 
-    /// Asks now and then whether Kafka is there, while somebody looks. Goes on until it is dropped.
+    fn end_second(&self, stored: &mut UnboundedReceiver<Stored>) {
+        {
+            let mut objects = lock(&self.0.objects);
+            while let Ok(stored) = stored.try_recv() {
+                objects.add(stored);
+            }
+        }
+        let (totals, second) = self.0.figures.second();
+        lock(&self.0.samples).add(second, now_ms(), totals.archive_lag);
+    }
+
+    /// Asks where the topics end, and then each second whether Kafka is there. Goes on until it is dropped.
     pub(crate) async fn watch_kafka(self, kafka: impl Describe) {
+        for topic in &self.0.setup.topics {
+            for partition in kafka.partitions(&topic.name, TIME_TO_REACH).await.unwrap_or_default() {
+                let of = TopicPartition { topic: topic.name.clone(), partition: partition.partition };
+                if let Ok(offsets) = kafka.offsets(&of.topic, of.partition, TIME_TO_REACH).await {
+                    lock(&self.0.posts).add_end(of, offsets.end_offset.try_into().unwrap_or_default());
+                }
+            }
+        }
+        let condition = &self.0.conditions.kafka;
         loop {
-            if self.is_looked_at() {
-                match kafka.reach(TIME_TO_REACH).await {
-                    Ok(()) => self.0.conditions.kafka.works(),
-                    Err(error) => drop(self.0.conditions.kafka.fails(error.to_string())),
+            match kafka.reach(TIME_TO_REACH).await {
+                Ok(()) => condition.works(),
+                Err(error) => {
+                    let error = error.to_string();
+                    if condition.fails(error.clone()) {
+                        eprintln!("kafka: {error}; trying again");
+                    }
                 }
             }
             sleep(EVERY).await;
@@ -211,41 +245,31 @@ impl Live {
         lock(&self.0.posts).add_read(read);
     }
 
-    /// The state now, as an event of the stream.
-    fn state(&self, totals: &Totals) -> Bytes {
+    /// What is so now, as an event of the stream.
+    fn news(&self, totals: &Totals) -> Bytes {
         let inner = &*self.0;
         let (samples, posts) = (lock(&inner.samples), lock(&inner.posts));
         let (objects, refusals) = (lock(&inner.objects), lock(&inner.refusals));
         let Conditions { emulator, kafka, archive } = &inner.conditions;
         let none = Sample::default();
-        let state = State {
+        let news = News {
             sample: samples.latest().back().unwrap_or(&none),
             totals: ShownTotals { totals, records_by_http: totals.records_by_http, archive_lag: totals.archive_lag },
             parts: Parts { emulator: emulator.trouble(), kafka: kafka.trouble(), archive: archive.trouble() },
-            topics: inner.pipeline.topics.iter().map(|topic| inner.topic(topic, &posts, &objects)).collect(),
+            topics: inner.setup.topics.iter().map(|topic| TopicState::of(topic, &posts)).collect(),
             posts: posts.shown(&objects),
             refusals: refusals.shown(),
-            archive: inner.pipeline.archive.as_ref().map(|_| objects.tree()),
+            archive: inner.setup.archive.as_ref().map(|_| objects.tree()),
         };
         // Numbers and strings always serialize, and have no line break.
-        format!("data: {}\n\n", serde_json::to_string(&state).unwrap_or_default()).into()
+        format!("data: {}\n\n", serde_json::to_string(&news).unwrap_or_default()).into()
     }
 }
 
-impl Inner {
-    fn topic<'a>(&self, topic: &'a Topic, posts: &Posts, objects: &Objects) -> TopicState<'a> {
-        let mut ends: BTreeMap<&TopicPartition, u64> = BTreeMap::new();
-        let mut archived = 0;
-        for (partition, next) in objects.ends().filter(|(partition, _)| partition.topic == topic.name) {
-            archived += next;
-            ends.insert(partition, next);
-        }
-        for (partition, next) in posts.ends().filter(|(partition, _)| partition.topic == topic.name) {
-            let end = ends.entry(partition).or_default();
-            *end = next.max(*end);
-        }
-        let is_archived = self.pipeline.archive.is_some() && !topic.is_passed_through();
-        TopicState { name: &topic.name, end: ends.values().sum(), archived: is_archived.then_some(archived) }
+impl<'a> TopicState<'a> {
+    fn of(topic: &'a Topic, posts: &Posts) -> Self {
+        let ends = posts.ends().filter(|(partition, _)| partition.topic == topic.name);
+        Self { name: &topic.name, end: ends.map(|(_, next)| next).sum() }
     }
 }
 

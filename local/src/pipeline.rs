@@ -14,7 +14,7 @@ use crate::{
     bounded::Bounded,
     cli::Cli,
     greeting::greet,
-    live::{Live, Observed, Pipeline},
+    live::{Live, Observed, Setup},
     parts::{Archive, Parts, StartError},
     progress,
     server::{Server, TIME_TO_END},
@@ -37,11 +37,11 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
     greet(&cli, &parts);
 
-    let shown = Pipeline::of(&cli, &parts);
+    let setup = Setup::of(&cli, &parts);
     let Parts { user_ids, pass_through, statuses, listener, source, embedded, producer, archive, .. } = parts;
     let backlog = embedded.as_ref().map(|_| Arc::new(Backlog::of(user_ids.topic_names())));
     let bucket = archive.as_ref().map(|archive| archive.bucket.clone());
-    let live = Live::new(shown, &user_ids, figures.clone(), bucket);
+    let live = Live::new(setup, &user_ids, figures.clone(), bucket);
     let producer = Observed::new(Bounded::new(producer, backlog.clone()), live.clone());
     let app = App::new(producer.clone(), &user_ids, metrics.clone()).passing_through(&pass_through).answering(statuses);
 
@@ -57,10 +57,11 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     };
     let mut emulating = tokio::spawn(ticker::run(emulator, cli.posts_per_second, condition, refused, sending.clone()));
     let archive_url = archive.as_ref().map(|archive| archive.url.to_string());
+    let condition = live.conditions().archive.clone();
     let (told, stored) = unbounded_channel();
     let archiving = archive.map(|Archive { kafka, bucket, .. }| {
         let (archiver, topics) = (Archiver::new(bucket, Limits::default()).telling(told), user_ids.topic_names());
-        Archiving { kafka, archiver, topics, backlog: backlog.clone(), metrics: metrics.clone(), live: live.clone() }
+        Archiving { kafka, archiver, topics, backlog: backlog.clone(), metrics: metrics.clone(), condition }
     });
     let showing = tokio::spawn(live.run(stored));
     let mut archiving = tokio::spawn(archiver::run(archiving, writing.clone()));

@@ -33,6 +33,9 @@ use crate::{
 /// How long requests may take to end once the pipeline stops: somewhat longer than a request's own deadline.
 pub(crate) const TIME_TO_END: Duration = Duration::from_secs(30);
 
+/// How long a client may take to read its answer once nothing else is to be done.
+const TIME_TO_READ: Duration = Duration::from_secs(2);
+
 /// How long a client may take to send a request's head, or to begin one: those that take for ever would take all connections.
 const TIME_FOR_HEAD: Duration = Duration::from_secs(10);
 
@@ -62,10 +65,17 @@ impl Server {
 
     /// Waits until every request that had begun when it was told to stop has ended, also one whose client hung up.
     pub(crate) async fn ended(self) {
-        let ended = async {
-            drop(self.connections.await);
+        let answered = async {
             self.requests.close();
             self.requests.wait().await;
+            // Who does not read its answer, or looks at the page without reading, is not waited for.
+            sleep(TIME_TO_READ).await;
+        };
+        let ended = async {
+            tokio::select! {
+                _ = self.connections => {}
+                () = answered => {}
+            }
         };
         // A client that never ends its request is cut off.
         drop(timeout(TIME_TO_END, ended).await);

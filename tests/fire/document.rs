@@ -126,7 +126,7 @@ impl Frozen {
     pub(crate) fn markdown(&self) -> String {
         format!(
             "An environment of `ingest` was stopped {} times within 30 ms after a request was \
-             sent to it, for 1 s to 20 min by the clock that it sees; of three times two its connections were cut meanwhile. Of {} \
+             sent to it, for 1 s to 20 min by the clock that it sees; two times of three, by chance, its connections were cut meanwhile. Of {} \
              requests, those after each freeze included, {} were not answered 200. Broken: {}.\n",
             self.freezes,
             self.requests,

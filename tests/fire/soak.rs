@@ -176,13 +176,14 @@ async fn post_many(mut client: Client, now: watch::Receiver<Now>) -> Vec<Sent> {
 
 /// Asks until it is over. Returns how often, and what was answered otherwise than 200 and 503.
 async fn ask(address: SocketAddr, now: watch::Receiver<Now>) -> (usize, Vec<String>) {
-    let http = reqwest::Client::builder().timeout(TIME_TO_ANSWER).build().unwrap_or_default();
+    let http = reqwest::Client::new();
     let (mut asked, mut problems) = (0, Vec::new());
     for path in QUESTIONS.into_iter().cycle() {
         if *now.borrow() == Now::Over {
             break;
         }
-        match http.get(format!("http://{address}{path}")).send().await.map(|answer| answer.status().as_u16()) {
+        let question = http.get(format!("http://{address}{path}")).timeout(TIME_TO_ANSWER);
+        match question.send().await.map(|answer| answer.status().as_u16()) {
             Ok(200 | 503) => {}
             other => problems.push(format!("soak: {path}: {other:?}")),
         }

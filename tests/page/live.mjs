@@ -103,12 +103,13 @@ const viewers = {
     return { said, answer, ...commands, post, archived, reading, refusal };
   },
 
-  /** Waits for one state after the other, and prints each with what the page says is broken: for whoever breaks and mends it. */
+  /** Waits until the page says "works" or that a part is broken, one after the other, and prints each: for whoever breaks and mends it. */
   async trouble(...states) {
     const { browser, page } = await open({ width: 1280, pictures });
     await page.goto(address);
     for (const state of states) {
-      await until(page, state, (state) => document.querySelector("#status").dataset.state === state, state, 90_000);
+      const selector = state === "works" ? '#status[data-state="works"]' : `[data-part="${state}"][data-broken="true"]`;
+      await until(page, state, (selector) => document.querySelector(selector), selector, 90_000);
       const broken = await page.locator("#broken").innerText();
       const parts = await page.locator('[data-part][data-broken="true"]').evaluateAll((parts) => parts.map((part) => part.dataset.part));
       await page.screenshot({ path: `${pictures}/live-${state}.png` });

@@ -293,8 +293,7 @@ impl Archiver {
     }
 
     /// The first offset that is not archived, as far as this writer knows without looking.
-    #[must_use]
-    pub fn known_end(&self, partition: &TopicPartition) -> Option<u64> {
+    pub(crate) fn known_end(&self, partition: &TopicPartition) -> Option<u64> {
         self.warm(partition).map(|end| end.next())
     }
 

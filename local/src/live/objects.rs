@@ -22,8 +22,6 @@ const SHOWN_QUARANTINED: usize = 10;
 pub(crate) struct Objects {
     partitions: BTreeMap<TopicPartition, Partition>,
     quarantine: VecDeque<Stored>,
-    /// Everything below is archived, by partition.
-    ends: BTreeMap<TopicPartition, u64>,
 }
 
 #[derive(Debug, Default)]
@@ -75,16 +73,6 @@ impl Objects {
             keep(&mut self.quarantine, stored.clone(), SHOWN_QUARANTINED);
         }
         keep(&mut partition.latest, stored, REMEMBERED);
-    }
-
-    /// Everything below offset `next` of a partition is archived.
-    pub(crate) fn archived(&mut self, partition: &TopicPartition, next: u64) {
-        self.ends.insert(partition.clone(), next);
-    }
-
-    /// The first offset of each partition that is not archived.
-    pub(crate) fn ends(&self) -> impl Iterator<Item = (&TopicPartition, u64)> {
-        self.ends.iter().map(|(partition, next)| (partition, *next))
     }
 
     /// The one that holds a record, if it is remembered.

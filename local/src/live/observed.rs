@@ -1,6 +1,6 @@
 //! What stands before Kafka and tells what is written there.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use shared::{
     metadata::{Describe, DescribeError, Offsets, Partition},
@@ -8,7 +8,7 @@ use shared::{
 };
 use tokio::time::Instant;
 
-use super::{Live, posts};
+use super::{Live, posts::KEPT};
 
 /// A publisher whose records are seen once they are written.
 #[derive(Debug, Clone)]
@@ -25,9 +25,12 @@ impl<P> Observed<P> {
 
 impl<P: Publish> Publish for Observed<P> {
     async fn publish(&self, records: Vec<Record>, deadline: Instant) -> Vec<Outcome> {
-        let (first, latest) = posts::latest(&records);
+        let topics: Vec<_> = records.iter().map(|record| Arc::clone(&record.topic)).collect();
+        // No more than can be shown: a request may have more.
+        let first = records.len().saturating_sub(3 * KEPT);
+        let latest = records[first..].to_vec();
         let outcomes = self.inner.publish(records, deadline).await;
-        self.live.written(&latest, &outcomes[first..]);
+        self.live.written(&topics, &latest, &outcomes);
         outcomes
     }
 }

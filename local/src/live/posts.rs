@@ -2,12 +2,15 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
+    mem,
     sync::Arc,
 };
 
 use archive::layout::TopicPartition;
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use chrono::DateTime;
+use serde::Serialize;
+use serde_json::Value;
 use shared::{
     kind::CATALOG,
     publish::{Record, Written},
@@ -30,6 +33,9 @@ const RANKED: usize = 8;
 
 /// A longer row is not kept: what it says is not shown, while its record is.
 const MAX_ROW_BYTES: usize = 8 * 1024;
+
+/// A longer key is none of a post: those are joined by a number.
+const MAX_INDEX_BYTES: usize = 32;
 
 /// The latest posts. Their rows are read only when somebody looks.
 #[derive(Debug)]
@@ -64,27 +70,55 @@ struct Row {
     unread: Option<Bytes>,
 }
 
+impl Post {
+    fn read_rows(&self) -> impl Iterator<Item = (&&'static str, &Row)> {
+        self.rows.iter().filter(|(_, row)| row.unread.is_none())
+    }
+}
+
 /// What the rows of a post say, as far as people want to know. Each is of one kind alone.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 struct Read {
     title: Option<String>,
     poster_name: Option<String>,
     follower_count: Option<String>,
     category: Option<String>,
-    #[serde(rename(serialize = "media"))]
-    is_image_or_video: Option<String>,
+    media: Option<String>,
     country: Option<String>,
     latitude: Option<f64>,
     longitude: Option<f64>,
-    #[serde(skip_serializing)]
-    first_name: Option<String>,
-    #[serde(skip_serializing)]
-    last_name: Option<String>,
+    user: Option<String>,
     age: Option<f64>,
     date_joined: Option<String>,
 }
 
 impl Read {
+    /// Of a row in any form that is accepted: a number may be its text, a date an object, the row a list of one.
+    fn of(row: &[u8]) -> Self {
+        let row: Value = serde_json::from_slice(row).unwrap_or_default();
+        let row = row.get(0).unwrap_or(&row);
+        let text = |name: &str| match &row[name] {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let number = |name: &str| row[name].as_f64().or_else(|| row[name].as_str()?.parse().ok());
+        let name = |name: &str| row[name].as_str();
+        Self {
+            title: text("title"),
+            poster_name: text("poster_name"),
+            follower_count: text("follower_count"),
+            category: text("category"),
+            media: text("is_image_or_video"),
+            country: text("country"),
+            latitude: number("latitude"),
+            longitude: number("longitude"),
+            user: name("first_name").zip(name("last_name")).map(|(first, last)| format!("{first} {last}")),
+            age: number("age"),
+            date_joined: text("date_joined").or_else(|| bson_date(&row["date_joined"]["$date"])),
+        }
+    }
+
     /// What either says.
     fn and(self, more: Self) -> Self {
         Self {
@@ -92,12 +126,11 @@ impl Read {
             poster_name: more.poster_name.or(self.poster_name),
             follower_count: more.follower_count.or(self.follower_count),
             category: more.category.or(self.category),
-            is_image_or_video: more.is_image_or_video.or(self.is_image_or_video),
+            media: more.media.or(self.media),
             country: more.country.or(self.country),
             latitude: more.latitude.or(self.latitude),
             longitude: more.longitude.or(self.longitude),
-            first_name: more.first_name.or(self.first_name),
-            last_name: more.last_name.or(self.last_name),
+            user: more.user.or(self.user),
             age: more.age.or(self.age),
             date_joined: more.date_joined.or(self.date_joined),
         }
@@ -108,28 +141,35 @@ impl Read {
         let rounded = |degrees: f64| (degrees * 100.0).round() / 100.0;
         Some([rounded(self.latitude?), rounded(self.longitude?)])
     }
+}
 
-    fn user(&self) -> Option<String> {
-        Some(format!("{} {}", self.first_name.as_deref()?, self.last_name.as_deref()?))
+/// A text, milliseconds since 1970, or those as `{"$numberLong": "…"}`.
+fn bson_date(date: &Value) -> Option<String> {
+    if let Some(text) = date.as_str() {
+        return Some(text.to_owned());
     }
+    let milliseconds = date.as_i64().or_else(|| date["$numberLong"].as_str()?.parse().ok())?;
+    Some(DateTime::from_timestamp_millis(milliseconds)?.format("%F %T").to_string())
 }
 
 /// A row that is to be read, and whose it is.
 pub(crate) struct Unread {
     post: u64,
+    kind: &'static str,
     row: Bytes,
 }
 
 /// What one says.
 pub(crate) struct Reading {
     post: u64,
+    kind: &'static str,
     read: Read,
 }
 
 impl Unread {
     /// Takes its time, so nobody should wait for it.
     pub(crate) fn read(self) -> Reading {
-        Reading { post: self.post, read: serde_json::from_slice(&self.row).unwrap_or_default() }
+        Reading { post: self.post, kind: self.kind, read: Read::of(&self.row) }
     }
 }
 
@@ -145,12 +185,9 @@ pub(crate) struct Shown<'a> {
 #[derive(Debug, Serialize)]
 struct ShownPost<'a> {
     id: u64,
-    user_id: &'a str,
-    index: String,
     time_ms: i64,
     #[serde(flatten)]
     read: &'a Read,
-    user: Option<String>,
     records: BTreeMap<&'static str, ShownRecord<'a>>,
 }
 
@@ -178,15 +215,22 @@ impl Posts {
         }
     }
 
+    /// A partition ends at `next`, or behind that.
+    pub(crate) fn add_end(&mut self, of: TopicPartition, next: u64) {
+        let end = self.ends.entry(of).or_default();
+        *end = next.max(*end);
+    }
+
     /// A record was written.
     pub(crate) fn add(&mut self, record: &Record, written: Written, time_ms: i64) {
         let of = TopicPartition { topic: record.topic.to_string(), partition: written.partition };
         let Ok(offset) = u64::try_from(written.offset) else { return };
-        let end = self.ends.entry(of.clone()).or_default();
-        *end = (*end).max(offset + 1);
         // What is passed through is no post, and neither is a null.
         let Some((user_id, kind)) = self.topics.get(&of.topic).cloned() else { return };
         let (Some(index), Some(value)) = (&record.key, &record.value) else { return };
+        if index.len() > MAX_INDEX_BYTES {
+            return;
+        }
         // A copy, so that the request's whole body is not kept with it.
         let unread = (value.len() <= MAX_ROW_BYTES).then(|| Bytes::copy_from_slice(value));
         let row = Row { of, offset, unread };
@@ -205,22 +249,22 @@ impl Posts {
     }
 
     /// The rows that nobody has read.
-    pub(crate) fn unread(&mut self) -> Vec<Unread> {
-        let rows = self.latest.iter_mut().flat_map(|post| {
-            let id = post.id;
-            post.rows.values_mut().filter_map(move |row| Some(Unread { post: id, row: row.unread.take()? }))
-        });
-        rows.collect()
+    pub(crate) fn unread(&self) -> Vec<Unread> {
+        let rows = self.latest.iter().flat_map(|post| post.rows.iter().map(|(kind, row)| (post.id, *kind, row)));
+        rows.filter_map(|(post, kind, row)| Some(Unread { post, kind, row: row.unread.clone()? })).collect()
     }
 
     /// Adds what was read, as far as the posts are still kept.
     pub(crate) fn add_read(&mut self, readings: Vec<Reading>) {
         let Some(first) = self.latest.front().map(|post| post.id) else { return };
-        for Reading { post, read } in readings {
+        for Reading { post, kind, read } in readings {
             // Ids have no gaps.
             let at = post.checked_sub(first).and_then(|at| usize::try_from(at).ok());
             if let Some(post) = at.and_then(|at| self.latest.get_mut(at)) {
-                post.read = std::mem::take(&mut post.read).and(read);
+                post.read = mem::take(&mut post.read).and(read);
+                if let Some(row) = post.rows.get_mut(kind) {
+                    row.unread = None;
+                }
             }
         }
     }
@@ -242,15 +286,13 @@ impl Posts {
         };
         let post = |post: &'a Post| ShownPost {
             id: post.id,
-            user_id: &post.user_id,
-            index: String::from_utf8_lossy(&post.index).into_owned(),
             time_ms: post.time_ms,
             read: &post.read,
-            user: post.read.user(),
-            records: post.rows.iter().map(|(kind, row)| (*kind, record(row))).collect(),
+            // What is not read yet is shown with what it says.
+            records: post.read_rows().map(|(kind, row)| (*kind, record(row))).collect(),
         };
         Shown {
-            posts: newest().take(SHOWN).map(post).collect(),
+            posts: newest().filter(|post| post.read_rows().next().is_some()).take(SHOWN).map(post).collect(),
             places: newest().filter_map(|post| post.read.place()).collect(),
             categories: ranked(newest().filter_map(|post| post.read.category.as_deref())),
             countries: ranked(newest().filter_map(|post| post.read.country.as_deref())),
@@ -268,12 +310,6 @@ fn ranked<'a>(names: impl Iterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
     ranked.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     ranked.truncate(RANKED);
     ranked
-}
-
-/// The records that may be among the latest once they are written: a request can have more than are kept.
-pub(super) fn latest(records: &[Record]) -> (usize, Arc<[Record]>) {
-    let first = records.len().saturating_sub(3 * KEPT);
-    (first, records[first..].into())
 }
 
 #[cfg(test)]
@@ -304,6 +340,12 @@ mod tests {
         posts.add(record, Written { partition: 0, offset, timestamp_ms: None }, 7);
     }
 
+    /// A record of demo's with a row of one's own.
+    fn own(kind: &str, row: &serde_json::Value) -> Record {
+        let (topic, value) = (format!("demo.{kind}").into(), Some(row.to_string().into()));
+        Record { topic, key: Some("4".into()), value, ..Record::default() }
+    }
+
     fn shown(posts: &mut Posts) -> serde_json::Value {
         let readings = posts.unread().into_iter().map(Unread::read).collect();
         posts.add_read(readings);
@@ -325,8 +367,6 @@ mod tests {
             ("media", json!("image")),
             ("country", json!("Albania")),
             ("user", json!("Adam Acosta")),
-            ("index", json!("4")),
-            ("user_id", json!("demo")),
             ("time_ms", json!(7)),
         ] {
             assert_eq!(post[field], expected, "{field}: {post}");
@@ -334,8 +374,6 @@ mod tests {
         let of = json!({"topic": "demo.pin", "partition": 0, "offset": 6, "object": null});
         assert_eq!(post["records"]["pin"], of);
         assert_eq!((&shown["places"], &shown["categories"]), (&json!([[-88.83, -170.19]]), &json!([["art", 1]])));
-        let ends: Vec<_> = posts.ends().map(|(partition, next)| (partition.to_string(), next)).collect();
-        assert_eq!(ends, [("demo.geo-0".to_owned(), 6), ("demo.pin-0".to_owned(), 7), ("demo.user-0".to_owned(), 8)]);
     }
 
     #[test]
@@ -352,15 +390,56 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_post_moves_its_partitions_end_alone() {
+    fn what_is_no_post_is_not_shown_as_one() {
         let mut posts = posts();
         let passed_through =
             Record { topic: "any".into(), key: Some("4".into()), value: Some("x".into()), ..Record::default() };
         add(&mut posts, &passed_through, 3);
         add(&mut posts, &Record { value: None, ..record("demo", "pin", 0) }, 4);
-        assert_eq!(shown(&mut posts)["posts"], json!([]));
-        let ends: Vec<_> = posts.ends().map(|(partition, next)| (partition.to_string(), next)).collect();
-        assert_eq!(ends, [("any-0".to_owned(), 4), ("demo.pin-0".to_owned(), 5)]);
+        add(&mut posts, &Record { key: None, ..record("demo", "pin", 0) }, 5);
+        add(&mut posts, &Record { key: Some(vec![b'k'; 900_000].into()), ..record("demo", "pin", 0) }, 6);
+        assert_eq!((shown(&mut posts)["posts"].clone(), posts.latest.len()), (json!([]), 0));
+    }
+
+    #[test]
+    fn a_partitions_end_only_grows() {
+        let (mut posts, partition) = (posts(), TopicPartition { topic: "demo.pin".to_owned(), partition: 1 });
+        for next in [5, 9, 7] {
+            posts.add_end(partition.clone(), next);
+        }
+        assert_eq!(posts.ends().collect::<Vec<_>>(), [(&partition, 9)]);
+    }
+
+    #[test]
+    fn a_row_is_read_in_every_form_that_is_accepted() {
+        for (kind, row, field, expected) in [
+            ("geo", json!({"latitude": "-89.9", "longitude": "1e1", "country": "Chad"}), "latitude", json!(-89.9)),
+            ("geo", json!([{"latitude": 1, "longitude": 2, "country": "Chad"}]), "country", json!("Chad")),
+            ("pin", json!({"title": "T", "follower_count": 12}), "follower_count", json!("12")),
+            (
+                "user",
+                json!({"date_joined": {"$date": "2020-08-28 03:52:47"}}),
+                "date_joined",
+                json!("2020-08-28 03:52:47"),
+            ),
+            (
+                "user",
+                json!({"date_joined": {"$date": 1_598_586_767_000_i64}}),
+                "date_joined",
+                json!("2020-08-28 03:52:47"),
+            ),
+            (
+                "user",
+                json!({"date_joined": {"$date": {"$numberLong": "1598586767000"}}}),
+                "date_joined",
+                json!("2020-08-28 03:52:47"),
+            ),
+            ("user", json!({"first_name": "A", "last_name": null}), "user", json!(null)),
+        ] {
+            let mut posts = posts();
+            add(&mut posts, &own(kind, &row), 0);
+            assert_eq!(shown(&mut posts)["posts"][0][field], expected, "{row}");
+        }
     }
 
     #[test]
@@ -370,7 +449,7 @@ mod tests {
             add(&mut posts, &record("demo", "geo", row), offset);
         }
         let unread = posts.unread();
-        assert_eq!((unread.len(), posts.unread().len()), (KEPT, 0));
+        assert_eq!(unread.len(), KEPT);
         // Newer ones came while these were read.
         add(&mut posts, &record("demo", "geo", 0), 1_000);
         posts.add_read(unread.into_iter().map(Unread::read).collect());
@@ -379,8 +458,9 @@ mod tests {
             (shown["posts"].as_array().unwrap().len(), shown["places"].as_array().unwrap().len()),
             (SHOWN, KEPT - 1)
         );
-        assert_eq!(shown["posts"][0]["country"], json!(null));
-        assert!(shown["posts"][1]["country"].is_string());
+        let all = shown["posts"].as_array().unwrap();
+        assert!(all.iter().all(|post| post["country"].is_string()), "what is not read is not shown: {all:?}");
+        assert_eq!(posts.unread().len(), 1, "what is read is not read again");
         let countries = shown["countries"].as_array().unwrap();
         assert!(countries.len() == RANKED && countries[0][1].as_u64() >= countries[1][1].as_u64(), "{countries:?}");
     }

@@ -16,6 +16,7 @@ use axum::{
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
+use shared::shown::shown;
 
 use super::{Live, now_ms};
 
@@ -24,6 +25,9 @@ const KEPT: usize = 10;
 
 /// How much is kept of a body, in bytes.
 const MAX_SENT_BYTES: usize = 2 * 1024;
+
+/// How a body begins that is compressed.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A request that was refused, or a row of the emulator's.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -107,9 +111,9 @@ impl Refusals {
 /// Serves a request, and keeps it if it is refused.
 pub(crate) async fn observe(State(live): State<Live>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+    let (method, path) = (parts.method.clone(), shown(parts.uri.path()));
     let beginning = Beginning::default();
-    let body = Body::new(Observed { body, beginning: beginning.clone() });
+    let body = Body::new(Overheard { body, beginning: beginning.clone() });
     let response = next.run(Request::from_parts(parts, body)).await;
     let status = response.status();
     if status.as_u16() < 400 {
@@ -160,17 +164,24 @@ impl Beginning {
 
     fn text(&self) -> (String, bool) {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (String::from_utf8_lossy(&kept.pieces.concat()).into_owned(), kept.cut)
+        let bytes = kept.pieces.concat();
+        if bytes.starts_with(&GZIP) {
+            return ("(compressed by gzip)".to_owned(), false);
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        // A character that the end is cut out of is none.
+        let text = if kept.cut { text.trim_end_matches(char::REPLACEMENT_CHARACTER) } else { &text };
+        (text.to_owned(), kept.cut)
     }
 }
 
 /// A body whose beginning is seen as it is read.
-struct Observed {
+struct Overheard {
     body: Body,
     beginning: Beginning,
 }
 
-impl HttpBody for Observed {
+impl HttpBody for Overheard {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -225,6 +236,9 @@ mod tests {
         let (text, cut) = beginning.text();
         assert_eq!((text.len(), cut), (MAX_SENT_BYTES, true));
         assert_eq!(Beginning::default().text(), (String::new(), false));
+        let beginning = Beginning::default();
+        beginning.add(&format!("x{}", "é".repeat(MAX_SENT_BYTES)).into());
+        assert_eq!(beginning.text(), (format!("x{}", "é".repeat(MAX_SENT_BYTES / 2 - 1)), true));
     }
 
     #[test]

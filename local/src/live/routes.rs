@@ -2,7 +2,10 @@
 
 use std::convert::Infallible;
 
-use archive::layout::{Content, TopicPartition};
+use archive::{
+    layout::{Content, TopicPartition},
+    store::Stored,
+};
 use axum::{
     Json, Router,
     body::{Body, Bytes},
@@ -13,23 +16,24 @@ use axum::{
 };
 use futures::{StreamExt, stream};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::causes::in_one_line;
 use tokio::sync::watch;
 
 use super::{
-    Live, Pipeline, Sample,
+    Live, Sample, Setup,
     files::{FILES, PAGE},
     lock,
 };
 use crate::stop::Stop;
 
-/// How much of an object is shown, in bytes.
+/// How much of an object or a record is shown, in bytes.
 const MAX_SHOWN_BYTES: usize = 64 * 1024;
 
-/// The size of the whole object.
-const OBJECT_BYTES: HeaderName = HeaderName::from_static("x-object-bytes");
+/// The size of what is shown in part, in bytes.
+const WHOLE_BYTES: HeaderName = HeaderName::from_static("x-whole-bytes");
 
 /// Its name.
 const OBJECT: HeaderName = HeaderName::from_static("x-object");
@@ -57,7 +61,7 @@ async fn page_for_browsers(request: Request, next: Next) -> Response {
     let asks = matches!(*request.method(), Method::GET | Method::HEAD) && request.uri().path() == "/";
     let mut response = if asks && takes_html { PAGE.response() } else { next.run(request).await };
     if asks {
-        response.headers_mut().insert(header::VARY, header::ACCEPT.into());
+        response.headers_mut().append(header::VARY, header::ACCEPT.into());
     }
     response
 }
@@ -66,33 +70,30 @@ async fn page_for_browsers(request: Request, next: Next) -> Response {
 #[derive(Serialize)]
 struct Told<'a> {
     #[serde(flatten)]
-    pipeline: &'a Pipeline,
+    setup: &'a Setup,
     samples: Vec<&'a Sample>,
 }
 
 async fn pipeline(State(live): State<Live>) -> Response {
     let samples = lock(&live.0.samples);
-    Json(Told { pipeline: &live.0.pipeline, samples: samples.latest().iter().collect() }).into_response()
+    Json(Told { setup: &live.0.setup, samples: samples.latest().iter().collect() }).into_response()
 }
 
-/// Server-sent events: the state now, and each newest one. Who does not read is told of none between.
+/// Server-sent events: the news, soon and then each second. Who does not read is told of none between.
 fn events(live: &Live, stop: &Stop) -> Response {
-    let newest = live.0.newest.subscribe();
-    live.read_rows();
-    let now = live.state(&live.0.figures.totals());
-    let states = stream::unfold(newest, next);
-    let states = stream::once(async { Ok(now) }).chain(states).take_until(stop.stopped());
+    let news = stream::unfold(live.0.newest.subscribe(), next).take_until(stop.stopped());
+    live.0.arrived.notify_one();
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    (headers, Body::from_stream(states)).into_response()
+    (headers, Body::from_stream(news)).into_response()
 }
 
 async fn next(mut newest: watch::Receiver<Bytes>) -> Option<(Result<Bytes, Infallible>, watch::Receiver<Bytes>)> {
     newest.changed().await.ok()?;
-    let state = newest.borrow_and_update().clone();
-    Some((Ok(state), newest))
+    let news = newest.borrow_and_update().clone();
+    Some((Ok(news), newest))
 }
 
 /// Where a record is.
@@ -109,7 +110,7 @@ async fn record(State(live): State<Live>, Query(Place { topic, partition, offset
     let stored = lock(&live.0.objects).holding(&partition, offset).cloned();
     let Some(stored) = stored else { return not_found("the record is not archived yet, or too long ago") };
     let path = stored.path();
-    let bytes = match read(&live, path.as_ref()).await {
+    let bytes = match read(&live, &path).await {
         Ok(bytes) => bytes,
         Err(response) => return response,
     };
@@ -120,7 +121,7 @@ async fn record(State(live): State<Live>, Query(Place { topic, partition, offset
         Some(&bytes[..])
     };
     let Some(record) = record else { return not_found("the object does not have the record") };
-    let mut response = text(record, &bytes);
+    let mut response = text(record);
     response.headers_mut().extend(HeaderValue::from_str(path.as_ref()).ok().map(|path| (OBJECT, path)));
     response
 }
@@ -132,32 +133,33 @@ struct Named {
 
 /// `GET /live/object`: the beginning of one that was stored here.
 async fn object(State(live): State<Live>, Query(Named { path }): Query<Named>) -> Response {
-    if lock(&live.0.objects).named(&path).is_none() {
-        return not_found("no such object was stored lately");
-    }
+    let path = lock(&live.0.objects).named(&path).map(Stored::path);
+    let Some(path) = path else { return not_found("no such object was stored lately") };
     match read(&live, &path).await {
-        Ok(bytes) => text(&bytes, &bytes),
+        Ok(bytes) => text(&bytes),
         Err(response) => response,
     }
 }
 
-async fn read(live: &Live, path: &str) -> Result<Bytes, Response> {
+async fn read(live: &Live, path: &Path) -> Result<Bytes, Response> {
     let Some(bucket) = &live.0.bucket else { return Err(not_found("the archive is left to others")) };
-    match bucket.read(&path.into()).await {
+    // It is never closed.
+    let _turn = live.0.reads.acquire().await;
+    match bucket.read(path).await {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => Err(not_found("the object is gone")),
         Err(source) => Err(error(StatusCode::SERVICE_UNAVAILABLE, &format!("the archive: {}", in_one_line(&source)))),
     }
 }
 
-fn text(shown: &[u8], object: &Bytes) -> Response {
-    let shown = Bytes::copy_from_slice(&shown[..shown.len().min(MAX_SHOWN_BYTES)]);
-    let headers = [
-        (header::CONTENT_TYPE, TEXT),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (OBJECT_BYTES, object.len().into()),
-    ];
-    (headers, shown).into_response()
+/// The beginning, and how long the whole is if that is not all.
+fn text(whole: &[u8]) -> Response {
+    let shown = Bytes::copy_from_slice(&whole[..whole.len().min(MAX_SHOWN_BYTES)]);
+    let cut = (shown.len() < whole.len()).then(|| (WHOLE_BYTES, HeaderValue::from(whole.len())));
+    let headers = [(header::CONTENT_TYPE, TEXT), (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))];
+    let mut response = (headers, shown).into_response();
+    response.headers_mut().extend(cut);
+    response
 }
 
 fn not_found(message: &str) -> Response {
@@ -173,7 +175,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_viewer_who_does_not_read_is_told_of_the_newest_state_alone() {
+    async fn a_viewer_who_does_not_read_is_told_of_the_newest_alone() {
         let sender = watch::Sender::new(Bytes::new());
         let viewer = sender.subscribe();
         for state in ["1", "2", "3"] {

@@ -22,23 +22,24 @@ pub(crate) struct Sample {
     pass_through: u64,
     /// Records written that the emulator made.
     emulator: u64,
-    /// Posts that the emulator sent.
-    posts: u64,
     /// Requests refused, by their answer's `error_code`.
     refused: BTreeMap<String, u64>,
-    unconfirmed: u64,
     archived: u64,
     /// Records that the archive's last run left.
     lag: u64,
+    /// Of the requests' times to produce.
     p50_ms: Option<f64>,
     p99_ms: Option<f64>,
+    /// Of the emulator's.
+    emulator_p50_ms: Option<f64>,
 }
 
 /// What was recorded since the last sample.
 #[derive(Debug, Default)]
 pub(crate) struct Second {
     sample: Sample,
-    produce_times_ms: Vec<f64>,
+    requests_ms: Vec<f64>,
+    emulator_ms: Vec<f64>,
 }
 
 impl Second {
@@ -53,22 +54,21 @@ impl Second {
             *sum += recorded.sum_by(&ingest::RECORDS_WRITTEN, kind);
         }
         sample.emulator += recorded.sum(&emulator::RECORDS_WRITTEN);
-        sample.posts += recorded.sum(&emulator::POSTS_SENT);
         for (code, requests) in recorded.sums(&ingest::REQUESTS_REFUSED) {
             *sample.refused.entry(code.to_owned()).or_default() += requests;
         }
-        sample.unconfirmed += recorded.sum(&ingest::RECORDS_UNCONFIRMED) + recorded.sum(&emulator::RECORDS_UNCONFIRMED);
         sample.archived += recorded.sum(&archive::RECORDS_ARCHIVED);
-        for metric in [&ingest::PRODUCE_TIME, &emulator::PRODUCE_TIME] {
-            self.produce_times_ms.extend(recorded.measured(metric));
-        }
+        self.requests_ms.extend(recorded.measured(&ingest::PRODUCE_TIME));
+        self.emulator_ms.extend(recorded.measured(&emulator::PRODUCE_TIME));
     }
 
     fn end(mut self, second: u64, time_ms: i64, lag: u64) -> Sample {
-        let times = &mut self.produce_times_ms;
-        times.sort_unstable_by(f64::total_cmp);
-        let (p50_ms, p99_ms) = (percentile(times, 50), percentile(times, 99));
-        Sample { second, time_ms, lag, p50_ms, p99_ms, ..self.sample }
+        for times in [&mut self.requests_ms, &mut self.emulator_ms] {
+            times.sort_unstable_by(f64::total_cmp);
+        }
+        let (p50_ms, p99_ms) = (percentile(&self.requests_ms, 50), percentile(&self.requests_ms, 99));
+        let emulator_p50_ms = percentile(&self.emulator_ms, 50);
+        Sample { second, time_ms, lag, p50_ms, p99_ms, emulator_p50_ms, ..self.sample }
     }
 }
 
@@ -87,14 +87,12 @@ pub(crate) struct Samples {
 
 impl Samples {
     /// Ends a second.
-    pub(crate) fn add(&mut self, second: Second, time_ms: i64, lag: u64) -> Sample {
+    pub(crate) fn add(&mut self, second: Second, time_ms: i64, lag: u64) {
         self.seconds += 1;
         if self.latest.len() == KEPT {
             self.latest.pop_front();
         }
-        let sample = second.end(self.seconds, time_ms, lag);
-        self.latest.push_back(sample.clone());
-        sample
+        self.latest.push_back(second.end(self.seconds, time_ms, lag));
     }
 
     /// Oldest first.
@@ -115,23 +113,23 @@ mod tests {
     fn a_second_is_summed_up_from_the_counters_and_a_new_one_begins_with_nothing() {
         let metrics = Metrics::default();
         let mut second = Second::default();
-        for _ in 0..2 {
+        for milliseconds in [2, 1] {
             metrics.add_by(&ingest::RECORDS_WRITTEN, "geo", 2);
             metrics.add_by(&ingest::REQUESTS_REFUSED, "42203", 1);
             metrics.add(&emulator::RECORDS_WRITTEN, 3);
-            metrics.add(&emulator::RECORDS_UNCONFIRMED, 1);
             metrics.add(&archive::RECORDS_ARCHIVED, 4);
-            metrics.took(&ingest::PRODUCE_TIME, Duration::from_millis(1));
+            metrics.took(&ingest::PRODUCE_TIME, Duration::from_millis(milliseconds));
             metrics.took(&emulator::PRODUCE_TIME, Duration::from_millis(9));
             second.add(&metrics.take());
         }
         let mut samples = Samples::default();
-        let sample = samples.add(second, 7, 5);
-        assert_eq!((sample.pin, sample.geo, sample.emulator, sample.unconfirmed, sample.archived), (0, 4, 6, 2, 8));
-        assert_eq!(sample.refused.into_iter().collect::<Vec<_>>(), [("42203".to_owned(), 2)]);
+        samples.add(second, 7, 5);
+        samples.add(Second::default(), 8, 0);
+        let [sample, empty] = samples.latest.make_contiguous() else { panic!("two") };
+        assert_eq!((sample.pin, sample.geo, sample.emulator, sample.archived), (0, 4, 6, 8));
+        assert_eq!(sample.refused, BTreeMap::from([("42203".to_owned(), 2)]));
         assert_eq!((sample.second, sample.time_ms, sample.lag), (1, 7, 5));
-        assert_eq!((sample.p50_ms, sample.p99_ms), (Some(1.0), Some(9.0)));
-        let empty = samples.add(Second::default(), 8, 0);
+        assert_eq!((sample.p50_ms, sample.p99_ms, sample.emulator_p50_ms), (Some(1.0), Some(2.0), Some(9.0)));
         assert_eq!((empty.second, empty.geo, empty.p50_ms, empty.refused.len()), (2, 0, None, 0));
     }
 

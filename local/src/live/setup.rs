@@ -9,9 +9,9 @@ use shared::{kind::CATALOG, metrics::ingest::PASS_THROUGH, sample};
 use super::now_ms;
 use crate::{cli::Cli, parts::Parts};
 
-/// What the pipeline is made of, as the page reads it.
+/// How the pipeline is set up, as the page reads it.
 #[derive(Debug, Serialize)]
-pub(crate) struct Pipeline {
+pub(crate) struct Setup {
     /// Tells this process from the next one. In milliseconds since 1970.
     started_ms: i64,
     user_ids: Vec<String>,
@@ -33,13 +33,7 @@ pub(super) struct Topic {
     kind: &'static str,
 }
 
-impl Topic {
-    pub(super) fn is_passed_through(&self) -> bool {
-        self.kind == PASS_THROUGH
-    }
-}
-
-impl Pipeline {
+impl Setup {
     pub(crate) fn of(cli: &Cli, parts: &Parts) -> Self {
         let kinds = parts.user_ids.topics().into_iter().map(|topic| Topic { name: topic.name, kind: topic.kind.name });
         let others = parts.pass_through.iter().map(|name| Topic { name: name.to_owned(), kind: PASS_THROUGH });
