@@ -94,8 +94,10 @@ fuzz: $(addprefix fuzz-,$(FUZZ)) ## Bytes that nobody thought of for what reads 
 
 # cargo-bolero takes the toolchain for a nightly one.
 fuzz-%: $(TOOLS)/bin/cargo-bolero
-	@mkdir -p target/fuzz; echo "$*, $(FUZZ_TIME)"
+	@mkdir -p target/fuzz/$*/corpus target/fuzz/$*/crashes; cp -n tests/fuzz/__fuzz__/$*/corpus/* target/fuzz/$*/corpus/ 2> /dev/null || true
+	@echo "$*, $(FUZZ_TIME), after a build that takes minutes the first time"
 	@PATH=$(TOOLS)/bin:$$PATH cargo bolero test $*::fuzz --package fuzz --rustc-bootstrap --sanitizer NONE --target-dir target/fuzz \
+		--corpus-dir $(CURDIR)/target/fuzz/$*/corpus --crashes-dir $(CURDIR)/target/fuzz/$*/crashes \
 		-T $(FUZZ_TIME) --engine-args=-print_final_stats=1 > target/fuzz/$*.out 2> target/fuzz/$*.log || { tail -40 target/fuzz/$*.log; exit 1; }
 	@grep -E 'number_of_executed_units|DONE' target/fuzz/$*.log
 

@@ -1,8 +1,9 @@
 //! The documents' tables are the code's.
 
-use std::{collections::BTreeSet, fmt::Write, fs, path::Path};
+use std::{collections::BTreeSet, fmt::Write, fs, path::Path, process::Command};
 
 use ingest::error::ANSWERS;
+use serde_json::Value;
 use shared::{
     kind::{CATALOG, JOIN_KEY, Presence},
     metrics::{self, Metric},
@@ -169,4 +170,14 @@ fn the_costs_of_each_profile_are_summed_up_right() {
         let told = total.split('|').nth(column - 2).unwrap().trim().trim_matches('*');
         assert_eq!(told, format!("{sum:.0}"), "{profile}");
     }
+}
+
+#[test]
+fn cargo_run_starts_the_pipeline() {
+    let cargo =
+        Command::new(env!("CARGO")).args(["metadata", "--no-deps", "--format-version", "1", "--locked"]).output();
+    let metadata: Value = serde_json::from_slice(&cargo.unwrap().stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let run: Vec<_> = packages.iter().filter_map(|package| package["default_run"].as_str()).collect();
+    assert_eq!(run, ["local"], "with any other one, Cargo asks which is meant");
 }

@@ -112,6 +112,8 @@ async function preview(path, bytes) {
     setText(detail, `${path}: ${all ? "" : "the beginning of "}${size(bytes)}`);
     setText(text, shown);
     text.hidden = false;
+    // On a phone it is below the tree.
+    text.parentElement.scrollIntoView({ block: "nearest" });
   } catch (error) {
     if (chosen()) setText(detail, error.message);
   }

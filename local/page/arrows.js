@@ -29,6 +29,7 @@ export function arrows(root, boxes) {
   });
 
   const kafka = root.querySelector(".kafka");
+  const rates = new Map(); // by the name of the flow
 
   function lay() {
     const origin = root.getBoundingClientRect();
@@ -47,9 +48,14 @@ export function arrows(root, boxes) {
   }
 
   function flow(name, rate) {
-    for (const arrow of laid) {
-      if (arrow.flow === name) setDots(arrow, still.matches ? 0 : dotsFor(rate));
-    }
+    rates.set(name, rate);
+    for (const arrow of laid) setDots(arrow, still.matches ? 0 : dotsFor(rateOf(arrow)));
+  }
+
+  // What is archived is told of all topics together: each of their arrows moves as its topic does, while anything is archived.
+  function rateOf({ from, to, flow: name }) {
+    const rate = rates.get(name) ?? 0;
+    return to === "archive" && rate > 0 ? (rates.get(from) ?? 0) : rate;
   }
 
   function setDots(arrow, number) {

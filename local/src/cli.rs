@@ -69,7 +69,7 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "FOLDER|s3://…")]
     pub(crate) archive: Option<String>,
 
-    /// Leaves the topics to another archive, such as MSK Connect's
+    /// Leaves the topics to another archive, such as MSK Connect's; needs --bootstrap-servers
     #[arg(long, conflicts_with = "archive", requires = "bootstrap_servers")]
     pub(crate) no_archive: bool,
 

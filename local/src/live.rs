@@ -3,7 +3,7 @@
 //! What is counted comes from the same counters as the functions' metrics: [`samples`] keeps what they say of each second. What
 //! no counter has the parts tell [`Live`]: [`observed`] sees the records that are written, which become [`posts`], [`refusals`]
 //! the requests that are refused, [`objects`] what is archived. While somebody looks, all of it becomes the news of each second,
-//! the same for every viewer; who is slow gets the next ones. [`routes`] serves them, and the page's own files.
+//! the same for every viewer; who is slow gets the next ones. [`mod@routes`] serves them, and the page's own files.
 
 use std::{
     collections::BTreeMap,

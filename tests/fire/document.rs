@@ -1,6 +1,6 @@
 //! What came of it, in Markdown.
 
-use std::time::Duration;
+use std::{num::NonZero, thread::available_parallelism, time::Duration};
 
 use chrono::{DateTime, Utc};
 
@@ -106,11 +106,12 @@ impl Acknowledged {
         format!(
             "{BROKERS} brokers, two of which must take a record; `ingest` in {} environments behind API Gateway's \
              events, and `local`. For each, {CLIENTS_EACH} clients post numbered records one request after the other, and as many do so again \
-             until they are told of them; one request of {WRONG} breaks a rule. In the end each partition is read and held to the answers.\n\n\
-             | trouble | times | requests | 200 | refused | unanswered | records acknowledged | longest answer, s | served again \
+             until they are told of them; one request of {WRONG} breaks a rule \
+             and is refused, which the table leaves out. In the end each partition is read and held to the answers.\n\n\
+             | trouble | times | requests | 200 | not served | unanswered | records acknowledged | longest answer, s | served again \
              after, s |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n{}\n\n\
-             {acknowledged} records were acknowledged. The topic has {}: {} are of requests without a 200, and {} came twice, since \
-             their client had sent them again without having been told of them. Records lost, doubled by the pipeline, out of a \
+             {acknowledged} records were acknowledged. The topic has {}: the other {} are of requests without a 200, {} of them by clients who \
+             sent the same again. Records lost, doubled by the pipeline, out of a \
              client's order, or written though refused: {}.\n",
             crate::world::ENVIRONMENTS,
             rows.join("\n"),
@@ -127,11 +128,11 @@ impl Frozen {
         format!(
             "An environment of `ingest` was stopped {} times within 30 ms after a request was \
              sent to it, for 1 s to 20 min by the clock that it sees; two times of three, by chance, its connections were cut meanwhile. Of {} \
-             requests, those after each freeze included, {} were not answered 200. Broken: {}.\n",
+             requests, those after each freeze included, {} had another answer than 200.\n\n{}\n",
             self.freezes,
             self.requests,
             self.not_200,
-            self.problems.len()
+            verdict(&self.problems)
         )
     }
 }
@@ -163,7 +164,7 @@ impl Storm {
              each with a client that sends until it is served. The last one was served after {:.1} s. Of {} requests {} were \
              answered 503 with `Retry-After`; the longest answer took {:.1} s. At most {} connections were open, of {CONNECTIONS} an \
              environment that are admitted. A client of a warm environment sent {} requests beside it, all of which were served, \
-             within {:.1} s.\n\nNot as it should be: {}.\n",
+             within {:.1} s.\n\n{}\n",
             self.environments,
             self.served_after.as_secs_f64(),
             self.requests,
@@ -172,7 +173,7 @@ impl Storm {
             self.most_connections,
             self.steady_requests,
             self.steady_longest.as_secs_f64(),
-            self.problems.len()
+            verdict(&self.problems)
         )
     }
 }
@@ -183,12 +184,12 @@ impl Overload {
         format!(
             "Four times {CLIENTS} clients of one `local`: they send small requests one after the other, bodies of 6 MB, \
              bodies a byte at a time, and hang up in the middle ({} times). Whole requests were answered: {}. The process took {} MB \
-             at most ({MAX_MEMORY_MB} are admitted) and served {:.2} s after the end.\n\nNot as it should be: {}.\n",
+             at most (the bound is {MAX_MEMORY_MB}) and served a new client {:.2} s after all that ended.\n\n{}\n",
             self.hung_up,
             answers.join(", "),
             self.memory_mb,
             self.served_after.as_secs_f64(),
-            self.problems.len()
+            verdict(&self.problems)
         )
     }
 }
@@ -199,7 +200,7 @@ impl Soak {
         format!(
             "One `local` served for {} s, made posts itself and archived, while connections were cut and slow and the broker stood \
              still, {} times. Of {} posts {} were answered 503; {} questions were answered. Usual in the first half after the \
-             start, and in the second: {} and {} MB of memory, {} and {} files, {} and {} threads.\n\nNot as it should be: {}.\n",
+             start, and in the second: {} and {} MB of memory, {} and {} files, {} and {} threads.\n\n{}\n",
             self.time.as_secs(),
             self.troubles,
             self.requests,
@@ -211,7 +212,7 @@ impl Soak {
             second.files,
             first.threads,
             second.threads,
-            self.problems.len()
+            verdict(&self.problems)
         )
     }
 }
@@ -239,12 +240,22 @@ impl Document {
     }
 }
 
+/// Whether all was as promised.
+fn verdict(problems: &[String]) -> String {
+    match problems.len() {
+        0 => "All of it was as promised.".to_owned(),
+        count => format!("**Not as promised: {count}.**"),
+    }
+}
+
 /// A section: what was tried, when, and what came of it.
 pub(crate) fn section(title: &str, seed: u64, took: Duration, text: &str) -> String {
     #[expect(clippy::disallowed_methods, reason = "the date of the document")]
     let now: DateTime<Utc> = Utc::now();
     let minutes = took.as_secs().div_ceil(60);
-    format!("{SECTION}{title}\n\nOn {}, in {minutes} min, seed {seed}.\n\n{text}", now.format("%F"))
+    let processors = available_parallelism().map_or(1, NonZero::get);
+    let date = now.format("%F");
+    format!("{SECTION}{title}\n\nOn {date}, in {minutes} min on {processors} processors, seed {seed}.\n\n{text}")
 }
 
 #[cfg(test)]
