@@ -24,7 +24,7 @@ export function places() {
         dots[age].setAttribute("d", some.map(([latitude, longitude]) => `M${longitude} ${-latitude}h0`).join(""));
       });
       setText(caption, known.length
-        ? `${plural(known.length, "place")}; the newest is ${degrees(known[0][0], "N", "S")}, ${degrees(known[0][1], "E", "W")}.`
+        ? `${plural(known.length, "place")}; the newest, in orange, is ${degrees(known[0][0], "N", "S")}, ${degrees(known[0][1], "E", "W")}.`
         : "No places yet.");
       showCategories(categories ?? []);
       showCountries(countries ?? []);
@@ -34,7 +34,7 @@ export function places() {
 
 // Equirectangular: a degree is as long to the east as to the north.
 function drawMap() {
-  const svg = makeSvg("svg", { viewBox: "-180 -90 360 180", role: "img", "aria-label": "Map of the places of the latest posts" });
+  const svg = makeSvg("svg", { viewBox: "-184 -94 368 188", role: "img", "aria-label": "Map of the places of the latest posts" });
   svg.append(makeSvg("rect", { x: -180, y: -90, width: 360, height: 180 }));
   const lines = [];
   for (let longitude = -150; longitude < 180; longitude += 30) lines.push(`M${longitude} -90V90`);

@@ -86,8 +86,8 @@ function card(first) {
 function facts({ title, poster_name: poster, follower_count: followers, category, media, country, user, age, date_joined: joined, time_ms: when }) {
   return [
     make("p", { class: "post-top" }, make("span", { class: "category" }, category ?? "no category"), moment(when)),
-    make("h3", { title }, title ?? "Without a title"),
-    make("p", { class: "poster", title: poster }, make("span", null, poster ?? "Nobody"), followers ? ` · ${followers} followers` : null),
+    make("h3", { title }, title ?? "A post whose pin did not come"),
+    make("p", { class: "poster", title: poster }, make("span", null, poster ?? "Nothing is known of its poster"), followers ? ` · ${followers} followers` : null),
     make("dl", null,
       fact("From", country ?? "unknown"),
       fact("User", user ? `${user}${age === null || age === undefined ? "" : `, ${age}`}` : "unknown"),
