@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    mem,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
@@ -13,6 +14,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use http::StatusCode;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,9 @@ const KEPT: usize = 10;
 
 /// How much is kept of a body, in bytes.
 const MAX_SENT_BYTES: usize = 2 * 1024;
+
+/// How many broken rules are kept of a refusal.
+const MAX_VIOLATIONS: usize = 20;
 
 /// How a body begins that is compressed.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -52,8 +57,12 @@ struct Answer {
     error_code: u32,
     message: String,
     violations: Vec<Violation>,
+    /// Of version 2.
     #[serde(skip_serializing)]
     offsets: Vec<Entry>,
+    /// Of a batch of version 3.
+    #[serde(skip_serializing)]
+    failures: Vec<Entry>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
@@ -66,16 +75,19 @@ struct Violation {
 #[derive(Debug, Clone, Default, Deserialize)]
 struct Entry {
     error_code: Option<u32>,
+    #[serde(alias = "message")]
     error: Option<String>,
 }
 
 impl Answer {
     fn of(body: &[u8]) -> Self {
         let mut answer: Self = serde_json::from_slice(body).unwrap_or_default();
-        let failed = answer.offsets.iter().find_map(|entry| Some((entry.error_code?, entry.error.clone()?)));
-        if let Some((error_code, error)) = failed {
+        // Neither is kept: there may be tens of thousands.
+        let mut entries = mem::take(&mut answer.offsets).into_iter().chain(mem::take(&mut answer.failures));
+        if let Some((error_code, error)) = entries.find_map(|entry| Some((entry.error_code?, entry.error?))) {
             (answer.error_code, answer.message) = (error_code, error);
         }
+        answer.violations.truncate(MAX_VIOLATIONS);
         answer
     }
 }
@@ -116,12 +128,16 @@ pub(crate) async fn observe(State(live): State<Live>, request: Request, next: Ne
     let body = Body::new(Overheard { body, beginning: beginning.clone() });
     let response = next.run(Request::from_parts(parts, body)).await;
     let status = response.status();
-    if status.as_u16() < 400 {
+    if status.as_u16() < 400 && status != StatusCode::MULTI_STATUS {
         return response;
     }
     let (parts, body) = response.into_parts();
     // Every answer is one piece, and there.
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let answer = Answer::of(&body);
+    if status == StatusCode::MULTI_STATUS && answer.error_code == 0 {
+        return Response::from_parts(parts, body.into());
+    }
     let (sent, cut) = beginning.text();
     live.refused(|refusals| {
         refusals.add(Refusal {
@@ -130,7 +146,7 @@ pub(crate) async fn observe(State(live): State<Live>, request: Request, next: Ne
             method: method.to_string(),
             path,
             status: status.as_u16(),
-            answer: Answer::of(&body),
+            answer,
             sent,
             cut,
         });
@@ -220,6 +236,12 @@ mod tests {
                 50003,
                 "not confirmed",
             ),
+            (
+                r#"{"successes":[{"id":"1"}],"failures":[{"id":"2","error_code":42203,"message":"a rule"}]}"#,
+                42203,
+                "a rule",
+            ),
+            (r#"{"successes":[{"id":"1"}],"failures":[]}"#, 0, ""),
             ("Bad Gateway", 0, ""),
         ] {
             let answer = Answer::of(body.as_bytes());
