@@ -189,6 +189,10 @@ async fn neither_a_viewer_nor_a_client_who_does_not_read_keeps_the_process_from_
     // Asks for more than all buffers hold, and reads nothing of it.
     let mut deaf = local.connect().await;
     deaf.write_all("GET /openapi.json HTTP/1.1\r\nHost: local\r\n\r\n".repeat(500).as_bytes()).await.unwrap();
+    // By then all of them are full.
+    for _ in 0..3 {
+        viewer.next().await;
+    }
     local.process.signal(Signal::SIGINT);
     let ended = local.process.ended_within(Duration::from_secs(15)).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
