@@ -94,7 +94,7 @@ const viewers = {
     await reach("[data-chart] [tabindex='0'], [data-chart][tabindex='0']");
     await page.keyboard.press("ArrowLeft");
     await page.keyboard.press("ArrowLeft");
-    const reading = await page.locator("[data-chart]").first().innerText();
+    const reading = await page.locator("[data-chart] .when").first().innerText();
     await page.keyboard.press("Escape");
     await send(wrong, "422");
     await page.locator(".refusal").first().waitFor();
