@@ -10,6 +10,7 @@ PINNED := requests==2.32.5 cargo-lambda==1.9.2 ziglang==0.17.1 typos==1.52.0
 CONFLUENT_KAFKA := confluent-kafka==2.16.1
 PINNED += aws-msk-iam-sasl-signer-python==1.0.2 $(CONFLUENT_KAFKA)
 PINNED += aws-sam-cli==1.170.0 cfn-lint==1.58.0 openapi-spec-validator==0.9.0 schemathesis==4.32.5
+PINNED += moto[cloudformation,glue]==5.2.5 parliament==1.6.4 policy_sentry==0.15.2
 
 # MSK offers the line of 3.9 too: `make test KAFKA_VERSION=3.9.1`. The tests read the same variable.
 export KAFKA_VERSION ?= 4.3.1
@@ -40,6 +41,13 @@ QEMU := $(TOOLS)/qemu
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
+# SAM's environment, which has boto3: the active one, DEPLOY.md's, or that of the tests.
+PYTHON ?= $(firstword $(wildcard $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV)/bin/python) .venv/bin/python $(VENV)/bin/python) python3)
+
+.PHONY: preflight
+preflight: ## Asks your AWS account what a deployment will ask of it, and changes nothing: ARGS="--config-env drop-in --region eu-west-1", ARGS=--help
+	@PYTHONPATH=tools $(PYTHON) -m preflight $(ARGS)
+
 .PHONY: check
 check: $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete $(VENV)/ready ## Format, lints, documentation, licences, unused dependencies, spelling, the template
 	cargo fmt --check
@@ -58,6 +66,7 @@ audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; nee
 # Two variables are unset that would hide a program which does not find the system's authorities.
 .PHONY: test
 test: tools build instructions ## Every test, those of what `tools` fetches and of what `build` leaves included
+	PYTHONPATH=tools $(VENV)/bin/python tests/preflight
 	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored
 	$(MAKE) --no-print-directory fire ARGS='--amount short --seed 1'
 	$(MAKE) --no-print-directory fire ARGS='--amount by-chance'

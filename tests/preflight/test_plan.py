@@ -1,0 +1,82 @@
+"""The template's parameters, rules, conditions and names, as CloudFormation resolves them."""
+
+import pathlib
+import re
+import unittest
+
+import preflight
+from preflight.intrinsics import Unresolved
+
+from support import TEMPLATE, existing, plan
+
+
+class ParametersTest(unittest.TestCase):
+    def assert_refused(self, part, **parameters):
+        objections = plan(**parameters).objections()
+        self.assertTrue(any(part in text for text in objections), objections)
+
+    def test_the_defaults_go_together(self):
+        self.assertEqual(plan().objections(), [])
+
+    def test_a_parameter_without_a_value_is_named(self):
+        deployment = preflight.plan.Plan(TEMPLATE, "demo", "eu-west-1", {})
+        self.assertEqual(deployment.objections(), ["UserIds has no value: give it in parameter_overrides"])
+
+    def test_a_parameter_that_the_template_does_not_have_is_named_with_the_one_that_is_meant(self):
+        self.assert_refused("is ClusterArn meant?", ClusterARN="")
+        self.assert_refused("`sam deploy` ignores it", Nonsense="1")
+
+    def test_values_that_cloudformation_refuses_are_refused(self):
+        self.assert_refused("one of provisioned, serverless, existing", Cluster="none")
+        self.assert_refused("user ids are letters", UserIds="a b")
+        self.assert_refused("user ids are letters", UserIds="good,not.good")
+        self.assert_refused("a number from 1 to 100", Partitions="0")
+        self.assert_refused("a number from 1 to 100", Partitions="many")
+        self.assert_refused("folders, each with a slash", ArchivePrefix="query-results/")
+        self.assertEqual(plan(ArchivePrefix="second/", UserIds="a,b").objections(), [])
+
+    def test_the_other_checks_go_on_with_the_default_of_a_refused_value(self):
+        self.assertEqual(plan(Cluster="none")["Cluster"], "provisioned")
+
+    def test_what_does_not_go_together_is_refused_by_the_templates_own_sentence(self):
+        self.assert_refused("ClusterArn has to name it", Cluster="existing")
+        self.assert_refused("ConnectPluginArn has to name a custom plugin", Archive="msk-connect")
+        self.assert_refused("leave one of them empty", VpcId="vpc-0a", SubnetIds="subnet-0a,subnet-0b",
+                            AvailabilityZones="a,b,c")
+
+    def test_every_function_of_the_rules_and_conditions_is_implemented(self):
+        scope = plan().scope()
+        for name in TEMPLATE["Conditions"]:
+            self.assertIn(scope.condition(name), (True, False))
+        for rule in TEMPLATE["Rules"].values():
+            for part in rule["Assertions"]:
+                scope.resolve(part["Assert"])
+
+    def test_a_value_that_is_left_out_is_the_stacks_and_then_the_default(self):
+        stack = existing(Partitions="7", Emulator="off")
+        deployment = plan(stack=stack, Emulator="on")
+        self.assertEqual((deployment["Partitions"], deployment["Emulator"], deployment["BrokerCount"]), ("7", "on", "3"))
+
+
+class NamesTest(unittest.TestCase):
+    def test_names_are_those_of_the_template(self):
+        deployment = plan()
+        self.assertEqual(deployment.properties("AWS::MSK::Cluster", "ClusterName"), {"ProvisionedCluster": "demo-stack"})
+        self.assertEqual(deployment.properties("AWS::Glue::Database", "DatabaseInput"), {"Catalog": {"Name": "demo_stack"}})
+        self.assertEqual(plan(Archive="none").properties("AWS::Glue::Database", "DatabaseInput"), {})
+
+    def test_what_only_a_deployed_resource_has_is_not_guessed(self):
+        with self.assertRaises(Unresolved):
+            plan().scope().resolve({"Fn::GetAtt": ["Brokers", "ClusterArn"]})
+        with self.assertRaises(Unresolved):
+            plan().scope().resolve({"Fn::ImportValue": "other"})
+
+    def test_every_parameter_and_resource_that_the_checks_name_is_in_the_template(self):
+        sources = "\n".join(file.read_text() for file in pathlib.Path(preflight.__path__[0]).rglob("*.py"))
+        parameters = set(re.findall(r'plan\["(\w+)"\]|plan\.former\("(\w+)"\)', sources))
+        parameters = {name for pair in parameters for name in pair if name}
+        resources = set(re.findall(r'plan\.(?:adds|makes|owns)\("(\w+)"\)', sources))
+        self.assertGreater(len(parameters), 15)
+        self.assertGreater(len(resources), 5)
+        self.assertEqual(parameters - set(TEMPLATE["Parameters"]), set())
+        self.assertEqual(resources - set(TEMPLATE["Resources"]), set())
