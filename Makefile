@@ -68,8 +68,8 @@ audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; nee
 test: tools build instructions ## Every test, those of what `tools` fetches and of what `build` leaves included
 	PYTHONPATH=tools $(VENV)/bin/python tests/preflight
 	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored
-	$(MAKE) --no-print-directory fire ARGS='--amount short --seed 1'
-	$(MAKE) --no-print-directory fire ARGS='--amount by-chance'
+	$(MAKE) --no-print-directory chaos ARGS='--amount short --seed 1'
+	$(MAKE) --no-print-directory chaos ARGS='--amount by-chance'
 
 # By a toolchain of its own: the user's may lack arm64's standard library.
 .PHONY: build
@@ -77,26 +77,26 @@ build: $(VENV)/ready $(QEMU)/ready $(RUSTUP)/ready ## The functions for arm64, a
 	PATH=$(VENV)/bin:$$PATH RUSTUP_HOME=$(RUSTUP) XDG_CACHE_HOME=$(TOOLS)/cache ZIG_GLOBAL_CACHE_DIR=$(TOOLS)/cache/zig \
 		SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam build
 
-.PHONY: real
-real: tools ## The local pipeline on Kafka with IAM, MariaDB and S3; ARGS="--posts-per-second 5" are its flags
-	cargo run --quiet --package tests --example real --all-features --locked -- $(ARGS)
+.PHONY: local-stack
+local-stack: tools ## The local pipeline on Kafka with IAM, MariaDB and S3; ARGS="--posts-per-second 5" are its flags
+	cargo run --quiet --package tools --bin local-stack --all-features --locked -- $(ARGS)
 
 .PHONY: smoke
 smoke: ## Posts to a deployed API and says what is broken: URL=https://…/<stage>, ARGS="--api-key … --archive s3://…"
 	@echo 'Building what posts, which takes minutes the first time'
-	@cargo run --quiet --package tests --example smoke --all-features --locked -- $(URL) $(ARGS)
+	@cargo run --quiet --package tools --bin smoke --all-features --locked -- $(URL) $(ARGS)
 
 .PHONY: conformance
 conformance: ## Holds an API to the contract's vectors: URL=https://…/<stage>, ARGS="--api-key … --user-id …"
-	@cargo run --quiet --package tests --example conformance --all-features --locked -- $(URL) $(ARGS)
+	@cargo run --quiet --package tools --bin conformance --all-features --locked -- $(URL) $(ARGS)
 
-.PHONY: fire
-fire: tools ## What is promised, tried while things go wrong: writes RELIABILITY.md; ARGS=--help
-	cargo run --quiet --package tests --example fire --all-features --locked -- $(ARGS)
+.PHONY: chaos
+chaos: tools ## Holds the pipeline to its promises while things go wrong, and writes RELIABILITY.md; ARGS=--help
+	cargo run --quiet --package tools --bin chaos --all-features --locked -- $(ARGS)
 
 .PHONY: soak
 soak: ## Half an hour of one process under mild trouble: adds its part to RELIABILITY.md
-	$(MAKE) --no-print-directory fire ARGS='--only soak'
+	$(MAKE) --no-print-directory chaos ARGS='--only soak'
 
 .PHONY: fuzz
 fuzz: $(addprefix fuzz-,$(FUZZ)) ## Bytes that nobody thought of for what reads strangers' requests, events and records: FUZZ=envelope FUZZ_TIME=1m

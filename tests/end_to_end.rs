@@ -22,10 +22,10 @@ use stack::{
     lambda::{Function, Lambda, built},
     s3::{ACCESS_KEY, SECRET_KEY},
 };
+use tools::deployment::{BUCKET, Deployment};
 
 use crate::support::{
     cloudformation::CloudFormation,
-    deployed::{BUCKET, Deployed},
     local::{output, python},
     msk::cluster,
     rows::parse,
@@ -34,7 +34,7 @@ use crate::support::{
 const POSTS: usize = 40;
 
 /// A function as it is deployed, with some variables of its own.
-async fn function(deployed: &Deployed, name: &str, more: &[(&'static str, String)]) -> Lambda {
+async fn function(deployed: &Deployment, name: &str, more: &[(&'static str, String)]) -> Lambda {
     let mut variables = deployed.variables();
     variables.extend(more.iter().cloned());
     let mut function = Function::new(&built(name).await.unwrap(), variables);
@@ -47,7 +47,7 @@ fn file(event: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-fn bucket(deployed: &Deployed) -> AmazonS3 {
+fn bucket(deployed: &Deployment) -> AmazonS3 {
     let builder = AmazonS3Builder::new().with_bucket_name(BUCKET).with_endpoint(deployed.s3.endpoint());
     let builder = builder.with_allow_http(true).with_region("us-east-1");
     builder.with_access_key_id(ACCESS_KEY).with_secret_access_key(SECRET_KEY).build().unwrap()
@@ -85,7 +85,7 @@ fn sample_row(table: &str, at: usize) -> Map<String, Value> {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka, MariaDB, S3 and the Lambda runtime: make test"]
 async fn a_row_of_the_script_and_one_of_the_database_are_read_by_a_notebook_as_they_were_sent() {
-    let deployed = Deployed::start(&"e2e".parse().unwrap()).await.unwrap();
+    let deployed = Deployment::start(&"e2e".parse().unwrap()).await.unwrap();
     deployed.set_up_database().await.unwrap();
 
     // At deployment.
@@ -120,7 +120,7 @@ async fn a_row_of_the_script_and_one_of_the_database_are_read_by_a_notebook_as_t
     }
 
     // The event source mapping, with another archive.
-    let by_event = [("ARCHIVE_URL", Deployed::archive_url("by-event"))];
+    let by_event = [("ARCHIVE_URL", Deployment::archive_url("by-event"))];
     let event = kafka_event(&deployed).await;
     function(&deployed, "archive", &by_event).await.invoke(&event).await.unwrap();
     assert!(objects(&bucket(&deployed), "by-event").await == stored, "the same objects whoever brings the records");
@@ -146,7 +146,7 @@ async fn a_row_of_the_script_and_one_of_the_database_are_read_by_a_notebook_as_t
 }
 
 /// What an event source mapping sends of everything that is in the topics.
-async fn kafka_event(deployed: &Deployed) -> Value {
+async fn kafka_event(deployed: &Deployment) -> Value {
     let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
     let cluster = cluster(&deployed.kafka, deployed.kafka.region(), credentials);
     let kafka = Reading::connect(&cluster).await.unwrap();
@@ -171,7 +171,7 @@ async fn kafka_event(deployed: &Deployed) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka, MariaDB, S3 and the Lambda runtime: make test"]
 async fn an_archive_that_cannot_be_written_is_said_so_and_caught_up_with_later() {
-    let mut deployed = Deployed::start(&"later".parse().unwrap()).await.unwrap();
+    let mut deployed = Deployment::start(&"later".parse().unwrap()).await.unwrap();
     for kind in CATALOG {
         deployed.kafka.create_topic(&format!("later.{kind}"), 1).await.unwrap();
     }

@@ -30,10 +30,10 @@ use stack::{
     s3::SECRET_KEY,
 };
 use tokio::time::Instant;
+use tools::deployment::Deployment;
 
 use crate::support::{
     self,
-    deployed::Deployed,
     gateway::v1,
     log::Log,
     msk::{Ingest, cluster, shared_kafka, tenant},
@@ -49,7 +49,7 @@ const BODY: &str = "a body's own words";
 const WRONG_SECRET: &str = "wr0ng/secret+key";
 
 /// Invokes every function that has secrets, and returns their logs.
-async fn logs(deployed: &Deployed, more: &[(&'static str, &str)]) -> Vec<String> {
+async fn logs(deployed: &Deployment, more: &[(&'static str, &str)]) -> Vec<String> {
     let row = with(&GEO, &[("country", Some(json!(BODY)))]);
     let wrong = with(&GEO, &[("latitude", Some(json!(BODY)))]);
     let post = |row: &str| v1("POST", "/topics/secret.geo", &envelope(&[row]));
@@ -80,7 +80,7 @@ async fn logs(deployed: &Deployed, more: &[(&'static str, &str)]) -> Vec<String>
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka, MariaDB, S3 and the Lambda runtime: make test"]
 async fn nothing_that_is_secret_is_in_a_functions_log_whatever_is_asked_for() {
-    let deployed = Deployed::start(&"secret".parse().unwrap()).await.unwrap();
+    let deployed = Deployment::start(&"secret".parse().unwrap()).await.unwrap();
     deployed.set_up_database().await.unwrap();
     for kind in shared::kind::CATALOG {
         deployed.kafka.create_topic(&format!("secret.{kind}"), 1).await.unwrap();

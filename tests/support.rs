@@ -9,7 +9,6 @@ use serde::Deserialize;
 pub(crate) mod aws;
 pub(crate) mod cloudformation;
 pub(crate) mod contents;
-pub(crate) mod deployed;
 pub(crate) mod gateway;
 pub(crate) mod golden;
 pub(crate) mod http;

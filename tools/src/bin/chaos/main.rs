@@ -1,4 +1,4 @@
-//! `make fire`: what the pipeline promises, tried while things go wrong, and written down in `RELIABILITY.md`.
+//! `make chaos`: holds the pipeline to its promises while things go wrong, and writes `RELIABILITY.md`.
 //!
 //! [`acknowledged`] starts a [`world`], has [`client`]s post while [`trouble`] comes and goes, and holds the [`topic`] to the
 //! [`journal`] of what was answered. [`archived`] holds an archive to its topic. [`document`] tells of all.
@@ -38,7 +38,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 ///
 /// It ends with an error when a promise was broken, and says which.
 #[derive(Debug, Parser)]
-#[command(name = "fire", max_term_width = 100)]
+#[command(name = "chaos", max_term_width = 100)]
 struct Cli {
     /// What decides by chance: the same one gives the same troubles in the same order. A new one unless it is given
     #[arg(long)]

@@ -1,4 +1,4 @@
-//! What is under fire: three brokers, `ingest` in several environments behind API Gateway, and `local`.
+//! The system under test: three brokers, `ingest` in several environments behind API Gateway, and `local`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,15 +15,15 @@ use tokio::net::TcpStream;
 
 use crate::Result;
 
-pub(crate) const USER_ID: &str = "fire";
+pub(crate) const USER_ID: &str = "chaos";
 /// What clients write to.
-pub(crate) const TOPIC: &str = "fire.geo";
+pub(crate) const TOPIC: &str = "chaos.geo";
 pub(crate) const PARTITIONS: i32 = 3;
 
 /// Who the functions are to the brokers.
 pub(crate) const PRINCIPAL: &str = "pipeline";
 const ACCESS_KEY: &str = "ASIAFIRE";
-const SECRET: &str = "fire/secret+key";
+const SECRET: &str = "chaos/secret+key";
 
 /// The template's.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(29);
@@ -53,7 +53,7 @@ impl World {
         // The brokers' own default is 9 s, for which the others wait for one that is lost.
         let kafka = kafka(Options::three().with("broker.session.timeout.ms", "3000")).await?;
         let lambda = Arc::new(Lambda::start(&Function { concurrency: ENVIRONMENTS, ..ingest(&kafka).await? }).await?);
-        let gateway = Gateway::start(Arc::clone(&lambda), Api::rest("fire")).await?;
+        let gateway = Gateway::start(Arc::clone(&lambda), Api::rest("chaos")).await?;
 
         let folder = tempfile::tempdir()?;
         let local_port = free_port()?;

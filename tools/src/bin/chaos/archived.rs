@@ -44,7 +44,7 @@ use tokio::{
 
 use crate::{Result, plan::Plan, process::signal, progress::say};
 
-const BUCKET: &str = "fire";
+const BUCKET: &str = "chaos";
 
 /// Environments of `archive` that work at the same time, on the same partition.
 pub(crate) const WRITERS: usize = 3;

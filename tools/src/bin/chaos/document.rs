@@ -26,7 +26,7 @@ pub(crate) struct Document {
 /// What begins a section.
 const SECTION: &str = "## ";
 
-const HEAD: &str = "# Reliability\n\nWhat was tried to break what the pipeline promises, and what came of it. `make fire` writes it, and ends \
+const HEAD: &str = "# Reliability\n\nWhat was tried to break what the pipeline promises, and what came of it. `make chaos` writes it, and ends \
                     with an error when a promise was broken; `make soak` writes the part about the process that goes on.\n";
 
 /// What came of one kind of trouble.

@@ -1,4 +1,4 @@
-//! `make real`: `local` on the real parts, for people who want to look.
+//! `make local-stack`: runs `local` on Apache Kafka, MariaDB and an S3 server.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
@@ -17,11 +17,7 @@ use tokio::{
     process::Command,
     signal::unix::{SignalKind, signal},
 };
-
-#[path = "support/deployed.rs"]
-mod deployed;
-
-use deployed::Deployed;
+use tools::deployment::Deployment;
 
 /// `local`'s own.
 const USER_ID: &str = "demo";
@@ -67,7 +63,7 @@ async fn run() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     command.args(["--pdeathsig", "TERM", "--"]).arg(local);
     command.args(["--security-protocol", "SASL_SSL", "--bootstrap-servers"]).arg(deployed.kafka.bootstrap_servers());
     command.arg("--ssl-ca-location").arg(deployed.authorities());
-    command.args(["--database-url", &deployed.database_url(), "--archive", &Deployed::archive_url("archive")]);
+    command.args(["--database-url", &deployed.database_url(), "--archive", &Deployment::archive_url("archive")]);
     command.args(flags.all).envs(variables).env_remove("RUST_LOG");
     let mut local = command.spawn()?;
     let status = loop {
@@ -85,10 +81,10 @@ async fn run() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn start(user_ids: &UserIds) -> Result<Deployed, Box<dyn Error + Send + Sync>> {
+async fn start(user_ids: &UserIds) -> Result<Deployment, Box<dyn Error + Send + Sync>> {
     #[expect(clippy::disallowed_methods, reason = "says how long it took, decides nothing")]
     let begun = Instant::now();
-    let deployed = Deployed::start(user_ids).await?;
+    let deployed = Deployment::start(user_ids).await?;
     for topic in user_ids.topic_names() {
         deployed.kafka.create_topic(&topic, 1).await?;
     }

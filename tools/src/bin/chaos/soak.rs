@@ -63,7 +63,7 @@ const MORE_FILES: u64 = 10;
 const MORE_THREADS: u64 = 2;
 
 /// What clients ask for beside posting.
-const QUESTIONS: [&str; 6] = ["/health", "/topics", "/topics/fire.geo", "/openapi.json", "/brokers", "/v3/clusters"];
+const QUESTIONS: [&str; 6] = ["/health", "/topics", "/topics/chaos.geo", "/openapi.json", "/brokers", "/v3/clusters"];
 
 /// What came of it.
 #[derive(Debug)]
