@@ -17,8 +17,10 @@ class NewClusterTest(AccountTest):
         self.right("version of Kafka", wanted)
 
     def test_a_version_that_msk_does_not_offer_is_answered_with_those_it_does(self):
-        self.versions(**{"2.8.1": "DEPRECATED", "9.9.x": "ACTIVE", "9.9.x.kraft": "ACTIVE"})
-        self.wrong("version of Kafka", "to one of 9.9.x, 9.9.x.kraft that")
+        self.versions(**{"2.8.1": "DEPRECATED", "0.0.1": "ACTIVE", "4.1.x.kraft": "ACTIVE"})
+        self.wrong("version of Kafka", "to one of 4.1.x.kraft")
+        self.versions(**{"0.0.1": "ACTIVE"})
+        self.wrong("version of Kafka", "none, since the template admits no version")
 
     def test_a_version_that_is_deprecated_makes_no_new_cluster(self):
         self.versions(**{plan()["KafkaVersion"]: "DEPRECATED", "9.9.x": "ACTIVE"})
@@ -40,10 +42,10 @@ class NewClusterTest(AccountTest):
     def test_the_quota_of_brokers_counts_those_of_all_clusters(self):
         self.account.answer("service-quotas", "GetServiceQuota", {"Quota": {"Value": 6.0}})
         self.provisioned("first", 3)
-        self.right("quota of brokers", "3 of 6 brokers are in use, and 3 more")
+        self.right("quota of brokers", "3 of 6 brokers in use, 3 more needed")
         self.provisioned("second", 2)
         self.wrong("quota of brokers", "raise the quota L-EDD31C36 of kafka")
-        self.wrong("quota of brokers", "5 of 6 brokers are in use, and 2 more", BrokerCount="2")
+        self.wrong("quota of brokers", "5 of 6 brokers in use, 2 more needed", BrokerCount="2")
 
     def provisioned(self, name, brokers):
         self.client("kafka").create_cluster_v2(ClusterName=name, Provisioned={
@@ -105,6 +107,7 @@ class ExistingClusterTest(AccountTest):
             self.wrong("state of the cluster", state, **self.parameters())
         self.account.answer("kafka", "DescribeClusterV2", error("NotFoundException"))
         self.wrong("state of the cluster", "aws kafka list-clusters-v2", **self.parameters())
+        self.unknown("access to the cluster", "there is no cluster", **self.parameters())
 
     def test_a_cluster_takes_log_ins_by_iam(self):
         self.cluster()

@@ -58,7 +58,7 @@ class QuotasTest(AccountTest):
         self.account.answer("service-quotas", "GetServiceQuota", {"Quota": {"Value": 2.0}})
         self.right("quota of VPCs", "1 of 2")
         self.client("ec2").create_vpc(CidrBlock="10.1.0.0/16")
-        self.wrong("quota of VPCs", "2 of 2 VPCs are in use, and 1 more are needed: raise the quota L-F678F1CE")
+        self.wrong("quota of VPCs", "2 of 2 VPCs in use, 1 more needed: raise the quota L-F678F1CE")
 
     def test_an_account_without_a_quota_of_its_own_has_the_default(self):
         self.account.answer("service-quotas", "GetServiceQuota", {"Error": {"Code": "NoSuchResourceException"}})
@@ -141,6 +141,9 @@ class ExistingVpcTest(AccountTest):
         self.ec2.associate_route_table(RouteTableId=own, SubnetId=self.subnets[0])
         self.endpoint()
         self.wrong("way to S3", f'set "RouteTableIds={own}"', **self.parameters())
+
+    def test_a_vpc_without_a_table_is_not_called_right(self):
+        self.unknown("way to S3", "no main route table", **self.parameters(VpcId="vpc-0123456789"))
 
     def test_a_nat_gateway_leads_to_s3_and_an_internet_gateway_does_not(self):
         gateway = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]

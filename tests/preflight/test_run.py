@@ -110,6 +110,13 @@ class RunTest(AccountTest):
         self.assertIn("wrong    credentials: ", lines[0])
         self.assertIn("aws sts get-caller-identity", lines[0])
 
+    def test_a_page_in_place_of_an_answer_is_cut_short(self):
+        page = {"Error": {"Code": "404", "Message": "<html>\n" + "not found " * 100}}
+        _, lines = self.run_with(accounts=answering(kafka__ListKafkaVersions=page))
+        unknown, = (line for line in lines if line.startswith("unknown"))
+        self.assertTrue(unknown.startswith("unknown  version of Kafka: kafka answers ListKafkaVersions with 404: <html> not found"))
+        self.assertLess(len(unknown), 250)
+
     def test_a_region_that_is_not_enabled_is_one_line(self):
         code, lines = self.run_with(accounts=answering(ec2__DescribeRegions={
             "Regions": [{"RegionName": "af-south-1", "OptInStatus": "not-opted-in"}]}))

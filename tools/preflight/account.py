@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import textwrap
 import threading
 
 import boto3
@@ -91,7 +92,9 @@ class Account:
                 return None
             if code in DENIALS or "AccessDenied" in code:
                 raise Denied(action(client.meta.service_model.operation_model(name))) from error
-            raise Refused(f"{client.meta.service_model.service_name} answers {name} with {code}: {message}") from error
+            # A proxy's answer may be a page.
+            reason = textwrap.shorten(message, 160, placeholder="…")
+            raise Refused(f"{client.meta.service_model.service_name} answers {name} with {code}: {reason}") from error
         except BotoCoreError as error:
             raise Unanswered(f"{client.meta.service_model.service_name} did not answer {name}: {error}") from error
 

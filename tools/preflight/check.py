@@ -69,7 +69,7 @@ def taken(plan, kind, name, remedy):
 
 def fits(quota, limit, used, needed):
     """Returns the quota's use in words, or raises that it is too small."""
+    use = f"{used} of {limit} {quota.unit} in use, {needed} more needed"
     if used + needed > limit:
-        raise Wrong(f"{used} of {limit} {quota.unit} are in use, and {needed} more are needed: raise the quota {quota.code} of "
-                    f"{quota.service} in Service Quotas")
-    return f"{used} of {limit} {quota.unit} are in use, and {needed} more are needed"
+        raise Wrong(f"{use}: raise the quota {quota.code} of {quota.service} in Service Quotas")
+    return use

@@ -61,6 +61,11 @@ class Plan:
         """Returns a parameter's value."""
         return self._parameters[parameter]
 
+    def admitted(self, parameter, values):
+        """Returns those of the values in words that the template admits for a parameter."""
+        fit = [value for value in values if accepts(self.template["Parameters"][parameter], value)]
+        return ", ".join(fit) or "none, since the template admits no version that is on offer"
+
     def former(self, parameter):
         """Returns the value that a parameter has in the stack, or nothing."""
         return self.stack.parameters.get(parameter) if self.stack else None

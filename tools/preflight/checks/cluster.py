@@ -1,22 +1,22 @@
 """A cluster that exists."""
 
-from preflight.check import Check, Wrong
+from preflight.check import Check, Unsure, Wrong
 
 UNUSABLE = {"CREATING", "DELETING", "FAILED"}
 
 
-def describe(plan, account):
-    """Returns the cluster's description."""
+def describe(plan, account, absence=Unsure):
+    """Returns the cluster's description. Where there is none, it is wrong once, and the other checks are undecided."""
     arn = plan["ClusterArn"]
     answer = account.call("kafka", "describe_cluster_v2", absent={"NotFoundException"}, ClusterArn=arn)
     if not answer:
-        raise Wrong(f"there is no cluster {arn}: aws kafka list-clusters-v2 lists those there are")
+        raise absence(f"there is no cluster {arn}: aws kafka list-clusters-v2 lists those there are")
     return answer["ClusterInfo"]
 
 
 def state(plan, account):
     """The cluster's state."""
-    found = describe(plan, account)
+    found = describe(plan, account, Wrong)
     if found["State"] in UNUSABLE:
         raise Wrong(f"{found['ClusterName']} is {found['State']}: wait until it is ACTIVE, or name another one")
     return f"{found['ClusterName']} is {found['State']}"

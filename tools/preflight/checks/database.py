@@ -8,12 +8,14 @@ ENGINE = "mysql"
 def version(plan, account):
     """MySQL's version and the class, together."""
     wanted, kind = plan["DatabaseVersion"], plan["DatabaseClass"]
-    versions = account.pages("rds", "describe_db_engine_versions", "DBEngineVersions", Engine=ENGINE, EngineVersion=wanted)
+    versions = account.pages("rds", "describe_db_engine_versions", "DBEngineVersions", absent={"InvalidParameterValue"},
+                             Engine=ENGINE, EngineVersion=wanted)
     if not versions:
         offered = account.pages("rds", "describe_db_engine_versions", "DBEngineVersions", Engine=ENGINE)
-        names = ", ".join(one["EngineVersion"] for one in offered)
-        raise Wrong(f"RDS does not offer MySQL {wanted} in {plan.region}: set DatabaseVersion to one of {names}")
-    options = account.pages("rds", "describe_orderable_db_instance_options", "OrderableDBInstanceOptions", Engine=ENGINE,
+        fit = plan.admitted("DatabaseVersion", [one["EngineVersion"] for one in offered])
+        raise Wrong(f"RDS does not offer MySQL {wanted} in {plan.region}: set DatabaseVersion to one of {fit}")
+    options = account.pages("rds", "describe_orderable_db_instance_options", "OrderableDBInstanceOptions",
+                            absent={"InvalidParameterValue", "InvalidParameterCombination"}, Engine=ENGINE,
                             EngineVersion=versions[-1]["EngineVersion"], DBInstanceClass=kind, Vpc=True)
     if not options:
         raise Wrong(f"RDS does not offer MySQL {wanted} on {kind} in {plan.region}: set another DatabaseClass")

@@ -11,11 +11,11 @@ def version(plan, account):
     offered = {one["Version"]: one["Status"] for one in account.pages("kafka", "list_kafka_versions", "KafkaVersions")}
     active = [name for name, status in offered.items() if status == "ACTIVE"]
     if wanted not in offered:
-        raise Wrong(f"MSK does not offer {wanted} in {plan.region}: set KafkaVersion to one of {', '.join(active)} that the "
-                    "template takes")
+        raise Wrong(f"MSK does not offer {wanted} in {plan.region}: set KafkaVersion to one of "
+                    f"{plan.admitted('KafkaVersion', active)}")
     if wanted not in active:
         raise Wrong(f"MSK makes no new cluster of {wanted}, which is {offered[wanted]}: set KafkaVersion to one of "
-                    f"{', '.join(active)} that the template takes")
+                    f"{plan.admitted('KafkaVersion', active)}")
     return f"MSK offers {wanted}"
 
 

@@ -1,6 +1,6 @@
 """A VPC that exists: its subnets, the way to S3, and the security groups in it."""
 
-from preflight.check import Check, Wrong
+from preflight.check import Check, Unsure, Wrong
 from preflight.facts import ADDRESSES_PER_SUBNET, ZONES_WITHOUT_MSK
 
 KAFKA_PORT = 9098
@@ -14,7 +14,7 @@ def subnet_ids(plan):
 def vpc(plan, account):
     """The VPC itself, with the name server by which functions find brokers."""
     name = plan["VpcId"]
-    if not account.call("ec2", "describe_vpcs", absent={"InvalidVpcID.NotFound"}, VpcIds=[name]):
+    if not account.call("ec2", "describe_vpcs", absent={"InvalidVpcID.NotFound", "InvalidVpcID.Malformed"}, VpcIds=[name]):
         raise Wrong(f"{plan.region} has no VPC {name}: look for its id, and for the region that it is in")
     answer = account.call("ec2", "describe_vpc_attribute", VpcId=name, Attribute="enableDnsSupport")
     if not answer["EnableDnsSupport"]["Value"]:
@@ -25,7 +25,8 @@ def vpc(plan, account):
 
 def subnets(plan, account):
     """The subnets: whose they are, and whether brokers and functions fit into them."""
-    answer = account.call("ec2", "describe_subnets", absent={"InvalidSubnetID.NotFound"}, SubnetIds=subnet_ids(plan))
+    answer = account.call("ec2", "describe_subnets", absent={"InvalidSubnetID.NotFound", "InvalidSubnetID.Malformed"},
+                          SubnetIds=subnet_ids(plan))
     if not answer:
         raise Wrong(f"{plan.region} has not all of the subnets {plan['SubnetIds']}: look for their ids")
     found = answer["Subnets"]
@@ -61,7 +62,9 @@ def tables_of(plan, account):
 def way_to_s3(plan, account):
     """The way to S3, by which functions answer CloudFormation and the archive is written."""
     tables = tables_of(plan, account)
-    needed = sorted({table["RouteTableId"] for table in tables.values() if table})
+    if None in tables.values():
+        raise Unsure(f"{plan['VpcId']} has no main route table that can be seen")
+    needed = sorted({table["RouteTableId"] for table in tables.values()})
     endpoints = account.pages("ec2", "describe_vpc_endpoints", "VpcEndpoints", Filters=[
         {"Name": "vpc-id", "Values": [plan["VpcId"]]}, {"Name": "vpc-endpoint-type", "Values": ["Gateway"]},
         {"Name": "service-name", "Values": [f"com.amazonaws.{plan.region}.s3"]}])
@@ -74,7 +77,7 @@ def way_to_s3(plan, account):
         raise Wrong(f"{doubled[0]} leads to S3 by {linked[doubled[0]]} already, and takes no second endpoint: "
                     "leave it out of RouteTableIds")
     # A NAT gateway leads there too. An internet gateway does not: a function has no public address.
-    leading = {table["RouteTableId"] for table in tables.values() if table and leads_out(table)}
+    leading = {table["RouteTableId"] for table in tables.values() if leads_out(table)}
     lacking = [table for table in needed if table not in linked and table not in given and table not in leading]
     if lacking:
         raise Wrong(f"nothing leads from the subnets to S3: set \"RouteTableIds={','.join([*given, *lacking])}\"")
@@ -90,7 +93,7 @@ def leads_out(table):
 def group_of(parameter, plan, account):
     """Returns the security group of a parameter, once it is known to be in the VPC."""
     name = plan[parameter]
-    answer = account.call("ec2", "describe_security_groups", absent={"InvalidGroup.NotFound"}, GroupIds=[name])
+    answer = account.call("ec2", "describe_security_groups", absent={"InvalidGroup.NotFound", "InvalidGroupId.Malformed"}, GroupIds=[name])
     if not answer:
         raise Wrong(f"{plan.region} has no security group {name}: look for the id that {parameter} has to have")
     group = answer["SecurityGroups"][0]
