@@ -21,6 +21,9 @@ use crate::{
     support::{self, contents::Contents, pipeline::Pipeline, recorder::Recorder},
 };
 
+mod published;
+mod replaced;
+
 /// The event files whose names begin with `function`.
 fn events(function: &str) -> Vec<(String, String)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../events");
@@ -128,7 +131,7 @@ async fn an_odd_event_is_answered_as_far_as_it_is_a_request() {
         ("several types, of which the first counts", v1(|event| event["multiValueHeaders"] = multiple), 415),
         ("base64 that is none", v1(|event| event["isBase64Encoded"] = json!(true)), 200),
         ("null for whether it is base64", v1(|event| event["isBase64Encoded"] = Value::Null), 200),
-        ("no body", v1(|event| event["body"] = Value::Null), 400),
+        ("no body", v1(|event| event["body"] = Value::Null), 422),
         ("an unparsable Host", v1(|event| event["headers"] = json!({"Host": "a b:x"})), 200),
         ("no path", v1(|event| event["path"] = Value::Null), 400),
         ("an empty path", v1(|event| event["path"] = json!("")), 404),

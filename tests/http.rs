@@ -36,3 +36,37 @@ async fn a_panic_is_answered_and_tells_nothing() {
     assert_eq!(answer.body, r#"{"error_code":500,"message":"Internal Server Error"}"#);
     assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "*");
 }
+
+#[tokio::test]
+async fn no_path_has_an_error_that_does_not_say_what_to_do() {
+    const PATHS: [&str; 16] = [
+        "/",
+        "/nope",
+        "/streams",
+        "/streams/streaming-u-pin/record",
+        "/topics",
+        "/topics/u.geo",
+        "/topics/u.geo/nope",
+        "/topics/%ff",
+        "/topics/u.geo/partitions/x",
+        "/topics/u.geo/partitions/-1/offsets",
+        "/brokers",
+        "/consumers/a",
+        "/v3",
+        "/v3/clusters/c",
+        "/v3/clusters/c/topics/u.geo/records",
+        "/docs/nope",
+    ];
+    for path in PATHS {
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "BREW"] {
+            let request = Request::builder().method(method).uri(path).body(Body::from("{}")).unwrap();
+            let answer = answer(&Recorder::default().router(), request).await;
+            if answer.status.is_success() {
+                continue;
+            }
+            let message = answer.json()["message"].as_str().unwrap().to_owned();
+            let bare = format!("HTTP {}", answer.status);
+            assert!(message.len() > bare.len() + 10, "{method} {path}: {message}");
+        }
+    }
+}

@@ -133,7 +133,7 @@ async fn the_page_and_its_files_have_types_and_say_how_long_they_may_be_kept() {
         assert!(!file.body.contains("sourceMappingURL=swagger"), "{name}: its source map is not here");
     }
     let none = get("/docs/swagger-ui.css.map").await;
-    assert_eq!(none.body, r#"{"error_code":404,"message":"HTTP 404 Not Found"}"#);
+    assert_eq!(none.body, r#"{"error_code":404,"message":"HTTP 404 Not Found: the page is GET /docs"}"#);
 }
 
 #[tokio::test]

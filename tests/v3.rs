@@ -18,6 +18,8 @@ use crate::support::{
     rows::with,
 };
 
+mod required;
+
 const GEO_RECORDS: &str = "/v3/clusters/c/topics/u.geo/records";
 
 fn post(path: &str, body: impl Into<Body>) -> Request<Body> {

@@ -134,7 +134,7 @@ fn many(size: usize) -> Vec<Abuse> {
         },
         abuse("40000 rows of one name", records(&wide, MAX_RECORDS), INVALID, "appears more than once"),
         abuse("commas alone", full(size, "", ",", ""), NOT_JSON, "expected value"),
-        abuse("whitespace alone", full(size, "", " ", ""), NOT_JSON, "the body is empty"),
+        abuse("whitespace alone", full(size, "", " ", ""), NO_ENVELOPE, "the body is empty"),
         abuse("whitespace of 8 MiB", b" ".repeat(8 * 1024 * 1024), TOO_LARGE, "6291456"),
     ]
 }
@@ -197,8 +197,8 @@ fn strings(size: usize) -> Vec<Abuse> {
         abuse("a byte that is no UTF-8", with(b"\"a\":\"\xff\""), NOT_JSON, utf8),
         abuse("a slash in two bytes", with(b"\"a\":\"\xc0\xaf\""), NOT_JSON, utf8),
         abuse("half a pair in three bytes", with(b"\"a\":\"\xed\xa0\x80\""), NOT_JSON, utf8),
-        abuse("UTF-16", ROW.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>(), NOT_JSON, "not JSON"),
-        abuse("UTF-16 with its mark", b"\xff\xfe{\0}\0".as_slice(), NOT_JSON, utf8),
+        abuse("UTF-16", ROW.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>(), NOT_JSON, "UTF-16"),
+        abuse("UTF-16 with its mark", b"\xff\xfe{\0}\0".as_slice(), NOT_JSON, "UTF-16"),
         abuse("a megabyte of bytes that are no UTF-8", vec![0xff; 1_000_000], NOT_JSON, utf8),
         abuse(
             "a string that never ends",

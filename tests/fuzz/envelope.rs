@@ -26,6 +26,11 @@ fn inflated(body: &[u8]) -> Cow<'_, [u8]> {
     inflated.into()
 }
 
+/// A body behind its byte order mark, which is no part of its JSON.
+fn unmarked(body: &[u8]) -> &[u8] {
+    body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
+}
+
 /// A body is written to the letter or not at all.
 #[test]
 fn fuzz() {
@@ -37,7 +42,8 @@ fn fuzz() {
             return;
         }
         let body = inflated(body);
-        let (sent, letters) = (sent(&body), compact(&body));
+        let body = unmarked(&body);
+        let (sent, letters) = (sent(body), compact(body));
         assert_eq!(sent.len(), answer.written.len());
         for ((key, value), record) in sent.into_iter().zip(&answer.written) {
             let written = record.value.as_ref().unwrap();

@@ -7,6 +7,7 @@ pub(crate) fn v1(method: &str, path: &str, body: &str) -> Value {
     let mut event: Value = serde_json::from_str(include_str!("../../events/ingest-geo.json")).unwrap();
     event["httpMethod"] = json!(method);
     event["path"] = json!(path);
+    event["pathParameters"]["proxy"] = json!(path.trim_start_matches('/'));
     event["body"] = json!(body);
     event["requestContext"]["path"] = json!(format!("/dev{path}"));
     event["requestContext"]["httpMethod"] = json!(method);

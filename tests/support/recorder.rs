@@ -50,7 +50,12 @@ impl Recorder {
 
     /// The application of `ingest` for the user id `u`, which writes here.
     pub(crate) fn app(&self) -> App<Self> {
-        let user_ids: UserIds = "u".parse().unwrap();
+        self.app_of("u")
+    }
+
+    /// The same for another user id.
+    pub(crate) fn app_of(&self, user_id: &str) -> App<Self> {
+        let user_ids: UserIds = user_id.parse().unwrap();
         App::new(self.clone(), &user_ids, Metrics::default())
     }
 

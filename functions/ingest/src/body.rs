@@ -3,12 +3,13 @@
 use std::io::Read;
 
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use flate2::bufread::GzDecoder;
 use http_body_util::BodyExt;
 use tokio::time::timeout_at;
 
 use crate::{
+    advice::BYTE_ORDER_MARK,
     error::Error,
     limits::{Deadline, MAX_BODY_BYTES, MAX_DISCARDED_BYTES},
 };
@@ -26,7 +27,16 @@ pub(crate) async fn read(body: Body, deadline: Deadline) -> Result<Bytes, Error>
         Ok(bytes) => bytes?,
         Err(_) => return Err(Error::BodyTimeout),
     };
-    if bytes.starts_with(&GZIP_MAGIC) { inflate(&bytes) } else { Ok(bytes) }
+    let bytes = if bytes.starts_with(&GZIP_MAGIC) { inflate(&bytes)? } else { bytes };
+    Ok(without_mark(bytes))
+}
+
+/// The body behind a byte order mark, which Windows' editors write and a reader of JSON may skip (RFC 8259, section 8.1).
+fn without_mark(mut bytes: Bytes) -> Bytes {
+    if bytes.starts_with(BYTE_ORDER_MARK.as_bytes()) {
+        bytes.advance(BYTE_ORDER_MARK.len());
+    }
+    bytes
 }
 
 /// Reads a body that is of no interest and keeps nothing of it, so that its client gets to read the answer.
@@ -131,6 +141,20 @@ mod tests {
         pieces: [Result<Bytes, std::io::Error>; 3],
     ) -> impl futures::Stream<Item = Result<http_body::Frame<Bytes>, std::io::Error>> {
         futures::stream::iter(pieces.map(|piece| piece.map(http_body::Frame::data)))
+    }
+
+    #[tokio::test]
+    async fn a_byte_order_mark_is_skipped_once_and_at_the_start_alone() {
+        for (body, read_as) in [
+            ("\u{feff}{}", "{}"),
+            ("\u{feff}\u{feff}{}", "\u{feff}{}"),
+            (" \u{feff}{}", " \u{feff}{}"),
+            ("\u{feff}", ""),
+        ] {
+            for sent in [body.as_bytes().to_vec(), gzip(body.as_bytes())] {
+                assert_eq!(read(Body::from(sent), Deadline::usual()).await.unwrap(), read_as, "{body:?}");
+            }
+        }
     }
 
     #[tokio::test]

@@ -4,13 +4,10 @@
 
 use serde::de::IgnoredAny;
 use serde_json::Error as ReadError;
-use shared::{
-    json::{self, JsonError},
-    shown::shown,
-};
+use shared::{json, shown::shown};
 
 use self::cursor::{Cursor, Wrong};
-use crate::{error::Error, limits::MAX_RECORDS};
+use crate::{advice::advised, error::Error, limits::MAX_RECORDS};
 
 mod cursor;
 
@@ -35,7 +32,7 @@ pub(crate) struct Entry<'a, T> {
 /// Reads a body. `read` is given a record's place in the list and the text at whose start its value stands, and says where
 /// that ends.
 pub(crate) fn parse<'a, T>(body: &'a [u8], read: impl Read<'a, T>) -> Result<Envelope<'a, T>, Error> {
-    let text = json::utf8(body).map_err(Error::NotJson)?;
+    let text = json::utf8(body).map_err(|error| Error::NotJson(advised(error, body)))?;
     match envelope(text, read) {
         Ok(None) => Err(Error::NoEnvelope("`records` is missing".to_owned())),
         Ok(Some(Found { count: 0, .. })) => Err(Error::NoEnvelope("`records` is empty".to_owned())),
@@ -43,9 +40,10 @@ pub(crate) fn parse<'a, T>(body: &'a [u8], read: impl Read<'a, T>) -> Result<Env
         Ok(Some(Found { entries, .. })) => Ok(Envelope { entries }),
         // To the letter it is no JSON only there.
         Err(Wrong::NotJson(error)) if serde_json::from_str::<IgnoredAny>(text).is_ok() => Err(Error::NotJson(error)),
+        Err(_) if text.trim().is_empty() => Err(Error::NoEnvelope("the body is empty".to_owned())),
         // A body that is no JSON further on is first of all that.
         Err(wrong) => Err(match (json::check(body), wrong) {
-            (Err(error), _) => Error::NotJson(advised(error, text)),
+            (Err(error), _) => Error::NotJson(advised(error, body)),
             (Ok(_), Wrong::NotJson(error)) => Error::NotJson(error),
             (Ok(_), Wrong::Shape(problem)) => Error::NoEnvelope(problem),
         }),
@@ -56,16 +54,6 @@ pub(crate) fn parse<'a, T>(body: &'a [u8], read: impl Read<'a, T>) -> Result<Env
 pub(crate) trait Read<'a, T>: FnMut(usize, &'a str) -> Result<(T, usize), ReadError> {}
 
 impl<'a, T, F: FnMut(usize, &'a str) -> Result<(T, usize), ReadError>> Read<'a, T> for F {}
-
-/// The parser's error, or for two mistakes that clients make its advice.
-fn advised(mut error: JsonError, text: &str) -> JsonError {
-    if text.trim().is_empty() {
-        "the body is empty".clone_into(&mut error.expected);
-    } else if text.trim_start().starts_with("{'") {
-        "strings take double quotes, as Python's json.dumps writes them".clone_into(&mut error.expected);
-    }
-    error
-}
 
 /// What is under `records`.
 struct Found<'a, T> {

@@ -42,12 +42,14 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum Error {
-    #[error("HTTP 404 Not Found")]
-    NotFound,
     #[error("HTTP 404 Not Found: records are sent to POST /topics/{{topic}}; the topics here are {}", .topics.join(", "))]
-    NothingToPostTo { topics: Arc<[String]> },
-    #[error("HTTP 405 Method Not Allowed")]
+    NotFound { topics: Arc<[String]> },
+    #[error("HTTP 404 Not Found: {0}")]
+    NoSuchPath(&'static str),
+    #[error("HTTP 405 Method Not Allowed: `Allow` lists the methods of this path, and GET /docs those of all")]
     MethodNotAllowed,
+    #[error("HTTP 405 Method Not Allowed: GET /docs shows the methods of each path")]
+    UnknownMethod,
     #[error("Consumers are not served here: read the topic with a Kafka client, or the archive")]
     NoConsumers,
     #[error("the body is larger than {MAX_BODY_BYTES} bytes: send fewer records a request")]
@@ -68,6 +70,11 @@ pub enum Error {
     UnknownTopic { topic: String, topics: Arc<[String]> },
     #[error("Bad Request: the body is not JSON: {0}")]
     NotJson(JsonError),
+    #[error(
+        "Bad Request: charset={charset} is not supported: JSON is UTF-8; the charsets are UTF-8 and US-ASCII, and \
+         ISO-8859-1 and windows-1252 where the body has no characters beyond ASCII"
+    )]
+    UnsupportedCharset { charset: String },
     #[error("Bad Request: data={data} is not a base64 string.{advice}")]
     NotBase64 { data: String, advice: &'static str },
     #[error("Bad Request: the body starts like gzip but is not valid gzip")]
@@ -113,16 +120,17 @@ impl Error {
     pub(crate) const fn answer(&self) -> Answer {
         match self {
             Self::NotJson(_)
+            | Self::UnsupportedCharset { .. }
             | Self::NotBase64 { .. }
             | Self::NotGzip(_)
             | Self::BodyBroken(_)
             | Self::NoRequest(_)
             | Self::UnrecognizedField { .. } => const { answer(StatusCode::BAD_REQUEST, 400) },
-            Self::NotFound | Self::NothingToPostTo { .. } => const { answer(StatusCode::NOT_FOUND, 404) },
+            Self::NotFound { .. } | Self::NoSuchPath(_) => const { answer(StatusCode::NOT_FOUND, 404) },
             Self::UnknownTopic { .. } | Self::MissingTopic { .. } => const { answer(StatusCode::NOT_FOUND, 40401) },
             Self::UnknownPartition { .. } | Self::NegativePartition => const { answer(StatusCode::NOT_FOUND, 40402) },
             Self::MayNotDescribe => answer_to(Failure::Unauthorized),
-            Self::MethodNotAllowed => const { answer(StatusCode::METHOD_NOT_ALLOWED, 405) },
+            Self::MethodNotAllowed | Self::UnknownMethod => const { answer(StatusCode::METHOD_NOT_ALLOWED, 405) },
             Self::NotAcceptable | Self::NotAcceptableV3 => const { answer(StatusCode::NOT_ACCEPTABLE, 406) },
             Self::NoRoom => THROTTLED,
             Self::BodyTimeout => const { answer(StatusCode::REQUEST_TIMEOUT, 408) },
@@ -162,6 +170,7 @@ impl Error {
             Self::NoRequest(Some(error)) => {
                 format!("{self}: wrong at line {}, column {}", error.line(), error.column())
             }
+            Self::UnsupportedCharset { .. } => "the body's charset is not supported".to_owned(),
             Self::NoEnvelope(_) => "the body is no envelope of records".to_owned(),
             Self::BadRecord(_) | Self::UnrecognizedField { .. } => "a record is not well formed".to_owned(),
             _ => in_one_line(self),

@@ -12,6 +12,7 @@
 //!
 //! [`Publish`]: shared::publish::Publish
 
+mod advice;
 mod answer;
 mod app;
 mod body;

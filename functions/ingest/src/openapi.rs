@@ -122,8 +122,10 @@ fn build<P>(app: &App<P>) -> serde_json::Result<String> {
     document.info.description.push_str(&answers::table());
     document.paths = serde_json::from_str(&filled(PATHS, &values))?;
     let refusals = refusals::refusals(app)?;
-    for operation in document.paths.values_mut().flat_map(IndexMap::values_mut) {
-        operation.add_failures(&refusals)?;
+    for (path, operations) in &mut document.paths {
+        for operation in operations.values_mut() {
+            operation.add_failures(&refusals, !path.starts_with("/v3/"))?;
+        }
     }
     let mut components: Components = serde_json::from_str(&filled(COMPONENTS, &values))?;
     components.schemas.extend(kinds::schemas(&app.passed_through())?);
@@ -161,10 +163,11 @@ fn filled(text: &str, values: &[(String, Raw)]) -> String {
 }
 
 impl Operation {
-    /// Adds the responses of its failures.
-    fn add_failures(&mut self, refusals: &[Refusal]) -> serde_json::Result<()> {
+    /// Adds the responses of its failures, also in the v2 type where `has_v2`.
+    fn add_failures(&mut self, refusals: &[Refusal], has_v2: bool) -> serde_json::Result<()> {
         let asks_for_key = self.security.is_none();
         for (status, response) in answers::responses(&self.refused, self.writes, asks_for_key, refusals) {
+            let response = if has_v2 { response.in_v2() } else { response };
             self.responses.insert(status.as_str().to_owned(), to_raw_value(&response)?);
         }
         Ok(())

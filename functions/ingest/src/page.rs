@@ -48,7 +48,8 @@ pub(crate) async fn page() -> Response {
 
 /// `GET /docs/{file}`.
 pub(crate) async fn file(name: Path<String>) -> Result<Response, Error> {
-    let file = FILES.iter().find(|file| file.name == name.as_str()).ok_or(Error::NotFound)?;
+    let file =
+        FILES.iter().find(|file| file.name == name.as_str()).ok_or(Error::NoSuchPath("the page is GET /docs"))?;
     let headers = [(header::CONTENT_TYPE, file.content_type.clone()), (header::CACHE_CONTROL, FILE_CACHE)];
     Ok((headers, file.text).into_response())
 }

@@ -17,7 +17,7 @@ pub(crate) async fn produce<P: Publish>(State(app): State<App<P>>, request: Requ
     let target = Target::of(&mut parts).await;
     let body = body::read(body, deadline).await;
     let (Target { topic, partition }, body) = (target?, body?);
-    let format = media::format(&parts.headers)?;
+    let format = media::format(&parts.headers, &body)?;
     let content_type = media::answer_type(&parts.headers)?;
     let topic = app.topic(&topic)?;
     let read = records::Body::read(&body, format, topic)?;

@@ -16,6 +16,7 @@ use shared::{
 };
 
 use crate::{
+    advice::advised,
     envelope::{self, Entry, Envelope},
     error::Error,
     media::Format,
@@ -120,7 +121,10 @@ pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Top
         Ok(join_key) => Ok((key.or(join_key), value)),
         Err(Invalid::Rules(broken)) => Err(broken),
         // The request itself is JSON, so this is a rule that its record breaks.
-        Err(Invalid::NotJson(error)) => Err(vec![Violation { field: None, problem: format!("is not JSON: {error}") }]),
+        Err(Invalid::NotJson(error)) => {
+            let error = advised(error, value.as_deref().unwrap_or_default());
+            Err(vec![Violation { field: None, problem: format!("is not JSON: {error}") }])
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodFilter, get, on, post},
 };
-use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use serde_json::json;
 use shared::{
     metadata::Describe,
@@ -23,7 +23,14 @@ use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    answer::Failed, app::App, body, error::Error, limits::Deadline, metadata, openapi, page, path, produce, v3,
+    answer::Failed,
+    app::App,
+    body,
+    error::Error,
+    limits::Deadline,
+    media, metadata, openapi, page,
+    path::{self, Routed},
+    produce, v3,
 };
 
 /// How long `/health` waits for a broker.
@@ -73,7 +80,7 @@ pub fn router<P: Publish + Describe + Clone>(app: App<P>) -> Router {
 }
 
 fn normalize(mut request: Request<Body>) -> Request<Body> {
-    let path = path::normalize(request.uri().path());
+    let path = path::normalize(request.uri().path(), is_routed(&request));
     if path != request.uri().path() {
         // Unwrap safety: fewer slashes and segments of a path make a path.
         *request.uri_mut() = path.parse().unwrap_or_else(|_| Uri::from_static("/"));
@@ -81,12 +88,23 @@ fn normalize(mut request: Request<Body>) -> Request<Body> {
     request
 }
 
+fn is_routed(request: &Request<Body>) -> bool {
+    request.extensions().get::<Routed>().is_some()
+}
+
 /// Answers what a browser asks before it sends; gives every answer what [`finished`] does.
 async fn finish(State(metrics): State<Metrics>, request: Request<Body>, next: Next) -> Response {
     let begun = Instant::now();
-    let (method, path) = (request.method().clone(), shown(request.uri().path()));
-    let response = if method == Method::OPTIONS { Json(json!({})).into_response() } else { next.run(request).await };
-    finished(response, method.as_str(), &path, begun.elapsed(), &metrics)
+    let (method, uri, is_routed) = (request.method().clone(), request.uri().clone(), is_routed(&request));
+    let accept: Vec<HeaderValue> = request.headers().get_all(header::ACCEPT).iter().cloned().collect();
+    let mut response =
+        if method == Method::OPTIONS { Json(json!({})).into_response() } else { next.run(request).await };
+    let is_error = response.extensions().get::<Arc<Error>>().is_some() && response.status() != StatusCode::OK;
+    // The API v3 has no type but JSON.
+    if is_error && !path::normalize(uri.path(), is_routed).starts_with("/v3/") {
+        response.headers_mut().insert(header::CONTENT_TYPE, media::error_type(&accept));
+    }
+    finished(response, method.as_str(), &shown(uri.path()), begun.elapsed(), &metrics)
 }
 
 /// Logs and counts an answer, and adds what every answer has.
@@ -136,10 +154,10 @@ async fn root<P>(State(app): State<App<P>>) -> Response {
     Json(json!({ "topics": *app.topic_names(), "health": "/health", "docs": "/docs" })).into_response()
 }
 
-/// Students do post rows to the stage's root, so the answer to a POST gives the right address.
-async fn nothing_here<P>(State(app): State<App<P>>, method: Method, body: Body) -> Error {
+/// Students do post rows to the stage's root, and put them to Kinesis' paths, so the answer gives the right address.
+async fn nothing_here<P>(State(app): State<App<P>>, body: Body) -> Error {
     body::discard(body, Deadline::usual()).await;
-    if method == Method::POST { Error::NothingToPostTo { topics: app.topic_names() } } else { Error::NotFound }
+    Error::NotFound { topics: app.topic_names() }
 }
 
 async fn method_not_allowed(body: Body) -> Error {

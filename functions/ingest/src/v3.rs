@@ -28,6 +28,7 @@ use crate::{
     limits::{Deadline, MAX_STREAMED_RECORDS},
     media,
     metadata::PATIENCE,
+    target::NO_TEXT,
 };
 
 mod batch;
@@ -50,7 +51,11 @@ impl Target {
     async fn of(parts: &mut Parts) -> Result<Self, Error> {
         match Path::<(String, String)>::from_request_parts(parts, &()).await {
             Ok(Path((cluster_id, topic))) if is_cluster_id(&cluster_id) => Ok(Self { cluster_id, topic }),
-            Ok(_) | Err(_) => Err(Error::NotFound),
+            Ok(_) => Err(Error::NoSuchPath(
+                "a cluster id has 64 characters at most, of ASCII and without quotation mark and backslash; GET /v3/clusters \
+                 names the real one",
+            )),
+            Err(_) => Err(Error::NoSuchPath(NO_TEXT)),
         }
     }
 }
@@ -68,8 +73,10 @@ pub(crate) async fn clusters<P: Describe>(State(app): State<App<P>>, parts: Part
     Ok(Json(list(&cluster_id)).into_response())
 }
 
-/// The one cluster, without the links to what is not served here.
+/// The one cluster. Clients that are generated from the REST Proxy's document refuse one without its links, although most of
+/// them lead to what is not served here.
 fn list(cluster_id: &str) -> Value {
+    let related = |what: &str| json!({"related": format!("/v3/clusters/{cluster_id}/{what}")});
     json!({
         "kind": "KafkaClusterList",
         "metadata": {"self": "/v3/clusters", "next": null},
@@ -77,6 +84,12 @@ fn list(cluster_id: &str) -> Value {
             "kind": "KafkaCluster",
             "metadata": {"self": format!("/v3/clusters/{cluster_id}"), "resource_name": format!("crn:///kafka={cluster_id}")},
             "cluster_id": cluster_id,
+            "acls": related("acls"),
+            "brokers": related("brokers"),
+            "broker_configs": related("broker-configs"),
+            "consumer_groups": related("consumer-groups"),
+            "topics": related("topics"),
+            "partition_reassignments": related("topics/-/partitions/-/reassignment"),
         }],
     })
 }
@@ -116,7 +129,7 @@ async fn receive(request: Request<Body>) -> Result<Received, Error> {
     let target = Target::of(&mut parts).await;
     let body = body::read(body, deadline).await;
     let (target, body) = (target?, body?);
-    media::is_json(&parts.headers)?;
+    media::is_json(&parts.headers, &body)?;
     media::accepts_json(&parts.headers)?;
     if body.trim_ascii().is_empty() { Err(Error::EmptyBody) } else { Ok(Received { target, body, deadline }) }
 }

@@ -19,7 +19,11 @@ const fn row(status: StatusCode, code: u32, when: &'static str) -> Answer {
 
 /// Every answer that is not 200. Whatever else names one takes it from here.
 pub const ANSWERS: [Answer; 20] = [
-    row(StatusCode::BAD_REQUEST, 400, "the body is not JSON, not base64 or incomplete; in v3 an unknown field"),
+    row(
+        StatusCode::BAD_REQUEST,
+        400,
+        "the body is not JSON, not in UTF-8, not base64 or incomplete; in v3 an unknown field",
+    ),
     row(StatusCode::UNAUTHORIZED, 40101, "Kafka refused the log-in"),
     row(StatusCode::FORBIDDEN, 40301, "Kafka does not allow writing to the topic, or describing it"),
     row(StatusCode::NOT_FOUND, 404, "unknown path, or a partition that is not a number"),
@@ -38,7 +42,7 @@ pub const ANSWERS: [Answer; 20] = [
     row(
         StatusCode::UNPROCESSABLE_ENTITY,
         422,
-        "no `records`, or an unknown field; in v3 a record that is not well formed, or has a schema's type",
+        "an empty body, no `records`, or an unknown field; in v3 a record that is not well formed, or names a schema",
     ),
     row(StatusCode::UNPROCESSABLE_ENTITY, 42203, "a record breaks a rule; `violations` lists them, the first 100"),
     row(StatusCode::UNPROCESSABLE_ENTITY, 42206, "an Avro, Protobuf or JSON Schema format; in v3 an empty body"),

@@ -24,6 +24,22 @@ pub(super) struct Response {
     content: IndexMap<&'static str, MediaType>,
 }
 
+impl Response {
+    /// Also in the v2 type, for a client that accepts no other.
+    pub(super) fn in_v2(mut self) -> Self {
+        if let Some(MediaType { schema, .. }) = self.content.get(JSON) {
+            let schema = schema.clone();
+            let v2 =
+                self.content.entry(V2).or_insert_with(|| MediaType { schema: Value::Null, examples: Examples::new() });
+            v2.schema = schema;
+        }
+        self
+    }
+}
+
+const JSON: &str = "application/json";
+const V2: &str = "application/vnd.kafka.v2+json";
+
 #[derive(Serialize)]
 struct MediaType {
     schema: Value,
@@ -105,9 +121,9 @@ impl Told {
             (false, false) => json!({ "anyOf": [error, offsets] }),
         };
         refused.extend(not_written.clone());
-        let mut content = IndexMap::from([("application/json", MediaType { schema, examples: refused })]);
+        let mut content = IndexMap::from([(JSON, MediaType { schema, examples: refused })]);
         if !not_written.is_empty() {
-            content.insert("application/vnd.kafka.v2+json", MediaType { schema: offsets, examples: not_written });
+            content.insert(V2, MediaType { schema: offsets, examples: not_written });
         }
         let waits = [THROTTLED.status, NO_ANSWER.status].contains(&status);
         let headers = waits.then(|| json!({ "Retry-After": { "$ref": "#/components/headers/RetryAfter" } }));

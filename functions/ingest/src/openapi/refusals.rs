@@ -69,7 +69,7 @@ impl Request {
 fn accept<P>(app: &App<P>, topic: &str, content_type: Option<&str>, body: &Bytes) -> Result<(), Error> {
     let content_type = content_type.and_then(|sent| HeaderValue::from_str(sent).ok());
     let headers: HeaderMap = content_type.map(|sent| (header::CONTENT_TYPE, sent)).into_iter().collect();
-    let format = media::format(&headers)?;
+    let format = media::format(&headers, body)?;
     let topic = app.topic(topic)?;
     records::Body::read(body, format, topic)?.into_records(body, format, topic, None).map(drop)
 }

@@ -9,7 +9,7 @@ use super::{
     entry::{Entry, MEMBERS},
     members::Members,
 };
-use crate::error::Error;
+use crate::{advice::advised, error::Error};
 
 /// The most entries of a batch.
 pub(crate) const MAX_ENTRIES: usize = 10;
@@ -23,8 +23,9 @@ type Identified = (String, Result<Entry, Error>);
 /// The entries of a batch.
 pub(super) fn entries(body: &[u8]) -> Result<Vec<Identified>, Error> {
     // As far as its entries are told apart; each is checked for itself.
-    let whole = json::utf8(body).map_err(Error::NotJson)?;
-    serde_json::from_str::<&RawValue>(whole).map_err(|error| Error::NotJson(error.into()))?;
+    let not_json = |error| Error::NotJson(advised(error, body));
+    let whole = json::utf8(body).map_err(not_json)?;
+    serde_json::from_str::<&RawValue>(whole).map_err(|error| not_json(error.into()))?;
     let entries = Members::read(whole.trim_ascii(), "the body", &["entries"])?.get("entries").unwrap_or("[]");
     let entries: Vec<&RawValue> =
         serde_json::from_str(entries).map_err(|_| Error::BadRecord("`entries` must be a list".to_owned()))?;

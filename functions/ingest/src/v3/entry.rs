@@ -14,6 +14,7 @@ use shared::{
 
 use super::members::Members;
 use crate::{
+    advice::{BYTE_ORDER_MARK, advised},
     error::Error,
     limits::MAX_HEADERS,
     records::{bytes_record, decode},
@@ -23,6 +24,10 @@ use crate::{
 
 /// The members of a record.
 pub(super) const MEMBERS: [&str; 5] = ["partition_id", "headers", "key", "value", "timestamp"];
+
+/// The members of a key or a value: its type, its data, and every way to name a schema.
+pub(super) const DATA_MEMBERS: [&str; 7] =
+    ["type", "data", "schema", "schema_id", "schema_version", "subject", "subject_name_strategy"];
 
 /// How far ahead a record's time may be.
 const MAX_AHEAD: TimeDelta = TimeDelta::hours(1);
@@ -74,20 +79,28 @@ pub(super) struct Sizes {
     value: Option<Size>,
 }
 
-/// The records of a body of one or more objects, one after the other. What is no JSON ends it: where the next one would begin,
-/// nobody can tell.
+/// The records of a body of one or more objects, one after the other, each perhaps behind a byte order mark: files that were
+/// put together have several. What is no JSON ends it: where the next one would begin, nobody can tell.
 pub(super) fn stream(body: &[u8]) -> Result<impl Iterator<Item = Result<Entry, Error>>, Error> {
-    let text = json::utf8(body).map_err(Error::NotJson)?;
-    let mut objects = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
-    let (mut place, mut placed) = (Place::default(), 0);
+    let text = json::utf8(body).map_err(|error| Error::NotJson(advised(error, body)))?;
+    let (mut rest, mut place, mut placed) = (text, Place::default(), 0);
     Ok(iter::from_fn(move || {
-        Some(objects.next()?.map_err(|error| Error::NotJson(error.into())).and_then(|object| {
-            let start = objects.byte_offset().saturating_sub(object.get().len());
-            // On from the object before: from the body's begin it would be its length times the number of objects.
-            place = place.behind(&body[placed..start]);
-            placed = start;
-            Entry::read(object.get(), place)
-        }))
+        rest = rest.trim_start_matches([' ', '\n', '\r', '\t']);
+        rest = rest.trim_start_matches(BYTE_ORDER_MARK).trim_start_matches([' ', '\n', '\r', '\t']);
+        if rest.is_empty() {
+            return None;
+        }
+        let start = text.len() - rest.len();
+        // On from the object before: from the body's begin it would be its length times the number of objects.
+        place = place.behind(&body[placed..start]);
+        placed = start;
+        match json::start::<&RawValue>(std::mem::take(&mut rest)) {
+            Ok((object, end)) => {
+                rest = &text[start + end..];
+                Some(Entry::read(object.get(), place))
+            }
+            Err(error) => Some(Err(Error::NotJson(advised(error.into(), &body[start..]).after(place)))),
+        }
     }))
 }
 
@@ -133,7 +146,10 @@ impl Entry {
 impl Data {
     /// `{"type":…,"data":…}`; `None` where there is no data.
     fn read(what: &str, object: &str) -> Result<Option<Self>, Error> {
-        let members = Members::read(object, what, &["type", "data"])?;
+        let members = Members::read(object, what, &DATA_MEMBERS)?;
+        if DATA_MEMBERS[2..].iter().any(|schema| members.get(schema).is_some()) {
+            return Err(Error::SchemaTypeV3);
+        }
         let form = match members.get("type") {
             Some(r#""BINARY""#) => Form::Binary,
             Some(r#""JSON""#) => Form::Json,

@@ -6,12 +6,13 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use shared::{json::Key, shown::shown};
 
-use super::entry::MEMBERS;
+use super::entry::{DATA_MEMBERS, MEMBERS};
 use crate::error::Error;
 
-/// How many are kept: one more than any object of a request may have (an entry of a batch has an id as well), so that one of
-/// them is unknown or there twice.
-const MOST: usize = MEMBERS.len() + 2;
+/// How many are kept: one more than any object of a request may have, so that one of them is unknown or there twice. (Keys and
+/// values have the most; an entry of a batch has an id beside a record's members.)
+const MOST: usize = DATA_MEMBERS.len() + 1;
+const _: () = assert!(DATA_MEMBERS.len() > MEMBERS.len());
 
 /// An object's members in their order. A value that is null counts as one that is missing.
 #[derive(Debug)]
