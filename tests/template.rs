@@ -5,6 +5,7 @@ mod api;
 mod archive;
 mod cases;
 mod costs;
+mod documented;
 mod functions;
 mod policies;
 mod rights;

@@ -9,6 +9,7 @@ const ARN: (&str, &str) = ("ClusterArn", "arn:aws:kafka:eu-west-1:123456789012:c
 const SECRET: (&str, &str) =
     ("DatabaseSecretArn", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reader-0A1B2C");
 
+const KRAFT: (&str, &str) = ("KafkaVersion", "4.2.x.kraft");
 const USER: (&str, &str) = ("DatabaseUserArn", "arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-0A1B/a");
 const GROUP: (&str, &str) = ("DatabaseSecurityGroupId", "sg-0d");
 
@@ -25,6 +26,15 @@ const WRONG: &[(&str, &[(&str, &str)])] = &[
         "ClusterArn and ClusterSecurityGroupId are for",
         &[("ClusterSecurityGroupId", "sg-0c"), ("Cluster", "serverless")],
     ),
+    (
+        "BrokerType is kafka.t3.small: MSK runs it with KafkaVersion 3.9.x alone",
+        &[KRAFT, ("BrokerType", "kafka.t3.small")],
+    ),
+    ("KafkaVersion: not one of its values", &[("KafkaVersion", "3.9.1"), ("BrokerType", "kafka.m5.large")]),
+    ("StageName: letters, digits and _", &[("StageName", "pin-pipeline")]),
+    ("EmulatorRate: rate(5 minutes) or cron(0 8 * * ? *). In samconfig.toml", &[("EmulatorRate", "rate(5")]),
+    ("EmulatorRate: rate(5 minutes)", &[("EmulatorRate", "rate(0 minutes)")]),
+    ("DatabaseVersion: a major version of MySQL", &[("DatabaseVersion", "8"), ("Database", "create")]),
     ("VpcId is set: SubnetIds", &[("VpcId", "vpc-0a")]),
     ("SubnetIds and RouteTableIds are those", &[("SubnetIds", "subnet-0a,subnet-0b")]),
     ("SubnetIds and RouteTableIds are those", &[("RouteTableIds", "rtb-0a")]),

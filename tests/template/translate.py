@@ -78,7 +78,7 @@ def answer(template, given, pseudo):
     defaults = {name: one["Default"] for name, one in template["Parameters"].items() if "Default" in one}
     parameters = {name: str(value) for name, value in (defaults | given).items()}
     translated = transform(packaged(expanded(template, parameters, pseudo)), parameters, ManagedPolicies())
-    return {"template": translated, "refused": list(refusals(template["Parameters"], given))}
+    return {"template": translated, "refused": list(refusals(template["Parameters"], parameters))}
 
 
 def main():
