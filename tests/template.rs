@@ -12,6 +12,7 @@ mod rights;
 mod rules;
 mod storage;
 mod views;
+mod timing;
 
 use std::collections::BTreeSet;
 

@@ -110,8 +110,7 @@ pub(crate) async fn stacks(given: &[Parameters]) -> Vec<Arc<Stack>> {
     let mut made = MADE.lock().await;
     let new: Vec<_> = given.iter().filter(|given| !made.contains_key(*given)).collect();
     if !new.is_empty() {
-        let pseudo = json!({"region": REGION, "account_id": ACCOUNT, "stack_name": STACK});
-        let answers = python("translate.py", &json!({"pseudo": pseudo, "cases": new}));
+        let answers = python("translate.py", &json!({"pseudo": pseudo(), "cases": new}));
         for (given, answer) in new.into_iter().zip(answers.as_array().unwrap()) {
             let values = texts(&answer["refused"]).into_iter().map(str::to_owned).collect();
             made.insert(given.clone(), Arc::new(resolved(&answer["template"], given, values).await));
@@ -123,6 +122,17 @@ pub(crate) async fn stacks(given: &[Parameters]) -> Vec<Arc<Stack>> {
 /// `samconfig.toml`, by SAM's own reader: each profile's options of `build` and `deploy`.
 pub(crate) fn profiles() -> Value {
     python("profiles.py", &Value::Null)
+/// The values of the pseudo parameters.
+fn pseudo() -> Value {
+    json!({"region": REGION, "account_id": ACCOUNT, "stack_name": STACK})
+}
+
+/// The template as it is written (`source`), and its resources (`early`) with each function evaluated that SAM's code for
+/// `AWS::LanguageExtensions` evaluates.
+pub(crate) fn early(given: &Parameters) -> Value {
+    python("early.py", &json!({"pseudo": pseudo(), "parameters": given}))
+}
+
 }
 
 /// A file of the workspace.

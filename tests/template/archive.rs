@@ -1,5 +1,6 @@
 //! What is looked at: the views of the archive, and the dashboard.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
 use shared::metrics::CATALOG;
 
@@ -17,8 +18,9 @@ pub(crate) fn views(stack: &Stack) -> Vec<(&str, Value, &Value)> {
     views
         .map(|table| {
             let text = table["ViewOriginalText"].as_str().unwrap();
-            let json = text.strip_prefix("/* Presto View: ").and_then(|text| text.strip_suffix(" */")).unwrap();
-            (table["Name"].as_str().unwrap(), serde_json::from_str(json).unwrap(), table)
+            let base64 = text.strip_prefix("/* Presto View: ").and_then(|text| text.strip_suffix(" */")).unwrap();
+            let json = BASE64_STANDARD.decode(base64).unwrap();
+            (table["Name"].as_str().unwrap(), serde_json::from_slice(&json).unwrap(), table)
         })
         .collect()
 }

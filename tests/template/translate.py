@@ -10,9 +10,14 @@ import pathlib
 import re
 import sys
 
-from samcli.lib.cfn_language_extensions import api, models, resolvers
+from samcli.lib.cfn_language_extensions import api, models
 from samcli.yamlhelper import yaml_parse
 from samtranslator.translator.transform import transform
+
+
+# Functions that make texts. `AWS::LanguageExtensions` evaluates those whose arguments it knows, and SAM CLI's own code for it, made for
+# `sam build`, also writes references to resources into the texts of others. The template holds no text for which that moment counts.
+TEXTS = {"Fn::Base64", "Fn::Join", "Fn::Sub"}
 
 
 class ManagedPolicies:
@@ -22,37 +27,26 @@ class ManagedPolicies:
         return {}
 
 
-class Sub(resolvers.FnSubResolver):
-    """A text that names a resource stays whole: what is put into half of it would be read again."""
+def expanded(template, parameters, pseudo, left):
+    """The whole step: loops, and each intrinsic that needs no resource. SAM sees values, and makes its names of them.
 
-    def resolve(self, value):
-        text, names = self._parse_args(self.get_function_args(value))
-        names = self._resolve_variable_map(names)
-        literal = set(re.findall(r"\$\{!([^}]+)\}", text))
-        whole = self._substitute(text, names)
-        left = set(re.findall(r"\$\{([^}]+)\}", whole)) - literal
-        return value if left or any(isinstance(one, dict) for one in names.values()) else whole
-
-
-class Base64(resolvers.FnBase64Resolver):
-    """What is not known yet is encoded later."""
-
-    def resolve(self, value):
-        known = isinstance(self.parent.resolve_value(value["Fn::Base64"]), str)
-        return super().resolve(value) if known else value
-
-
-api.FnSubResolver, api.FnBase64Resolver = Sub, Base64
-
-
-def expanded(template, parameters, pseudo):
-    """The whole step: loops, and each intrinsic that needs no resource. SAM sees values, and makes its names of them."""
+    The functions in `left` stay, with values for what is known in their arguments: CloudFormation resolves them later.
+    """
     context = api.TemplateProcessingContext(
         fragment=copy.deepcopy(template),
         parameter_values={name: str(value) for name, value in parameters.items()},
         pseudo_parameters=models.PseudoParameterValues(**pseudo),
     )
-    return api.create_default_pipeline(context).process_template(context)
+    resolver = api.create_default_intrinsic_resolver(context)
+    resolver.set_preserve_functions(resolver.preserve_functions | left)
+    steps = [
+        api.TemplateParsingProcessor(),
+        api.ForEachProcessor(intrinsic_resolver=resolver),
+        api.IntrinsicResolverProcessor(resolver),
+        api.DeletionPolicyProcessor(),
+        api.UpdateReplacePolicyProcessor(),
+    ]
+    return api.ProcessingPipeline(steps).process_template(context)
 
 
 def refusals(declared, parameters):
@@ -74,10 +68,14 @@ def packaged(template):
     return template
 
 
-def answer(template, given, pseudo):
+def values(template, given):
     defaults = {name: one["Default"] for name, one in template["Parameters"].items() if "Default" in one}
-    parameters = {name: str(value) for name, value in (defaults | given).items()}
-    translated = transform(packaged(expanded(template, parameters, pseudo)), parameters, ManagedPolicies())
+    return {name: str(value) for name, value in (defaults | given).items()}
+
+
+def answer(template, given, pseudo):
+    parameters = values(template, given)
+    translated = transform(packaged(expanded(template, parameters, pseudo, TEXTS)), parameters, ManagedPolicies())
     return {"template": translated, "refused": list(refusals(template["Parameters"], parameters))}
 
 
@@ -89,4 +87,5 @@ def main():
     json.dump(answers, sys.stdout, default=str)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value, json};
 
 /// The region and the account that everything lies in.
@@ -107,8 +108,7 @@ impl Scope<'_> {
                 let index = shown(&argument[0]).parse::<usize>().map_err(|error| error.to_string())?;
                 self.list(&argument[1])?.get(index).cloned().ok_or_else(|| format!("there is no element {index}"))?
             }
-            // Where a text is encoded it is read; that it is encoded goes without saying.
-            "Fn::Base64" => self.some(argument)?,
+            "Fn::Base64" => BASE64_STANDARD.encode(text(&self.some(argument)?)?).into(),
             "Fn::GetAZs" => json!(["a", "b", "c"].map(|zone| format!("{REGION}{zone}"))),
             "Fn::Cidr" => {
                 let (block, count, bits) = (self.some(&argument[0])?, &argument[1], &argument[2]);
