@@ -7,6 +7,7 @@ mod cases;
 mod costs;
 mod documented;
 mod functions;
+mod order;
 mod policies;
 mod rights;
 mod rules;

@@ -5,7 +5,7 @@
 //! there. What it does not: that the services take it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -28,6 +28,7 @@ use crate::support::{
 };
 
 mod intrinsics;
+mod order;
 
 /// Parameters as a deployment gives them.
 pub(crate) type Parameters = BTreeMap<String, String>;
@@ -44,6 +45,8 @@ pub(crate) struct Stack {
     /// Each resource that is made, resolved.
     pub(crate) resources: BTreeMap<String, Value>,
     pub(crate) outputs: BTreeMap<String, Value>,
+    /// The made resources that each made resource refers to or depends on.
+    named: BTreeMap<String, BTreeSet<String>>,
     /// What the functions behind custom resources tell, by the resource's name.
     pub(crate) answers: BTreeMap<&'static str, Value>,
     /// What the parameters' patterns and the template's rules have against it.
@@ -119,9 +122,6 @@ pub(crate) async fn stacks(given: &[Parameters]) -> Vec<Arc<Stack>> {
     given.iter().map(|given| made[given].clone()).collect()
 }
 
-/// `samconfig.toml`, by SAM's own reader: each profile's options of `build` and `deploy`.
-pub(crate) fn profiles() -> Value {
-    python("profiles.py", &Value::Null)
 /// The values of the pseudo parameters.
 fn pseudo() -> Value {
     json!({"region": REGION, "account_id": ACCOUNT, "stack_name": STACK})
@@ -133,6 +133,9 @@ pub(crate) fn early(given: &Parameters) -> Value {
     python("early.py", &json!({"pseudo": pseudo(), "parameters": given}))
 }
 
+/// `samconfig.toml`, by SAM's own reader: each profile's options of `build` and `deploy`.
+pub(crate) fn profiles() -> Value {
+    python("profiles.py", &Value::Null)
 }
 
 /// A file of the workspace.
@@ -171,8 +174,9 @@ async fn resolved(template: &Value, given: &Parameters, mut refused: Vec<String>
     let all_rules = template["Rules"].clone();
     let names = template["Resources"].as_object().unwrap().keys().cloned().collect();
     let (resources, outputs) = (BTreeMap::new(), BTreeMap::new());
+    let (answers, named) = (BTreeMap::new(), BTreeMap::new());
     let mut stack =
-        Stack { declared, parameters, names, resources, outputs, answers: BTreeMap::new(), refused, rules, all_rules };
+        Stack { declared, parameters, names, resources, outputs, named, answers, refused, rules, all_rules };
     if !stack.refused.is_empty() {
         return stack;
     }
@@ -196,7 +200,8 @@ async fn resolved(template: &Value, given: &Parameters, mut refused: Vec<String>
             assert!(!template["Resources"][needed].is_null(), "{name} depends on {needed}");
         }
     }
-    (stack.resources, stack.outputs, stack.answers) = (resources, outputs, answers);
+    let named = order::named(scope, &resources);
+    (stack.resources, stack.outputs, stack.named, stack.answers) = (resources, outputs, named, answers);
     stack
 }
 

@@ -3,22 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cases::{every, with};
-use crate::support::template::{stack, texts};
-
-#[tokio::test]
-#[ignore = "needs SAM: make test"]
-async fn the_way_to_s3_is_there_until_topics_has_answered_by_it() {
-    for (case, stack) in every().await {
-        // CloudFormation makes what is named before what names it, and deletes it after that.
-        let log = stack.properties("TopicsLog");
-        let way = log["Tags"][0]["Value"].as_str().unwrap();
-        for name in ["S3Endpoint", "FirstRoute", "SecondRoute"] {
-            assert_eq!(way.contains(name), stack.resources.contains_key(name), "{case:?}: {way}");
-        }
-        let group = stack.properties("TopicsFunction")["LoggingConfig"]["LogGroup"].as_str().unwrap();
-        assert!(group.to_lowercase().contains("topics"), "{case:?}: {group}");
-    }
-}
+use crate::support::template::{list, stack, texts};
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
