@@ -17,7 +17,7 @@ mod timing;
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::template::{Stack, stack, texts, workspace};
 
@@ -111,6 +111,8 @@ async fn each_profile_may_be_built_and_deployed_as_it_stands() {
         );
         assert_eq!(
             (&options["deploy"]["resolve_s3"], &options["deploy"]["confirm_changeset"]),
+        // CloudFormation passes a stack's tags to each resource that takes some.
+        assert_eq!(options["deploy"]["tags"], json!({"Project": "pinterest-data-pipeline"}), "{profile}");
             (&true.into(), &true.into())
         );
     }

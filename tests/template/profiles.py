@@ -4,7 +4,7 @@ import json
 import pathlib
 import sys
 
-from samcli.cli.types import CfnParameterOverridesType
+from samcli.cli.types import CfnParameterOverridesType, CfnTags
 from samcli.lib.config.samconfig import SamConfig
 
 
@@ -19,6 +19,7 @@ def main():
             options = dict(config.get_all([command], "parameters", env=profile))
             overrides = tuple(options["parameter_overrides"])
             options["parameter_overrides"] = CfnParameterOverridesType().convert(overrides, None, None)
+            options["tags"] = CfnTags().convert(options.get("tags", ()), None, None)
             profiles[profile][command] = options
     json.dump(profiles, sys.stdout)
 
