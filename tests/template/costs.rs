@@ -29,6 +29,7 @@ const FREE: &[&str] = &[
     "AWS::Glue::Database",
     "AWS::Glue::Table",
     "AWS::IAM::Role",
+    "AWS::KafkaConnect::WorkerConfiguration",
     "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Function",

@@ -84,6 +84,14 @@ async fn each_function_logs_to_a_group_of_its_stack_that_is_kept_for_a_while() {
             assert!(groups.contains_key(group), "{case:?}: {function} logs to {group}");
             assert_eq!(properties["LoggingConfig"]["LogFormat"], "JSON", "{case:?}: {function}");
         }
+        // AWS adds a group elsewhere, to which it delivers logs itself, to the account's one resource policy, until that is full.
+        let delivered = ["ProvisionedCluster", "Connector"].into_iter().filter_map(|name| stack.resources.get(name));
+        for resource in delivered {
+            let logging = resource["Properties"].get("LoggingInfo").or(resource["Properties"].get("LogDelivery"));
+            let (_, to) = logging.unwrap().as_object().unwrap().iter().next().unwrap();
+            let group = to["CloudWatchLogs"]["LogGroup"].as_str().unwrap();
+            assert!(group.starts_with("/aws/vendedlogs/") && groups.contains_key(group), "{case:?}: {group}");
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where records lie, and on which ways they go there.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 use super::cases::{every, with};
@@ -34,10 +35,11 @@ async fn every_bucket_is_private_encrypted_by_tls_alone_and_outlives_the_stack()
                 assert_eq!(stack.resource(resource)["DeletionPolicy"], "RetainExceptOnCreate", "{case:?}: {resource}");
                 assert_eq!(stack.resource(resource)["UpdateReplacePolicy"], "Retain", "{case:?}: {resource}");
             }
-            // Records are kept for good: only results of queries are deleted.
-            for rule in bucket["LifecycleConfiguration"]["Rules"].as_array().unwrap() {
-                assert_eq!(rule["Prefix"], "query-results/", "{case:?}");
-            }
+            // Records are kept for good: only results of queries are deleted, and uploads that nobody finished.
+            let [results, uploads] = &list(&bucket["LifecycleConfiguration"]["Rules"])[..] else { panic!("{case:?}") };
+            assert_eq!(results["Prefix"], "query-results/", "{case:?}");
+            let abort = json!({"Id": "UnfinishedUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}});
+            assert_eq!(**uploads, abort, "{case:?}");
         }
     }
 }
@@ -155,6 +157,41 @@ async fn each_kind_of_archive_has_a_folder_of_its_own_and_queries_look_there() {
         } else {
             let variables = &stack.properties("ArchiveFunction")["Environment"]["Variables"];
             assert_eq!(variables["ARCHIVE_URL"], format!("{bucket}{folder}"));
+        }
+    }
+}
+
+/// The clients' properties that MSK Connect takes in a worker's configuration, of those that say how soon to connect again:
+/// https://docs.aws.amazon.com/msk/latest/developerguide/msk-connect-supported-worker-config-properties.html
+const RECONNECT: [&str; 6] = [
+    "reconnect.backoff.ms",
+    "reconnect.backoff.max.ms",
+    "consumer.reconnect.backoff.ms",
+    "consumer.reconnect.backoff.max.ms",
+    "producer.reconnect.backoff.ms",
+    "producer.reconnect.backoff.max.ms",
+];
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn a_connectors_workers_wait_a_second_before_they_connect_again() {
+    for (case, stack) in every().await {
+        let Some(connector) = stack.resources.get("Connector") else { continue };
+        let workers = stack.properties("ConnectorWorkers");
+        assert_eq!(
+            connector["Properties"]["WorkerConfiguration"],
+            json!({"WorkerConfigurationArn": "ConnectorWorkers.WorkerConfigurationArn", "Revision": "ConnectorWorkers.Revision"}),
+            "{case:?}"
+        );
+        let file = BASE64_STANDARD.decode(workers["PropertiesFileContent"].as_str().unwrap()).unwrap();
+        let file = String::from_utf8(file).unwrap();
+        let set: Vec<_> = file.lines().map(|line| line.split_once('=').unwrap()).collect();
+        let (converters, reconnect): (Vec<_>, Vec<_>) = set.iter().partition(|(name, _)| name.contains(".converter"));
+        assert_eq!(reconnect.iter().map(|(name, _)| *name).collect::<Vec<_>>(), RECONNECT, "{case:?}");
+        assert!(reconnect.iter().all(|(_, ms)| ms.parse::<u32>().unwrap() >= 1_000), "{case:?}: {reconnect:?}");
+        // A worker's configuration has to name converters: the connector's own.
+        for (name, value) in converters {
+            assert_eq!(connector["Properties"]["ConnectorConfiguration"][name], *value, "{case:?}: {name}");
         }
     }
 }
