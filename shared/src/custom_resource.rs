@@ -35,10 +35,6 @@ const NOTICE: Duration = Duration::from_secs(1);
 /// How long before the function's end the work is told to be done.
 pub const TIME_FOR_THE_ANSWER: Duration = RESERVE.saturating_add(NOTICE);
 
-/// How long AWS may refuse what a role was just allowed: IAM's changes take up to about a minute to arrive everywhere
-/// (<https://docs.aws.amazon.com/msk/latest/developerguide/iam-access-control-use-cases.html>).
-pub const TIME_FOR_RIGHTS: Duration = Duration::from_secs(90);
-
 /// A resource to make, or to bring to what the template says now.
 #[derive(Debug)]
 pub struct Request<P> {

@@ -29,6 +29,7 @@ pub mod log;
 pub mod metadata;
 pub mod metrics;
 pub mod publish;
+pub mod retry;
 #[cfg(feature = "sample")]
 pub mod sample;
 pub mod settings;

@@ -10,8 +10,12 @@ use aws_sdk_kafka::{
 };
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
-use shared::custom_resource::{AnswerError, TIME_FOR_THE_ANSWER, answer};
+use shared::{
+    custom_resource::{AnswerError, TIME_FOR_THE_ANSWER, answer},
+    retry::RETRY_DELAY,
+};
 use stack::lambda::{Function, Lambda, built};
+use tokio::time::Instant;
 
 use crate::support::{
     cloudformation::{CloudFormation, SIGNATURE},
@@ -58,7 +62,8 @@ fn cluster(cluster: &Value) -> Told {
     Told::ok(&json!({"clusterInfo": cluster}))
 }
 
-const NO_TIME: Duration = Duration::ZERO;
+/// Too short for a second attempt.
+const ONE_ATTEMPT: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn the_servers_of_a_cluster_are_found_by_a_signed_request_and_nothing_else_is_asked() {
@@ -67,7 +72,7 @@ async fn the_servers_of_a_cluster_are_found_by_a_signed_request_and_nothing_else
     for (told, found) in [(IN_ANY_ORDER, SERVERS), (serverless, serverless)] {
         let control_plane = Stub::start([(BOOTSTRAP, vec![servers(&told.into())])]).await;
         let cloudformation = CloudFormation::start().await;
-        deploy(&cloudformation, &control_plane, NO_TIME).await.unwrap();
+        deploy(&cloudformation, &control_plane, ONE_ATTEMPT).await.unwrap();
         let cluster = "pinterest/4f0c1b6e-7a3d-4e1b-9b43-4c9f6d8f2a11-13";
         let mut told = cloudformation.data();
         assert_eq!(told["Fingerprint"].take().as_str().map(str::len), Some(16));
@@ -148,11 +153,36 @@ async fn a_cluster_that_is_being_made_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_policy_that_aws_applies_half_a_minute_later_is_awaited() {
+    let denied = || Told::error(StatusCode::FORBIDDEN, "AccessDeniedException", "is not authorized to perform");
+    let not_yet = || Told::error(StatusCode::BAD_REQUEST, "BadRequestException", "the cluster is not ACTIVE");
+    // An attempt each three seconds: first one action is denied, then the other.
+    let bootstrap = [vec![denied(); 5], vec![not_yet(); 5], vec![servers(&SERVERS.into())]].concat();
+    let control_plane = Stub::start([(BOOTSTRAP, bootstrap), (DESCRIBE, vec![denied()])]).await;
+    let cloudformation = CloudFormation::start().await;
+    let start = Instant::now();
+    deploy(&cloudformation, &control_plane, Duration::from_mins(3)).await.unwrap();
+    assert_eq!(cloudformation.data()["BootstrapServers"], SERVERS);
+    assert!(start.elapsed() >= 10 * RETRY_DELAY, "{:?}", start.elapsed());
+    assert_eq!(control_plane.asked().len(), 16);
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_not_there_fails_at_once_however_much_time_there_is() {
+    let no_cluster = Told::error(StatusCode::NOT_FOUND, "NotFoundException", "no such cluster");
+    let control_plane = Stub::start([(BOOTSTRAP, vec![no_cluster])]).await;
+    let cloudformation = CloudFormation::start().await;
+    deploy(&cloudformation, &control_plane, Duration::from_mins(3)).await.unwrap();
+    assert!(cloudformation.reason().starts_with("there is no cluster"), "{}", cloudformation.reason());
+    assert_eq!(control_plane.asked().len(), 1);
+}
+
+#[tokio::test]
 async fn requests_that_are_refused_by_rate_are_repeated() {
     let slower = || Told::error(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "slower");
     let control_plane = Stub::start([(BOOTSTRAP, vec![slower(), slower(), servers(&SERVERS.into())])]).await;
     let cloudformation = CloudFormation::start().await;
-    deploy(&cloudformation, &control_plane, NO_TIME).await.unwrap();
+    deploy(&cloudformation, &control_plane, ONE_ATTEMPT).await.unwrap();
     assert_eq!(cloudformation.data()["BootstrapServers"], SERVERS);
     assert_eq!(control_plane.asked().len(), 3);
 }
@@ -218,7 +248,7 @@ async fn what_is_wrong_with_the_cluster_or_the_role_is_said_with_what_to_do() {
         let described = described.map_or(refused(500, "NotAsked"), |described| cluster(&described()));
         let control_plane = Stub::start([(BOOTSTRAP, vec![told]), (DESCRIBE, vec![described])]).await;
         let cloudformation = CloudFormation::start().await;
-        deploy(&cloudformation, &control_plane, NO_TIME).await.unwrap();
+        deploy(&cloudformation, &control_plane, ONE_ATTEMPT).await.unwrap();
         assert_eq!(cloudformation.reason(), said);
     }
 }

@@ -128,7 +128,7 @@ async fn the_program_makes_the_topics_as_its_environment_says() {
     role.assert_not_told(&log);
 }
 
-/// Ends before patience does: what is answered when the time is over.
+/// Deploys with less time than permissions may take, and returns the error.
 async fn deploy_in_time(kafka: &Kafka, role: &Role, user_id: &str, time: Duration) -> String {
     let properties = json!({"BootstrapServers": kafka.bootstrap_servers(), "UserIds": user_id});
     let properties = serde_json::from_value(properties).unwrap();

@@ -5,7 +5,10 @@ use aws_sdk_kafka::{
     error::{ProvideErrorMetadata, SdkError},
     types::{Cluster, ClusterState},
 };
-use shared::causes::in_one_line;
+use shared::{
+    causes::in_one_line,
+    retry::{Retryability, Retryable},
+};
 
 use crate::ClusterArn;
 
@@ -54,10 +57,14 @@ pub enum FindError {
     Unreachable(String),
 }
 
-impl FindError {
-    /// Whether asking again may help.
-    pub(crate) fn passes(&self) -> bool {
-        matches!(self, Self::NotReady(_) | Self::Throttled(_) | Self::Unreachable(_))
+impl Retryable for FindError {
+    fn retryability(&self) -> Retryability {
+        match self {
+            Self::NotReady(_) | Self::Throttled(_) | Self::Unreachable(_) => Retryability::Transient,
+            // The function's policy is made just before the function is invoked.
+            Self::Denied(_) => Retryability::Denied,
+            Self::Broken { .. } | Self::NoIam | Self::NoCluster(_) | Self::Refused { .. } => Retryability::Permanent,
+        }
     }
 }
 

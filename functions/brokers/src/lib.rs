@@ -7,10 +7,9 @@ use aws_sdk_kafka::Client;
 use serde::Deserialize;
 use shared::{
     custom_resource::{Request, Success},
+    retry,
     topic::{PassThroughTopics, UserIds},
 };
-use tokio::time::{Instant, sleep};
-
 mod arn;
 mod control_plane;
 
@@ -19,9 +18,6 @@ pub use control_plane::FindError;
 
 /// For one request. The SDK has no such bound of its own, and repeats a request that ends so.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Between two looks at a cluster that is not ready.
-const PAUSE: Duration = Duration::from_secs(2);
 
 /// What the template says.
 #[derive(Debug, Clone, Deserialize)]
@@ -39,22 +35,17 @@ pub async fn client() -> Client {
     Client::new(&aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await)
 }
 
-/// Finds the servers that take a log-in by IAM, and waits for them while the cluster is being made.
+/// Finds the servers that take a log-in by IAM. Waits for them while the cluster is being made, and for AWS to apply the
+/// function's policy.
 ///
 /// # Errors
 /// When the cluster has none, or none before the request's deadline.
 pub async fn find(client: &Client, request: Request<Properties>) -> Result<Success, FindError> {
     let Properties { cluster_arn: arn, user_ids, pass_through_topics } = request.properties;
-    let servers = loop {
-        match control_plane::bootstrap_servers(client, &arn).await {
-            Ok(servers) => break servers,
-            Err(error) if error.passes() && Instant::now() + PAUSE < request.deadline => {
-                tracing::info!(%error, "asked again in {} s", PAUSE.as_secs());
-                sleep(PAUSE).await;
-            }
-            Err(error) => return Err(error),
-        }
-    };
+    let no_response = || FindError::Unreachable("no response in time".to_owned());
+    // Boxed, since the SDK's futures are nested too deep for the compiler inside of ours.
+    let ask = async || Box::pin(control_plane::bootstrap_servers(client, &arn)).await;
+    let servers = retry::until_deadline(request.deadline, no_response, ask).await?;
     Ok(Success::default()
         .with("Fingerprint", fingerprint(&format!("{servers} {user_ids} {pass_through_topics}")))
         .with("BootstrapServers", servers)

@@ -1,7 +1,5 @@
 //! The half outside of the VPC: the custom resource. It reads the master user's password and hands it to the half inside.
 
-use std::time::Duration;
-
 use aws_config::SdkConfig;
 use aws_sdk_lambda::primitives::Blob;
 use serde::{Deserialize, de::Error as _};
@@ -11,7 +9,8 @@ use shared::{
         Told,
         secret::{self, Login, SecretError, Unreadable},
     },
-    custom_resource::{Request, Success, TIME_FOR_RIGHTS},
+    custom_resource::{Request, Success},
+    retry::{IAM_PROPAGATION_TIMEOUT, RETRY_DELAY},
 };
 use tokio::time::{Instant, sleep};
 
@@ -19,9 +18,6 @@ use crate::{
     name::{DatabaseName, UserName},
     setup::{Done, Setup},
 };
-
-/// How long to wait before AWS is asked again for what it does not allow yet.
-const PAUSE: Duration = Duration::from_secs(3);
 
 /// Rights of a new role, and a new function, may take a while until AWS knows them everywhere.
 const NOT_YET: [&str; 3] = ["AccessDeniedException", "ResourceConflictException", "ResourceNotReadyException"];
@@ -94,7 +90,7 @@ impl Outer {
     /// When AWS does not hand out the password or does not invoke the function, or that one fails.
     pub(crate) async fn make(&self, request: Request<Properties>) -> Result<Success, OuterError> {
         let Request { properties, deadline } = request;
-        let settled = deadline.min(Instant::now() + TIME_FOR_RIGHTS);
+        let settled = deadline.min(Instant::now() + IAM_PROPAGATION_TIMEOUT);
         let function = properties.function_name.clone();
         let setup = Setup {
             master: self.master(&properties.secret_arn, settled).await?,
@@ -114,7 +110,7 @@ impl Outer {
     async fn master(&self, arn: &str, settled: Instant) -> Result<Login, OuterError> {
         loop {
             match secret::read(&self.secrets, arn).await {
-                Err(SecretError::Refused { source, .. }) if not_yet(&source, settled) => sleep(PAUSE).await,
+                Err(SecretError::Refused { source, .. }) if not_yet(&source, settled) => sleep(RETRY_DELAY).await,
                 login => return Ok(login?),
             }
         }
@@ -125,7 +121,7 @@ impl Outer {
         let answer = loop {
             let invocation = self.functions.invoke().function_name(&function).payload(Blob::new(event.clone()));
             match invocation.send().await.map_err(|error| Told::of(&error)) {
-                Err(told) if not_yet(&told, settled) => sleep(PAUSE).await,
+                Err(told) if not_yet(&told, settled) => sleep(RETRY_DELAY).await,
                 Err(source) => return Err(OuterError::Invoke { function, source }),
                 Ok(answer) => break answer,
             }
@@ -143,7 +139,7 @@ impl Outer {
 
 /// Whether to ask again.
 fn not_yet(told: &Told, settled: Instant) -> bool {
-    let again = told.code().is_some_and(|code| NOT_YET.contains(&code)) && Instant::now() + PAUSE < settled;
+    let again = told.code().is_some_and(|code| NOT_YET.contains(&code)) && Instant::now() + RETRY_DELAY < settled;
     if again {
         tracing::warn!(reason = %told, "not yet; asking again");
     }

@@ -3,22 +3,22 @@
 //! What a topic is set to comes from the cluster's configuration. A topic that is there is left as it is, and none is ever
 //! deleted.
 //!
-//! `kafka` is the one module that knows the client, `patience` decides what is tried again and for how long.
+//! `kafka` is the one module that knows the client and classifies its errors for [`shared::retry`].
 
 use std::collections::BTreeMap;
 
 use shared::{
     cluster::{Cluster, SECURITY_PROTOCOL, SSL_CA_LOCATION, Security},
     custom_resource::{Request, Success},
+    retry,
     settings::{Reader, SettingsError, Variable},
 };
 
 mod kafka;
-mod patience;
 mod properties;
 
+pub use kafka::KafkaError;
 use kafka::{Kafka, Outcome};
-pub use patience::{Class, Trouble};
 pub use properties::Properties;
 
 /// What of a list is answered, in bytes: an output that a stack exports takes 1,024
@@ -35,7 +35,7 @@ pub enum MakeError {
     #[error("the function's settings are wrong")]
     Settings(#[from] SettingsError),
     #[error("{made} of {wanted} topics are there")]
-    Kafka { made: usize, wanted: usize, source: Trouble },
+    Kafka { made: usize, wanted: usize, source: KafkaError },
 }
 
 /// Makes the topics that are missing.
@@ -52,9 +52,9 @@ pub async fn make(request: Request<Properties>, lookup: impl Fn(&str) -> Option<
     let security = reader.finish(security)?;
     let cluster = Cluster { bootstrap_servers: properties.bootstrap_servers.clone(), security };
     let mut topics = Topics::default();
-    let done = patience::persist(
+    let done = retry::until_deadline(
         deadline,
-        || kafka::silence(&cluster.bootstrap_servers),
+        || kafka::no_response(&cluster.bootstrap_servers),
         async || topics.complete(&cluster, &properties).await,
     )
     .await;
@@ -74,7 +74,7 @@ struct Topics {
 
 impl Topics {
     /// Makes what is missing, over a new connection: one that was refused is not told that its rights have come.
-    async fn complete(&mut self, cluster: &Cluster, properties: &Properties) -> Result<(), Trouble> {
+    async fn complete(&mut self, cluster: &Cluster, properties: &Properties) -> Result<(), KafkaError> {
         let kafka = Kafka::connect(cluster).await?;
         self.partitions.extend(kafka.partitions().await?);
         for name in &properties.topics {
