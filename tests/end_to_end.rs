@@ -2,11 +2,12 @@
 //! Lambda runtime, Kafka by IAM, `archive` under the Lambda runtime, S3, and a notebook's reader. What each stand-in proves
 //! and what not is in `tests/README.md`.
 
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, ops::Range, path::Path, sync::Arc, time::Duration};
 
 use archive::{
     layout::TopicPartition,
     reader::{Kafka as Reading, Reader},
+    record::Record,
 };
 use aws_credential_types::Credentials;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -20,7 +21,7 @@ use shared::{kind::CATALOG, sample};
 use stack::{
     gateway::{Api, Gateway},
     lambda::{Function, Lambda, built},
-    s3::{ACCESS_KEY, SECRET_KEY},
+    s3::{ACCESS_KEY, Errors, Flaky, SECRET_KEY},
 };
 use tools::deployment::{BUCKET, Deployment};
 
@@ -145,27 +146,102 @@ async fn a_row_of_the_script_and_one_of_the_database_are_read_by_a_notebook_as_t
     }
 }
 
-/// What an event source mapping sends of everything that is in the topics.
-async fn kafka_event(deployed: &Deployment) -> Value {
+/// Everything that is in a topic.
+async fn read(deployed: &Deployment, topic: &str) -> Vec<Record> {
     let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
     let cluster = cluster(&deployed.kafka, deployed.kafka.region(), credentials);
     let kafka = Reading::connect(&cluster).await.unwrap();
-    let mut records = Map::new();
-    for kind in CATALOG {
-        let topic = format!("e2e.{kind}");
-        let partition = TopicPartition { topic: topic.clone(), partition: 0 };
-        let read = kafka.read(&partition, 0).await.unwrap();
-        assert_eq!(read.len(), POSTS, "one fetch brings them all");
-        let record = |record: &archive::record::Record| {
+    // One fetch brings them all.
+    kafka.read(&TopicPartition { topic: topic.to_owned(), partition: 0 }, 0).await.unwrap()
+}
+
+/// The event that an event source mapping sends, with records by topic.
+fn event_of(topics: impl IntoIterator<Item = (String, Vec<Record>)>) -> Value {
+    let mut all = Map::new();
+    for (topic, records) in topics {
+        let record = |record: &Record| {
             json!({
                 "topic": topic, "partition": 0, "offset": record.offset, "timestamp": 1_598_586_767_000_u64,
                 "timestampType": "CREATE_TIME", "headers": [],
                 "value": BASE64_STANDARD.encode(record.value.as_ref().unwrap()),
             })
         };
-        records.insert(format!("{topic}-0"), read.iter().map(record).collect());
+        let records = records.iter().map(record).collect();
+        all.insert(format!("{topic}-0"), records);
     }
-    json!({"eventSource": "aws:kafka", "eventSourceArn": "arn", "bootstrapServers": "b", "records": records})
+    json!({"eventSource": "aws:kafka", "eventSourceArn": "arn", "bootstrapServers": "b", "records": all})
+}
+
+/// What an event source mapping sends of everything that is in the topics.
+async fn kafka_event(deployed: &Deployment) -> Value {
+    let mut topics = Vec::new();
+    for kind in CATALOG {
+        let topic = format!("e2e.{kind}");
+        let records = read(deployed, &topic).await;
+        assert_eq!(records.len(), POSTS);
+        topics.push((topic, records));
+    }
+    event_of(topics)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka, MariaDB, S3 and the Lambda runtime: make test"]
+async fn what_an_event_source_mapping_gives_up_is_archived_once_all_the_same() {
+    let deployed = Deployment::start(&"given".parse().unwrap()).await.unwrap();
+    for kind in CATALOG {
+        deployed.kafka.create_topic(&format!("given.{kind}"), 1).await.unwrap();
+    }
+    let topic = "given.geo";
+    let flaky = Flaky::start(&deployed.s3, 1).await.unwrap();
+    let by_flaky = [("AWS_ENDPOINT_URL_S3", flaky.endpoint())];
+    let (ingest, archive) = (function(&deployed, "ingest", &[]).await, function(&deployed, "archive", &by_flaky).await);
+    let write = async |rows: Range<usize>| {
+        let rows: Vec<_> = rows.map(|at| Value::Object(sample_row("geolocation_data", at)).to_string()).collect();
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        let event =
+            crate::support::gateway::v1("POST", "/topics/given.geo", &crate::support::pipeline::envelope(&rows));
+        assert_eq!(ingest.invoke(&event).await.unwrap()["statusCode"], 200);
+    };
+    let deliver = async |deployed: &Deployment, offsets: Range<usize>| {
+        let records = read(deployed, topic).await[offsets].to_vec();
+        archive.invoke(&event_of([(topic.to_owned(), records)])).await
+    };
+    let archived = async |deployed: &Deployment, rows: usize, case: &str| {
+        let objects = objects(&bucket(deployed), "archive").await;
+        let lines = String::from_utf8(objects.into_values().flatten().collect()).unwrap();
+        let found: Vec<_> = lines.lines().map(parse).collect();
+        let sent: Vec<_> = (0..rows).map(|at| sample_row("geolocation_data", at)).collect();
+        assert!(found == sent, "{case}: {} of {rows}", found.len());
+    };
+
+    write(0..30).await;
+    deliver(&deployed, 0..10).await.unwrap();
+    archived(&deployed, 10, "a batch that follows on needs no other").await;
+    let report = deliver(&deployed, 20..30).await.unwrap();
+    assert_eq!((&report["topics"][topic]["records"], &report["topics"][topic]["lost"]), (&json!(20), &json!(0)));
+    archived(&deployed, 30, "a batch that was never delivered").await;
+
+    // S3 refuses a batch for as long as the mapping tries.
+    write(30..50).await;
+    flaky.set(Errors { refused: 100, done: 0 });
+    for _ in 0..2 {
+        let error = deliver(&deployed, 30..40).await.unwrap_err().to_string();
+        assert!(error.contains("the archive cannot be read or written"), "{error}");
+    }
+    flaky.set(Errors::default());
+    deliver(&deployed, 40..50).await.unwrap();
+    archived(&deployed, 50, "a batch that was given up").await;
+    deliver(&deployed, 30..40).await.unwrap();
+    archived(&deployed, 50, "a batch that comes late").await;
+
+    // The last records of a topic: no batch follows, and the hour's run stores them.
+    write(50..60).await;
+    flaky.set(Errors { refused: 100, done: 0 });
+    deliver(&deployed, 50..60).await.unwrap_err();
+    flaky.set(Errors::default());
+    let report = archive.invoke(&file("archive-tick")).await.unwrap();
+    assert_eq!((&report["topics"][topic]["records"], &report["failures"]), (&json!(10), &json!([])), "{report}");
+    archived(&deployed, 60, "the last batch").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -58,6 +58,41 @@ async fn each_view_has_the_same_columns_in_both_of_its_descriptions() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
+async fn a_run_each_hour_stores_what_a_mapping_gave_up() {
+    for (case, stack) in every().await {
+        let expected = match stack.parameters["Archive"].as_str().unwrap() {
+            "schedule" => Some("rate(1 minute)"),
+            "event-source-mapping" => Some("rate(1 hour)"),
+            _ => None,
+        };
+        let schedules: Vec<_> = stack.of_type("AWS::Scheduler::Schedule").collect();
+        let runs = schedules.iter().find(|(name, _)| *name == "ArchiveSchedule").map(|(_, schedule)| schedule);
+        assert_eq!(runs.map(|runs| runs["ScheduleExpression"].as_str().unwrap()), expected, "{case:?}");
+        if let Some(runs) = runs {
+            let function = stack.properties("ArchiveFunction");
+            assert!(runs["Target"]["Arn"].as_str().unwrap().contains("ArchiveFunction"), "{case:?}: {runs}");
+            assert!(!function["Environment"]["Variables"]["BOOTSTRAP_SERVERS"].is_null(), "{case:?}");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn a_mapping_retries_a_batch_until_it_is_stored() {
+    let stack = stack(&with(&[("Archive", "event-source-mapping")])).await;
+    let mappings: Vec<_> = stack.of_type("AWS::Lambda::EventSourceMapping").collect();
+    assert!(!mappings.is_empty());
+    for (name, mapping) in mappings {
+        for limit in ["MaximumRetryAttempts", "MaximumRecordAgeInSeconds"] {
+            assert_eq!(mapping[limit], -1, "{name}: {limit}");
+        }
+        // With one, Lambda makes ten attempts all the same.
+        assert!(mapping.get("DestinationConfig").is_none(), "{name}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
 async fn the_dashboard_is_json_and_shows_this_stack() {
     for (case, stack) in every().await {
         let body = stack.properties("Dashboard")["DashboardBody"].as_str().unwrap();

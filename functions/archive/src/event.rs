@@ -1,4 +1,8 @@
-//! What an event source mapping delivers, as batches.
+//! Stores what an event source mapping delivers.
+//!
+//! A mapping skips records that are too large for an invocation, and gives batches up where its retries have a limit. So where a batch does not begin at
+//! the archive's end, what lies between is read from Kafka and stored first, as a run does. A batch that follows on needs no
+//! Kafka.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +11,13 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use tokio::time::Instant;
 
 use crate::{
+    catch_up::{Goal, Progress, catch_up, count_lost},
     layout::TopicPartition,
     partitions::{Outcome, gather, in_time},
+    reader::Reader,
     record::Record,
     report::{Failure, Report},
-    store::{Archiver, Counts, StoreError},
+    store::Archiver,
 };
 
 #[cfg(test)]
@@ -40,46 +46,70 @@ pub enum EventError {
     },
 }
 
-/// Stores every record of `event`, which are of `topics`. All partitions are tried; the report has a failure when not
-/// every record is stored, and then the event has to be delivered again: storing twice changes nothing.
-pub async fn store(archiver: &Archiver, topics: &[String], event: KafkaEvent, deadline: Instant) -> Report {
+/// Stores every record of `event`, which are of `topics`, and what `reader` has between the archive and them. All partitions
+/// are tried; the report has a failure when not every record is stored, and then the event has to be delivered again: storing
+/// twice changes nothing.
+pub async fn store<R: Reader>(
+    reader: &R,
+    archiver: &Archiver,
+    topics: &[String],
+    event: KafkaEvent,
+    deadline: Instant,
+) -> Report {
     let started = Instant::now();
     let mut report = Report::default();
     let work = batches(event, topics, &mut report).into_iter();
-    let work = work.map(|(partition, records)| one(archiver, partition, records, deadline));
+    let work = work.map(|(partition, records)| store_partition(reader, archiver, partition, records, deadline));
     let late = gather(work, &mut report).await;
     report.failures.extend(late.into_iter().map(Failure::OutOfTime));
     report.finish(started.elapsed(), "archived an event")
 }
 
-async fn one(archiver: &Archiver, partition: TopicPartition, records: Vec<Record>, deadline: Instant) -> Outcome {
-    let mut counts = Counts::default();
-    let stored = in_time(deadline, one_batch(archiver, &partition, &records, &mut counts)).await;
-    let done = stored.map(|stored| stored.map_err(|error| Failure::Store(partition.clone(), error)));
+async fn store_partition<R: Reader>(
+    reader: &R,
+    archiver: &Archiver,
+    partition: TopicPartition,
+    records: Vec<Record>,
+    deadline: Instant,
+) -> Outcome {
+    let mut progress = Progress::default();
+    let done = in_time(deadline, store_batch(reader, archiver, &partition, &records, &mut progress)).await;
     // What else the topic holds is not asked.
-    Outcome { partition, counts, lag: None, done }
+    Outcome { partition, counts: progress.counts, lag: None, done }
 }
 
-async fn one_batch(
+/// Stores `records`, and before each gap in their offsets what Kafka has there. Once this is `Ok`, every record up to the last
+/// of them is stored, unless Kafka has it no longer.
+pub(crate) async fn store_batch<R: Reader>(
+    reader: &R,
     archiver: &Archiver,
     partition: &TopicPartition,
     records: &[Record],
-    counts: &mut Counts,
-) -> Result<(), StoreError> {
-    let Some(first) = records.first().map(|record| record.offset) else { return Ok(()) };
-    let end = archiver.end_before(partition, first).await?.next();
-    archiver.store(partition, records, counts).await?;
-    // A mapping that began later than the archive ends. Nobody will deliver what is between; a marker of a transaction is told too.
-    if end < first {
-        counts.lost += first - end;
-        let TopicPartition { topic, partition } = partition;
-        tracing::error!(
-            topic,
-            partition,
-            offset = end,
-            lost = first - end,
-            "records were not delivered: the archive goes on behind them"
-        );
+    progress: &mut Progress,
+) -> Result<(), Failure> {
+    let store = |error| Failure::Store(partition.clone(), error);
+    // Records out of order stay together, for the archiver to refuse.
+    for run in records.chunk_by(|record, next| next.offset <= record.offset + 1) {
+        let Some(first) = run.first().map(|record| record.offset) else { continue };
+        let end = archiver.end_before(partition, first).await.map_err(store)?.next();
+        let mut dropped = 0..0;
+        if end < first {
+            let TopicPartition { topic, partition: number } = partition;
+            let missing = first - end;
+            tracing::warn!(
+                topic,
+                partition = number,
+                offset = end,
+                missing,
+                "offsets were not delivered: reading Kafka"
+            );
+            // Up to the first record itself, which is then held to what the topic has: what the mapping delivered may be of a
+            // topic that was made again since.
+            dropped = catch_up(reader, archiver, partition, Goal::Through(first), progress).await?;
+            dropped.end = dropped.end.min(first);
+        }
+        archiver.store(partition, run, &mut progress.counts).await.map_err(store)?;
+        count_lost(partition, &dropped, &mut progress.counts);
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ use shared::{cluster::Cluster, deadline, metrics::Metrics};
 use crate::{
     bucket::{Bucket, OpenError},
     event,
-    reader::Kafka,
-    report::{Failed, Failure, Report},
+    reader::OnDemand,
+    report::{Failed, Report},
     run,
     settings::Settings,
     store::{Archiver, Limits},
@@ -74,19 +74,17 @@ impl Function {
 
     /// Stores what the event brings or, at a tick, what is new in the topics, and prints the metrics.
     ///
-    /// A run connects anew: what is left of a connection after the minute in which the environment was frozen cannot
-    /// be told from outside.
+    /// An invocation that reads Kafka connects anew: the state of a connection after a time in which the environment was
+    /// frozen cannot be seen from outside.
     ///
     /// # Errors
     /// When anything failed, whatever was stored beside it.
     pub async fn handle(&self, event: LambdaEvent<Trigger>) -> Result<Report, Failed> {
         let deadline = deadline::before(event.context.deadline(), RESERVE);
+        let kafka = OnDemand::new(&self.cluster);
         let report = match event.payload {
-            Trigger::Kafka(event) => event::store(&self.archiver, &self.topics, event, deadline).await,
-            Trigger::Tick => match Kafka::connect(&self.cluster).await {
-                Ok(kafka) => run::run(&kafka, &self.archiver, &self.topics, deadline).await,
-                Err(error) => Report { failures: vec![Failure::Topics(error)], ..Report::default() },
-            },
+            Trigger::Kafka(event) => event::store(&kafka, &self.archiver, &self.topics, event, deadline).await,
+            Trigger::Tick => run::run(&kafka, &self.archiver, &self.topics, deadline).await,
         };
         report.record(&self.metrics);
         self.metrics.flush(&event.context.env_config.function_name);

@@ -7,10 +7,12 @@ use shared::client::ConnectError;
 use crate::{layout::TopicPartition, record::Record};
 
 mod kafka;
+mod on_demand;
 #[cfg(test)]
 mod tests;
 
 pub use kafka::Kafka;
+pub(crate) use on_demand::OnDemand;
 
 /// What a run asks of Kafka. Tests have a log of their own.
 pub trait Reader: Sync {

@@ -11,8 +11,8 @@
 //! 5. A topic that was deleted and made again begins at 0 again. What a batch brings from below the end is compared
 //!    with what is stored; where it differs, nothing is stored or acknowledged.
 //!
-//! The rules rest on what Kafka and an event source mapping guarantee: a partition's records come in order, and whoever
-//! delivers them again begins at the last acknowledged one.
+//! The rules rest on what Kafka and an event source mapping guarantee: a partition's records come in order, and a topic that
+//! was made again is delivered from its beginning. Batches in between may be left out.
 
 use std::{
     collections::HashMap,

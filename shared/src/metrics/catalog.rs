@@ -139,7 +139,7 @@ pub mod archive {
     pub static RECORDS_QUARANTINED: Metric =
         count(FUNCTION, "RecordsQuarantined", "records stored under `quarantine/`: null, or not JSON");
     pub static RECORDS_LOST: Metric =
-        count(FUNCTION, "RecordsLost", "offsets that Kafka dropped, or a mapping left out, before they were archived");
+        count(FUNCTION, "RecordsLost", "offsets that Kafka dropped before they were archived");
     pub static ARCHIVE_LAG: Metric = count(
         FUNCTION,
         "ArchiveLag",

@@ -5,8 +5,9 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    store::Limits,
-    testing::{Memory, forms, stored},
+    layout::MAX_OFFSET,
+    store::{Counts, Limits, StoreError},
+    testing::{Memory, Topic, Topics, forms, row, rows, stored},
 };
 
 fn of(topic: &str, partition: i32) -> TopicPartition {
@@ -27,27 +28,47 @@ fn event(records: &serde_json::Value) -> KafkaEvent {
     serde_json::from_value(event).unwrap()
 }
 
+/// Stores an event that needs no Kafka: this one panics when it is asked.
 async fn store_with(memory: &Memory, event: KafkaEvent) -> Report {
+    store_beside(memory, &Topics::default(), event).await
+}
+
+async fn store_beside(memory: &Memory, kafka: &Topics, event: KafkaEvent) -> Report {
     let archiver = Archiver::new(memory.bucket(10), Limits::default());
     let topics = ["a.pin".to_owned(), "a.geo".to_owned()];
-    store(&archiver, &topics, event, Instant::now() + Duration::from_mins(1)).await
+    store(kafka, &archiver, &topics, event, Instant::now() + Duration::from_mins(1)).await
+}
+
+/// An event with some of `records`, which are of `a.pin`.
+fn batch(records: &[Record], offsets: impl IntoIterator<Item = u64>) -> KafkaEvent {
+    let find = |offset| records.iter().find(|record| record.offset == offset).unwrap();
+    let text = |record: &Record| String::from_utf8(record.value.clone().unwrap().to_vec()).unwrap();
+    let records = offsets.into_iter().map(find);
+    let records = records.map(|record| delivered("a.pin", 0, record.offset.try_into().unwrap(), Some(&text(record))));
+    event(&json!({"a.pin-0": records.collect::<Vec<_>>()}))
+}
+
+fn kafka(topic: Topic) -> Topics {
+    let topics = Topics::default();
+    topics.set(of("a.pin", 0), topic);
+    topics
 }
 
 #[tokio::test]
 async fn every_partition_of_an_event_is_stored_and_storing_it_again_changes_nothing() {
     let memory = Memory::default();
     let event = event(&json!({
-        "a.pin-0": [delivered("a.pin", 0, 7, Some("{\"a\": 1}")), delivered("a.pin", 0, 8, None)],
+        "a.pin-0": [delivered("a.pin", 0, 0, Some("{\"a\": 1}")), delivered("a.pin", 0, 1, None)],
         "a.pin-1": [delivered("a.pin", 1, 0, Some("2"))],
-        "a.geo-0": [delivered("a.geo", 0, 3, Some("{"))],
+        "a.geo-0": [delivered("a.geo", 0, 0, Some("{"))],
     }));
     for (records, quarantined) in [(2, 2), (0, 0)] {
         let total = store_with(&memory, event.clone()).await.into_result().unwrap().total();
         assert_eq!((total.records, total.quarantined), (records, quarantined));
         for (partition, expected) in [
-            (of("a.pin", 0), vec![(7, Some("{\"a\": 1}")), (8, None)]),
+            (of("a.pin", 0), vec![(0, Some("{\"a\": 1}")), (1, None)]),
             (of("a.pin", 1), vec![(0, Some("2"))]),
-            (of("a.geo", 0), vec![(3, Some("{"))]),
+            (of("a.geo", 0), vec![(0, Some("{"))]),
         ] {
             let record = |(offset, value): (u64, Option<&'static str>)| Record { offset, value: value.map(Into::into) };
             let expected: Vec<Record> = expected.into_iter().map(record).collect();
@@ -83,7 +104,7 @@ async fn what_cannot_be_stored_fails_the_event_and_the_rest_is_stored() {
 async fn an_event_that_is_not_done_in_time_fails() {
     let archiver = Archiver::new(Memory::default().bucket(10), Limits::default());
     let event = event(&json!({"a.pin-0": [delivered("a.pin", 0, 0, Some("1"))]}));
-    let report = store(&archiver, &["a.pin".to_owned()], event, Instant::now()).await;
+    let report = store(&Topics::default(), &archiver, &["a.pin".to_owned()], event, Instant::now()).await;
     assert_eq!(report.into_result().unwrap_err().to_string(), "a.pin-0 was not done in time");
 }
 
@@ -101,13 +122,89 @@ async fn an_event_of_a_topic_that_was_made_again_fails() {
 }
 
 #[tokio::test]
-async fn what_lies_between_the_archive_and_an_event_is_counted_as_lost_once() {
+async fn what_was_not_delivered_is_read_from_kafka_before_what_was() {
+    let records = rows("a", 0..40);
+    let (memory, kafka) = (Memory::default(), kafka(Topic::of(records.clone())));
+    // The first ones, then a batch with a gap before it, one with a gap within, both of these again, and an old one.
+    for (offsets, end) in [
+        ((0..3).collect(), 3),
+        ((10..12).collect(), 12),
+        (vec![20, 21, 26, 28], 29),
+        ((10..12).collect(), 29),
+        (vec![20, 21, 26, 28], 29),
+        ((5..7).collect::<Vec<_>>(), 29),
+    ] {
+        let report = store_beside(&memory, &kafka, batch(&records, offsets.clone())).await;
+        assert_eq!(report.into_result().unwrap().total().lost, 0, "{offsets:?}");
+        let stored = stored(&memory, &of("a.pin", 0)).await.0;
+        assert!(stored.len() >= end, "{offsets:?}: {}", stored.len());
+        assert_eq!(stored, forms(&records[..stored.len()]), "{offsets:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_what_kafka_dropped_counts_as_lost_and_only_once() {
+    let records = rows("a", 0..40);
     let memory = Memory::default();
-    let archiver = Archiver::new(memory.bucket(10), Limits::default());
-    for (offset, lost) in [(0, 0), (1, 0), (5, 3), (5, 0), (6, 0)] {
-        let event = event(&json!({"a.pin-0": [delivered("a.pin", 0, offset, Some("1"))]}));
-        let report = store(&archiver, &["a.pin".to_owned()], event, Instant::now() + Duration::from_mins(1)).await;
-        assert_eq!(report.into_result().unwrap().total().lost, lost, "{offset}");
+    for (offset, start, lost, why) in [
+        (0, 0, 0, "nothing is missing"),
+        (5, 0, 0, "all that is missing is there"),
+        (20, 15, 9, "some of it is there"),
+        (20, 15, 0, "it is delivered again"),
+        (30, 35, 9, "the batch itself is gone from Kafka, and at hand"),
+    ] {
+        // What was read beyond the batch is stored too.
+        let topic =
+            Topic { at_once: 1, bounds: start..40, ..Topic::of(records[usize::try_from(start).unwrap()..].to_vec()) };
+        let report = store_beside(&memory, &kafka(topic), batch(&records, [offset])).await;
+        let known = stored(&memory, &of("a.pin", 0)).await.0;
+        assert!(known.contains_key(&offset), "{why}");
+        assert_eq!(report.into_result().unwrap().total().lost, lost, "{why}: {:?}", known.keys());
+    }
+}
+
+#[tokio::test]
+async fn offsets_that_never_were_records_are_not_lost() {
+    let records = [row("a", 0), row("a", 4), row("a", 9)];
+    let (memory, kafka) = (Memory::default(), kafka(Topic::of(records.to_vec())));
+    for offset in [0, 4, 9] {
+        let report = store_beside(&memory, &kafka, batch(&records, [offset])).await;
+        assert_eq!(report.into_result().unwrap().total().lost, 0, "{offset}");
+    }
+    assert_eq!(stored(&memory, &of("a.pin", 0)).await.0, forms(&records));
+}
+
+#[tokio::test]
+async fn nothing_is_stored_behind_a_gap_that_cannot_be_read() {
+    let records = rows("a", 0..9);
+    let (memory, kafka) = (Memory::default(), kafka(Topic { failures: 1, ..Topic::of(records.clone()) }));
+    let error = store_beside(&memory, &kafka, batch(&records, [7])).await.into_result().unwrap_err();
+    assert_eq!(error.to_string(), "a.pin-0: Kafka gave the offset -1");
+    assert!(stored(&memory, &of("a.pin", 0)).await.0.is_empty());
+    store_beside(&memory, &kafka, batch(&records, [7])).await.into_result().unwrap();
+    assert!(stored(&memory, &of("a.pin", 0)).await.0.len() >= 8);
+}
+
+#[tokio::test]
+async fn a_batch_that_cannot_be_stored_leaves_what_kafka_dropped_before_it_to_be_counted() {
+    let first = MAX_OFFSET + 1;
+    let (memory, kafka) = (Memory::default(), kafka(Topic { bounds: first + 1..first + 1, ..Topic::default() }));
+    let report = store_beside(&memory, &kafka, batch(&[row("a", first)], [first])).await;
+    assert_eq!(report.total().lost, 0);
+    let error = report.into_result().unwrap_err().to_string();
+    assert!(error.contains("has more than 10 digits"), "{error}");
+}
+
+#[tokio::test]
+async fn a_batch_of_a_topic_that_was_made_again_is_not_mixed_into_the_new_one() {
+    let old = rows("old", 0..12);
+    for (length, problem) in [(20, "offset 10 is not what the archive holds"), (5, "offset 10 is not in the topic")] {
+        let new = rows("new", 0..length);
+        let (memory, kafka) = (Memory::default(), kafka(Topic::of(new.clone())));
+        let error = store_beside(&memory, &kafka, batch(&old, [10, 11])).await.into_result().unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+        let stored = stored(&memory, &of("a.pin", 0)).await.0;
+        assert_eq!(stored, forms(&new[..stored.len()]), "{length}");
     }
 }
 

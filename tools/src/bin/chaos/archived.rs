@@ -227,11 +227,11 @@ impl<'a> Schedule<'a> {
 struct Work {
     invocations: AtomicU64,
     failed: AtomicU64,
-    /// What an event source mapping would have been acknowledged: below this it delivers nothing that was not.
+    /// What was acknowledged with a batch: everything below this is archived.
     acknowledged: AtomicU64,
 }
 
-/// Runs, and batches as an event source mapping cuts them: from what is acknowledged or earlier.
+/// Runs, and batches as an event source mapping cuts them: from what is acknowledged, earlier, or later where it gave some up.
 async fn write(
     lambda: Arc<Lambda>,
     servers: String,
@@ -245,13 +245,18 @@ async fn write(
         let event = if random.random_bool(0.5) {
             json!({})
         } else {
-            // Half of them bring what nobody has stored yet.
-            let acknowledged = work.acknowledged.load(Ordering::Relaxed);
-            let from = if random.random_bool(0.5) { acknowledged } else { random.random_range(0..=acknowledged) };
             let count = random.random_range(1..200);
             let Ok(records) = read(servers.clone(), &partition).await else {
                 sleep(BEFORE_AGAIN).await;
                 continue;
+            };
+            // What nobody has stored yet, what may be stored, or what comes after batches that the mapping gave up.
+            let acknowledged = work.acknowledged.load(Ordering::Relaxed);
+            let end = records.last().map_or(0, |last| last.offset + 1);
+            let from = match random.random_range(0..4) {
+                0 | 1 => acknowledged,
+                2 => random.random_range(0..=acknowledged),
+                _ => random.random_range(0..=end),
             };
             let batch: Vec<_> = records.into_iter().skip_while(|record| record.offset < from).take(count).collect();
             delivered = batch.last().map(|last| last.offset + 1);

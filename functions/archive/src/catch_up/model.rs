@@ -1,13 +1,16 @@
 //! The rules of [`crate::store`] against random schedules: several writers that run or take events, that are stopped at
-//! any point, restarted with and without what they remember, and delivered batches twice, late, and cut anew; with a store
-//! that refuses, or does what is asked for and answers that it failed; with writers of several versions, whose objects are of
-//! other sizes; with gaps, with records for quarantine, with retention that is faster than all of them, and with a topic that
-//! is deleted and made again.
+//! any point, restarted with and without what they remember, and delivered batches twice, late, cut anew, with records left
+//! out, from anywhere in the topic, or never, as if a mapping gave them up; with a store that refuses, or does what is asked
+//! for and answers that it failed; with writers of several versions, whose objects are of other sizes; with gaps, with records
+//! for quarantine, with retention that is faster than all of them, and with a topic that is deleted and made again.
 //!
 //! What it leaves out: retention that overtakes one of two runs at once. Those two see different first offsets, and no
-//! name tells them of each other; the function's concurrency of one does. So every writer stops here before it. And retention
-//! together with a topic that is made again: before anything is archived, beyond what is archived, or in the middle of a run.
-//! Then no object's name is common to the two topics, or no record is left by which they could be told apart.
+//! name tells them of each other. It takes an archive that is as far behind as Kafka keeps records, and two writers in the
+//! same seconds. So every writer stops here before it, and what is dropped and not archived is not delivered after it. And
+//! retention together with a topic that is made again: before anything is archived, beyond what is archived, or in the middle
+//! of a run. Then no object's name is common to the two topics, or no record is left by which they could be told apart. And a
+//! batch of one topic that begins exactly where the archive of another one ends, after what came before it was given up: a
+//! mapping without a destination for failures gives no batch up that the archive refuses.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,104 +25,36 @@ use proptest::{
     test_runner::{RngSeed, TestRunner},
 };
 
-use super::{Progress, catch_up};
+use super::{Goal, Progress, catch_up};
 use crate::{
+    event::store_batch,
     reader::ReadError,
     record::{Form, Record},
     report::Failure,
-    store::{Archiver, Counts, Limits, StoreError},
-    testing::{Memory, Topic, Topics, Trouble, forms, pins, stored},
+    store::{Archiver, Limits, StoreError},
+    testing::{Memory, Topic, Topics, forms, pins, stored},
 };
 
-const WRITERS: usize = 3;
+mod schedule;
 
-/// What the record at an offset is, in every generation of the topic.
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Json,
-    Spaced,
-    Large,
-    NotJson,
-    Null,
-    Gap,
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    /// Producers write.
-    Append(u64),
-    /// The topic is deleted and made again, and that many are written.
-    Remake(u64),
-    /// Retention takes the topic's first ones away, while nobody archives.
-    Expire(u64),
-    /// A writer that has nothing to do begins a run.
-    Run(usize),
-    /// A writer that has nothing to do is delivered a batch, from the last acknowledged position or earlier.
-    Deliver { writer: usize, from: Index, records: usize },
-    /// The store's next request fails.
-    Trouble(Trouble),
-    /// A writer goes on for a while.
-    Poll { writer: usize, times: usize },
-    /// A writer is stopped where it is.
-    Stop(usize),
-    /// The same, and it loses its memory.
-    Restart(usize),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let writer = 0..WRITERS;
-    prop_oneof![
-        2 => (1..8_u64).prop_map(Step::Append),
-        1 => (1..24_u64).prop_map(Step::Remake),
-        1 => (1..8_u64).prop_map(Step::Expire),
-        4 => writer.clone().prop_map(Step::Run),
-        8 => (writer.clone(), any::<Index>(), 1..8_usize)
-            .prop_map(|(writer, from, records)| Step::Deliver { writer, from, records }),
-        2 => prop_oneof![Just(Trouble::Refused), Just(Trouble::Unanswered)].prop_map(Step::Trouble),
-        20 => (writer.clone(), 1..40_usize).prop_map(|(writer, times)| Step::Poll { writer, times }),
-        2 => writer.clone().prop_map(Step::Stop),
-        1 => writer.prop_map(Step::Restart),
-    ]
-}
-
-#[derive(Debug, Clone)]
-struct Schedule {
-    kinds: Vec<Kind>,
-    /// Each writer's.
-    limits: [Limits; WRITERS],
-    /// What the store lists in one request.
-    page: usize,
-    steps: Vec<Step>,
-}
-
-fn schedule() -> impl Strategy<Value = Schedule> {
-    let kind = prop_oneof![
-        8 => Just(Kind::Json),
-        1 => Just(Kind::Spaced),
-        1 => Just(Kind::Large),
-        1 => Just(Kind::NotJson),
-        1 => Just(Kind::Null),
-        1 => Just(Kind::Gap),
-    ];
-    let limits = (1..6_u64, 40..200_usize).prop_map(|(records, bytes)| Limits { records, bytes });
-    let limits = prop_oneof![limits.clone().prop_map(|limits| [limits; WRITERS]), prop::array::uniform3(limits),];
-    (prop::collection::vec(kind, 24), limits, 1..5_usize, prop::collection::vec(step(), 1..80)).prop_map(
-        |(mut kinds, limits, page, steps)| {
-            // Two generations that differ in their first name would not meet while the archive is still empty.
-            kinds[0] = Kind::Json;
-            Schedule { kinds, limits, page, steps }
-        },
-    )
-}
+use schedule::{Kind, Schedule, Step, WRITERS, schedule};
 
 /// Gives the records that are acknowledged with it.
 type Work = LocalBoxFuture<'static, Result<Vec<Record>, Failure>>;
 
 /// What a writer is at.
 struct Task {
-    /// The topic's as it began.
+    /// The topic's, of which the records are.
     generation: u64,
+    delivered: bool,
     work: Work,
+}
+
+/// What a mapping read.
+#[derive(Clone)]
+struct Batch {
+    generation: u64,
+    records: Vec<Record>,
 }
 
 struct Writer {
@@ -145,6 +80,7 @@ struct World {
     lost: BTreeMap<u64, BTreeSet<u64>>,
     /// Below this, all of the current generation was acknowledged.
     acknowledged: u64,
+    batches: Vec<Batch>,
     writers: [Writer; WRITERS],
 }
 
@@ -154,7 +90,9 @@ impl World {
         let writers = std::array::from_fn(|number| Writer::new(&memory, &schedule, number));
         let topics = Topics::default();
         let (start, end, lost) = (0, 0, BTreeMap::new());
-        let world = Self { schedule, memory, topics, generation: 0, start, end, lost, acknowledged: 0, writers };
+        let batches = Vec::new();
+        let world =
+            Self { schedule, memory, topics, generation: 0, start, end, lost, acknowledged: 0, batches, writers };
         world.publish();
         world
     }
@@ -206,18 +144,27 @@ impl World {
                 if self.start > 0 {
                     self.stop();
                 }
+                if self.start > 0 || self.archive().is_empty() {
+                    self.forget_batches(|_| false);
+                }
                 (self.generation, self.end, self.acknowledged) = (self.generation + 1, records, 0);
                 self.start = 0;
                 self.publish();
             }
             Step::Expire(records) => self.expire(records),
             Step::Run(writer) => {
-                let work = self.run(writer);
-                self.begin(writer, work);
+                let task = Task { generation: self.generation, delivered: false, work: self.run(writer) };
+                self.begin(writer, task);
             }
-            Step::Deliver { writer, from, records } => {
-                let work = self.deliver(writer, from, records);
-                self.begin(writer, work);
+            Step::Deliver { writer, from, records, without } => {
+                let batch = self.batch(from, records, without);
+                self.batches.push(batch.clone());
+                self.deliver(writer, batch);
+            }
+            Step::Redeliver { writer, batch } => {
+                if !self.batches.is_empty() {
+                    self.deliver(writer, batch.get(&self.batches).clone());
+                }
             }
             Step::Trouble(trouble) => self.memory.trouble(Some(trouble)),
             Step::Poll { writer, times } => (0..times).for_each(|_| self.poll(writer)),
@@ -232,6 +179,14 @@ impl World {
         }
     }
 
+    /// Drops the batches, those with a writer included, except for those that `keep` chooses.
+    fn forget_batches(&mut self, keep: impl Fn(&Batch) -> bool) {
+        self.batches.retain(keep);
+        for writer in &mut self.writers {
+            writer.task.take_if(|task| task.delivered);
+        }
+    }
+
     fn expire(&mut self, records: u64) {
         let archive = self.archive();
         if !archive.contains_key(&0) || self.generation_of(&archive) != self.generation {
@@ -240,6 +195,10 @@ impl World {
         self.stop();
         self.start = (self.start + records).min(self.end);
         let unarchived = archive.keys().last().map_or(0, |last| *last + 1)..self.start;
+        let (generation, kept) = (self.generation, if unarchived.is_empty() { 0 } else { self.start });
+        self.forget_batches(|batch| {
+            batch.generation == generation && batch.records.first().is_some_and(|first| first.offset >= kept)
+        });
         self.lost.entry(self.generation).or_default().extend(unarchived);
         self.acknowledged = self.acknowledged.max(self.start);
         self.publish();
@@ -248,29 +207,42 @@ impl World {
     fn run(&self, writer: usize) -> Work {
         let (topics, archiver) = (self.topics.clone(), Arc::clone(&self.writers[writer].archiver));
         let records = self.topic();
-        async move { catch_up(&topics, &archiver, &pins(), &mut Progress::default()).await.map(|()| records) }
+        async move { catch_up(&topics, &archiver, &pins(), Goal::End, &mut Progress::default()).await.map(|_| records) }
             .boxed_local()
     }
 
-    fn deliver(&self, writer: usize, from: Index, records: usize) -> Work {
-        let acknowledged: Vec<u64> = (self.start..=self.acknowledged).collect();
-        let from = *from.get(&acknowledged);
-        let known = self.topic().into_iter();
-        let batch: Vec<Record> = known.skip_while(|record| record.offset < from).take(records).collect();
-        let archiver = Arc::clone(&self.writers[writer].archiver);
-        async move {
-            let stored = archiver.store(&pins(), &batch, &mut Counts::default()).await;
-            stored.map(|()| batch).map_err(|error| Failure::Store(pins(), error))
+    fn batch(&self, from: Option<Index>, records: usize, without: Option<Index>) -> Batch {
+        let offsets: Vec<u64> = (self.start..=self.end).collect();
+        let archive = self.archive();
+        // A topic that was made again is delivered from its beginning, until that is acknowledged.
+        let again = self.generation > 0 && (archive.is_empty() || self.generation_of(&archive) != self.generation);
+        let from = from.filter(|_| !again);
+        let from = from.map_or(self.acknowledged, |from| *from.get(&offsets));
+        let mut records: Vec<Record> =
+            self.topic().into_iter().skip_while(|record| record.offset < from).take(records).collect();
+        if let Some(without) = without.filter(|_| records.len() > 1 && !again) {
+            records.remove(without.index(records.len()));
         }
-        .boxed_local()
+        Batch { generation: self.generation, records }
     }
 
-    fn begin(&mut self, writer: usize, work: Work) {
-        self.writers[writer].task.get_or_insert(Task { generation: self.generation, work });
+    /// What is acknowledged with a batch is all that the topic has up to its last record.
+    fn deliver(&mut self, writer: usize, Batch { generation, records: batch }: Batch) {
+        let end = batch.last().map_or(0, |last| last.offset + 1);
+        let known = self.topic().into_iter().filter(|record| record.offset < end).collect();
+        let (topics, archiver) = (self.topics.clone(), Arc::clone(&self.writers[writer].archiver));
+        let work = async move {
+            store_batch(&topics, &archiver, &pins(), &batch, &mut Progress::default()).await.map(|()| known)
+        };
+        self.begin(writer, Task { generation, delivered: true, work: work.boxed_local() });
+    }
+
+    fn begin(&mut self, writer: usize, task: Task) {
+        self.writers[writer].task.get_or_insert(task);
     }
 
     fn poll(&mut self, writer: usize) {
-        let Some(Task { generation, work }) = &mut self.writers[writer].task else { return };
+        let Some(Task { generation, work, .. }) = &mut self.writers[writer].task else { return };
         let generation = *generation;
         let Poll::Ready(done) = work.poll_unpin(&mut Context::from_waker(noop_waker_ref())) else { return };
         self.writers[writer].task = None;

@@ -1,0 +1,90 @@
+//! The random schedules.
+
+use proptest::{prelude::*, sample::Index};
+
+use crate::{store::Limits, testing::Trouble};
+
+pub(super) const WRITERS: usize = 3;
+
+/// What the record at an offset is, in every generation of the topic.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Json,
+    Spaced,
+    Large,
+    NotJson,
+    Null,
+    Gap,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    /// Producers write.
+    Append(u64),
+    /// The topic is deleted and made again, and that many are written.
+    Remake(u64),
+    /// Retention takes the topic's first ones away, while nobody archives.
+    Expire(u64),
+    /// A writer that has nothing to do begins a run.
+    Run(usize),
+    /// A writer that has nothing to do is delivered a batch from the acknowledged position on, or from anywhere in the topic,
+    /// perhaps with one of its records left out.
+    Deliver { writer: usize, from: Option<Index>, records: usize, without: Option<Index> },
+    /// The same as an earlier one, which may be with another writer at the moment.
+    Redeliver { writer: usize, batch: Index },
+    /// The store's next request fails.
+    Trouble(Trouble),
+    /// A writer goes on for a while.
+    Poll { writer: usize, times: usize },
+    /// A writer is stopped where it is.
+    Stop(usize),
+    /// The same, and it loses its memory.
+    Restart(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let writer = 0..WRITERS;
+    prop_oneof![
+        2 => (1..8_u64).prop_map(Step::Append),
+        1 => (1..24_u64).prop_map(Step::Remake),
+        1 => (1..8_u64).prop_map(Step::Expire),
+        4 => writer.clone().prop_map(Step::Run),
+        8 => (writer.clone(), any::<Option<Index>>(), 1..8_usize, any::<Option<Index>>())
+            .prop_map(|(writer, from, records, without)| Step::Deliver { writer, from, records, without }),
+        4 => (writer.clone(), any::<Index>()).prop_map(|(writer, batch)| Step::Redeliver { writer, batch }),
+        2 => prop_oneof![Just(Trouble::Refused), Just(Trouble::Unanswered)].prop_map(Step::Trouble),
+        20 => (writer.clone(), 1..40_usize).prop_map(|(writer, times)| Step::Poll { writer, times }),
+        2 => writer.clone().prop_map(Step::Stop),
+        1 => writer.prop_map(Step::Restart),
+    ]
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Schedule {
+    pub(super) kinds: Vec<Kind>,
+    /// Each writer's.
+    pub(super) limits: [Limits; WRITERS],
+    /// What the store lists in one request.
+    pub(super) page: usize,
+    pub(super) steps: Vec<Step>,
+}
+
+pub(super) fn schedule() -> impl Strategy<Value = Schedule> {
+    let kind = prop_oneof![
+        8 => Just(Kind::Json),
+        1 => Just(Kind::Spaced),
+        1 => Just(Kind::Large),
+        1 => Just(Kind::NotJson),
+        1 => Just(Kind::Null),
+        1 => Just(Kind::Gap),
+    ];
+    let limits = (1..6_u64, 40..200_usize).prop_map(|(records, bytes)| Limits { records, bytes });
+    let limits = prop_oneof![limits.clone().prop_map(|limits| [limits; WRITERS]), prop::array::uniform3(limits),];
+    (prop::collection::vec(kind, 24), limits, 1..5_usize, prop::collection::vec(step(), 1..80)).prop_map(
+        |(mut kinds, limits, page, steps)| {
+            // Two generations that differ in their first name would not meet while the archive is still empty.
+            kinds[0] = Kind::Json;
+            Schedule { kinds, limits, page, steps }
+        },
+    )
+}
