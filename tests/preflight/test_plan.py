@@ -44,6 +44,10 @@ class ParametersTest(unittest.TestCase):
         self.assert_refused("leave one of them empty", VpcId="vpc-0a", SubnetIds="subnet-0a,subnet-0b",
                             AvailabilityZones="a,b,c")
 
+    def test_a_type_of_broker_that_does_not_run_the_version_is_refused(self):
+        self.assert_refused("kafka.t3.small", BrokerType="kafka.t3.small", KafkaVersion="4.1.x.kraft")
+        self.assertEqual(plan(BrokerType="kafka.m7g.large", KafkaVersion="4.1.x.kraft").objections(), [])
+
     def test_every_function_of_the_rules_and_conditions_is_implemented(self):
         scope = plan().scope()
         for name in TEMPLATE["Conditions"]:

@@ -1,15 +1,30 @@
 """The stack, and the names that its resources take."""
 
 import json
+import pathlib
+import re
 
-from preflight.checks import CHECKS
+from preflight.checks import CHECKS, names
 from preflight.checks.stacks import REMEDIES, SAM_STACK, find
 from preflight.plan import UNSEEN
 
-from support import STACK, AccountTest, existing, plan
-from test_kafka import configuration
+from support import STACK, TEMPLATE, AccountTest, existing, plan
+from test_kafka import PLUGIN, configuration
 
 QUEUE = json.dumps({"Parameters": {"UserIds": {"Type": "String"}}, "Resources": {"FailedRuns": {"Type": "AWS::SQS::Queue"}}})
+
+
+# The properties that name a resource, of the types that the template has and of those that it may have once.
+NAMING = {"AlarmName", "BucketName", "ClusterName", "ConnectorName", "DBClusterIdentifier", "DBInstanceIdentifier", "DashboardName",
+          "DatabaseInput", "GroupName", "LogGroupName", "ManagedPolicyName", "Name", "QueueName", "RoleName", "TopicName"}
+
+# The types whose names may be shared, with the reason.
+SHARED_NAMES = {
+    "AWS::Athena::NamedQuery": "a query is found by its id",
+    "AWS::Glue::Table": "a table is one of the stack's own database",
+    "AWS::KafkaConnect::Connector": "its name holds the cluster's own id",
+    "AWS::Serverless::Api": "an API is found by its id",
+}
 
 
 class StackTest(AccountTest):
@@ -72,22 +87,41 @@ class NamesTest(AccountTest):
         self.assert_taken("name of the configuration", "aws kafka delete-configuration --arn", ["ClusterConfiguration"],
                           lambda: self.account.answer("kafka", "ListConfigurations", {"Configurations": [configuration(taken)]}))
 
+    def test_a_worker_configurations_name_is_taken(self):
+        connect = {"Archive": "msk-connect", "ConnectPluginArn": PLUGIN}
+        taken = plan(**connect).properties("AWS::KafkaConnect::WorkerConfiguration", "Name")["ConnectorWorkers"]
+        self.account.answer("kafkaconnect", "ListWorkerConfigurations", {"workerConfigurations": []})
+        self.assert_taken("name of the worker configuration", "aws kafkaconnect delete-worker-configuration", ["ConnectorWorkers"],
+                          lambda: self.account.answer("kafkaconnect", "ListWorkerConfigurations", {"workerConfigurations": [
+                              {"name": taken, "workerConfigurationArn": "arn"}]}), **connect)
+
+    def test_every_name_that_the_template_gives_is_looked_for(self):
+        asked = set(re.findall(r'"(AWS::[\w:]+)"', pathlib.Path(names.__file__).read_text()))
+        unlooked = set()
+        for resource, declared in TEMPLATE["Resources"].items():
+            if resource.startswith("Fn::") or declared["Type"] in asked | set(SHARED_NAMES):
+                continue
+            unlooked |= {f"{declared['Type']}.{name}" for name in declared.get("Properties", {}) if name in NAMING}
+        self.assertEqual(unlooked, set())
+        self.assertEqual(set(SHARED_NAMES) - {declared["Type"] for declared in TEMPLATE["Resources"].values()
+                                              if isinstance(declared, dict)}, set())
+
     def test_a_log_groups_name_is_taken(self):
-        names = plan().properties("AWS::Logs::LogGroup", "LogGroupName")
-        self.assertIn("IngestLog", names)
-        for name in names.values():
+        groups = plan().properties("AWS::Logs::LogGroup", "LogGroupName")
+        self.assertIn("IngestLog", groups)
+        for name in groups.values():
             with self.subTest(name):
                 logs = self.client("logs")
                 logs.create_log_group(logGroupName=name)
                 self.wrong("names of the log groups", f"aws logs delete-log-group --log-group-name {name}")
                 logs.delete_log_group(logGroupName=name)
-        self.assert_taken("names of the log groups", "a log group", list(names),
-                          lambda: self.client("logs").create_log_group(logGroupName=names["IngestLog"]))
+        self.assert_taken("names of the log groups", "a log group", list(groups),
+                          lambda: self.client("logs").create_log_group(logGroupName=groups["IngestLog"]))
 
     def test_a_name_that_the_stack_has_is_not_taken_where_a_change_adds_another(self):
-        names = plan().properties("AWS::Logs::LogGroup", "LogGroupName")
-        self.client("logs").create_log_group(logGroupName=names["IngestLog"])
-        owned = existing(("IngestLog", "AWS::Logs::LogGroup", names["IngestLog"]))
+        groups = plan().properties("AWS::Logs::LogGroup", "LogGroupName")
+        self.client("logs").create_log_group(logGroupName=groups["IngestLog"])
+        owned = existing(("IngestLog", "AWS::Logs::LogGroup", groups["IngestLog"]))
         self.right("names of the log groups", deployment=plan(stack=owned))
 
     def test_a_workgroups_name_is_taken(self):

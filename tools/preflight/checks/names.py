@@ -44,6 +44,16 @@ def configurations(plan, account):
     return free(names)
 
 
+def workers(plan, account):
+    """Names of MSK Connect's worker configurations."""
+    names = added(plan, "AWS::KafkaConnect::WorkerConfiguration", "Name")
+    for one in account.pages("kafkaconnect", "list_worker_configurations", "workerConfigurations"):
+        if one["name"] in names:
+            taken(plan, "a worker configuration", one["name"], "aws kafkaconnect delete-worker-configuration "
+                  f"--worker-configuration-arn {one['workerConfigurationArn']}, or choose another stack_name")
+    return free(names)
+
+
 def log_groups(plan, account):
     """Names of log groups, which an earlier stack may have left behind."""
     names = added(plan, "AWS::Logs::LogGroup", "LogGroupName")
@@ -91,6 +101,7 @@ def dashboard(plan, account):
 CHECKS = [
     Check("name of the cluster", clusters, adds(*CLUSTERS)),
     Check("name of the configuration", configurations, adds("AWS::MSK::Configuration")),
+    Check("name of the worker configuration", workers, adds("AWS::KafkaConnect::WorkerConfiguration")),
     Check("names of the log groups", log_groups, adds("AWS::Logs::LogGroup")),
     Check("name of Athena's workgroup", work_group, adds("AWS::Athena::WorkGroup")),
     Check("name of Glue's database", catalog, adds("AWS::Glue::Database")),
