@@ -1,6 +1,6 @@
 //! How Kafka is reached: where it is, and whether by TLS and IAM.
 
-use std::{fmt, io, path::PathBuf, str::FromStr};
+use std::{fmt, io, net::Ipv6Addr, path::PathBuf, str::FromStr};
 
 use crate::{
     credentials::Signer,
@@ -108,7 +108,7 @@ pub struct BootstrapServers(pub String);
 
 /// A text that is no [`BootstrapServers`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not host:port, or several of them comma separated")]
+#[error("not host:port, or several of them comma separated; an IPv6 address stands in brackets, [::1]:9092")]
 pub struct BootstrapServersError;
 
 impl FromStr for BootstrapServers {
@@ -116,9 +116,17 @@ impl FromStr for BootstrapServers {
 
     fn from_str(text: &str) -> Result<Self, BootstrapServersError> {
         let complete = |server: &str| {
-            server.trim().rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+            server.trim().rsplit_once(':').is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok())
         };
         if text.split(',').all(complete) { Ok(Self(text.to_owned())) } else { Err(BootstrapServersError) }
+    }
+}
+
+/// Returns whether `host` can stand before a port: where an IPv6 address has no brackets, its end would be taken for the port.
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => !host.is_empty() && !host.contains(':'),
     }
 }
 
@@ -223,9 +231,19 @@ mod tests {
 
     #[test]
     fn bootstrap_servers_have_a_port_each() {
-        for (text, good) in
-            [("a:1", true), ("a:1,b:2", true), ("a", false), ("a:1,b", false), (":1", false), ("", false)]
-        {
+        for (text, good) in [
+            ("a:1", true),
+            ("a:1,b:2", true),
+            ("[::1]:1, [2001:db8::7]:2", true),
+            ("a", false),
+            ("a:1,b", false),
+            (":1", false),
+            ("", false),
+            ("[::1]", false),
+            ("::1:9092", false),
+            ("[::1:9092", false),
+            ("[b-1]:9092", false),
+        ] {
             assert_eq!(text.parse::<BootstrapServers>().is_ok(), good, "{text}");
         }
     }

@@ -4,6 +4,7 @@
 //! and a token lives for 15 minutes: each connection gets a new one.
 
 use std::{
+    borrow::Cow,
     error::Error,
     fmt, io,
     time::{Duration, SystemTime},
@@ -97,8 +98,11 @@ impl Database {
     /// A server of databases that `user` logs in to by `password`, over TLS that `authorities` vouch for.
     #[must_use]
     pub fn with_password(address: &Address, user: &str, password: &str, authorities: Authorities) -> Self {
-        let options =
-            MySqlConnectOptions::new().host(&address.host).port(address.port).username(user).password(password);
+        let options = MySqlConnectOptions::new()
+            .host(plain_host(&address.host))
+            .port(address.port)
+            .username(user)
+            .password(password);
         let options = options.ssl_mode(MySqlSslMode::VerifyIdentity).ssl_ca_from_pem(authorities.into_pem());
         Self { options, signer: None }
     }
@@ -116,9 +120,9 @@ impl Database {
     pub async fn connect(&self) -> Result<MySqlConnection, ConnectError> {
         let mut options = self.options.clone();
         if let Some(signer) = &self.signer {
-            let (host, port, user) = (options.get_host(), options.get_port(), options.get_username());
+            let (host, port, user) = (url_host(options.get_host()), options.get_port(), options.get_username());
             #[expect(clippy::disallowed_methods, reason = "a token holds the time of day at which it was signed")]
-            let token = token::sign(signer, host, port, user, SystemTime::now())
+            let token = token::sign(signer, &host, port, user, SystemTime::now())
                 .map_err(|source| ConnectError::Token { login: self.to_string(), source })?;
             // The server asks for it in clear text: `Location` sees to TLS that is verified.
             options = options.password(&token).enable_cleartext_plugin(true);
@@ -132,7 +136,7 @@ impl Database {
     fn address(&self) -> String {
         match self.options.get_socket() {
             Some(socket) => socket.display().to_string(),
-            None => format!("{}:{}", self.options.get_host(), self.options.get_port()),
+            None => format!("{}:{}", url_host(self.options.get_host()), self.options.get_port()),
         }
     }
 
@@ -158,6 +162,16 @@ impl Database {
             _ => ConnectError::Refused { login, source },
         }
     }
+}
+
+/// A host as sockets and certificates take it: an IPv6 address without the brackets that it has in a URL.
+fn plain_host(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+/// A host as it stands before a port.
+fn url_host(host: &str) -> Cow<'_, str> {
+    if host.contains(':') { format!("[{host}]").into() } else { host.into() }
 }
 
 /// rustls's reason arrives in an I/O error.

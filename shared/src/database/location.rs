@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr, str::FromStr};
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 
-use super::{Authorities, AuthoritiesError, Database};
+use super::{Authorities, AuthoritiesError, Database, plain_host};
 use crate::{credentials::Signer, settings::Reader};
 
 /// `mysql://user:password@host:3306/database`, with options after a `?`:
@@ -98,7 +98,9 @@ impl FromStr for Location {
         // What sqlx says of it shows it.
         let mode = mode.map_err(|_| LocationError::Mode)?;
         // sqlx has the same notion of a URL, takes the options that it knows, and undoes the escapes.
-        let mut options = text.parse::<MySqlConnectOptions>().map_err(LocationError::Url)?;
+        let options = text.parse::<MySqlConnectOptions>().map_err(LocationError::Url)?;
+        let host = plain_host(options.get_host()).to_owned();
+        let mut options = options.host(&host);
         if options.get_database().is_none_or(str::is_empty) {
             return Err(LocationError::NoDatabase);
         }
@@ -158,14 +160,14 @@ fn names_only_a_user(url: &str, user: &str) -> bool {
 
 /// Whether what is sent stays on this machine.
 fn is_this_machine(options: &MySqlConnectOptions) -> bool {
-    let host = options.get_host().trim_matches(['[', ']']);
+    let host = options.get_host();
     let loopback = host.parse::<IpAddr>().map_or(host == "localhost", |address| address.is_loopback());
     loopback || options.get_socket().is_some()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Address, *};
     use crate::causes::in_one_line;
 
     const RDS: &str = "db.abc.eu-west-1.rds.amazonaws.com";
@@ -184,6 +186,26 @@ mod tests {
         }
         assert!(matches!(mode("mysql://u@db/d?ssl-mode=DISABLED"), MySqlSslMode::Disabled));
         assert!(matches!(mode("mysql://u@db/d?ssl-mode=VERIFY_CA"), MySqlSslMode::VerifyCa));
+    }
+
+    #[test]
+    fn an_ipv6_address_has_brackets_in_a_url_and_in_messages_alone() {
+        for (url, host, shown) in [
+            ("mysql://u:p@[::1]:3307/d", "::1", "u@[::1]:3307"),
+            ("mysql://u@[2001:db8::7]/d?login=iam", "2001:db8::7", "u@[2001:db8::7]:3306"),
+            ("mysql://u:p@192.0.2.1/d", "192.0.2.1", "u@192.0.2.1:3306"),
+            ("mysql://u:p@db.example/d", "db.example", "u@db.example:3306"),
+        ] {
+            let location: Location = url.parse().unwrap();
+            assert_eq!(location.options.get_host(), host);
+            let lookup = |name: &str| (name != "AWS_CREDENTIAL_EXPIRATION").then(|| "eu-west-1".to_owned());
+            assert_eq!(location.identify(&mut Reader::new(lookup)).unwrap().to_string(), shown);
+        }
+        for host in ["::1", "[::1]"] {
+            let address = Address { host: host.to_owned(), port: 3306 };
+            let database = Database::with_password(&address, "u", "p", Authorities::AmazonRds);
+            assert_eq!((database.options.get_host(), &*database.to_string()), ("::1", "u@[::1]:3306"));
+        }
     }
 
     #[test]
