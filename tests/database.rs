@@ -11,6 +11,8 @@ use shared::{causes::in_one_line, log};
 use crate::support::{aws::Aws, invocation, log::Log};
 
 mod mariadb;
+mod tables;
+mod types;
 
 const PASSWORD: &str = "s3cret'\"\\ü";
 

@@ -1,5 +1,7 @@
 //! How MySQL is reached: over TLS that is verified, with a password or with a token of IAM's in its place.
 //!
+//! A session has the server's time zone, as that of a client without settings has: a `TIMESTAMP` reads the same in both.
+//!
 //! A connection is made for each run and closed after it. A kept one would be dead after a freeze without anybody noticing,
 //! and a token lives for 15 minutes: each connection gets a new one.
 
@@ -118,7 +120,8 @@ impl Database {
     /// # Errors
     /// When the database is away, cannot prove who it is, or refuses the user.
     pub async fn connect(&self) -> Result<MySqlConnection, ConnectError> {
-        let mut options = self.options.clone();
+        // sqlx would set UTC.
+        let mut options = self.options.clone().timezone(None);
         if let Some(signer) = &self.signer {
             let (host, port, user) = (url_host(options.get_host()), options.get_port(), options.get_username());
             #[expect(clippy::disallowed_methods, reason = "a token holds the time of day at which it was signed")]

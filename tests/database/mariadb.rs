@@ -121,7 +121,7 @@ async fn the_emulator_sends_every_row_of_the_sample_byte_for_byte_from_what_data
         .map(|table| (table, sample_rows().remove(table).unwrap()))
         .enumerate()
     {
-        let mut rows: Vec<String> = posts.iter().map(|post| post[at].json.clone()).collect();
+        let mut rows: Vec<String> = posts.iter().map(|post| post[at].as_ref().unwrap().json.clone()).collect();
         rows.sort_unstable();
         // The posts beyond the 877 come again.
         rows.dedup();

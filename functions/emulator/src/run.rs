@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use serde::Serialize;
+use serde_json::Value;
 use shared::{
     deadline::USUAL_TIME,
     kind::Invalid,
@@ -12,11 +13,12 @@ use shared::{
         emulator::{POSTS_SENT, PRODUCE_TIME, RECORDS_REFUSED, RECORDS_UNCONFIRMED, RECORDS_WRITTEN},
     },
     publish::{Publish, Record},
+    shown::shown,
     topic::{Topic, UserId, UserIds},
 };
 use tokio::time::{Instant, sleep_until};
 
-use crate::source::{Post, Row, Source, SourceError};
+use crate::source::{Post, RefusedRow, Row, Source, SourceError};
 
 /// How many refused rows a report names.
 const MAX_NAMED: usize = 10;
@@ -66,23 +68,38 @@ impl Report {
         metrics.add(&RECORDS_UNCONFIRMED, self.records_unconfirmed);
     }
 
-    fn refuse(&mut self, row: &Row, invalid: &Invalid) {
+    fn refuse(&mut self, row: &RefusedRow) {
         self.records_refused += 1;
-        let named = match invalid {
-            Invalid::NotJson(error) => format!("{}: {error}", row.kind.table),
-            Invalid::Rules(violations) => {
-                let rules = violations.iter().map(|broken| match &broken.field {
-                    Some(field) => format!("{field} {}", broken.problem),
-                    None => broken.problem.clone(),
-                });
-                format!("{}: {}", row.kind.table, rules.collect::<Vec<_>>().join("; "))
-            }
-        };
+        let named = row.to_string();
         tracing::warn!(record.kind = row.kind.name, problem = named, "row refused");
         if self.refused.len() < MAX_NAMED {
             self.refused.push(named);
         }
     }
+}
+
+impl RefusedRow {
+    /// A row that its kind does not take.
+    fn invalid(row: &Row, invalid: &Invalid) -> Self {
+        let problem = match invalid {
+            Invalid::NotJson(error) => error.to_string(),
+            Invalid::Rules(violations) => {
+                let rules = violations.iter().map(|broken| match &broken.field {
+                    Some(field) => format!("{field} {}", broken.problem),
+                    None => broken.problem.clone(),
+                });
+                rules.collect::<Vec<_>>().join("; ")
+            }
+        };
+        let json: Option<Value> = serde_json::from_str(&row.json).ok();
+        let join_key = json.as_ref().and_then(|row_json| row_json.get(row.kind.join_key));
+        Self { kind: row.kind, join_key: join_key.map_or_else(|| "unknown".to_owned(), excerpt), problem }
+    }
+}
+
+/// The start of a value. A text as it is, without quotes.
+fn excerpt(value: &Value) -> String {
+    value.as_str().map_or_else(|| shown(&value.to_string()), shown)
 }
 
 impl<P: Publish> Emulator<P> {
@@ -128,9 +145,9 @@ impl<P: Publish> Emulator<P> {
             let user_id = &self.user_ids[self.turn % self.user_ids.len()];
             self.turn = self.turn.wrapping_add(1);
             for row in post {
-                match record(row, &Topic::of(user_id, row.kind)) {
+                match row.as_ref().map_err(Clone::clone).and_then(|row| record(row, user_id)) {
                     Ok(record) => records.push(record),
-                    Err(invalid) => report.refuse(row, &invalid),
+                    Err(refused) => report.refuse(&refused),
                 }
             }
         }
@@ -148,8 +165,10 @@ impl<P: Publish> Emulator<P> {
     }
 }
 
-fn record(row: &Row, topic: &Topic) -> Result<Record, Invalid> {
-    let checked = row.kind.check(&row.json, |kind| topic.sibling(kind))?;
+fn record(row: &Row, user_id: &UserId) -> Result<Record, RefusedRow> {
+    let topic = Topic::of(user_id, row.kind);
+    let checked = row.kind.check(&row.json, |kind| topic.sibling(kind));
+    let checked = checked.map_err(|invalid| RefusedRow::invalid(row, &invalid))?;
     Ok(Record {
         topic: topic.name.as_str().into(),
         key: Some(checked.key()),
@@ -166,18 +185,18 @@ mod tests {
 
     #[test]
     fn a_row_that_is_not_valid_is_counted_and_named() {
-        let topic = |kind| Topic::of(&"u".parse().unwrap(), kind);
         let mut report = Report::default();
         for row in [
             Row { kind: &GEO, json: r#"{"ind":1,"timestamp":"never","latitude":91,"longitude":1}"#.to_owned() },
             Row { kind: &PIN, json: "{".to_owned() },
         ] {
-            report.refuse(&row, &record(&row, &topic(row.kind)).unwrap_err());
+            report.refuse(&record(&row, &"u".parse().unwrap()).unwrap_err());
         }
         assert_eq!(report.records_refused, 2);
-        assert!(report.refused[0].starts_with("geolocation_data: timestamp must be a date and time"), "{report:?}");
+        assert!(report.refused[0].starts_with("geolocation_data, ind 1: timestamp must be a date"), "{report:?}");
         assert!(report.refused[0].ends_with("; latitude must be a number from -90 to 90; it is the number 91"));
-        assert_eq!(report.refused[1], "pinterest_data: line 1, column 1: EOF while parsing an object");
+        let not_json = "pinterest_data, index unknown: line 1, column 1: EOF while parsing an object";
+        assert_eq!(report.refused[1], not_json);
     }
 
     #[test]

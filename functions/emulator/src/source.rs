@@ -6,7 +6,7 @@ use rand::{Rng, rngs::StdRng};
 use shared::{
     aws::secret::SecretError,
     database::{ConnectError, Location, LocationError},
-    kind::Kind,
+    kind::{CATALOG, Kind},
     settings::{Reader, SettingsError},
 };
 
@@ -27,8 +27,20 @@ pub struct Row {
     pub json: String,
 }
 
+/// A row that cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}, {} {join_key}: {problem}", kind.table, kind.join_key)]
+pub struct RefusedRow {
+    /// The kind whose table holds it.
+    pub kind: &'static Kind,
+    /// The value of its join key.
+    pub join_key: String,
+    /// The columns at fault, and what is wrong with each.
+    pub problem: String,
+}
+
 /// The rows that share a join key, in the catalog's order.
-pub type Post = Vec<Row>;
+pub type Post = Vec<Result<Row, RefusedRow>>;
 
 /// Where rows are read.
 #[derive(Debug, Clone)]
@@ -88,14 +100,21 @@ pub enum SourceError {
     Connect(#[from] ConnectError),
     #[error(transparent)]
     Secret(#[from] SecretError),
-    #[error("the database {database} stopped answering: the rows did not come within {} s", within.as_secs())]
-    Silent { database: String, within: Duration },
+    #[error(
+        "the rows of {database} did not come within {} s: the database stopped answering, or its tables need an index on their \
+         join keys, such as {}", within.as_secs(), index()
+    )]
+    Slow { database: String, within: Duration },
     #[error("the database cannot be read")]
     Database(#[from] sqlx::Error),
     #[error("the tables have no join key in common: there is no post to send")]
     NoPosts,
-    #[error("table `{table}`, column `{column}`: a value of type {type_name} cannot be sent as JSON")]
-    Column { table: &'static str, column: String, type_name: String },
+}
+
+/// The statement that makes a table's index.
+fn index() -> String {
+    let Kind { table, join_key, .. } = CATALOG[0];
+    format!("ALTER TABLE `{table}` ADD INDEX (`{join_key}`)")
 }
 
 impl Source {

@@ -1,26 +1,27 @@
-//! The course's tables in MySQL: one query a table and run.
+//! The course's tables in MySQL.
+//!
+//! Every query is a plain one, not a prepared statement: the server then prints each value as text, as it does for the
+//! script's client. So a value that a Rust type could not hold is still a text that can be sent, or be refused by name.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, fmt, time::Duration};
 
-use serde::{
-    Serialize, Serializer,
-    ser::{Error as _, SerializeMap},
-};
 use shared::{
     database::Database,
     kind::{CATALOG, Kind},
 };
-use sqlx::{
-    AssertSqlSafe, Column, Connection, MySql, MySqlConnection, QueryBuilder, Row as _, TypeInfo, ValueRef,
-    mysql::{MySqlColumn, MySqlRow},
-    types::chrono::{NaiveDate, NaiveDateTime},
-};
+use sqlx::{AssertSqlSafe, Connection, MySqlConnection, mysql::MySqlRow};
 use tokio::time::timeout;
 
-use super::{Post, Row, SourceError, login::KeptLogin};
+use super::{Post, SourceError, login::KeptLogin};
 
-/// How long the rows of a run may take. 10,000 posts of 11,154 take about a second.
-const TIME_TO_READ: Duration = Duration::from_secs(20);
+mod row;
+mod value;
+
+/// The longest time for the rows of a run. 10,000 posts of 11,154 take about a second.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The longest wait for the end of a run's connection.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The catalog's tables in a database.
 #[derive(Debug)]
@@ -39,166 +40,90 @@ impl Tables {
         Self { login: Some(login), ..self }
     }
 
-    /// Up to `count` different posts, at random.
+    /// Draws up to `count` different posts at random.
     pub(super) async fn draw(&self, count: usize) -> Result<Vec<Post>, SourceError> {
         let mut connection = match &self.login {
             Some(login) => login.connect(&self.database).await?,
             None => self.database.connect().await?,
         };
-        let posts = timeout(TIME_TO_READ, draw(&mut connection, count)).await;
+        let posts = timeout(READ_TIMEOUT, draw(&mut connection, count)).await;
         let posts =
-            posts.map_err(|_| SourceError::Silent { database: self.database.to_string(), within: TIME_TO_READ })??;
+            posts.map_err(|_| SourceError::Slow { database: self.database.to_string(), within: READ_TIMEOUT })??;
         // The rows are here; a farewell that does not arrive changes nothing.
-        drop(timeout(TIME_TO_LEAVE, connection.close()).await);
+        drop(timeout(CLOSE_TIMEOUT, connection.close()).await);
         Ok(posts)
     }
 }
 
-/// How long a run waits for the end of its connection.
-const TIME_TO_LEAVE: Duration = Duration::from_secs(1);
-
 async fn draw(connection: &mut MySqlConnection, count: usize) -> Result<Vec<Post>, SourceError> {
     let Some((first, others)) = CATALOG.split_first() else { return Ok(Vec::new()) };
-    let rows = sqlx::query(AssertSqlSafe(random_rows(first, others)))
-        .bind(u64::try_from(count).unwrap_or(u64::MAX))
-        .fetch_all(&mut *connection)
-        .await?;
-    let mut posts = Vec::with_capacity(rows.len());
-    for row in &rows {
-        posts.push((join_key(first, row)?, vec![to_row(first, row)?]));
+    let mut keys: Vec<JoinKey> = Vec::with_capacity(count);
+    for row in fetch(connection, random_keys(first, others, count)).await? {
+        keys.push(JoinKey::last_of(&row)?);
     }
+    let mut posts: HashMap<JoinKey, Post> = keys.into_iter().map(|key| (key, Post::new())).collect();
     if posts.is_empty() {
         return Ok(Vec::new());
     }
-    for kind in others {
-        let mut query: QueryBuilder<MySql> =
-            QueryBuilder::new(format!("SELECT * FROM `{}` WHERE `{}` IN (", kind.table, kind.join_key));
-        let mut keys = query.separated(", ");
-        for (key, _) in &posts {
-            keys.push_bind(*key);
-        }
-        query.push(")");
+    for kind in CATALOG {
         let mut rows = HashMap::new();
-        for row in query.build().fetch_all(&mut *connection).await? {
-            rows.insert(join_key(kind, &row)?, to_row(kind, &row)?);
+        for row in fetch(connection, rows_of(kind, posts.keys())).await? {
+            let key = JoinKey::last_of(&row)?;
+            rows.insert(key, row::read(kind, &row)?);
         }
         // A row may have gone since the keys were drawn: its post is sent without it.
         for (key, post) in &mut posts {
-            post.extend(rows.get(key).cloned());
+            post.extend(rows.remove(key));
         }
     }
-    Ok(posts.into_iter().map(|(_, post)| post).collect())
+    Ok(posts.into_values().collect())
 }
 
-/// Random rows of `kind` whose join key every other table has as well. Table and column names are the catalog's constants.
-fn random_rows(kind: &Kind, others: &[&Kind]) -> String {
-    let also_in = |other: &&Kind| {
-        format!("EXISTS (SELECT 1 FROM `{}` o WHERE o.`{}` = t.`{}`)", other.table, other.join_key, kind.join_key)
-    };
+async fn fetch(connection: &mut MySqlConnection, sql: String) -> Result<Vec<MySqlRow>, sqlx::Error> {
+    sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(connection).await
+}
+
+/// A join key as the server prints it once it is a `DOUBLE`: `7528` for a column of integers, decimals, texts or floats.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct JoinKey(String);
+
+impl JoinKey {
+    /// The key in the last column of a row. It becomes part of the next query, so nothing but a number is one.
+    fn last_of(row: &MySqlRow) -> Result<Self, sqlx::Error> {
+        let text = row::last_text(row)?;
+        match text.parse::<f64>() {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(error) => Err(sqlx::Error::Decode(error.into())),
+        }
+    }
+}
+
+impl fmt::Display for JoinKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The SQL of a join key as a number. Tables whose columns differ in type or collation can be compared by it, and it has
+/// the type that lets every server look keys up in a table of its own: MySQL 5.7 would otherwise read a table without an
+/// index once for each row of the other.
+fn number(Kind { table, join_key, .. }: &Kind) -> String {
+    format!("`{table}`.`{join_key}` + 0e0")
+}
+
+/// Random join keys that every table has. Table and column names are the catalog's constants.
+fn random_keys(kind: &Kind, others: &[&Kind], count: usize) -> String {
+    let key = number(kind);
+    let also_in = |other: &&Kind| format!("{key} IN (SELECT {} FROM `{}`)", number(other), other.table);
     let everywhere = others.iter().map(also_in).collect::<Vec<_>>().join(" AND ");
-    format!("SELECT t.* FROM `{}` t WHERE {everywhere} ORDER BY RAND() LIMIT ?", kind.table)
+    format!("SELECT {key} FROM `{}` WHERE {everywhere} ORDER BY RAND() LIMIT {count}", kind.table)
 }
 
-/// The column may be signed or not.
-fn join_key(kind: &Kind, row: &MySqlRow) -> Result<i64, SourceError> {
-    match row.try_get::<i64, _>(kind.join_key) {
-        Err(sqlx::Error::ColumnDecode { .. }) => {
-            let key: u64 = row.try_get(kind.join_key)?;
-            Ok(i64::try_from(key).map_err(|error| sqlx::Error::Decode(error.into()))?)
-        }
-        key => Ok(key?),
-    }
-}
-
-fn to_row(kind: &'static Kind, row: &MySqlRow) -> Result<Row, SourceError> {
-    if let Some(column) = row.columns().iter().find(|column| Form::of(column).is_none()) {
-        return Err(SourceError::Column {
-            table: kind.table,
-            column: column.name().to_owned(),
-            type_name: column.type_info().name().to_owned(),
-        });
-    }
-    let json = serde_json::to_string(&Json(row)).map_err(|error| sqlx::Error::Decode(error.into()))?;
-    Ok(Row { kind, json })
-}
-
-/// What a column's values become in JSON.
-#[derive(Clone, Copy)]
-enum Form {
-    Signed,
-    Unsigned,
-    /// Printed as the 32-bit value it is: `-89.9787`, and not `-89.97869873046875`.
-    Float,
-    Double,
-    Text,
-    Date,
-    DateTime,
-}
-
-impl Form {
-    fn of(column: &MySqlColumn) -> Option<Self> {
-        Some(match column.type_info().name() {
-            "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => Self::Signed,
-            "TINYINT UNSIGNED" | "SMALLINT UNSIGNED" | "MEDIUMINT UNSIGNED" | "INT UNSIGNED" | "BIGINT UNSIGNED"
-            | "YEAR" => Self::Unsigned,
-            "FLOAT" => Self::Float,
-            "DOUBLE" => Self::Double,
-            "CHAR" | "VARCHAR" | "TINYTEXT" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" | "ENUM" | "SET" | "DECIMAL" => {
-                Self::Text
-            }
-            "DATE" => Self::Date,
-            "DATETIME" | "TIMESTAMP" => Self::DateTime,
-            _ => return None,
-        })
-    }
-}
-
-/// A row as a JSON object, its columns in the table's order.
-struct Json<'a>(&'a MySqlRow);
-
-impl Serialize for Json<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for column in self.0.columns() {
-            map.serialize_entry(column.name(), &JsonColumn { row: self.0, column })?;
-        }
-        map.end()
-    }
-}
-
-struct JsonColumn<'a> {
-    row: &'a MySqlRow,
-    column: &'a MySqlColumn,
-}
-
-impl JsonColumn<'_> {
-    /// The value, without asking whether sqlx knows the column's type under Rust's: [`Form`] has.
-    fn get<'r, T: sqlx::Decode<'r, MySql> + sqlx::Type<MySql>, E: serde::ser::Error>(&'r self) -> Result<T, E> {
-        self.row.try_get_unchecked(self.column.ordinal()).map_err(E::custom)
-    }
-}
-
-impl Serialize for JsonColumn<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let value = self.row.try_get_raw(self.column.ordinal()).map_err(S::Error::custom)?;
-        if value.is_null() {
-            return serializer.serialize_none();
-        }
-        match Form::of(self.column) {
-            None => serializer.serialize_none(),
-            Some(Form::Signed) => serializer.serialize_i64(self.get()?),
-            Some(Form::Unsigned) => serializer.serialize_u64(self.get()?),
-            Some(Form::Float) => serializer.serialize_f32(self.get()?),
-            Some(Form::Double) => serializer.serialize_f64(self.get()?),
-            Some(Form::Text) => serializer.serialize_str(self.get()?),
-            Some(Form::Date) => serializer.collect_str(&self.get::<NaiveDate, S::Error>()?.format("%Y-%m-%d")),
-            Some(Form::DateTime) => {
-                let moment: NaiveDateTime = self.get()?;
-                // The fraction stands there only when there is one.
-                serializer.collect_str(&moment.format("%Y-%m-%d %H:%M:%S%.f"))
-            }
-        }
-    }
+/// The rows with these keys, and behind their columns the key. The column itself is compared, so that its index is used.
+fn rows_of<'a>(kind: &Kind, keys: impl Iterator<Item = &'a JoinKey>) -> String {
+    let keys = keys.map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let Kind { table, join_key, .. } = kind;
+    format!("SELECT `{table}`.*, {} FROM `{table}` WHERE `{join_key}` IN ({keys})", number(kind))
 }
 
 #[cfg(test)]
@@ -210,10 +135,20 @@ mod tests {
     #[test]
     fn a_random_post_is_one_whose_join_key_every_table_has() {
         assert_eq!(
-            random_rows(&PIN, &[&GEO, &USER]),
-            "SELECT t.* FROM `pinterest_data` t \
-             WHERE EXISTS (SELECT 1 FROM `geolocation_data` o WHERE o.`ind` = t.`index`) \
-             AND EXISTS (SELECT 1 FROM `user_data` o WHERE o.`ind` = t.`index`) ORDER BY RAND() LIMIT ?"
+            random_keys(&PIN, &[&GEO, &USER], 60),
+            "SELECT `pinterest_data`.`index` + 0e0 FROM `pinterest_data` WHERE \
+             `pinterest_data`.`index` + 0e0 IN (SELECT `geolocation_data`.`ind` + 0e0 FROM `geolocation_data`) AND \
+             `pinterest_data`.`index` + 0e0 IN (SELECT `user_data`.`ind` + 0e0 FROM `user_data`) \
+             ORDER BY RAND() LIMIT 60"
+        );
+    }
+
+    #[test]
+    fn the_rows_of_some_keys_are_read_by_one_query() {
+        let keys = ["7528", "1.5"].map(|key| JoinKey(key.to_owned()));
+        assert_eq!(
+            rows_of(&GEO, keys.iter()),
+            "SELECT `geolocation_data`.*, `geolocation_data`.`ind` + 0e0 FROM `geolocation_data` WHERE `ind` IN (7528, 1.5)"
         );
     }
 }

@@ -18,7 +18,7 @@ impl Sample {
                 if posts.len() == at {
                     posts.push(Post::new());
                 }
-                posts[at].push(Row { kind, json: json::compact(row).into_owned() });
+                posts[at].push(Ok(Row { kind, json: json::compact(row).into_owned() }));
             }
         }
         Self { posts }
