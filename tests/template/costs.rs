@@ -102,34 +102,12 @@ async fn the_default_profile_pays_for_three_small_brokers_and_nothing_else() {
     assert_eq!(cluster["EnhancedMonitoring"], "DEFAULT");
 }
 
-/// The rows of DEPLOY's table of costs: what it is, and what it costs with each profile.
-fn costs() -> Vec<(String, Vec<f64>)> {
-    let deploy = std::fs::read_to_string(workspace("DEPLOY.md")).unwrap();
-    let table = deploy.split("| what | sum | `default` | `drop-in` | `serverless` |\n").nth(1).unwrap();
-    let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
-    let row = |line: &str| {
-        let cells: Vec<_> = line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('*')).collect();
-        (cells[0].to_owned(), cells[2..].iter().map(|cell| cell.parse().unwrap_or_default()).collect())
-    };
-    rows.map(row).collect()
-}
-
-#[test]
-fn the_costs_of_each_profile_add_up() {
-    let costs = costs();
-    let (total, rows) = costs.split_last().unwrap();
-    assert!(rows.iter().any(|(what, _)| what == "traffic between zones"));
-    for profile in 0..3 {
-        let sum: f64 = rows.iter().map(|(_, of)| of[profile]).sum();
-        assert!((sum - total.1[profile]).abs() < 0.5, "{profile}: {sum} is not {}", total.1[profile]);
-    }
-}
-
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn the_price_of_each_broker_is_in_the_documents() {
+async fn each_broker_and_the_traffic_between_zones_has_its_price_in_the_documents() {
     let deploy = std::fs::read_to_string(workspace("DEPLOY.md")).unwrap();
     let costs = deploy.split("## What it costs").nth(1).unwrap().split("\n## ").next().unwrap();
+    assert!(costs.contains("\n| traffic between zones |"));
     let declared = &stack(&of_profiles()["default"]).await.declared["BrokerType"];
     for kind in list(&declared["AllowedValues"]) {
         assert!(costs.contains(&format!("`{}`", kind.as_str().unwrap())), "{kind} has no price");
