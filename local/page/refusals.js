@@ -43,9 +43,9 @@ function refusal({ id, time_ms: when, method, path, status, error_code: code, me
   return { node };
 }
 
-function violation({ record, field, problem }) {
+function violation({ record, row, field, problem }) {
   return make("li", null,
-    make("span", { class: "detail" }, `record ${record}`), " ",
+    make("span", { class: "detail" }, row === undefined ? `record ${record}` : `record ${record}, row ${row}`), " ",
     field === null || field === undefined ? null : make("code", null, field), " ",
     make("span", null, problem));
 }

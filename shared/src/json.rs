@@ -1,10 +1,10 @@
 //! What counts as JSON, and its compact form. `ingest` and `archive` decide by the same two functions, so what
 //! one lets through the other never sends to quarantine.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use memchr::memchr;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// Why bytes are not JSON, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,11 +82,18 @@ pub fn utf8(bytes: &[u8]) -> Result<&str, JsonError> {
 /// # Errors
 /// When no such value stands there.
 pub fn start<'a, T: Deserialize<'a>>(text: &'a str) -> Result<(T, usize), serde_json::Error> {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter();
-    match values.next() {
-        Some(value) => Ok((value?, values.byte_offset())),
-        None => Err(de::Error::custom("a value is missing")),
-    }
+    start_of(PhantomData, text)
+}
+
+/// As [`start`], for a value that is read by a seed.
+///
+/// # Errors
+/// When no such value stands there.
+pub fn start_of<'a, S: DeserializeSeed<'a>>(seed: S, text: &'a str) -> Result<(S::Value, usize), serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = seed.deserialize(&mut deserializer)?;
+    // Only its iterator gives a deserializer's place away.
+    Ok((value, deserializer.into_iter::<IgnoredAny>().byte_offset()))
 }
 
 /// Any JSON value, read and not kept. Takes what `Value` takes, since it asks the parser for the same things.

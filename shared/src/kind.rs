@@ -8,17 +8,25 @@
 
 use std::fmt;
 
+mod advice;
+mod broken;
 mod check;
 mod date;
+mod form;
 mod geo;
 mod pin;
 mod row;
 mod rule;
+#[cfg(test)]
+mod tests;
 mod user;
 
-pub use check::{Checked, Invalid, Violation};
+pub use broken::{BrokenRules, MAX_LISTED, Violation};
+pub use check::{Checked, Invalid};
+pub use form::Form;
 pub use geo::GEO;
 pub use pin::PIN;
+pub use row::MAX_ROWS;
 pub use user::USER;
 
 /// Every kind, in the order in which a post's records are sent.
@@ -41,6 +49,9 @@ pub struct Kind {
     pub join_key: &'static str,
     /// The other fields, in the table's order. More of them in a row pass through unchecked.
     pub fields: &'static [Field],
+    /// The forms in which published clients send its rows, beside the table's own. They decide what a row may leave out and
+    /// what goes by another name: a test holds the fields to them.
+    pub forms: &'static [Form],
 }
 
 /// Kinds are constants: two are the same when they have the same name.
@@ -63,9 +74,11 @@ impl fmt::Display for Kind {
 pub struct Field {
     /// The key in the row's JSON, and the table's column.
     pub name: &'static str,
+    /// Another key under which a published client sends it.
+    pub also: Option<&'static str>,
     /// What its value has to be, when there is one.
     pub rule: Rule,
-    /// Whether there has to be one.
+    /// Whether a row has to have it.
     pub presence: Presence,
 }
 
@@ -111,14 +124,23 @@ pub const DATE_FORMS: &str =
 
 impl Field {
     const fn required(name: &'static str, rule: Rule) -> Self {
-        Self { name, rule, presence: Presence::Required }
+        Self { name, also: None, rule, presence: Presence::Required }
     }
 
     const fn optional(name: &'static str, rule: Rule) -> Self {
-        Self { name, rule, presence: Presence::Optional }
+        Self { name, also: None, rule, presence: Presence::Optional }
     }
 
     const fn not_null(name: &'static str, rule: Rule) -> Self {
-        Self { name, rule, presence: Presence::NotNull }
+        Self { name, also: None, rule, presence: Presence::NotNull }
+    }
+
+    const fn also(self, name: &'static str) -> Self {
+        Self { also: Some(name), ..self }
+    }
+
+    /// The keys under which a row may hold it.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.name).chain(self.also)
     }
 }

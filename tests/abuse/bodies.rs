@@ -5,6 +5,7 @@ use std::io::Write;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::{Compress, Compression, FlushCompress, write::GzEncoder};
 use ingest::{MAX_BODY_BYTES, MAX_RECORDS};
+use shared::kind::MAX_ROWS;
 
 use crate::support::pipeline::{BINARY, JSON};
 
@@ -211,11 +212,18 @@ fn strings(size: usize) -> Vec<Abuse> {
 
 fn compressed(_: usize) -> Vec<Abuse> {
     let lists = vec!["{}"; 2_000_000].join(",");
+    let wrong = format!("[{}]", vec!["{}"; MAX_ROWS].join(","));
     let gzip_of = "is not valid gzip";
     vec![
         abuse("a gzip bomb", bomb(), TOO_LARGE, "6291456"),
         abuse("a gzip bomb in gzip", gzip(&bomb()), NOT_JSON, "invalid UTF-8"),
         abuse("gzip of 6 MB of objects", gzip(&valued(format!("[{lists}]").as_bytes())), INVALID, "a list of 2000000"),
+        abuse(
+            "gzip of as many wrong rows as a list may hold",
+            gzip(&valued(wrong.as_bytes())),
+            INVALID,
+            "and 159999 more",
+        ),
         abuse("gzip of nothing, very often", gzip(b"").repeat(DEEP), NOT_JSON, gzip_of),
         abuse("gzip that is none", [b"\x1f\x8b".as_slice(), &[0xff; 1_000]].concat(), NOT_JSON, gzip_of),
         abuse("zstd", b"\x28\xb5\x2f\xfd\x04\x00\x01".as_slice(), NOT_JSON, "invalid UTF-8"),

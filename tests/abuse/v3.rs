@@ -24,7 +24,9 @@ fn refused() -> impl Iterator<Item = (&'static str, &'static str, String, u16, &
     let headers = vec![r#"{"name":"a"}"#; 480_000].join(",");
     let deep = |id: usize| format!(r#"{{"id":"{id}","value":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     let entries = (0..10).map(deep).collect::<Vec<_>>().join(",");
+    let rows = format!(r#"{{"value":{{"type":"JSON","data":[{}]}}}}"#, ["{}"; 190].join(","));
     [
+        ("lists of wrong rows", "demo.geo/records", many(&rows), 200, "and 759 more"),
         ("numbers out of range", "demo.geo/records", many(&number), 200, "number out of range"),
         ("lines and numbers out of range", "demo.geo/records", many(&format!("\n{number}")), 200, "line 3"),
         ("empty records", "demo.geo/records", many("{}"), 200, "is missing or null"),

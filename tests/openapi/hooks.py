@@ -46,8 +46,8 @@ def keep_kind(case):
         # A request has one topic, so its records are of one kind, and which topics take a kind is in their names.
         kind = kind_of(document, records[0]["value"])
         case.body["records"] = [record for record in records if kind_of(document, record["value"]) == kind]
-        for record in case.body["records"]:
-            mend(document, kind, record["value"])
+        for row in [row for record in case.body["records"] for row in rows(record["value"])]:
+            mend(document, kind, row)
     user_id = case.path_parameters["topic"].rsplit(".", 1)[0]
     case.path_parameters["topic"] = f"{user_id}.{kind}"
 
@@ -57,12 +57,15 @@ def encoded(text):
 
 
 def kind_of(document, value):
-    """The first kind whose row the value is, or holds."""
-    row = value[0] if isinstance(value, list) else value
+    """The first kind whose row the value is, or of which it is a list."""
     for kind in ("pin", "geo", "user"):
-        if validator(document, kind.capitalize()).is_valid(row):
+        if all(validator(document, kind.capitalize()).is_valid(row) for row in rows(value)):
             return kind
     raise ValueError(f"of no kind: {value}")
+
+
+def rows(value):
+    return value if isinstance(value, list) else [value]
 
 
 def validator(document, schema, known={}):
@@ -72,8 +75,7 @@ def validator(document, schema, known={}):
     return known[schema]
 
 
-def mend(document, kind, value):
-    row = value[0] if isinstance(value, list) else value
+def mend(document, kind, row):
     schemas = document["components"]["schemas"]
     for name, schema in schemas[kind.capitalize()]["properties"].items():
         if name not in row:

@@ -12,7 +12,7 @@ use crate::name::DatabaseName;
 /// The statement that makes a kind's table, with its columns in the catalog's order.
 fn definition(database: &DatabaseName, kind: &Kind) -> String {
     let join_key = format!("`{}` {} NOT NULL", kind.join_key, column_type(JOIN_KEY));
-    let fields = kind.fields.iter().map(|Field { name, rule, presence }| {
+    let fields = kind.fields.iter().map(|Field { name, rule, presence, .. }| {
         let null = if *presence == Presence::NotNull { "NOT NULL" } else { "NULL" };
         format!("`{name}` {} {null}", column_type(*rule))
     });

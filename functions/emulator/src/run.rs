@@ -83,8 +83,8 @@ impl RefusedRow {
     fn invalid(row: &Row, invalid: &Invalid) -> Self {
         let problem = match invalid {
             Invalid::NotJson(error) => error.to_string(),
-            Invalid::Rules(violations) => {
-                let rules = violations.iter().map(|broken| match &broken.field {
+            Invalid::Rules(broken_rules) => {
+                let rules = broken_rules.listed.iter().map(|broken| match &broken.field {
                     Some(field) => format!("{field} {}", broken.problem),
                     None => broken.problem.clone(),
                 });

@@ -1,7 +1,7 @@
 //! How much a request may hold, and how long it may take.
 
 use http::request::Parts;
-use shared::deadline::USUAL_TIME;
+use shared::{deadline::USUAL_TIME, kind::MAX_LISTED};
 use tokio::time::Instant;
 
 /// The largest body, before and after inflation, in bytes: what Lambda's 6 MB for a whole event can hold, everywhere.
@@ -24,8 +24,8 @@ pub const MAX_HEADERS: usize = 1_000;
 /// From which size on an answer is compressed for a client that takes it so, in bytes. The gateway does it on AWS.
 pub const MIN_COMPRESSED_BYTES: u64 = 1024;
 
-/// The most violations that an answer lists.
-pub(crate) const MAX_VIOLATIONS: usize = 100;
+/// The most violations that an answer lists: those of one value may be all of them.
+pub(crate) const MAX_VIOLATIONS: usize = MAX_LISTED;
 
 /// When a request has to be answered. An extension of the request, set by whatever feeds the router.
 #[derive(Debug, Clone, Copy)]

@@ -10,7 +10,7 @@ use base64::{
 use bytes::Bytes;
 use shared::{
     json::{self, Strict},
-    kind::{Invalid, Violation},
+    kind::{BrokenRules, Invalid, Violation},
     publish::Record,
     shown::shown,
 };
@@ -104,7 +104,7 @@ fn json_record(body: &Bytes, Entry { key, value, made: join_key, .. }: Entry<'_,
 }
 
 /// Keys and values as the bytes that their base64 stands for.
-fn binary_record(entry: &Entry<'_, Option<Bytes>>, topic: &Topic) -> Result<Result<Content, Vec<Violation>>, Error> {
+fn binary_record(entry: &Entry<'_, Option<Bytes>>, topic: &Topic) -> Result<Result<Content, BrokenRules>, Error> {
     let decode = |json| decode(json, " Rows as JSON are sent as application/vnd.kafka.json.v2+json.");
     let key = entry.key.map(decode).transpose()?;
     let value = entry.value.map(decode).transpose()?;
@@ -112,7 +112,7 @@ fn binary_record(entry: &Entry<'_, Option<Bytes>>, topic: &Topic) -> Result<Resu
 }
 
 /// A key and a value that are written as they are, or the rules that the value breaks.
-pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Topic) -> Result<Content, Vec<Violation>> {
+pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Topic) -> Result<Content, BrokenRules> {
     if !topic.takes_json_only() {
         return Ok((key, value));
     }
@@ -123,7 +123,7 @@ pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Top
         // The request itself is JSON, so this is a rule that its record breaks.
         Err(Invalid::NotJson(error)) => {
             let error = advised(error, value.as_deref().unwrap_or_default());
-            Err(vec![Violation { field: None, problem: format!("is not JSON: {error}") }])
+            Err(Violation::of_value(format!("is not JSON: {error}")).into())
         }
     }
 }

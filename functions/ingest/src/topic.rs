@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use shared::{
     json::{self, Strict},
-    kind::{Invalid, Violation},
+    kind::{BrokenRules, Invalid},
     metrics::ingest::PASS_THROUGH,
 };
 
 /// The key of a record that came without one, if it gets one; or the rules that its value breaks.
-pub(crate) type Verdict = Result<Option<Bytes>, Vec<Violation>>;
+pub(crate) type Verdict = Result<Option<Bytes>, BrokenRules>;
 
 /// A topic and what it takes.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt};
 
 use serde::Serialize;
-use shared::kind::Violation;
+use shared::kind::{BrokenRules, Violation};
 
 use crate::limits::MAX_VIOLATIONS;
 
@@ -21,18 +21,30 @@ pub struct Violations {
 pub struct RecordViolation {
     /// The record's place in the request, from 0.
     pub record: usize,
-    /// The row's field; null when the value as a whole is at fault.
+    /// The row's place in the list that the record's value is, from 0; missing where the value is one row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<usize>,
+    /// The row's field; null when the row or the value as a whole is at fault.
     pub field: Option<Cow<'static, str>>,
     /// What is wrong and what to do.
     pub problem: String,
 }
 
+/// The row, as a path from the request's body.
+impl fmt::Display for RecordViolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "records[{}].value", self.record)?;
+        self.row.map_or(Ok(()), |row| write!(f, "[{row}]"))
+    }
+}
+
 impl Violations {
-    pub(crate) fn add(&mut self, record: usize, violations: Vec<Violation>) {
-        self.count += violations.len();
+    pub(crate) fn add(&mut self, record: usize, BrokenRules { listed, count }: BrokenRules) {
+        self.count += count;
         let room = MAX_VIOLATIONS - self.listed.len();
-        self.listed.extend(violations.into_iter().take(room).map(|Violation { field, problem }| RecordViolation {
+        self.listed.extend(listed.into_iter().take(room).map(|Violation { row, field, problem }| RecordViolation {
             record,
+            row,
             field,
             problem,
         }));
@@ -40,9 +52,9 @@ impl Violations {
 
     /// The places alone. A field that is none of the kind's is the client's own word.
     pub(crate) fn logged(&self) -> String {
-        let place = |RecordViolation { record, field, .. }: &RecordViolation| match field {
-            Some(Cow::Borrowed(field)) => format!("records[{record}].value.{field}"),
-            Some(Cow::Owned(_)) | None => format!("records[{record}].value"),
+        let place = |violation: &RecordViolation| match &violation.field {
+            Some(Cow::Borrowed(field)) => format!("{violation}.{field}"),
+            Some(Cow::Owned(_)) | None => violation.to_string(),
         };
         let first = self.listed.first().map(place).unwrap_or_default();
         format!("{first} breaks a rule, {} are broken in all", self.count)
@@ -52,12 +64,12 @@ impl Violations {
 /// The first one, and how many more there are; the list itself is the body's `violations`.
 impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(RecordViolation { record, field, problem }) = self.listed.first() else { return Ok(()) };
-        write!(f, "records[{record}].value")?;
-        if let Some(field) = field {
+        let Some(first) = self.listed.first() else { return Ok(()) };
+        write!(f, "{first}")?;
+        if let Some(field) = &first.field {
             write!(f, ".{field}")?;
         }
-        write!(f, ": {problem}")?;
+        write!(f, ": {}", first.problem)?;
         match self.count {
             0 | 1 => Ok(()),
             count => write!(f, " (and {} more)", count - 1),

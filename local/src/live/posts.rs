@@ -25,6 +25,9 @@ pub(super) const KEPT: usize = 500;
 /// Among how many of the latest a record's post is looked for: its three records are sent together, or one after the other.
 const LOOKED_AT: usize = 64;
 
+/// The names of the field that holds when a user joined.
+const USER_DATES: [&str; 2] = ["date_joined", "date-joined"];
+
 /// How many are shown as posts.
 const SHOWN: usize = 12;
 
@@ -93,7 +96,8 @@ struct Read {
 }
 
 impl Read {
-    /// Of a row in any form that is accepted: a number may be its text, a date an object, the row a list of one.
+    /// Reads a row in any form that is accepted: a number may be its text, a date an object. A list of rows is shown by its
+    /// first row, whose join key is the record's key.
     fn of(row: &[u8]) -> Self {
         let row: Value = serde_json::from_slice(row).unwrap_or_default();
         let row = row.get(0).unwrap_or(&row);
@@ -115,7 +119,7 @@ impl Read {
             longitude: number("longitude"),
             user: name("first_name").zip(name("last_name")).map(|(first, last)| format!("{first} {last}")),
             age: number("age"),
-            date_joined: text("date_joined").or_else(|| bson_date(&row["date_joined"]["$date"])),
+            date_joined: USER_DATES.iter().find_map(|name| text(name).or_else(|| bson_date(&row[*name]["$date"]))),
         }
     }
 
@@ -434,7 +438,9 @@ mod tests {
                 "date_joined",
                 json!("2020-08-28 03:52:47"),
             ),
+            ("user", json!({"date-joined": "2020-08-28 03:52:47"}), "date_joined", json!("2020-08-28 03:52:47")),
             ("user", json!({"first_name": "A", "last_name": null}), "user", json!(null)),
+            ("geo", json!([{"country": "Chad"}, {"country": "Peru"}]), "country", json!("Chad")),
         ] {
             let mut posts = posts();
             add(&mut posts, &own(kind, &row), 0);

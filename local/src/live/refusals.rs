@@ -68,6 +68,8 @@ struct Answer {
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 struct Violation {
     record: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row: Option<usize>,
     field: Option<String>,
     problem: String,
 }

@@ -1,12 +1,14 @@
-//! A record's value against its kind: all broken rules at once, and the advice for the mistakes that clients make.
+//! A record's value against its kind: all broken rules at once.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use serde::de::DeserializeSeed;
 
 use super::{
-    CATALOG, Field, JOIN_KEY, JOIN_KEYS, Kind, Presence,
-    row::{List, MAX_FIELDS, Object, Value, Whole},
+    Field, JOIN_KEY, JOIN_KEYS, Kind, Presence,
+    broken::{BrokenRules, Violation},
+    row::{MAX_FIELDS, MAX_ROWS, Object, Rows, Value},
 };
 use crate::{
     json::{self, JsonError},
@@ -16,38 +18,19 @@ use crate::{
 /// How many fields are compared with each other rather than sorted.
 const FEW_FIELDS: usize = 32;
 
-/// What a valid value tells.
+/// The facts about a valid value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checked {
-    /// Joins the records of one post, 0 to 2³¹ − 1.
+    /// Joins the records of one post, 0 to 2³¹ − 1. That of the first row where the value is a list.
     pub join_key: i64,
 }
 
 impl Checked {
     /// The key of a record that came without one: the join key's digits. So a topic with more than one partition keeps
-    /// a post's records together.
+    /// a post's records together; of lists, those that hold the same posts in the same order.
     #[must_use]
     pub fn key(&self) -> Bytes {
         self.join_key.to_string().into()
-    }
-}
-
-/// One broken rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
-    /// The row's field, or `None` when the value as a whole is at fault.
-    pub field: Option<Cow<'static, str>>,
-    /// What is wrong and what to do, beginning with a verb. At most 64 characters of the value are in it.
-    pub problem: String,
-}
-
-impl Violation {
-    fn of_field(field: impl Into<Cow<'static, str>>, problem: impl Into<String>) -> Self {
-        Self { field: Some(field.into()), problem: problem.into() }
-    }
-
-    fn of_value(problem: impl Into<String>) -> Self {
-        Self { field: None, problem: problem.into() }
     }
 }
 
@@ -57,9 +40,9 @@ pub enum Invalid {
     /// It is not JSON.
     #[error("not JSON: {0}")]
     NotJson(JsonError),
-    /// It is, and these are the rules it breaks; never empty.
-    #[error("{} broken rules", .0.len())]
-    Rules(Vec<Violation>),
+    /// It is, and these are the rules it breaks.
+    #[error("{} broken rules", .0.count)]
+    Rules(BrokenRules),
 }
 
 impl From<serde_json::Error> for Invalid {
@@ -69,17 +52,20 @@ impl From<serde_json::Error> for Invalid {
 }
 
 impl Kind {
-    /// Holds a record's value, the row or a list of one row, to this kind. Says nothing of its bytes: a valid value is
+    /// Holds a record's value, a row or a list of rows, to this kind. Returns nothing of its bytes: a valid value is
     /// forwarded as it came. `sibling` gives the topic of another kind, for the advice to a row that went astray.
     ///
     /// # Errors
-    /// When the value is not JSON, or with every rule it breaks.
+    /// When the value is not JSON, or with the rules it breaks.
     pub fn check(&self, value: &str, sibling: impl Fn(&Self) -> String) -> Result<Checked, Invalid> {
-        let Whole(value) = serde_json::from_str(value)?;
-        self.check_value(&value, sibling).map_err(Invalid::Rules)
+        let mut check = Check::new(self, sibling);
+        let mut deserializer = serde_json::Deserializer::from_str(value);
+        let rows = check.rows().deserialize(&mut deserializer)?;
+        deserializer.end()?;
+        check.finish(rows).map_err(Invalid::Rules)
     }
 
-    /// As [`Kind::check`], for the value at the start of a text; says also where it ends.
+    /// As [`Kind::check`], for the value at the start of a text; returns where it ends as well.
     ///
     /// # Errors
     /// When no JSON value stands there.
@@ -87,14 +73,10 @@ impl Kind {
         &self,
         text: &str,
         sibling: impl Fn(&Self) -> String,
-    ) -> Result<(Result<Checked, Vec<Violation>>, usize), serde_json::Error> {
-        let (Whole(value), end) = json::start(text)?;
-        Ok((self.check_value(&value, sibling), end))
-    }
-
-    fn check_value(&self, value: &Value<'_>, sibling: impl Fn(&Self) -> String) -> Result<Checked, Vec<Violation>> {
-        let row = row_of(value).map_err(|problem| vec![Violation::of_value(problem)])?;
-        self.check_row(row).map_err(|violations| self.advise(row, violations, sibling))
+    ) -> Result<(Result<Checked, BrokenRules>, usize), serde_json::Error> {
+        let mut check = Check::new(self, sibling);
+        let (rows, end) = json::start_of(check.rows(), text)?;
+        Ok((check.finish(rows), end))
     }
 
     fn check_row(&self, row: &Row<'_>) -> Result<Checked, Vec<Violation>> {
@@ -106,9 +88,17 @@ impl Kind {
             let at =
                 position(&row[next..], field.name).map(|at| next + at).or_else(|| position(&row[..next], field.name));
             next = at.map_or(next, |at| at + 1);
-            found += usize::from(at.is_some());
-            if let Err(problem) = field.check(at.map(|at| &row[at].1)) {
+            let other = field.also.and_then(|name| Some((name, get(row, name)?)));
+            found += usize::from(at.is_some()) + usize::from(other.is_some());
+            if (at.is_some() || other.is_none())
+                && let Err(problem) = field.check(at.map(|at| &row[at].1))
+            {
                 violations.push(Violation::of_field(field.name, problem));
+            }
+            if let Some((name, value)) = other
+                && let Err(problem) = field.check(Some(value))
+            {
+                violations.push(Violation::of_field(name, problem));
             }
         }
         // What was found has different names: a row that holds nothing else repeats none.
@@ -140,31 +130,64 @@ impl Kind {
         }
         (found, fields)
     }
+}
 
-    /// Puts one sentence in place of a row's violations where one mistake explains them all.
-    fn advise(&self, row: &Row<'_>, violations: Vec<Violation>, sibling: impl Fn(&Self) -> String) -> Vec<Violation> {
-        if let [(key, Value::Object(_) | Value::List(_))] = row
-            && key == "value"
-        {
-            return vec![Violation::of_value("holds the row inside another `value`: unwrap it, one `value` is enough")];
+/// The check of one value, whose rows come one after the other and are not kept.
+struct Check<'k, S> {
+    kind: &'k Kind,
+    sibling: S,
+    /// Of the first valid row.
+    checked: Option<Checked>,
+    /// Elements of a list that are objects.
+    objects: usize,
+    broken: BrokenRules,
+}
+
+impl<'k, S: Fn(&Kind) -> String> Check<'k, S> {
+    fn new(kind: &'k Kind, sibling: S) -> Self {
+        Self { kind, sibling, checked: None, objects: 0, broken: BrokenRules::default() }
+    }
+
+    /// Reads a value, and checks each row in it.
+    fn rows(&mut self) -> Rows<impl FnMut(Option<usize>, &Value<'_>)> {
+        Rows(|at: Option<usize>, value: &Value<'_>| self.check(at, value))
+    }
+
+    fn check(&mut self, at: Option<usize>, value: &Value<'_>) {
+        self.objects += usize::from(matches!(value, Value::Object(_)));
+        let checked = row_of(value).map_err(|problem| vec![Violation::of_value(problem)]).and_then(|row| {
+            self.kind.check_row(row).map_err(|violations| match self.kind.advice(row, &self.sibling) {
+                Some(advice) => vec![advice],
+                None => violations,
+            })
+        });
+        match checked {
+            Ok(checked) => _ = self.checked.get_or_insert(checked),
+            Err(violations) => self.broken.add(at, violations),
         }
-        match CATALOG.iter().find(|kind| **kind != self && kind.fits_better(row, self)) {
-            Some(kind) => {
-                let topic = sibling(kind);
-                vec![Violation::of_value(format!("looks like a {kind} record; its topic is {topic}"))]
+    }
+
+    /// The outcome, once the value is read. `rows` is the length of the list that it is.
+    fn finish(mut self, rows: Option<usize>) -> Result<Checked, BrokenRules> {
+        let of_value = |problem: String| Err(Violation::of_value(problem).into());
+        match rows {
+            Some(0) => return of_value("must be the row, or a list of rows; it is an empty list".to_owned()),
+            Some(rows) if rows > MAX_ROWS => {
+                return of_value(format!(
+                    "is a list of {rows} rows, more than {MAX_ROWS}: send them in several records"
+                ));
             }
-            None => violations,
+            Some(rows) if self.objects == 0 => {
+                return of_value(format!("must be the row, or a list of rows; it is a list of {rows} that holds none"));
+            }
+            // A list of one is the row itself to most clients that send it.
+            Some(1) => self.broken.listed.iter_mut().for_each(|violation| violation.row = None),
+            Some(_) | None => {}
         }
-    }
-
-    /// Whether a row has more than half of this kind's fields, and more of them than of the other's.
-    fn fits_better(&self, row: &Row<'_>, other: &Self) -> bool {
-        let own = self.fields_in(row);
-        2 * own > self.fields.len() && own > other.fields_in(row)
-    }
-
-    fn fields_in(&self, row: &Row<'_>) -> usize {
-        self.fields.iter().filter(|field| get(row, field.name).is_some()).count()
+        match self.checked {
+            Some(checked) if self.broken.count == 0 => Ok(checked),
+            _ => Err(self.broken),
+        }
     }
 }
 
@@ -179,9 +202,9 @@ impl Field {
 }
 
 /// A row's fields in its order.
-type Row<'a> = [(Cow<'a, str>, Value<'a>)];
+pub(super) type Row<'a> = [(Cow<'a, str>, Value<'a>)];
 
-fn get<'row, 'a>(row: &'row Row<'a>, name: &str) -> Option<&'row Value<'a>> {
+pub(super) fn get<'row, 'a>(row: &'row Row<'a>, name: &str) -> Option<&'row Value<'a>> {
     position(row, name).map(|at| &row[at].1)
 }
 
@@ -189,23 +212,16 @@ fn position(row: &Row<'_>, name: &str) -> Option<usize> {
     row.iter().position(|(key, _)| key == name)
 }
 
-/// The row that a record's value is, or the only element of.
+/// The row that a value is.
 fn row_of<'v, 'a>(value: &'v Value<'a>) -> Result<&'v Row<'a>, String> {
     match value {
         Value::Object(Object { fields, len }) if *len <= MAX_FIELDS => Ok(fields),
         Value::Object(Object { len, .. }) => Err(format!("has {len} fields, more than {MAX_FIELDS}")),
-        Value::List(List { first: Some(first), len: 1, .. }) => match first.as_ref() {
-            row @ Value::Object(_) => row_of(row),
-            _ => Err("must be a row; it is a list of one that holds none".to_owned()),
-        },
-        Value::List(List { len, .. }) => {
-            Err(format!("must be one row; it is a list of {len}: send each row as a record of its own"))
-        }
         Value::Text(text) if text.trim_start().starts_with(['{', '[']) => {
             Err("is a string that holds the row's JSON: send the object itself, not its JSON text".to_owned())
         }
         Value::Null => Err("is missing or null; it must be the row, as an object".to_owned()),
-        Value::Bool(_) | Value::Number(_) | Value::Text(_) => {
+        Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => {
             Err(format!("must be the row, as an object; it is {}", value.type_name()))
         }
     }

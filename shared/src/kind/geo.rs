@@ -1,4 +1,4 @@
-use super::{Field, Kind, Rule};
+use super::{Field, Form, Kind, Rule};
 
 /// Where and when a post was made. The coordinates are random: they do not lie in the country.
 pub const GEO: Kind = Kind {
@@ -11,5 +11,17 @@ pub const GEO: Kind = Kind {
         Field::required("latitude", Rule::Number { min: -90.0, max: 90.0 }),
         Field::required("longitude", Rule::Number { min: -180.0, max: 180.0 }),
         Field::optional("country", Rule::Text),
+    ],
+    forms: &[
+        Form::new(
+            "with numbers as strings",
+            &[("ind", Some("\"4\"")), ("latitude", Some("\"-88.8298\"")), ("longitude", Some("\"-170.191\""))],
+        ),
+        Form::new("joined by `index`", &[("ind", None), ("index", Some("4"))]),
+        Form::new("without `country`", &[("country", None)]),
+        Form::new("with Python's `isoformat()`", &[("timestamp", Some("\"2020-08-28T03:52:47\""))]),
+        Form::new("with colons in the date", &[("timestamp", Some("\"2020:08:28 03:52:47\""))]),
+        Form::new("with the month first", &[("timestamp", Some("\"08/28/2020, 03:52:47\""))]),
+        Form::new("with bson's dates", &[("timestamp", Some(r#"{"$date":1598586767000}"#))]),
     ],
 };

@@ -1,4 +1,4 @@
-use super::{Field, Kind, Rule};
+use super::{Field, Form, Kind, Rule};
 
 /// A post. No table of the course has an official DDL; the fields are those of all its published clients.
 pub const PIN: Kind = Kind {
@@ -8,17 +8,32 @@ pub const PIN: Kind = Kind {
     fields: &[
         Field::not_null("unique_id", Rule::Text),
         Field::required("title", Rule::Text),
-        Field::required("description", Rule::Text),
+        Field::optional("description", Rule::Text),
         Field::required("poster_name", Rule::Text),
         // `451`, `20k`, `2M` or `User Info Error`.
         Field::required("follower_count", Rule::Text),
-        Field::required("tag_list", Rule::TextOrList),
+        Field::optional("tag_list", Rule::TextOrList),
         Field::required("is_image_or_video", Rule::Text),
-        // One client sends `img_src: null` instead.
         Field::optional("image_src", Rule::Text),
         Field::required("downloaded", Rule::Integer { min: 0, max: 1 }),
-        Field::required("save_location", Rule::Text),
+        Field::optional("save_location", Rule::Text),
         // 13 were seen; others may come.
-        Field::required("category", Rule::Text),
+        Field::optional("category", Rule::Text),
+    ],
+    forms: &[
+        Form::new("with numbers as strings", &[("index", Some("\"4\"")), ("downloaded", Some("\"1\""))]),
+        Form::new("joined by `ind`", &[("index", None), ("ind", Some("4"))]),
+        Form::new("without `description`", &[("description", None)]),
+        Form::new("without `tag_list`", &[("tag_list", None)]),
+        Form::new("without `save_location`", &[("save_location", None)]),
+        Form::new("without `category`", &[("category", None)]),
+        Form::new(
+            "with `img_src`, always null, in place of `image_src`",
+            &[("image_src", None), ("img_src", Some("null"))],
+        ),
+        Form::new(
+            "with `tag_list` as a list",
+            &[("tag_list", Some(r#"["Girl Drawing Sketches","Realistic Drawings"]"#))],
+        ),
     ],
 };

@@ -6,7 +6,7 @@ use serde_json::{
     Value, json,
     value::{RawValue, to_raw_value},
 };
-use shared::kind::{CATALOG, Field, JOIN_KEY, JOIN_KEYS, Kind, Presence, Rule};
+use shared::kind::{CATALOG, Field, JOIN_KEY, JOIN_KEYS, Kind, MAX_ROWS, Presence, Rule};
 
 /// A number in a string: JSON's own grammar. (No pattern bounds its value.)
 const NUMBER: &str = "^-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?$";
@@ -21,6 +21,9 @@ struct Row {
     required: Vec<&'static str>,
     /// One of the join keys at least.
     any_of: [Value; 2],
+    /// One name at least of each field that a row needs and that has two.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    all_of: Vec<Value>,
 }
 
 /// Each kind's row under its name, the join key, and the values of records of any kind. Topics that are passed through take
@@ -28,11 +31,11 @@ struct Row {
 pub(super) fn schemas(passed_through: &[&str]) -> serde_json::Result<IndexMap<String, Box<RawValue>>> {
     let reference = |kind: &Kind| json!({ "$ref": format!("#/components/schemas/{}", name(kind)) });
     let rows = CATALOG.iter().map(|kind| reference(kind));
-    let lists = rows.clone().map(|row| json!({ "type": "array", "items": row, "minItems": 1, "maxItems": 1 }));
+    let lists = rows.clone().map(|row| json!({ "type": "array", "items": row, "minItems": 1, "maxItems": MAX_ROWS }));
     let anything = json!({ "description": format!("Anything, to {}", passed_through.join(", ")) });
     let anything = (!passed_through.is_empty()).then_some(anything);
     let value = json!({
-        "description": "A row of the topic's kind, or a list of one",
+        "description": "A row of the topic's kind, or a list of such rows, which is written as one record",
         "anyOf": rows.chain(lists).chain(anything).collect::<Vec<_>>(),
     });
     let mut schemas = IndexMap::from([("Value".to_owned(), to_raw_value(&value)?)]);
@@ -51,18 +54,24 @@ fn name(kind: &Kind) -> String {
 fn row(kind: &Kind) -> Row {
     let join_keys = JOIN_KEYS.map(|name| (name, json!({ "$ref": "#/components/schemas/JoinKey" })));
     let null = |field: &Field| field.presence != Presence::NotNull;
-    let fields = kind.fields.iter().map(|field| (field.name, schema(&field.rule, null(field))));
-    let required = kind.fields.iter().filter(|field| field.presence != Presence::Optional);
+    let fields =
+        kind.fields.iter().flat_map(|field| field.names().map(|name| (name, schema(&field.rule, null(field)))));
+    let needed = || kind.fields.iter().filter(|field| field.presence != Presence::Optional);
+    let requires = |name: &'static str| json!({ "required": [name] });
+    let by_two_names = needed().filter(|field| field.also.is_some());
+    let forms: Vec<_> = kind.forms.iter().map(|form| format!("- {form}")).collect();
     Row {
         description: format!(
-            "What `<user_id>.{kind}` takes. Its join key is `{}`, or goes by the other name, or by both if they are the same. \
-             Further fields pass through.",
-            kind.join_key
+            "A row in `<user_id>.{kind}`. Its join key is `{}`, or goes by the other name, or by both if they are the same. \
+             Further fields pass through. Published clients send it as the table has it, and\n\n{}",
+            kind.join_key,
+            forms.join("\n")
         ),
         r#type: "object",
         properties: join_keys.into_iter().chain(fields).collect(),
-        required: required.map(|field| field.name).collect(),
-        any_of: JOIN_KEYS.map(|name| json!({ "required": [name] })),
+        required: needed().filter(|field| field.also.is_none()).map(|field| field.name).collect(),
+        any_of: JOIN_KEYS.map(requires),
+        all_of: by_two_names.map(|field| json!({ "anyOf": field.names().map(requires).collect::<Vec<_>>() })).collect(),
     }
 }
 

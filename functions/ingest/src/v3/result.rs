@@ -6,12 +6,19 @@ use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 use shared::publish::{Failure, Outcome, Written};
 
-use super::entry::Sizes;
+use super::{MAX_ENTRIES, entry::Sizes};
 use crate::{answer::json, error::Error, failure, limits::MAX_VIOLATIONS, violations::RecordViolation};
 
 /// What became of each record, in the request's order.
 #[derive(Debug, Default)]
-pub(super) struct Results(Vec<State>);
+pub(super) struct Results {
+    states: Vec<State>,
+    /// Broken rules that are kept for the answer.
+    violations: usize,
+}
+
+/// The most broken rules that are kept: all that the largest batch can list.
+const MAX_KEPT_VIOLATIONS: usize = MAX_ENTRIES * MAX_VIOLATIONS;
 
 #[derive(Debug)]
 enum State {
@@ -62,17 +69,24 @@ struct Batch<'a> {
 }
 
 impl Results {
-    pub(super) fn refused(&mut self, error: Error) {
-        self.0.push(State::Refused(error));
+    pub(super) fn refused(&mut self, mut error: Error) {
+        if let Error::Invalid(violations) = &mut error {
+            // Thousands of records with a hundred each would take more memory than the body; the first one is the message.
+            if self.violations >= MAX_KEPT_VIOLATIONS {
+                violations.listed = violations.listed.drain(..).take(1).collect();
+            }
+            self.violations += violations.listed.len();
+        }
+        self.states.push(State::Refused(error));
     }
 
     pub(super) fn handed_over(&mut self, sizes: Sizes) {
-        self.0.push(State::HandedOver(sizes, Err(Failure::Unconfirmed)));
+        self.states.push(State::HandedOver(sizes, Err(Failure::Unconfirmed)));
     }
 
     /// Takes the outcomes of those that were handed over.
     pub(super) fn settle(&mut self, outcomes: Vec<Outcome>) {
-        let handed_over = self.0.iter_mut().filter_map(|state| match state {
+        let handed_over = self.states.iter_mut().filter_map(|state| match state {
             State::Refused(_) => None,
             State::HandedOver(_, outcome) => Some(outcome),
         });
@@ -82,7 +96,7 @@ impl Results {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.states.len()
     }
 
     /// Of the records that were handed over.
@@ -91,12 +105,12 @@ impl Results {
             State::Refused(_) => None,
             State::HandedOver(_, outcome) => Some(*outcome),
         };
-        self.0.iter().filter_map(outcome).collect()
+        self.states.iter().filter_map(outcome).collect()
     }
 
     /// Why the first record was not handed over of which that is so.
     pub(super) fn into_refusal(self) -> Option<Error> {
-        self.0.into_iter().find_map(|state| match state {
+        self.states.into_iter().find_map(|state| match state {
             State::Refused(error) => Some(error),
             State::HandedOver(..) => None,
         })
@@ -106,7 +120,7 @@ impl Results {
     pub(super) fn stream(&self, cluster_id: &str, topic: &str) -> Vec<u8> {
         let mut body = Vec::new();
         let mut told = 0;
-        for (at, state) in self.0.iter().enumerate() {
+        for (at, state) in self.states.iter().enumerate() {
             if at > 0 {
                 body.extend_from_slice(b"\r\n");
             }
@@ -125,7 +139,7 @@ impl Results {
     /// The results by their ids.
     pub(super) fn batch(&self, ids: &[String], cluster_id: &str, topic: &str) -> Vec<u8> {
         let mut batch = Batch { successes: Vec::new(), failures: Vec::new() };
-        for (id, state) in ids.iter().zip(&self.0) {
+        for (id, state) in ids.iter().zip(&self.states) {
             match success(state, Label::Batched { id }, cluster_id, topic) {
                 Some(success) => batch.successes.push(success),
                 None => batch.failures.push(problem(state, Some(id), true)),

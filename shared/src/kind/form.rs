@@ -1,0 +1,22 @@
+use std::fmt;
+
+/// A row as a published client sends it: the table's row, with some fields left out, renamed or written otherwise.
+#[derive(Debug, Clone, Copy)]
+pub struct Form {
+    /// The difference, in words that follow "sent".
+    pub name: &'static str,
+    /// Each key that differs with its JSON, or `None` where the client leaves it out.
+    pub changes: &'static [(&'static str, Option<&'static str>)],
+}
+
+impl Form {
+    pub(super) const fn new(name: &'static str, changes: &'static [(&'static str, Option<&'static str>)]) -> Self {
+        Self { name, changes }
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
