@@ -162,7 +162,7 @@ async fn each_kind_of_archive_has_a_folder_of_its_own_and_queries_look_there() {
 }
 
 /// The clients' properties that MSK Connect takes in a worker's configuration, of those that say how soon to connect again:
-/// https://docs.aws.amazon.com/msk/latest/developerguide/msk-connect-supported-worker-config-properties.html
+/// <https://docs.aws.amazon.com/msk/latest/developerguide/msk-connect-supported-worker-config-properties.html>
 const RECONNECT: [&str; 6] = [
     "reconnect.backoff.ms",
     "reconnect.backoff.max.ms",
