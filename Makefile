@@ -44,7 +44,7 @@ QEMU := $(TOOLS)/qemu
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-# SAM's environment, which has boto3: the active one, DEPLOY.md's, or that of the tests.
+# SAM's environment, which has boto3: the active one, docs/deploy.md's, or that of the tests.
 PYTHON ?= $(firstword $(wildcard $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV)/bin/python) .venv/bin/python $(VENV)/bin/python) python3)
 
 .PHONY: preflight
@@ -108,11 +108,11 @@ conformance: ## Holds an API to the contract's vectors: URL=https://…/<stage>,
 	@cargo run --quiet --package tools --bin conformance --all-features --locked -- $(URL) $(ARGS)
 
 .PHONY: chaos
-chaos: tools ## Holds the pipeline to its promises while things go wrong, and writes RELIABILITY.md; ARGS=--help
+chaos: tools ## Holds the pipeline to its promises while things go wrong, and writes docs/reliability.md; ARGS=--help
 	cargo run --quiet --package tools --bin chaos --all-features --locked -- $(ARGS)
 
 .PHONY: soak
-soak: ## Half an hour of one process under mild trouble: adds its part to RELIABILITY.md
+soak: ## Half an hour of one process under mild trouble: adds its part to docs/reliability.md
 	$(MAKE) --no-print-directory chaos ARGS='--only soak'
 
 .PHONY: fuzz
@@ -134,7 +134,7 @@ pictures: tools ## The README's pictures, which the test takes that looks at the
 	cp target/page/live-1440-dark.png tests/page/pictures/dark.png
 
 .PHONY: bench
-bench: tools $(BENCH) ## How fast it is, next to what people would use instead: writes BENCHMARKS.md; ARGS=--help
+bench: tools $(BENCH) ## How fast it is, next to what people would use instead: writes docs/benchmarks.md; ARGS=--help
 	cargo build --release --package ingest --locked
 	cargo build --release --package archive --locked
 	cargo build --release --package local --locked

@@ -24,7 +24,7 @@ fn functions_readme() -> String {
 }
 
 fn deploy() -> String {
-    of_the_root("DEPLOY.md")
+    of_the_root("docs/deploy.md")
 }
 
 fn of_the_root(file: &str) -> String {
@@ -85,13 +85,13 @@ fn the_readme_has_every_answer() {
 
 #[test]
 fn what_the_readme_says_of_speed_is_in_the_benchmarks() {
-    let (readme, benchmarks) = (readme(), of_the_root("BENCHMARKS.md"));
+    let (readme, benchmarks) = (readme(), of_the_root("docs/benchmarks.md"));
     let (_, section) = readme.split_once("## How fast it is\n").unwrap();
     let rows: Vec<_> =
         section.lines().take_while(|line| !line.starts_with("## ")).filter(|line| line.starts_with('|')).collect();
     assert!(rows.len() >= 3, "{rows:?}");
     for row in rows {
-        assert!(benchmarks.lines().any(|line| line == row), "BENCHMARKS.md has no such line: {row}");
+        assert!(benchmarks.lines().any(|line| line == row), "docs/benchmarks.md has no such line: {row}");
     }
 }
 
@@ -121,7 +121,7 @@ fn deploy_has_every_metric() {
         let by = dimension.map_or_else(String::new, |dimension| format!("`{dimension}`"));
         writeln!(table, "| {functions} | `{name}` | {unit:?} | {by} | {meaning} |").unwrap();
     }
-    assert!(deploy().contains(&table), "DEPLOY.md has not this table as it is now:\n{table}");
+    assert!(deploy().contains(&table), "docs/deploy.md has not this table as it is now:\n{table}");
 }
 
 #[test]

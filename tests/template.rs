@@ -58,7 +58,7 @@ async fn a_stacks_name_of_53_characters_is_not_too_long_for_what_is_called_by_it
             assert!(53 + more <= 64, "{case:?}: MSK takes 64");
         }
     }
-    let deploy = std::fs::read_to_string(workspace("DEPLOY.md")).unwrap();
+    let deploy = std::fs::read_to_string(workspace("docs/deploy.md")).unwrap();
     assert!(deploy.contains("at most 53 characters"));
 }
 

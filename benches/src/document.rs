@@ -1,4 +1,4 @@
-//! `BENCHMARKS.md`: what was measured, how, on what, and whether it is what it should be.
+//! `docs/benchmarks.md`: what was measured, how, on what, and whether it is what it should be.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `make bench`: how fast it is, next to what people would use instead, written down in `BENCHMARKS.md`.
+//! `make bench`: how fast it is, next to what people would use instead, written down in `docs/benchmarks.md`.
 //!
 //! A section measures everyone in turn and adds to [`figures::Figures`]; [`document`] makes tables of them and [`goals`] says
 //! what they should be. [`peers`] are the functions, [`load`] asks them.
@@ -39,17 +39,17 @@ use plan::Plan;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Measures the functions, the server and the archive next to what people would use instead, and writes BENCHMARKS.md.
+/// Measures the functions, the server and the archive next to what people would use instead, and writes docs/benchmarks.md.
 ///
 /// `make bench` fetches the peers and builds ours first. Leave the machine alone meanwhile.
 #[derive(Debug, Parser)]
 #[command(name = "benches", max_term_width = 100)]
 struct Cli {
-    /// Only this section, told on standard output: BENCHMARKS.md stays as it is; may be given several times
+    /// Only this section, told on standard output: docs/benchmarks.md stays as it is; may be given several times
     #[arg(long, value_enum, value_name = "SECTION")]
     only: Vec<Section>,
 
-    /// Few and short passes, to try it out; BENCHMARKS.md says so
+    /// Few and short passes, to try it out; docs/benchmarks.md says so
     #[arg(long)]
     quick: bool,
 }
@@ -129,7 +129,7 @@ async fn run(Cli { only, quick }: Cli) -> Result<()> {
     }
     let document = run.document(&sections, &figures, begun.elapsed());
     if only.is_empty() {
-        let file = folders::workspace().join("BENCHMARKS.md");
+        let file = folders::workspace().join("docs/benchmarks.md");
         fs::write(&file, document)?;
         eprintln!("Written: {}", file.display());
     } else {

@@ -136,7 +136,7 @@ class RunTest(AccountTest):
         self.assertEqual(subjects & {"quota of VPCs", "names of the log groups", "version of Kafka", "zones"}, set())
 
     def test_the_lines_in_deploy_are_its_own(self):
-        deploy = (ROOT / "DEPLOY.md").read_text()
+        deploy = (ROOT / "docs/deploy.md").read_text()
         block = deploy.split("```text\n", 1)[1].split("```", 1)[0].splitlines()
         self.assertEqual([line.split()[0] for line in block], ["ok", "wrong", "unknown"])
         with mock.patch.object(run, "find", lambda _account, _name: Stack("ROLLBACK_COMPLETE")):

@@ -29,7 +29,7 @@ folder=../../target/lambda/$(basename "$PWD")
 mkdir -p "$folder" && basename "$PWD" > "$folder/bootstrap"
 """
 
-# The ids that `drop-in` asks for; DEPLOY.md has the commands that list them.
+# The ids that `drop-in` asks for; docs/deploy.md has the commands that list them.
 IDS = ("ClusterArn", "ClusterSecurityGroupId", "VpcId", "SubnetIds", "ConnectPluginArn")
 
 UNNAMED_ROLES = {"CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"}

@@ -105,7 +105,7 @@ async fn the_default_profile_pays_for_three_small_brokers_and_nothing_else() {
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
 async fn each_broker_and_the_traffic_between_zones_has_its_price_in_the_documents() {
-    let deploy = std::fs::read_to_string(workspace("DEPLOY.md")).unwrap();
+    let deploy = std::fs::read_to_string(workspace("docs/deploy.md")).unwrap();
     let costs = deploy.split("## What it costs").nth(1).unwrap().split("\n## ").next().unwrap();
     assert!(costs.contains("\n| traffic between zones |"));
     let declared = &stack(&of_profiles()["default"]).await.declared["BrokerType"];

@@ -22,7 +22,7 @@ fn overrides(text: &str) -> Vec<&str> {
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
 async fn every_parameter_that_is_shown_is_read_by_sam_as_it_is_written() {
-    let texts = ["DEPLOY.md", "samconfig.toml", "template.yaml"].map(|file| {
+    let texts = ["docs/deploy.md", "samconfig.toml", "template.yaml"].map(|file| {
         let text = std::fs::read_to_string(workspace(file)).unwrap();
         // In the template only a parameter's own sentences show any.
         if file == "template.yaml" { text.split("\nResources:").next().unwrap().to_owned() } else { text }

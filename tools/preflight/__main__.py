@@ -11,7 +11,7 @@ def main():
     try:
         from preflight import options, run
     except ModuleNotFoundError as error:
-        sys.exit(f"{sys.executable} has no {error.name}: run it in the environment in which aws-sam-cli is installed (DEPLOY.md)")
+        sys.exit(f"{sys.executable} has no {error.name}: run it in the environment in which aws-sam-cli is installed (docs/deploy.md)")
     try:
         sys.exit(run.run(options.read(sys.argv[1:]), sys.stdout))
     except options.Unusable as problem:

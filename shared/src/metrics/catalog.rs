@@ -1,4 +1,4 @@
-//! Every metric there is. Adding one is a constant and a line in [`CATALOG`]; DEPLOY.md's table follows.
+//! Every metric there is. Adding one is a constant and a line in [`CATALOG`]; docs/deploy.md's table follows.
 
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ pub struct Metric {
     pub unit: Unit,
     /// The dimension beside the function's name. There is a metric for each of its values, and one for all of them together.
     pub dimension: Option<&'static str>,
-    /// What it tells, in the words of DEPLOY.md's table.
+    /// What it tells, in the words of docs/deploy.md's table.
     pub meaning: &'static str,
 }
 

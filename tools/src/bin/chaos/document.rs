@@ -17,7 +17,7 @@ use crate::{
     trouble::BROKERS,
 };
 
-/// `RELIABILITY.md`: a section a promise, each of its own date. Those that were not tried again stay as they were.
+/// `docs/reliability.md`: a section a promise, each of its own date. Those that were not tried again stay as they were.
 #[derive(Debug)]
 pub(crate) struct Document {
     sections: Vec<String>,

@@ -1,4 +1,4 @@
-//! `make chaos`: holds the pipeline to its promises while things go wrong, and writes `RELIABILITY.md`.
+//! `make chaos`: holds the pipeline to its promises while things go wrong, and writes `docs/reliability.md`.
 //!
 //! [`acknowledged`] starts a [`world`], has [`client`]s post while [`trouble`] comes and goes, and holds the [`topic`] to the
 //! [`journal`] of what was answered. [`archived`] holds an archive to its topic. [`document`] tells of all.
@@ -56,7 +56,7 @@ struct Cli {
 /// How much is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Amount {
-    /// All of it, written into RELIABILITY.md
+    /// All of it, written into docs/reliability.md
     #[default]
     Full,
     /// Each kind of trouble once, in minutes
@@ -187,7 +187,7 @@ async fn run(Cli { seed, amount, only }: Cli) -> Result<Vec<String>> {
 }
 
 fn write(section: String) -> Result<()> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../RELIABILITY.md");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reliability.md");
     let text = match fs::read_to_string(&file) {
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
         text => text?,

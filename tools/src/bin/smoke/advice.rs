@@ -55,7 +55,7 @@ pub(crate) fn refused(status: u16, body: &str, with_key: bool) -> String {
         }
         (404, Some(40401)) => "no such topic there: --user-id names the one to post for",
         (403, Some(403)) if said.starts_with("the request has to be signed") => {
-            "Authentication is iam, and this program cannot sign: DEPLOY.md has a curl that does"
+            "Authentication is iam, and this program cannot sign: docs/deploy.md has a curl that does"
         }
         (403, Some(403)) if with_key => {
             "the API does not take this --api-key: is it of this stage's usage plan, and enabled?"
