@@ -9,13 +9,13 @@ use crate::{
     contract::vectors,
     support::{
         local::Local,
-        program::{Said, ended, start},
-        stub::{Stub, Told},
+        program::{ProgramOutput, start, wait_for_exit},
+        stub::{Stub, StubResponse},
     },
 };
 
-async fn conformance(args: &[&str]) -> Said {
-    ended(start("conformance", args).await).await
+async fn conformance(args: &[&str]) -> ProgramOutput {
+    wait_for_exit(start("conformance", args).await).await
 }
 
 #[tokio::test]
@@ -47,9 +47,9 @@ async fn local_as_the_rest_proxy_keeps_every_vector_and_is_told_which_were_skipp
 #[tokio::test]
 async fn each_difference_is_told_with_its_request() {
     let written = json!({"partition": 0, "offset": -1, "error_code": null, "error": null});
-    let geo = Told::ok(&json!({"offsets": [written], "key_schema_id": null, "value_schema_id": null}));
-    let root = Told::ok(&json!(["demo.geo", "demo.pin", "demo.user"]));
-    let user = Told::error(StatusCode::FORBIDDEN, "E", "Forbidden");
+    let geo = StubResponse::ok(&json!({"offsets": [written], "key_schema_id": null, "value_schema_id": null}));
+    let root = StubResponse::ok(&json!(["demo.geo", "demo.pin", "demo.user"]));
+    let user = StubResponse::error(StatusCode::FORBIDDEN, "E", "Forbidden");
     let api = Stub::start([("/topics", vec![root]), (".geo", vec![geo]), (".user", vec![user])]).await;
     let out = conformance(&[api.address(), "--api-key", "k3y", "--only", "is posted to its topic"]).await;
     assert_eq!(out.code, Some(1), "{}{}", out.stdout, out.stderr);
@@ -64,7 +64,7 @@ async fn each_difference_is_told_with_its_request() {
     }
     assert!(out.stdout.ends_with("\n3 of 3 vectors are NOT kept; 0 were skipped.\n"), "{}", out.stdout);
     assert!(!out.stdout.contains("k3y"), "{}", out.stdout);
-    let keys: Vec<_> = api.asked().iter().map(|asked| asked.header("x-api-key").map(str::to_owned)).collect();
+    let keys: Vec<_> = api.requests().iter().map(|asked| asked.header("x-api-key").map(str::to_owned)).collect();
     assert_eq!(keys, vec![Some("k3y".to_owned()); 4], "each request has the key");
 }
 
@@ -72,8 +72,8 @@ async fn each_difference_is_told_with_its_request() {
 async fn an_api_on_which_nothing_can_be_run_is_told_in_one_line() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let nobody = format!("http://{nobody}");
-    let other = Stub::start([("/topics", vec![Told::ok(&json!({"hello": "world"}))])]).await;
-    let root = Told::ok(&json!(["demo.geo", "demo.pin", "demo.user"]));
+    let other = Stub::start([("/topics", vec![StubResponse::ok(&json!({"hello": "world"}))])]).await;
+    let root = StubResponse::ok(&json!(["demo.geo", "demo.pin", "demo.user"]));
     let api = Stub::start([("/topics", vec![root])]).await;
     for (args, said) in [
         (&[][..], "error: no URL: make conformance URL=https://"),

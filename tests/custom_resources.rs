@@ -11,7 +11,7 @@ use shared::custom_resource::{AnswerError, Request, Success, TIME_FOR_THE_ANSWER
 use crate::support::{
     cloudformation::{CloudFormation, SIGNATURE},
     invocation,
-    stub::Told,
+    stub::StubResponse,
 };
 
 mod brokers;
@@ -35,23 +35,23 @@ fn properties() -> Value {
 #[tokio::test]
 async fn a_resource_that_was_made_is_answered_with_its_attributes() {
     let cloudformation = CloudFormation::start().await;
-    answer(cloudformation.asks("Create", &properties()), make).await.unwrap();
+    answer(cloudformation.request("Create", &properties()), make).await.unwrap();
     let expected = json!({
         "Status": "SUCCESS", "PhysicalResourceId": "Topics-6e8c", "RequestId": "6e8c", "LogicalResourceId": "Topics",
         "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/pinterest/5b1f",
         "Data": {"Name": "a"}
     });
-    assert_eq!(cloudformation.answered(), expected);
+    assert_eq!(cloudformation.response(), expected);
 }
 
 #[tokio::test]
 async fn an_update_keeps_the_resources_name_whatever_it_was() {
     let cloudformation = CloudFormation::start().await;
-    let mut event = cloudformation.asks("Update", &properties());
+    let mut event = cloudformation.request("Update", &properties());
     event.payload["PhysicalResourceId"] = "the one before".into();
     event.payload["OldResourceProperties"] = json!({"Name": ["of another form"]});
     answer(event, make).await.unwrap();
-    assert_eq!(cloudformation.answered()["PhysicalResourceId"], "the one before");
+    assert_eq!(cloudformation.response()["PhysicalResourceId"], "the one before");
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn an_error_is_answered_with_its_causes_in_one_line() {
     struct NotThere(#[source] io::Error);
     let cloudformation = CloudFormation::start().await;
     let fail = async |_: Request<Properties>| Err(NotThere(io::Error::other("nobody knows why")));
-    let mut event = cloudformation.asks("Create", &properties());
+    let mut event = cloudformation.request("Create", &properties());
     let config = lambda_runtime::Config {
         log_group: "/aws/lambda/topics".to_owned(),
         log_stream: "2026/01/31".to_owned(),
@@ -76,7 +76,7 @@ async fn an_error_is_answered_with_its_causes_in_one_line() {
 #[tokio::test]
 async fn properties_that_cannot_be_used_are_named() {
     let cloudformation = CloudFormation::start().await;
-    answer(cloudformation.asks("Create", &json!({"ServiceToken": "arn"})), make).await.unwrap();
+    answer(cloudformation.request("Create", &json!({"ServiceToken": "arn"})), make).await.unwrap();
     assert_eq!(cloudformation.reason(), "the resource's properties cannot be used: missing field `Name`");
 }
 
@@ -86,7 +86,7 @@ async fn a_panic_is_answered() {
     let panic = async |request: Request<Properties>| -> Result<Success, Infallible> {
         panic!("a mistake at {}", request.properties.name)
     };
-    answer(cloudformation.asks("Create", &properties()), panic).await.unwrap();
+    answer(cloudformation.request("Create", &properties()), panic).await.unwrap();
     assert_eq!(cloudformation.reason(), "the function panicked, which is a mistake in it; its log tells where");
 }
 
@@ -94,9 +94,9 @@ async fn a_panic_is_answered() {
 async fn work_that_takes_too_long_is_answered_before_the_function_is_ended() {
     let cloudformation = CloudFormation::start().await;
     let hang = async |_: Request<Properties>| std::future::pending::<Result<Success, Infallible>>().await;
-    let event = cloudformation.asks("Create", &properties()).payload;
+    let event = cloudformation.request("Create", &properties()).payload;
     let (time, start) = (TIME_FOR_THE_ANSWER, tokio::time::Instant::now());
-    answer(cloudformation.sends(event, time), hang).await.unwrap();
+    answer(cloudformation.event(event, time), hang).await.unwrap();
     assert!(cloudformation.reason().starts_with("the function's time was over before the work was done"));
     assert!(start.elapsed() + Duration::from_secs(3) < time, "{:?}", start.elapsed());
 }
@@ -106,35 +106,36 @@ async fn a_deletion_takes_nothing_away_and_asks_nothing_of_the_properties() {
     let cloudformation = CloudFormation::start().await;
     let never = async |_: Request<Properties>| -> Result<Success, Infallible> { panic!("nothing is to be made") };
     // As after a creation that failed for its properties.
-    let mut event = cloudformation.asks("Delete", &json!({"Name": {}}));
+    let mut event = cloudformation.request("Delete", &json!({"Name": {}}));
     event.payload["PhysicalResourceId"] = "Topics-6e8c".into();
     answer(event, never).await.unwrap();
     assert_eq!(cloudformation.data(), json!({}));
-    assert_eq!(cloudformation.answered()["PhysicalResourceId"], "Topics-6e8c");
+    assert_eq!(cloudformation.response()["PhysicalResourceId"], "Topics-6e8c");
 }
 
 #[tokio::test]
 async fn a_request_of_a_new_kind_is_answered() {
     let cloudformation = CloudFormation::start().await;
-    answer(cloudformation.asks("Import", &properties()), make).await.unwrap();
+    answer(cloudformation.request("Import", &properties()), make).await.unwrap();
     assert!(cloudformation.reason().starts_with("CloudFormation asks for Import"), "{}", cloudformation.reason());
 }
 
 #[tokio::test]
 async fn an_answer_that_is_not_taken_is_sent_again() {
-    let busy = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS, StatusCode::OK].map(Told::status);
-    let cloudformation = CloudFormation::that_answers(busy.to_vec()).await;
-    answer(cloudformation.asks("Create", &properties()), make).await.unwrap();
-    let attempts = cloudformation.attempts();
+    let busy =
+        [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS, StatusCode::OK].map(StubResponse::status);
+    let cloudformation = CloudFormation::responding_with(busy.to_vec()).await;
+    answer(cloudformation.request("Create", &properties()), make).await.unwrap();
+    let attempts = cloudformation.response_attempts();
     assert_eq!(attempts.len(), 3);
     assert!(attempts.iter().all(|attempt| attempt.body == attempts[0].body));
 }
 
 #[tokio::test]
 async fn an_answer_that_is_refused_fails_the_function_and_the_url_stays_secret() {
-    let cloudformation = CloudFormation::that_answers(vec![Told::status(StatusCode::FORBIDDEN)]).await;
-    let error = answer(cloudformation.asks("Create", &properties()), make).await.unwrap_err();
-    assert_eq!(cloudformation.attempts().len(), 1);
+    let cloudformation = CloudFormation::responding_with(vec![StubResponse::status(StatusCode::FORBIDDEN)]).await;
+    let error = answer(cloudformation.request("Create", &properties()), make).await.unwrap_err();
+    assert_eq!(cloudformation.response_attempts().len(), 1);
     assert_eq!(error.to_string(), "127.0.0.1 refused the answer with 403 Forbidden");
     assert!(!format!("{error:?}").contains(SIGNATURE), "{error:?}");
 }
@@ -143,7 +144,7 @@ async fn an_answer_that_is_refused_fails_the_function_and_the_url_stays_secret()
 async fn an_answer_that_nobody_takes_fails_the_function_in_time_and_the_url_stays_secret() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let cloudformation = CloudFormation::start().await;
-    let mut event = cloudformation.asks("Delete", &properties()).payload;
+    let mut event = cloudformation.request("Delete", &properties()).payload;
     event["ResponseURL"] = format!("http://{nobody}/answer?{SIGNATURE}").into();
     let (time, start) = (Duration::from_millis(1_500), tokio::time::Instant::now());
     let error = answer(invocation(event, time), make).await.unwrap_err();

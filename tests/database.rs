@@ -59,7 +59,7 @@ fn answered(aws: &Aws) -> Value {
 #[tokio::test]
 async fn the_other_half_gets_the_master_password_and_cloudformation_what_was_done() {
     let aws = Aws::start(&secret()).await;
-    aws.function_answers(false, &done());
+    aws.respond_to_invocations(false, &done());
     function(&aws).await.handle(create(&aws), trusting("")).await.unwrap();
 
     let calls = aws.take();
@@ -107,7 +107,7 @@ async fn what_keeps_the_resource_from_being_there_is_told_to_cloudformation() {
         ("a property", self::secret(), (false, done()), [("User", "a'b")], "`a'b` is not a name"),
     ] {
         let aws = Aws::start(&secret).await;
-        aws.function_answers(answer.0, &answer.1);
+        aws.respond_to_invocations(answer.0, &answer.1);
         let create = cloudformation(include_str!("../events/database-create.json"), &aws, &properties);
         function(&aws).await.handle(create, trusting("")).await.unwrap();
         let answer = answered(&aws);
@@ -129,7 +129,7 @@ async fn a_wrong_setting_is_told_to_cloudformation() {
         "the function's settings are wrong: DATABASE_SSL_CA cannot be used (/no/such.pem cannot be read: No such file";
     assert!(error.starts_with(said), "{error}");
 
-    aws.function_answers(true, &json!({"errorMessage": error}));
+    aws.respond_to_invocations(true, &json!({"errorMessage": error}));
     function.handle(create(&aws), trusting("/no/such.pem")).await.unwrap();
     let answer = answered(&aws);
     assert!(answer["Reason"].as_str().unwrap().starts_with(said), "{answer}");
@@ -138,8 +138,8 @@ async fn a_wrong_setting_is_told_to_cloudformation() {
 #[tokio::test]
 async fn rights_that_aws_does_not_know_of_yet_are_waited_for() {
     let aws = Aws::start(&secret()).await;
-    aws.function_answers(false, &done());
-    aws.refuse_the_secret(1);
+    aws.respond_to_invocations(false, &done());
+    aws.deny_secret_reads(1);
     function(&aws).await.handle(create(&aws), trusting("")).await.unwrap();
     assert_eq!(answered(&aws)["Status"], "SUCCESS");
 }
@@ -153,7 +153,7 @@ async fn the_master_password_is_in_no_log() {
     let _log = log::subscriber(everything, move || writer.clone()).set_default();
 
     let aws = Aws::start(&secret()).await;
-    aws.function_answers(true, &json!({"errorMessage": "no"}));
+    aws.respond_to_invocations(true, &json!({"errorMessage": "no"}));
     let function = function(&aws).await;
     function.handle(create(&aws), trusting("")).await.unwrap();
     let setup = aws.take().into_iter().find(|call| call.path.ends_with("/invocations")).unwrap().body;

@@ -42,7 +42,7 @@ use crate::support::{
     pipeline::Pipeline,
     recorder::Recorder,
     rows::with,
-    stub::{Stub, Told},
+    stub::{Stub, StubResponse},
 };
 
 const INVOCATIONS: &str = "/2015-03-31/functions/ingest%3Alive/invocations";
@@ -225,13 +225,13 @@ fn an_event_has_no_more_records_than_ingest_takes() {
 }
 
 /// The answer for one record.
-fn written() -> Told {
+fn written() -> StubResponse {
     let offsets = json!({"offsets": [{"partition": 0, "offset": 3, "error_code": null, "error": null}]});
-    Told::ok(&json!({"statusCode": 200, "body": offsets.to_string()}))
+    StubResponse::ok(&json!({"statusCode": 200, "body": offsets.to_string()}))
 }
 
-fn refused(status: StatusCode, error: &'static str) -> Told {
-    Told::error(status, error, "no")
+fn refused(status: StatusCode, error: &'static str) -> StubResponse {
+    StubResponse::error(status, error, "no")
 }
 
 async fn publish_one(lambda: &Stub, time: Duration) -> Outcome {
@@ -243,7 +243,7 @@ async fn publish_one(lambda: &Stub, time: Duration) -> Outcome {
 async fn the_event_is_the_one_that_api_gateway_sends() {
     let lambda = Stub::start([(INVOCATIONS, vec![written()])]).await;
     publish_one(&lambda, Duration::from_secs(5)).await.unwrap();
-    let event = &lambda.asked()[0].body;
+    let event = &lambda.requests()[0].body;
     let request: ApiGatewayProxyRequest = serde_json::from_str(event).unwrap();
     assert_eq!((request.http_method.as_str(), request.path.as_deref()), ("POST", Some("/topics/u.geo")));
     let keys = |event: &str| -> Vec<String> {
@@ -257,7 +257,7 @@ async fn lambda_is_asked_again_only_where_it_invoked_nothing() {
     let too_many = || refused(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException");
     let failed = || {
         let message = "Task timed out after 29.00 seconds";
-        Told::function_error(&json!({"errorType": "Sandbox.Timedout", "errorMessage": message}))
+        StubResponse::function_error(&json!({"errorType": "Sandbox.Timedout", "errorMessage": message}))
     };
     for (what, told, outcome, asked) in [
         (
@@ -295,7 +295,7 @@ async fn lambda_is_asked_again_only_where_it_invoked_nothing() {
     ] {
         let lambda = Stub::start([(INVOCATIONS, told)]).await;
         assert_eq!(publish_one(&lambda, Duration::from_millis(900)).await, outcome, "{what}");
-        assert_eq!(lambda.asked().len(), asked, "{what}");
+        assert_eq!(lambda.requests().len(), asked, "{what}");
     }
 }
 

@@ -92,11 +92,11 @@ async fn a_row_of_the_script_and_one_of_the_database_are_read_by_a_notebook_as_t
     // At deployment.
     let cloudformation = CloudFormation::start().await;
     let (servers, user_ids) = (deployed.kafka.bootstrap_servers(), ["e2e"]);
-    let create = cloudformation.sends_file("topics-create", |event| {
+    let create = cloudformation.event_from_file("topics-create", |event| {
         event["ResourceProperties"] = json!({"BootstrapServers": servers, "UserIds": user_ids, "Partitions": "1"});
     });
     function(&deployed, "topics", &[]).await.invoke(&create.payload).await.unwrap();
-    let answer = cloudformation.answered();
+    let answer = cloudformation.response();
     assert_eq!(answer["Status"], "SUCCESS", "{answer}");
     assert_eq!(answer["Data"]["Created"], "3", "{answer}");
 

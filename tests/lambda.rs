@@ -70,7 +70,7 @@ impl Watch {
 #[tokio::test]
 #[ignore = "needs cargo-lambda: make test"]
 async fn each_function_answers_an_event_of_its_own() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let watch = Watch::start(&local).await;
 
     let answer = watch.invoke_for_text("ingest", "ingest-geo").await;

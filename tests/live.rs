@@ -72,7 +72,7 @@ impl Viewer {
 
 #[tokio::test]
 async fn browsers_get_the_page_and_programs_what_the_api_says() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     for accept in ["*/*", "application/json", "application/vnd.kafka.v2+json"] {
         let answer: Value = serde_json::from_str(&get(&local, "/", accept).await.text().await.unwrap()).unwrap();
         assert_eq!(answer["topics"], json!(["demo.geo", "demo.pin", "demo.user"]));
@@ -110,7 +110,7 @@ async fn browsers_get_the_page_and_programs_what_the_api_says() {
 
 #[tokio::test]
 async fn a_record_is_shown_with_its_offset_and_its_object_and_as_it_is_archived() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let mut viewer = Viewer::of(&local).await;
     let first = viewer.next().await.unwrap();
     assert_eq!((&first["posts"], &first["totals"]["records_written"]), (&json!([]), &json!(0)));
@@ -157,7 +157,7 @@ async fn a_record_is_shown_with_its_offset_and_its_object_and_as_it_is_archived(
 
 #[tokio::test]
 async fn a_refusal_is_shown_with_what_was_sent_and_what_to_do() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let mut viewer = Viewer::of(&local).await;
     let wrong = envelope(&[&with(&GEO, &[("latitude", Some(json!(91.5)))])]);
     let (status, answer) = local.post("demo.geo", &wrong).await;
@@ -194,7 +194,7 @@ async fn neither_a_viewer_nor_a_client_who_does_not_read_keeps_the_process_from_
         viewer.next().await;
     }
     local.process.signal(Signal::SIGINT);
-    let ended = local.process.ended_within(Duration::from_secs(15)).await;
+    let ended = local.process.wait_for_exit_within(Duration::from_secs(15)).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     while viewer.next().await.is_some() {}
     drop((idle, deaf));
@@ -283,7 +283,7 @@ struct Keyboard {
 #[tokio::test]
 #[ignore = "needs Chromium: make test"]
 async fn with_the_keyboard_alone_a_row_is_sent_and_read_as_it_is_archived_and_a_wrong_one_is_told_why() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let row = with(&GEO, &[("country", Some(json!("Côte d'Ivoire <b>&amp;")))]);
     let wrong = with(&GEO, &[("latitude", Some(json!(91.5)))]);
     let seen: Keyboard = seen(&local, "keyboard", &["demo.geo", &row, &wrong]).await;

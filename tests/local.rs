@@ -81,7 +81,7 @@ fn assert_all_archived(ended: &Ended, records: u64) {
 #[tokio::test]
 async fn a_run_for_a_while_archives_all_that_the_emulator_sent_and_says_so_in_json() {
     let local = Local::start(&["--for", "3s", "--posts-per-second", "20", "--summary", "json"]).await;
-    let ended = local.process.ended().await;
+    let ended = local.process.wait_for_exit().await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 
     let summary: BTreeMap<String, Value> = serde_json::from_str(ended.summary()).unwrap();
@@ -121,7 +121,7 @@ async fn what_was_sent_before_ctrl_c_or_sigterm_is_archived() {
         let local = Local::start(&["--posts-per-second", "50"]).await;
         local.first_record("demo.user");
         local.process.signal(signal);
-        let ended = local.process.ended().await;
+        let ended = local.process.wait_for_exit().await;
         let posts = ended.figure(" posts sent");
         assert!(posts > 0);
         assert_all_archived(&ended, 3 * posts);
@@ -141,25 +141,25 @@ async fn begin(local: &Local, body: &str) -> TcpStream {
 
 #[tokio::test]
 async fn a_request_that_had_begun_before_ctrl_c_is_answered_and_archived() {
-    let mut local = Local::start_quiet().await;
+    let mut local = Local::start_without_emulator().await;
     let body = geo_rows(MAX_RECORDS);
     let mut client = begin(&local, &body).await;
     local.process.signal(Signal::SIGINT);
-    local.process.says("Stopping").await;
+    local.process.wait_for_line("Stopping").await;
     client.write_all(body.as_bytes()).await.unwrap();
     assert_offsets(&answer(&mut client).await, MAX_RECORDS);
-    assert_all_archived(&local.process.ended().await, MAX_RECORDS as u64);
+    assert_all_archived(&local.process.wait_for_exit().await, MAX_RECORDS as u64);
 }
 
 #[tokio::test]
 async fn a_second_ctrl_c_stops_at_once() {
-    let mut local = Local::start_quiet().await;
+    let mut local = Local::start_without_emulator().await;
     // The first Ctrl-C waits for this one.
     let _client = begin(&local, &geo_row()).await;
     local.process.signal(Signal::SIGINT);
-    local.process.says("Stopping").await;
+    local.process.wait_for_line("Stopping").await;
     local.process.signal(Signal::SIGINT);
-    let ended = local.process.ended_within(Duration::from_secs(10)).await;
+    let ended = local.process.wait_for_exit_within(Duration::from_secs(10)).await;
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
 }
 
@@ -207,7 +207,7 @@ async fn wrong_usage_is_told_in_one_line() {
         started.push(Process::start(&[listen, args].concat()).await);
     }
     for ((args, parts), process) in cases.iter().zip(started) {
-        let ended = process.ended_within(TIME_TO_FAIL).await;
+        let ended = process.wait_for_exit_within(TIME_TO_FAIL).await;
         assert!(matches!(ended.code, Some(1 | 2)), "{args:?}: {:?}\n{}", ended.code, ended.stderr);
         assert_eq!(ended.stdout, "", "{args:?}");
         assert!(!ended.stderr.contains("s3cret"), "{args:?}: {}", ended.stderr);
@@ -225,14 +225,14 @@ async fn wrong_usage_is_told_in_one_line() {
 
 #[tokio::test]
 async fn help_says_what_every_flag_is_for() {
-    let ended = Process::start(&["--help"]).await.ended().await;
+    let ended = Process::start(&["--help"]).await.wait_for_exit().await;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     assert_golden("help.txt", &ended.stdout);
 }
 
 #[tokio::test]
 async fn a_kafka_client_finds_the_embedded_kafka_by_the_settings_file() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     assert_eq!(local.post(GEO_TOPIC, &geo_row()).await, written(0));
     assert_eq!(parse(&local.first_record(GEO_TOPIC)), parse(&with(&GEO, &[])));
 }
@@ -252,10 +252,10 @@ async fn the_settings_file_has_no_password_and_leaves_the_database_to_who_export
 
 #[tokio::test]
 async fn another_kafka_can_take_the_place_of_the_embedded_one() {
-    let first = Local::start_quiet().await;
+    let first = Local::start_without_emulator().await;
     let servers = first.bootstrap_servers();
     let second = ["--bootstrap-servers", &servers, "--posts-per-second", "20", "--for", "2s"];
-    let second = Local::start(&second).await.process.ended().await;
+    let second = Local::start(&second).await.process.wait_for_exit().await;
     let records = second.figure(" records written");
     assert!(records > 0, "{}", second.summary());
     assert_all_archived(&second, records);
@@ -268,10 +268,10 @@ async fn another_kafka_can_take_the_place_of_the_embedded_one() {
 
 #[tokio::test]
 async fn the_archive_can_be_left_to_others() {
-    let first = Local::start_quiet().await;
+    let first = Local::start_without_emulator().await;
     let servers = first.bootstrap_servers();
     let second = ["--bootstrap-servers", &servers, "--no-archive", "--posts-per-second", "20", "--for", "2s"];
-    let second = Local::start(&second).await.process.ended().await;
+    let second = Local::start(&second).await.process.wait_for_exit().await;
     let records = second.figure(" records written");
     assert!(records > 0 && second.code == Some(0), "{}", second.stderr);
     assert!(!second.summary().contains("archived"), "{}", second.summary());
@@ -281,7 +281,7 @@ async fn the_archive_can_be_left_to_others() {
 
 #[tokio::test]
 async fn records_that_the_embedded_kafka_drops_stop_it_loudly() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     // Another client need not wait for the archive as the HTTP API does.
     let producer: ThreadedProducer<DefaultProducerContext> =
         ClientConfig::new().set("bootstrap.servers", local.bootstrap_servers()).create().unwrap();
@@ -290,7 +290,7 @@ async fn records_that_the_embedded_kafka_drops_stop_it_loudly() {
         producer.send(BaseRecord::<(), _>::to(GEO_TOPIC).payload(&value)).map_err(|(error, _)| error).unwrap();
     }
     producer.flush(Duration::from_mins(1)).unwrap();
-    let ended = local.process.ended().await;
+    let ended = local.process.wait_for_exit().await;
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("records were dropped by the embedded Kafka"), "{}", ended.stderr);
 }
@@ -317,7 +317,7 @@ async fn a_value_is_kept_in_memory_only_as_far_as_a_rule_looks_at_it() {
 
 #[tokio::test]
 async fn large_records_are_kept_and_one_that_kafka_would_not_keep_is_refused() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let of_size = |bytes| envelope(&[&with(&GEO, &[("filler", Some(json!("x".repeat(bytes))))])]);
     for offset in 0..12 {
         assert_eq!(local.post(GEO_TOPIC, &of_size(1_000_000)).await, written(offset));
@@ -330,7 +330,7 @@ async fn large_records_are_kept_and_one_that_kafka_would_not_keep_is_refused() {
 
 #[tokio::test]
 async fn a_large_post_to_a_wrong_path_reads_the_right_one() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let (status, body) = local.post("demo.geo/nope", &" ".repeat(TOO_LARGE)).await;
     assert_eq!(status, 404);
     assert!(body.contains("records are sent to POST /topics/{topic}; the topics here are demo.geo,"), "{body}");
@@ -338,7 +338,7 @@ async fn a_large_post_to_a_wrong_path_reads_the_right_one() {
 
 #[tokio::test]
 async fn a_client_that_hangs_up_in_the_middle_of_its_body_writes_nothing_and_the_next_one_is_served() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let body = geo_row();
     let mut client = begin(&local, &body).await;
     client.write_all(&body.as_bytes()[..body.len() / 2]).await.unwrap();
@@ -349,7 +349,7 @@ async fn a_client_that_hangs_up_in_the_middle_of_its_body_writes_nothing_and_the
 
 #[tokio::test]
 async fn a_client_that_hangs_up_while_its_records_are_written_and_a_ctrl_c_leave_none_behind() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let mut client = local.connect().await;
     client.write_all(post(GEO_TOPIC, &geo_rows(MAX_RECORDS)).as_bytes()).await.unwrap();
     // Before that the server may not have seen the request, and need not serve it to nobody.
@@ -361,7 +361,7 @@ async fn a_client_that_hangs_up_while_its_records_are_written_and_a_ctrl_c_leave
 /// As `nc -N` does. What is not answered any more is a client that has gone.
 #[tokio::test]
 async fn a_client_that_ends_its_side_with_its_request_reads_its_answer() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let mut client = local.connect().await;
     client.write_all(post(GEO_TOPIC, &geo_row()).as_bytes()).await.unwrap();
     client.shutdown().await.unwrap();
@@ -371,7 +371,7 @@ async fn a_client_that_ends_its_side_with_its_request_reads_its_answer() {
 
 #[tokio::test]
 async fn a_client_that_does_not_end_its_head_is_given_up() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let mut client = local.connect().await;
     client.write_all(&head(GEO_TOPIC, 1).as_bytes()[..10]).await.unwrap();
     let mut rest = Vec::new();
@@ -380,7 +380,7 @@ async fn a_client_that_does_not_end_its_head_is_given_up() {
 
 #[tokio::test]
 async fn a_body_in_pieces_with_other_requests_between_is_one_body() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let body = geo_row();
     let mut client = begin(&local, &body).await;
     client.set_nodelay(true).unwrap();
@@ -398,7 +398,7 @@ async fn a_body_in_pieces_with_other_requests_between_is_one_body() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answers_keeps_nobody_waiting() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let socket = TcpSocket::new_v4().unwrap();
     // Two answers of 2.4 MB are more than the system takes off the server's hands for a client with so small a buffer.
     socket.set_recv_buffer_size(4096).unwrap();
@@ -420,7 +420,7 @@ async fn a_client_that_does_not_read_its_answers_keeps_nobody_waiting() {
 
 #[tokio::test]
 async fn as_many_rows_as_a_request_may_hold_are_written_and_archived_in_order() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     assert_offsets(&local.post(GEO_TOPIC, &geo_rows(MAX_RECORDS)).await, MAX_RECORDS);
     let ended = local.stop().await;
     assert_all_archived(&ended, MAX_RECORDS as u64);
@@ -430,7 +430,7 @@ async fn as_many_rows_as_a_request_may_hold_are_written_and_archived_in_order() 
 
 #[tokio::test]
 async fn a_client_that_sends_a_body_that_is_too_large_to_its_end_reads_why() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let answer = local.post(GEO_TOPIC, &" ".repeat(TOO_LARGE)).await;
     assert_eq!(answer, (413, TOO_LARGE_TEXT.to_owned()));
     assert_eq!(local.post(GEO_TOPIC, &geo_row()).await, written(0));
@@ -439,7 +439,7 @@ async fn a_client_that_sends_a_body_that_is_too_large_to_its_end_reads_why() {
 #[tokio::test]
 #[ignore = "needs Python with requests: make test"]
 async fn requests_and_urllib_read_why_a_body_is_too_large() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let url = format!("http://{}/topics/{GEO_TOPIC}", local.address);
     for script in ["post_requests.py", "post_urllib.py"] {
         let printed = output(python(script).arg(&url), &" ".repeat(TOO_LARGE)).await;
@@ -450,7 +450,7 @@ async fn requests_and_urllib_read_why_a_body_is_too_large() {
 #[tokio::test]
 #[ignore = "needs curl: make test"]
 async fn curl_reads_why_a_body_is_too_large() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let url = format!("http://{}/topics/{GEO_TOPIC}", local.address);
     let mut curl = Command::new("curl");
     curl.args(["--silent", "--show-error", "--data-binary", "@-", "--write-out", " %{http_code}"]);
@@ -462,7 +462,7 @@ async fn curl_reads_why_a_body_is_too_large() {
 #[tokio::test]
 #[ignore = "needs Python with requests: make test"]
 async fn the_courses_script_finds_its_rows_in_the_archive() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let rows: Vec<Vec<Value>> = CATALOG
         .iter()
         .map(|kind| sample::rows(kind.table).unwrap().lines().take(50).map(|row| Value::Object(parse(row))).collect())

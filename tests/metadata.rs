@@ -152,7 +152,7 @@ async fn who_may_not_describe_a_topic_is_told_so() {
     let kafka = Kafka::start(Options::default()).await.unwrap();
     let user_ids = "hidden".parse().unwrap();
     kafka.create_topic("hidden.geo", 1).await.unwrap();
-    let role = Role::new("nobody").known_to(&kafka);
+    let role = Role::new("nobody").registered_with(&kafka);
     kafka.allow("nobody", &[Operation::Describe], Topics::Prefixed("other.")).await.unwrap();
     let ingest = Ingest::start(&cluster(&kafka, kafka.region(), role.credentials()), &user_ids).await;
     let answer = ingest.get("/topics/hidden.geo").await;

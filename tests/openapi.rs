@@ -53,7 +53,7 @@ async fn the_document_is_openapi_3_1() {
 #[tokio::test]
 #[ignore = "needs schemathesis: make test"]
 async fn no_request_that_schemathesis_makes_of_the_document_is_answered_otherwise() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     // It keeps notes where it runs.
     let folder = tempfile::tempdir().unwrap();
     let file = |path: &str| workspace(path).canonicalize().expect("`make tools` fetches it");

@@ -88,7 +88,7 @@ async fn assert_works(api: &str, path: &str, width: u32) {
 #[tokio::test]
 #[ignore = "needs Chromium: make test"]
 async fn a_browser_shows_the_page_of_local_and_sends_a_record_from_it() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let address = format!("http://{}", local.address);
     for (stage, path) in [("", "/docs"), ("/test", "/docs/")] {
         for width in WIDTHS {
@@ -102,7 +102,7 @@ async fn a_browser_shows_the_page_of_local_and_sends_a_record_from_it() {
 #[tokio::test]
 #[ignore = "needs Chromium: make test"]
 async fn a_browser_shows_the_page_below_a_stage_of_api_gateway_and_sends_a_record_from_it() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let variables = fs::read_to_string(local.settings_file()).unwrap();
     let variables = variables.lines().filter_map(|line| line.split_once('='));
     let mut function = Function::new(&built("ingest").await.unwrap(), variables);

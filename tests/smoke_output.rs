@@ -11,47 +11,47 @@ use tokio_rustls::{TlsAcceptor, rustls};
 
 use crate::support::{
     local::Local,
-    program::{Said, ended, start, start_with},
-    stub::{Stub, Told},
+    program::{ProgramOutput, start, start_with, wait_for_exit},
+    stub::{Stub, StubResponse},
 };
 
-async fn smoke(args: &[&str]) -> Said {
-    ended(start("smoke", args).await).await
+async fn smoke(args: &[&str]) -> ProgramOutput {
+    wait_for_exit(start("smoke", args).await).await
 }
 
 /// An API of which health and every topic answer the same.
-async fn api(told: Told) -> Stub {
+async fn api(told: StubResponse) -> Stub {
     api_with_health(told.clone(), told).await
 }
 
-async fn api_with_health(health: Told, told: Told) -> Stub {
+async fn api_with_health(health: StubResponse, told: StubResponse) -> Stub {
     let all = || vec![told.clone()];
     Stub::start([("/health", vec![health]), (".pin", all()), (".geo", all()), (".user", all())]).await
 }
 
-fn well() -> Told {
-    Told::ok(&json!({"status": "ok"}))
+fn well() -> StubResponse {
+    StubResponse::ok(&json!({"status": "ok"}))
 }
 
-fn written(offset: u64) -> Told {
+fn written(offset: u64) -> StubResponse {
     let entry = json!({"partition": 0, "offset": offset, "error_code": null, "error": null});
-    Told::ok(&json!({"offsets": [entry]}))
+    StubResponse::ok(&json!({"offsets": [entry]}))
 }
 
-fn of_ours(status: StatusCode, error_code: u32) -> Told {
-    Told::answer(status, &json!({"error_code": error_code, "message": "m"}))
+fn of_ours(status: StatusCode, error_code: u32) -> StubResponse {
+    StubResponse::json(status, &json!({"error_code": error_code, "message": "m"}))
 }
 
 /// What the template has the gateway say in these words.
-fn of_template(status: StatusCode, words: &str) -> Told {
+fn of_template(status: StatusCode, words: &str) -> StubResponse {
     let template = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml")).unwrap();
     let line = template.lines().find(|line| line.contains("responseTemplates") && line.contains(words)).unwrap();
     let body = line.split('\'').nth(1).unwrap();
-    Told::answer(status, &serde_json::from_str(body).unwrap())
+    StubResponse::json(status, &serde_json::from_str(body).unwrap())
 }
 
-fn of_a_record(status: StatusCode, error_code: u32) -> Told {
-    Told::answer(
+fn of_a_record(status: StatusCode, error_code: u32) -> StubResponse {
+    StubResponse::json(
         status,
         &json!({"offsets": [{"partition": null, "offset": null, "error_code": error_code, "error": "e"}]}),
     )
@@ -77,8 +77,8 @@ async fn what_was_posted_to_local_is_found_in_its_archive_once_and_byte_for_byte
 
 #[tokio::test]
 async fn each_refusal_is_told_with_where_to_look() {
-    let forbidden = || Told::error(StatusCode::FORBIDDEN, "ForbiddenException", "Forbidden");
-    let gateway = |status, message| Told::error(status, "E", message);
+    let forbidden = || StubResponse::error(StatusCode::FORBIDDEN, "ForbiddenException", "Forbidden");
+    let gateway = |status, message| StubResponse::error(status, "E", message);
     let key = &["--api-key", "k3y"][..];
     for (told, args, said) in [
         (forbidden(), &[][..], "403: Forbidden: not this API's stage, whose refusals have an error_code"),
@@ -101,7 +101,7 @@ async fn each_refusal_is_told_with_where_to_look() {
         (of_template(StatusCode::SERVICE_UNAVAILABLE, "did not answer in time"), key, "the log of `ingest` says why"),
         (of_ours(StatusCode::TOO_MANY_REQUESTS, 429), key, "a higher ThrottleRate"),
         (of_ours(StatusCode::NOT_FOUND, 40401), key, "404, error_code 40401: m: no such topic there"),
-        (Told::status(StatusCode::NOT_FOUND), key, "is the URL that of the API, with its stage?"),
+        (StubResponse::status(StatusCode::NOT_FOUND), key, "is the URL that of the API, with its stage?"),
         (
             of_a_record(StatusCode::SERVICE_UNAVAILABLE, 50003),
             key,
@@ -111,16 +111,24 @@ async fn each_refusal_is_told_with_where_to_look() {
         (gateway(StatusCode::BAD_GATEWAY, "Internal server error"), key, "502: Internal server error: `ingest` failed"),
         (gateway(StatusCode::GATEWAY_TIMEOUT, "Endpoint request timed out"), key, "look at its log and its time-out"),
         (gateway(StatusCode::TOO_MANY_REQUESTS, "Limit Exceeded"), key, "a higher ThrottleRate"),
-        (Told::ok(&json!({"hello": "world"})), key, "200, and no offset"),
-        (Told::ok(&json!({"hello": "world"})), key, r#"GET /health: 200, and no status: {"hello":"world"}; is"#),
-        (Told::moved("https://example.org/login"), key, "302: it redirects to https://example.org/login, and"),
+        (StubResponse::ok(&json!({"hello": "world"})), key, "200, and no offset"),
+        (
+            StubResponse::ok(&json!({"hello": "world"})),
+            key,
+            r#"GET /health: 200, and no status: {"hello":"world"}; is"#,
+        ),
+        (
+            StubResponse::redirect("https://example.org/login"),
+            key,
+            "302: it redirects to https://example.org/login, and",
+        ),
     ] {
         let api = api(told).await;
         let out = smoke(&[&[api.address()], args].concat()).await;
         assert_eq!(out.code, Some(1), "{said}: {}", out.stdout);
         assert!(out.stdout.contains(said), "{said}: {}", out.stdout);
         assert!(!out.stdout.contains("k3y"), "{}", out.stdout);
-        let keys: Vec<_> = api.asked().iter().map(|asked| asked.header("x-api-key").map(str::to_owned)).collect();
+        let keys: Vec<_> = api.requests().iter().map(|asked| asked.header("x-api-key").map(str::to_owned)).collect();
         assert_eq!(keys, vec![args.get(1).map(|key| (*key).to_owned()); 4], "each request has the key");
     }
 }
@@ -181,7 +189,7 @@ async fn a_url_that_is_not_that_of_a_stage_is_one_sentence() {
 
 #[tokio::test]
 async fn an_archive_that_cannot_be_read_is_told_before_anything_is_posted() {
-    let (api, s3) = (api(well()).await, Stub::start([("", vec![Told::status(StatusCode::FORBIDDEN)])]).await);
+    let (api, s3) = (api(well()).await, Stub::start([("", vec![StubResponse::status(StatusCode::FORBIDDEN)])]).await);
     let key = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "s3cret")];
     let whole = [("AWS_REGION", "eu-west-1"), ("AWS_ENDPOINT_URL", s3.address()), ("AWS_ALLOW_HTTP", "true")];
     let folder = TempDir::new().unwrap();
@@ -196,22 +204,22 @@ async fn an_archive_that_cannot_be_read_is_told_before_anything_is_posted() {
         ("s3://b/p", &[&key[..], &whole].concat(), "--archive s3://b/p: it cannot be read: "),
         (none.to_str().unwrap(), &[], "it cannot be read: "),
     ] {
-        let out = ended(start_with("smoke", &[api.address(), "--archive", archive], variables).await).await;
+        let out = wait_for_exit(start_with("smoke", &[api.address(), "--archive", archive], variables).await).await;
         assert_eq!((out.code, out.stdout.as_str()), (Some(1), ""), "{said}");
         assert!(out.stderr.contains(said) && !out.stderr.contains("s3cret"), "{said}: {}", out.stderr);
         assert_eq!(out.stderr.lines().count(), 1, "{}", out.stderr);
     }
-    assert!(api.asked().is_empty());
+    assert!(api.requests().is_empty());
 }
 
 #[tokio::test]
 async fn a_reader_that_has_enough_does_not_make_it_panic() {
-    let api = api(Told::status(StatusCode::NOT_FOUND)).await;
+    let api = api(StubResponse::status(StatusCode::NOT_FOUND)).await;
     let mut smoke = start("smoke", &[api.address()]).await;
     drop(smoke.stdout.take());
-    let out = ended(smoke).await;
+    let out = wait_for_exit(smoke).await;
     assert_eq!((out.code, out.stderr.as_str()), (Some(1), ""));
-    assert_eq!(api.asked().len(), 4);
+    assert_eq!(api.requests().len(), 4);
 }
 
 fn put(archive: &Path, topic: &str, lines: &str) {
@@ -228,7 +236,7 @@ async fn a_record_that_is_not_archived_or_twice_or_another_one_is_told() {
     let api = api_with_health(well(), written(7)).await;
     let smoke = start("smoke", &[api.address(), "--archive", archive, "--within", "4s"]).await;
     let posted = loop {
-        let asked = api.asked();
+        let asked = api.requests();
         if let Some(asked) = asked.iter().find(|asked| asked.uri.path().ends_with("demo.geo")) {
             break asked.body.clone();
         }
@@ -238,7 +246,7 @@ async fn a_record_that_is_not_archived_or_twice_or_another_one_is_told() {
     let row: Value = serde_json::from_str(value).unwrap();
     assert!(row["country"].as_str().unwrap().starts_with("smoke test "), "{value}");
     put(folder.path(), "demo.geo", &format!("{}{value}\n{value}\n", "{}\n".repeat(7)));
-    let out = ended(smoke).await;
+    let out = wait_for_exit(smoke).await;
     assert_eq!(out.code, Some(1), "{}", out.stdout);
     for said in [
         "BROKEN  archive of demo.pin: not there after 4 s: `archive` runs each minute: look at its log and its alarms",

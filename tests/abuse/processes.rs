@@ -32,7 +32,7 @@ pub(super) async fn assert_nothing_written(local: &Local) {
 
 #[tokio::test]
 async fn local_refuses_every_odd_body_at_a_bounded_cost() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     // What a first request makes once.
     let (status, _) = local.post("demo.user", &envelope(&["1"])).await;
     assert_eq!(status, 422);
@@ -132,7 +132,7 @@ fn raw() -> Vec<(&'static str, Vec<u8>, Refusal)> {
 
 #[tokio::test]
 async fn local_refuses_every_odd_request_at_a_bounded_cost() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let mut most = Most::default();
     for (what, request, refusal) in raw() {
         let before = Before::of(local.process.id());

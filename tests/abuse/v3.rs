@@ -48,7 +48,7 @@ fn refused() -> impl Iterator<Item = (&'static str, &'static str, String, u16, &
 
 #[tokio::test]
 async fn local_refuses_every_odd_record_at_a_bounded_cost() {
-    let local = Local::start_quiet().await;
+    let local = Local::start_without_emulator().await;
     let mut most = Most::default();
     for (what, path, body, status, says) in refused() {
         let before = Before::of(local.process.id());

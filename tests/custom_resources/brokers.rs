@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::support::{
     cloudformation::{CloudFormation, SIGNATURE},
-    stub::{Stub, Told},
+    stub::{Stub, StubResponse},
 };
 
 /// As in `events/brokers-*.json`.
@@ -48,18 +48,18 @@ fn client(control_plane: &Stub) -> Client {
 
 /// Deploys, where the function has so much time for its work.
 async fn deploy(cloudformation: &CloudFormation, control_plane: &Stub, work: Duration) -> Result<(), AnswerError> {
-    let event = cloudformation.sends_file("brokers-create", |_| {}).payload;
-    let event = cloudformation.sends(event, work + TIME_FOR_THE_ANSWER);
+    let event = cloudformation.event_from_file("brokers-create", |_| {}).payload;
+    let event = cloudformation.event(event, work + TIME_FOR_THE_ANSWER);
     let client = client(control_plane);
     answer(event, |request| brokers::find(&client, request)).await
 }
 
-fn servers(servers: &Value) -> Told {
-    Told::ok(&json!({"bootstrapBrokerStringSaslIam": servers, "bootstrapBrokerStringTls": "b-1:9094"}))
+fn servers(servers: &Value) -> StubResponse {
+    StubResponse::ok(&json!({"bootstrapBrokerStringSaslIam": servers, "bootstrapBrokerStringTls": "b-1:9094"}))
 }
 
-fn cluster(cluster: &Value) -> Told {
-    Told::ok(&json!({"clusterInfo": cluster}))
+fn cluster(cluster: &Value) -> StubResponse {
+    StubResponse::ok(&json!({"clusterInfo": cluster}))
 }
 
 /// Too short for a second attempt.
@@ -89,7 +89,7 @@ async fn the_servers_of_a_cluster_are_found_by_a_signed_request_and_nothing_else
         });
         assert_eq!(told, expected);
 
-        let [asked] = &control_plane.asked()[..] else { panic!("{:?}", control_plane.asked()) };
+        let [asked] = &control_plane.requests()[..] else { panic!("{:?}", control_plane.requests()) };
         assert_eq!(asked.method, Method::GET);
         let path = format!("/v1/clusters/{}/bootstrap-brokers", ARN.replace(':', "%3A").replace('/', "%2F"));
         assert_eq!(asked.uri.path(), path);
@@ -114,7 +114,7 @@ async fn as_many_user_ids_fit_into_an_answer_as_the_template_says_and_one_more_i
         for user_ids in [fit, fit + 1] {
             let control_plane = Stub::start([(BOOTSTRAP, vec![servers(&servers_of_three.join(",").into())])]).await;
             let cloudformation = CloudFormation::start().await;
-            let event = cloudformation.sends_file("brokers-create", |event| {
+            let event = cloudformation.event_from_file("brokers-create", |event| {
                 let ids: Vec<_> = (0..user_ids).map(|n| format!("{n:0length$}")).collect();
                 let arn = ARN.replace("us-east-1", region).replace(":cluster/pinterest/", &format!(":cluster/{name}/"));
                 let uuid = "0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d";
@@ -140,7 +140,7 @@ async fn as_many_user_ids_fit_into_an_answer_as_the_template_says_and_one_more_i
 
 #[tokio::test]
 async fn a_cluster_that_is_being_made_is_waited_for() {
-    let not_yet = Told::error(StatusCode::BAD_REQUEST, "BadRequestException", "the cluster is not ACTIVE");
+    let not_yet = StubResponse::error(StatusCode::BAD_REQUEST, "BadRequestException", "the cluster is not ACTIVE");
     let control_plane = Stub::start([
         (BOOTSTRAP, vec![not_yet, servers(&"".into()), servers(&SERVERS.into())]),
         (DESCRIBE, vec![cluster(&json!({"state": "CREATING"}))]),
@@ -149,13 +149,13 @@ async fn a_cluster_that_is_being_made_is_waited_for() {
     let cloudformation = CloudFormation::start().await;
     deploy(&cloudformation, &control_plane, Duration::from_secs(20)).await.unwrap();
     assert_eq!(cloudformation.data()["BootstrapServers"], SERVERS);
-    assert_eq!(control_plane.asked().len(), 5);
+    assert_eq!(control_plane.requests().len(), 5);
 }
 
 #[tokio::test]
 async fn a_policy_that_aws_applies_half_a_minute_later_is_awaited() {
-    let denied = || Told::error(StatusCode::FORBIDDEN, "AccessDeniedException", "is not authorized to perform");
-    let not_yet = || Told::error(StatusCode::BAD_REQUEST, "BadRequestException", "the cluster is not ACTIVE");
+    let denied = || StubResponse::error(StatusCode::FORBIDDEN, "AccessDeniedException", "is not authorized to perform");
+    let not_yet = || StubResponse::error(StatusCode::BAD_REQUEST, "BadRequestException", "the cluster is not ACTIVE");
     // An attempt each three seconds: first one action is denied, then the other.
     let bootstrap = [vec![denied(); 5], vec![not_yet(); 5], vec![servers(&SERVERS.into())]].concat();
     let control_plane = Stub::start([(BOOTSTRAP, bootstrap), (DESCRIBE, vec![denied()])]).await;
@@ -164,27 +164,27 @@ async fn a_policy_that_aws_applies_half_a_minute_later_is_awaited() {
     deploy(&cloudformation, &control_plane, Duration::from_mins(3)).await.unwrap();
     assert_eq!(cloudformation.data()["BootstrapServers"], SERVERS);
     assert!(start.elapsed() >= 10 * RETRY_DELAY, "{:?}", start.elapsed());
-    assert_eq!(control_plane.asked().len(), 16);
+    assert_eq!(control_plane.requests().len(), 16);
 }
 
 #[tokio::test]
 async fn a_cluster_that_is_not_there_fails_at_once_however_much_time_there_is() {
-    let no_cluster = Told::error(StatusCode::NOT_FOUND, "NotFoundException", "no such cluster");
+    let no_cluster = StubResponse::error(StatusCode::NOT_FOUND, "NotFoundException", "no such cluster");
     let control_plane = Stub::start([(BOOTSTRAP, vec![no_cluster])]).await;
     let cloudformation = CloudFormation::start().await;
     deploy(&cloudformation, &control_plane, Duration::from_mins(3)).await.unwrap();
     assert!(cloudformation.reason().starts_with("there is no cluster"), "{}", cloudformation.reason());
-    assert_eq!(control_plane.asked().len(), 1);
+    assert_eq!(control_plane.requests().len(), 1);
 }
 
 #[tokio::test]
 async fn requests_that_are_refused_by_rate_are_repeated() {
-    let slower = || Told::error(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "slower");
+    let slower = || StubResponse::error(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "slower");
     let control_plane = Stub::start([(BOOTSTRAP, vec![slower(), slower(), servers(&SERVERS.into())])]).await;
     let cloudformation = CloudFormation::start().await;
     deploy(&cloudformation, &control_plane, ONE_ATTEMPT).await.unwrap();
     assert_eq!(cloudformation.data()["BootstrapServers"], SERVERS);
-    assert_eq!(control_plane.asked().len(), 3);
+    assert_eq!(control_plane.requests().len(), 3);
 }
 
 /// What each question is answered, by status and AWS's name of an error or by nothing, and what the deployment reads. What AWS
@@ -242,7 +242,7 @@ fn iam(enabled: bool) -> Value {
 
 #[tokio::test]
 async fn what_is_wrong_with_the_cluster_or_the_role_is_said_with_what_to_do() {
-    let refused = |status, error| Told::error(StatusCode::from_u16(status).unwrap(), error, "in AWS's words");
+    let refused = |status, error| StubResponse::error(StatusCode::from_u16(status).unwrap(), error, "in AWS's words");
     for (told, described, said) in WRONG {
         let told = if told == NO_SERVERS { servers(&Value::Null) } else { refused(told.0, told.1) };
         let described = described.map_or(refused(500, "NotAsked"), |described| cluster(&described()));
@@ -259,8 +259,8 @@ async fn a_control_plane_that_is_not_reached_is_named_as_such() {
     let client = client(&control_plane);
     control_plane.stop().await;
     let cloudformation = CloudFormation::start().await;
-    let event = cloudformation.sends_file("brokers-create", |_| {}).payload;
-    let event = cloudformation.sends(event, TIME_FOR_THE_ANSWER + Duration::from_secs(1));
+    let event = cloudformation.event_from_file("brokers-create", |_| {}).payload;
+    let event = cloudformation.event(event, TIME_FOR_THE_ANSWER + Duration::from_secs(1));
     answer(event, |request| brokers::find(&client, request)).await.unwrap();
     let reason = cloudformation.reason();
     assert!(
@@ -274,14 +274,14 @@ async fn a_control_plane_that_is_not_reached_is_named_as_such() {
 async fn another_arn_is_refused_before_anything_is_asked() {
     let control_plane = Stub::start([]).await;
     let cloudformation = CloudFormation::start().await;
-    let event = cloudformation.sends_file("brokers-update", |event| {
+    let event = cloudformation.event_from_file("brokers-update", |event| {
         event["ResourceProperties"]["ClusterArn"] = "arn:aws:s3:::bucket".into();
     });
     let client = client(&control_plane);
     answer(event, |request| brokers::find(&client, request)).await.unwrap();
     let said = "the resource's properties cannot be used: `arn:aws:s3:::bucket` is not an MSK cluster's ARN";
     assert!(cloudformation.reason().starts_with(said), "{}", cloudformation.reason());
-    assert!(control_plane.asked().is_empty());
+    assert!(control_plane.requests().is_empty());
 }
 
 #[tokio::test]
@@ -298,10 +298,10 @@ async fn the_program_asks_the_endpoint_of_its_environment() {
     let program = Function::new(&built("brokers").await.unwrap(), environment);
     let lambda = Lambda::start(&program).await.unwrap();
     let cloudformation = CloudFormation::start().await;
-    let event = cloudformation.sends_file("brokers-create", |_| {});
+    let event = cloudformation.event_from_file("brokers-create", |_| {});
     lambda.invoke(&event.payload).await.unwrap();
     assert_eq!(cloudformation.data()["BootstrapServers"], SERVERS);
-    assert_eq!(control_plane.asked().len(), 1);
+    assert_eq!(control_plane.requests().len(), 1);
     let log = lambda.log();
     assert!(log.contains("the resource is as the template says"), "{log}");
     for told in [SIGNATURE, "k3y"] {

@@ -30,11 +30,11 @@ async fn may_make_topics(kafka: &Kafka, role: &Role, user_id: &str) {
 /// Deploys, and says what was answered.
 async fn deploy(kafka: &Kafka, role: &Role, properties: Value) -> CloudFormation {
     let cloudformation = CloudFormation::start().await;
-    let event = cloudformation.sends_file("topics-create", |event| {
+    let event = cloudformation.event_from_file("topics-create", |event| {
         event["ResourceProperties"] = properties;
         event["ResourceProperties"]["BootstrapServers"] = kafka.bootstrap_servers().into();
     });
-    let event = cloudformation.sends(event.payload, Duration::from_mins(3));
+    let event = cloudformation.event(event.payload, Duration::from_mins(3));
     answer(event, |request| topics::make(request, environment(role, kafka))).await.unwrap();
     cloudformation
 }
@@ -43,7 +43,7 @@ async fn deploy(kafka: &Kafka, role: &Role, properties: Value) -> CloudFormation
 #[ignore = "needs Kafka: make test"]
 async fn the_topics_of_each_user_id_are_made_once_and_another_partition_count_is_reported_and_left() {
     let kafka = shared_kafka().await;
-    let role = Role::new("deployer").known_to(kafka);
+    let role = Role::new("deployer").registered_with(kafka);
     may_make_topics(kafka, &role, "made").await;
     // By somebody else, before.
     kafka.create_topic("made.geo", 3).await.unwrap();
@@ -67,7 +67,7 @@ async fn the_topics_of_each_user_id_are_made_once_and_another_partition_count_is
 #[ignore = "needs Kafka: make test"]
 async fn a_topic_that_kafka_will_not_make_is_named_at_once_with_kafkas_words() {
     let kafka = shared_kafka().await;
-    let role = Role::new("asker").known_to(kafka);
+    let role = Role::new("asker").registered_with(kafka);
     may_make_topics(kafka, &role, "asked").await;
     let start = Instant::now();
     let answer = deploy(kafka, &role, json!({"UserIds": "asked", "ReplicationFactor": "7"})).await;
@@ -80,7 +80,7 @@ async fn a_topic_that_kafka_will_not_make_is_named_at_once_with_kafkas_words() {
 #[ignore = "needs Kafka: make test"]
 async fn a_topic_that_the_role_may_not_see_is_known_to_be_there_when_it_is_made() {
     let kafka = shared_kafka().await;
-    let role = Role::new("blind").known_to(kafka);
+    let role = Role::new("blind").registered_with(kafka);
     kafka.allow(&role.name, &[Operation::Create], Topics::Prefixed("unseen.")).await.unwrap();
     kafka.create_topic("unseen.pin", 1).await.unwrap();
     let data = deploy(kafka, &role, json!({"UserIds": ["unseen"]})).await.data();
@@ -95,7 +95,7 @@ async fn a_role_whose_rights_arrive_half_a_minute_later_is_waited_for() {
     // First it may not log in, then it may not make topics. The time is IAM's own: nothing tells that it is over.
     let rights_arrive = async {
         sleep(Duration::from_secs(15)).await;
-        let role = role.clone().known_to(kafka);
+        let role = role.clone().registered_with(kafka);
         sleep(Duration::from_secs(15)).await;
         may_make_topics(kafka, &role, "late").await;
     };
@@ -109,14 +109,14 @@ async fn a_role_whose_rights_arrive_half_a_minute_later_is_waited_for() {
 #[ignore = "needs Kafka and the runtime interface emulator: make test"]
 async fn the_program_makes_the_topics_as_its_environment_says() {
     let kafka = shared_kafka().await;
-    let role = Role::new("program").known_to(kafka);
+    let role = Role::new("program").registered_with(kafka);
     may_make_topics(kafka, &role, "program").await;
     let mut variables = role.variables(kafka);
     variables.push(("RUST_LOG", "trace".to_owned()));
     let program = Function::new(&built("topics").await.unwrap(), variables);
     let lambda = Lambda::start(&program).await.unwrap();
     let cloudformation = CloudFormation::start().await;
-    let event = cloudformation.sends_file("topics-create", |event| {
+    let event = cloudformation.event_from_file("topics-create", |event| {
         event["ResourceProperties"]["BootstrapServers"] = kafka.bootstrap_servers().into();
         event["ResourceProperties"]["UserIds"] = json!(["program"]);
     });
@@ -125,7 +125,7 @@ async fn the_program_makes_the_topics_as_its_environment_says() {
     let log = lambda.log();
     assert!(log.contains("the resource is as the template says"), "{log}");
     assert!(!log.contains(SIGNATURE), "whoever has CloudFormation's URL can answer: {log}");
-    role.assert_not_told(&log);
+    role.assert_no_credentials_in(&log);
 }
 
 /// Deploys with less time than permissions may take, and returns the error.
@@ -143,13 +143,13 @@ async fn rights_that_never_come_are_named_and_no_secret_is() {
     let kafka = shared_kafka().await;
     let time = Duration::from_secs(5);
     let stranger = Role::new("stranger");
-    let known = Role::new("known").known_to(kafka);
+    let known = Role::new("known").registered_with(kafka);
     for role in [&stranger, &known] {
         let start = Instant::now();
         let said = deploy_in_time(kafka, role, "never", time).await;
         let expected = "0 of 3 topics are there: Kafka refuses the function's role: allow kafka-cluster:Connect on the";
         assert!(said.starts_with(expected), "{said}");
-        role.assert_not_told(&said);
+        role.assert_no_credentials_in(&said);
         assert!(start.elapsed() < time + Duration::from_secs(1), "{:?}", start.elapsed());
     }
 }
@@ -158,7 +158,7 @@ async fn rights_that_never_come_are_named_and_no_secret_is() {
 #[ignore = "needs Kafka: make test"]
 async fn brokers_that_nobody_known_vouches_for_are_named_at_once() {
     let kafka = shared_kafka().await;
-    let role = Role::new("truster").known_to(kafka);
+    let role = Role::new("truster").registered_with(kafka);
     let lookup = environment(&role, kafka);
     let lookup = |name: &str| lookup(name).filter(|_| name != "SSL_CA_LOCATION");
     let properties = json!({"BootstrapServers": kafka.bootstrap_servers(), "UserIds": "truster"});
@@ -175,10 +175,10 @@ async fn brokers_that_nobody_known_vouches_for_are_named_at_once() {
 async fn brokers_that_are_not_there_are_named_in_time() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let cloudformation = CloudFormation::start().await;
-    let event = cloudformation.sends_file("topics-create", |event| {
+    let event = cloudformation.event_from_file("topics-create", |event| {
         event["ResourceProperties"]["BootstrapServers"] = nobody.to_string().into();
     });
-    let event = cloudformation.sends(event.payload, TIME_FOR_THE_ANSWER + Duration::from_secs(2));
+    let event = cloudformation.event(event.payload, TIME_FOR_THE_ANSWER + Duration::from_secs(2));
     let plaintext = |name: &str| (name == "SECURITY_PROTOCOL").then(|| "PLAINTEXT".to_owned());
     answer(event, |request| topics::make(request, plaintext)).await.unwrap();
     let said =

@@ -314,7 +314,7 @@ async fn the_password_of_a_secret_is_in_no_log_and_no_error_whatever_is_logged()
     }
     rds.aws.rotate(r#"{"username":"reader","password":["s3cret-5"]}"#);
     said += &draw(&source, 1).await.unwrap_err();
-    rds.aws.refuse_the_secret(9);
+    rds.aws.deny_secret_reads(9);
     said += &draw(&source, 1).await.unwrap_err();
     said = format!("{said} {source:?}");
     assert!(

@@ -1,16 +1,15 @@
-//! Secrets Manager, Lambda and the place of CloudFormation's answers in one server, as far as `database` and `emulator` call
-//! them.
+//! One stub of Secrets Manager, Lambda and CloudFormation's response URL, as far as `database` and `emulator` call them.
 //!
-//! It proves what is sent and how answers are read, not what AWS allows: that each request is signed is all that it checks.
+//! It proves the requests and how responses are read. It proves no AWS rights: it only records each signature.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::stub::{Asked, Stub, Told};
+use crate::support::stub::{ReceivedRequest, Stub, StubResponse};
 
-/// Secrets Manager's one path, which tells its questions apart by a header.
+/// Secrets Manager's only path. A header names the operation.
 const SECRETS: &str = "/";
 const INVOCATIONS: &str = "/invocations";
 const RESPONSE: &str = "/response";
@@ -19,57 +18,58 @@ const RESPONSE: &str = "/response";
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) path: String,
-    /// Of `SigV4`: who signed for which service.
+    /// The `SigV4` header: the signer's key, region and service.
     pub(crate) authorization: String,
     pub(crate) body: Value,
 }
 
-impl From<Asked> for Call {
-    fn from(asked: Asked) -> Self {
-        let path = asked.uri.path().to_owned();
+impl From<ReceivedRequest> for Call {
+    fn from(request: ReceivedRequest) -> Self {
+        let path = request.uri.path().to_owned();
         if path == SECRETS {
-            assert_eq!(asked.header("x-amz-target"), Some("secretsmanager.GetSecretValue"));
+            assert_eq!(request.header("x-amz-target"), Some("secretsmanager.GetSecretValue"));
         }
-        let authorization = asked.header("authorization").unwrap_or_default().to_owned();
-        Self { path, authorization, body: serde_json::from_str(&asked.body).unwrap_or_default() }
+        let authorization = request.header("authorization").unwrap_or_default().to_owned();
+        Self { path, authorization, body: serde_json::from_str(&request.body).unwrap_or_default() }
     }
 }
 
-/// The server. It ends when dropped.
+/// The running stub. It stops when dropped.
 #[derive(Debug)]
 pub(crate) struct Aws {
     stub: Stub,
-    secret: Told,
+    secret: StubResponse,
 }
 
 impl Aws {
     pub(crate) async fn start(secret: &str) -> Self {
-        let secret = told(secret);
-        let taken = Told::status(StatusCode::OK);
-        let stub = Stub::start([(SECRETS, vec![secret.clone()]), (RESPONSE, vec![taken])]).await;
+        let secret = secret_value(secret);
+        let accepted = StubResponse::status(StatusCode::OK);
+        let stub = Stub::start([(SECRETS, vec![secret.clone()]), (RESPONSE, vec![accepted])]).await;
         Self { stub, secret }
     }
 
-    /// The invoked function answers, or fails, with this.
-    pub(crate) fn function_answers(&self, failed: bool, answer: &Value) {
-        let told = if failed { Told::function_error(answer) } else { Told::ok(answer) };
-        self.stub.tells(INVOCATIONS, vec![told]);
+    /// Sets the invoked function's result or error.
+    pub(crate) fn respond_to_invocations(&self, failed: bool, answer: &Value) {
+        let response = if failed { StubResponse::function_error(answer) } else { StubResponse::ok(answer) };
+        self.stub.respond(INVOCATIONS, vec![response]);
     }
 
-    /// The secret is another one from now on.
+    /// Replaces the secret.
     pub(crate) fn rotate(&self, secret: &str) {
-        self.stub.tells(SECRETS, vec![told(secret)]);
+        self.stub.respond(SECRETS, vec![secret_value(secret)]);
     }
 
-    /// Refuses the secret so many times before it is handed out.
-    pub(crate) fn refuse_the_secret(&self, times: usize) {
-        let refusal = Told::error(StatusCode::BAD_REQUEST, "AccessDeniedException", "not authorized to perform it");
-        let mut told = vec![refusal; times];
-        told.push(self.secret.clone());
-        self.stub.tells(SECRETS, told);
+    /// Denies the next `times` reads of the secret.
+    pub(crate) fn deny_secret_reads(&self, times: usize) {
+        let denied =
+            StubResponse::error(StatusCode::BAD_REQUEST, "AccessDeniedException", "not authorized to perform it");
+        let mut responses = vec![denied; times];
+        responses.push(self.secret.clone());
+        self.stub.respond(SECRETS, responses);
     }
 
-    /// What clients of it are made of.
+    /// The configuration of AWS clients that call this stub.
     pub(crate) async fn config(&self) -> SdkConfig {
         aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new("eu-west-1"))
@@ -79,18 +79,18 @@ impl Aws {
             .await
     }
 
-    /// Where CloudFormation wants the answer.
+    /// The URL that takes a custom resource's response.
     pub(crate) fn response_url(&self) -> String {
         format!("{}{RESPONSE}?X-Amz-Signature=x", self.stub.address())
     }
 
-    /// The calls so far, and forgets them.
+    /// Returns the calls so far and forgets them.
     pub(crate) fn take(&self) -> Vec<Call> {
         self.stub.take().into_iter().map(Call::from).collect()
     }
 }
 
-/// As Secrets Manager hands it out.
-fn told(secret: &str) -> Told {
-    Told::ok(&json!({"ARN": "arn", "Name": "n", "SecretString": secret}))
+/// Secrets Manager's response with a secret.
+fn secret_value(secret: &str) -> StubResponse {
+    StubResponse::ok(&json!({"ARN": "arn", "Name": "n", "SecretString": secret}))
 }

@@ -1,4 +1,4 @@
-//! What CloudFormation sends, and where it takes the answer.
+//! CloudFormation's requests to custom resources, and the bucket that takes their responses.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -8,28 +8,28 @@ use serde_json::{Value, json};
 
 use crate::support::{
     invocation,
-    stub::{Asked, Stub, Told},
+    stub::{ReceivedRequest, Stub, StubResponse},
 };
 
-/// What makes the URL worth keeping to oneself, spelled as S3's signatures are.
+/// The secret part of the response URL, with the escapes of S3's signatures.
 pub(crate) const SIGNATURE: &str = "X-Amz-Signature=s3cret%2Bsignature%3D";
 
-/// The bucket of the answers.
+/// The bucket of the responses.
 pub(crate) struct CloudFormation {
     bucket: Stub,
 }
 
 impl CloudFormation {
     pub(crate) async fn start() -> Self {
-        Self::that_answers(vec![Told::status(StatusCode::OK)]).await
+        Self::responding_with(vec![StubResponse::status(StatusCode::OK)]).await
     }
 
-    pub(crate) async fn that_answers(told: Vec<Told>) -> Self {
-        Self { bucket: Stub::start([("answer", told)]).await }
+    pub(crate) async fn responding_with(responses: Vec<StubResponse>) -> Self {
+        Self { bucket: Stub::start([("answer", responses)]).await }
     }
 
-    /// A request for a resource, with the function's usual time.
-    pub(crate) fn asks(&self, request_type: &str, properties: &Value) -> LambdaEvent<Value> {
+    /// A request for a resource, to a function with its usual timeout.
+    pub(crate) fn request(&self, request_type: &str, properties: &Value) -> LambdaEvent<Value> {
         let event = json!({
             "RequestType": request_type,
             "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/pinterest/5b1f",
@@ -38,31 +38,33 @@ impl CloudFormation {
             "LogicalResourceId": "Topics",
             "ResourceProperties": properties,
         });
-        self.sends(event, Duration::from_mins(1))
+        self.event(event, Duration::from_mins(1))
     }
 
     /// The event in `events/<name>.json`.
-    pub(crate) fn sends_file(&self, name: &str, change: impl FnOnce(&mut Value)) -> LambdaEvent<Value> {
+    pub(crate) fn event_from_file(&self, name: &str, change: impl FnOnce(&mut Value)) -> LambdaEvent<Value> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../events/{name}.json"));
         let mut event = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
         change(&mut event);
-        self.sends(event, Duration::from_mins(1))
+        self.event(event, Duration::from_mins(1))
     }
 
-    /// An event that is to be answered here, for a function that is ended after `time`.
-    pub(crate) fn sends(&self, mut event: Value, time: Duration) -> LambdaEvent<Value> {
+    /// An event with this bucket's response URL, for a function that times out after `timeout`.
+    pub(crate) fn event(&self, mut event: Value, timeout: Duration) -> LambdaEvent<Value> {
         event["ResponseURL"] = format!("{}/stack%7Canswer?{SIGNATURE}", self.bucket.address()).into();
-        invocation(event, time)
+        invocation(event, timeout)
     }
 
-    /// Every attempt to answer.
-    pub(crate) fn attempts(&self) -> Vec<Asked> {
-        self.bucket.asked()
+    /// Every attempt to respond.
+    pub(crate) fn response_attempts(&self) -> Vec<ReceivedRequest> {
+        self.bucket.requests()
     }
 
-    /// The one answer, once it was found to be one that S3 and CloudFormation take.
-    pub(crate) fn answered(&self) -> Value {
-        let [answer] = &self.attempts()[..] else { panic!("not one answer: {:?}", self.attempts()) };
+    /// Returns the only response, after checking that S3 and CloudFormation would take it.
+    pub(crate) fn response(&self) -> Value {
+        let [answer] = &self.response_attempts()[..] else {
+            panic!("not one response: {:?}", self.response_attempts())
+        };
         assert_eq!(answer.method, Method::PUT);
         assert_eq!(answer.uri.to_string(), format!("/stack%7Canswer?{SIGNATURE}"), "the URL is signed as it stands");
         assert_eq!(answer.header("content-type").unwrap_or(""), "", "the URL is signed without one");
@@ -71,16 +73,16 @@ impl CloudFormation {
         serde_json::from_str(&answer.body).unwrap()
     }
 
-    /// Why there is no resource.
+    /// The reason for the resource's failure.
     pub(crate) fn reason(&self) -> String {
-        let answer = self.answered();
+        let answer = self.response();
         assert_eq!(answer["Status"], "FAILED", "{answer}");
         answer["Reason"].as_str().unwrap().to_owned()
     }
 
-    /// What the template can read of the resource.
+    /// The attributes that the template can read of the resource.
     pub(crate) fn data(&self) -> Value {
-        let answer = self.answered();
+        let answer = self.response();
         assert_eq!(answer["Status"], "SUCCESS", "{answer}");
         answer["Data"].clone()
     }

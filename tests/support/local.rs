@@ -90,7 +90,7 @@ impl Process {
     }
 
     /// The next line on stderr that holds `text`.
-    pub(crate) async fn says(&mut self, text: &str) -> String {
+    pub(crate) async fn wait_for_line(&mut self, text: &str) -> String {
         loop {
             let Some(line) = timeout(PATIENCE, self.stderr.recv()).await.ok().flatten() else {
                 panic!("never said `{text}`:\n{}", self.heard.join("\n"));
@@ -110,11 +110,11 @@ impl Process {
         kill(Pid::from_raw(self.id().try_into().unwrap()), signal).unwrap();
     }
 
-    pub(crate) async fn ended(self) -> Ended {
-        self.ended_within(PATIENCE).await
+    pub(crate) async fn wait_for_exit(self) -> Ended {
+        self.wait_for_exit_within(PATIENCE).await
     }
 
-    pub(crate) async fn ended_within(mut self, time: Duration) -> Ended {
+    pub(crate) async fn wait_for_exit_within(mut self, time: Duration) -> Ended {
         let Ok(status) = timeout(time, self.child.wait()).await else {
             panic!("still runs after {time:?}:\n{}", self.heard.join("\n"));
         };
@@ -134,22 +134,22 @@ impl Local {
     /// Starts it on a free port and waits until it serves.
     pub(crate) async fn start(args: &[&str]) -> Self {
         let mut process = Process::start(&[&["--listen", "127.0.0.1:0"], args].concat()).await;
-        let greeting = process.says("HTTP API").await;
+        let greeting = process.wait_for_line("HTTP API").await;
         let (_, after) = greeting.split_once("http://").unwrap();
         let address = after.split('/').next().unwrap().parse().unwrap();
-        process.says("Stop with Ctrl-C").await;
+        process.wait_for_line("Stop with Ctrl-C").await;
         Self { process, address }
     }
 
     /// Starts it without the emulator: what is written is what a test sends.
-    pub(crate) async fn start_quiet() -> Self {
+    pub(crate) async fn start_without_emulator() -> Self {
         Self::start(&["--posts-per-second", "0"]).await
     }
 
     /// Stops it as Ctrl-C does.
     pub(crate) async fn stop(self) -> Ended {
         self.process.signal(Signal::SIGINT);
-        self.process.ended().await
+        self.process.wait_for_exit().await
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {

@@ -49,7 +49,7 @@ impl Role {
     }
 
     /// A role that may log in and do nothing.
-    pub(crate) fn known_to(self, kafka: &Kafka) -> Self {
+    pub(crate) fn registered_with(self, kafka: &Kafka) -> Self {
         let identity = kafka::Identity::new(&self.access_key, &self.secret, &self.name);
         let token = self.session_token.as_deref().unwrap();
         kafka.add_identity(identity.with_session_token(token)).unwrap();
@@ -62,7 +62,7 @@ impl Role {
 
     /// Holds a log or an error to telling nothing to log in with: neither the secret, nor the session token as it is or as
     /// it stands in a URL, nor a token for Kafka, which is a URL in base64.
-    pub(crate) fn assert_not_told(&self, text: &str) {
+    pub(crate) fn assert_no_credentials_in(&self, text: &str) {
         let session_token = self.session_token.clone().unwrap();
         let in_url = session_token.replace('/', "%2F").replace('+', "%2B").replace('=', "%3D");
         let token = BASE64_URL_SAFE_NO_PAD.encode("https://kafk");
@@ -97,7 +97,7 @@ pub(crate) async fn tenant(kafka: &Kafka, user_id: &str) -> (UserIds, Role) {
     for topic in user_ids.topic_names() {
         kafka.create_topic(&topic, 1).await.unwrap();
     }
-    let role = Role::new(user_id).known_to(kafka);
+    let role = Role::new(user_id).registered_with(kafka);
     let actions = [Operation::Describe, Operation::Write, Operation::Read];
     kafka.allow(user_id, &actions, Topics::Prefixed(&format!("{user_id}."))).await.unwrap();
     (user_ids, role)

@@ -1,4 +1,4 @@
-//! A program for a terminal, and what it says.
+//! A terminal program and its output.
 
 use std::{process::Stdio, time::Duration};
 
@@ -9,10 +9,10 @@ use tokio::{
     time::timeout,
 };
 
-const PATIENCE: Duration = Duration::from_mins(2);
+const EXIT_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// What a program left.
-pub(crate) struct Said {
+/// A program's exit code and output.
+pub(crate) struct ProgramOutput {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -23,20 +23,20 @@ pub(crate) async fn start(name: &str, args: &[&str]) -> Child {
     start_with(name, args, &[]).await
 }
 
-/// Starts it with these variables of AWS's, and no others.
+/// Starts it with these AWS variables and no others.
 pub(crate) async fn start_with(name: &str, args: &[&str], variables: &[(&str, &str)]) -> Child {
     let mut command = Command::new(built(name).await.unwrap());
     for variable in VARIABLES {
         command.env_remove(variable.name);
     }
-    // A proxy that is set for the machine is not meant for an address of the machine itself.
+    // The machine's proxy must not see requests to loopback.
     command.args(args).env("NO_PROXY", "*").envs(variables.iter().copied()).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Waits for its end.
-pub(crate) async fn ended(program: Child) -> Said {
-    let output = timeout(PATIENCE, program.wait_with_output()).await.unwrap().unwrap();
+/// Waits until the program exits.
+pub(crate) async fn wait_for_exit(program: Child) -> ProgramOutput {
+    let output = timeout(EXIT_TIMEOUT, program.wait_with_output()).await.unwrap().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    ProgramOutput { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }

@@ -24,7 +24,7 @@ use intrinsics::{Scope, shown};
 
 use crate::support::{
     cloudformation::CloudFormation,
-    stub::{Stub, Told},
+    stub::{Stub, StubResponse},
 };
 
 mod intrinsics;
@@ -241,7 +241,7 @@ async fn found(properties: &Value) -> Value {
     let cluster = properties["ClusterArn"].as_str().unwrap().split('/').nth(1).unwrap();
     let servers = ["b-1", "b-2", "b-3"].map(|broker| format!("{broker}.{cluster}:9098")).join(",");
     let servers = json!({"bootstrapBrokerStringSaslIam": servers});
-    let control_plane = Stub::start([("/bootstrap-brokers", vec![Told::ok(&servers)])]).await;
+    let control_plane = Stub::start([("/bootstrap-brokers", vec![StubResponse::ok(&servers)])]).await;
     let config = aws_sdk_kafka::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(control_plane.address())
@@ -250,8 +250,8 @@ async fn found(properties: &Value) -> Value {
         .build();
     let client = aws_sdk_kafka::Client::from_conf(config);
     let cloudformation = CloudFormation::start().await;
-    let event = cloudformation.asks("Create", properties).payload;
-    let event = cloudformation.sends(event, Duration::from_mins(1));
+    let event = cloudformation.request("Create", properties).payload;
+    let event = cloudformation.event(event, Duration::from_mins(1));
     answer(event, |request| brokers::find(&client, request)).await.unwrap();
     cloudformation.data()
 }

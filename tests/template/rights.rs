@@ -47,7 +47,7 @@ impl Tried {
     async fn without(action: Option<&str>, function: &'static str, user_id: &str) -> Self {
         let kafka = shared_kafka().await;
         let stack = stack(&with(&[("UserIds", user_id)])).await;
-        let role = Role::new(user_id).known_to(kafka);
+        let role = Role::new(user_id).registered_with(kafka);
         for statement in stack.statements(&format!("{function}FunctionRole")) {
             for name in texts(&statement["Action"]) {
                 let Some(name) = name.strip_prefix("kafka-cluster:") else { continue };
@@ -146,7 +146,7 @@ async fn the_emulator_writes_under_its_policy_and_without_write_data_nothing_is_
 async fn archived(tried: &Tried) -> Result<u64, String> {
     let user_ids = tried.topics().await;
     let writer = format!("{}-writer", tried.role.name);
-    let writer = Role::new(&writer).known_to(tried.kafka);
+    let writer = Role::new(&writer).registered_with(tried.kafka);
     let topics = format!("{user_ids}.");
     tried.kafka.allow(&writer.name, &[Operation::Write], Topics::Prefixed(&topics)).await.unwrap();
     let ingest = Ingest::start(&cluster(tried.kafka, tried.kafka.region(), writer.credentials()), &user_ids).await;
@@ -175,9 +175,9 @@ async fn made(tried: &Tried) -> CloudFormation {
     let mut properties = tried.stack.properties("Topics").clone();
     properties["BootstrapServers"] = tried.kafka.bootstrap_servers().into();
     let cloudformation = CloudFormation::start().await;
-    let event = cloudformation.asks("Create", &properties).payload;
+    let event = cloudformation.request("Create", &properties).payload;
     // Rights that are missing are waited for, as long as there is time.
-    let event = cloudformation.sends(event, Duration::from_secs(15));
+    let event = cloudformation.event(event, Duration::from_secs(15));
     answer(event, |request| topics::make(request, tried.environment(&[]))).await.unwrap();
     cloudformation
 }
