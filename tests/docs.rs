@@ -10,25 +10,57 @@ use shared::{
     settings::Variable,
 };
 
-fn readme() -> String {
-    of_the_root("README.md")
-}
-
-/// Holds the README to a table.
-fn assert_in_readme(table: &str) {
-    assert!(readme().contains(table), "the README has not this table as it is now:\n{table}");
+/// The text of a file of the repository.
+fn read(file: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).unwrap()
 }
 
 fn functions_readme() -> String {
-    of_the_root("functions/README.md")
+    read("functions/README.md")
 }
 
 fn deploy() -> String {
-    of_the_root("docs/deploy.md")
+    read("docs/deploy.md")
 }
 
-fn of_the_root(file: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).unwrap()
+/// Asserts that a document contains a table made from the code.
+fn assert_has_table(document: &str, table: &str) {
+    assert!(read(document).contains(table), "{document} lacks this table as it is now:\n{table}");
+}
+
+#[test]
+fn the_readme_stays_short() {
+    assert!(read("README.md").lines().count() <= 150);
+}
+
+#[test]
+fn links_between_the_documents_lead_to_files_and_headings() {
+    let documents = ["README.md", "CONTRIBUTING.md", "local/README.md", "functions/README.md", "tests/README.md"];
+    let pages = ["api", "architecture", "benchmarks", "deploy", "reliability"].map(|page| format!("docs/{page}.md"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for document in documents.into_iter().map(str::to_owned).chain(pages) {
+        let text = read(&document);
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.starts_with("http")) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let path = root.join(&document);
+            let path = if file.is_empty() { path } else { path.with_file_name("").join(file) };
+            assert!(path.exists(), "{document}: {link}");
+            if !heading.is_empty() {
+                let headings = fs::read_to_string(path).unwrap();
+                assert!(
+                    headings.lines().any(|line| line.starts_with('#') && anchor(line) == heading),
+                    "{document}: {link}"
+                );
+            }
+        }
+    }
+}
+
+/// The anchor that GitHub gives a heading.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    text.chars().filter(|&c| c.is_alphanumeric() || "-_ ".contains(c)).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
 #[test]
@@ -63,7 +95,7 @@ fn the_functions_readme_has_every_setting_of_every_function() {
     }
     // The table ends there.
     table.push('\n');
-    assert!(functions_readme().contains(&table), "functions/README.md has not this table as it is now:\n{table}");
+    assert_has_table("functions/README.md", &table);
 }
 
 #[test]
@@ -75,28 +107,42 @@ fn the_functions_readme_names_every_variable_of_aws_that_is_read() {
 }
 
 #[test]
-fn the_readme_has_every_answer() {
+fn the_api_page_has_every_answer() {
     let mut table = "| status | `error_code` | when |\n| --- | --- | --- |\n".to_owned();
     for answer in ANSWERS {
         writeln!(table, "| {} | {} | {} |", answer.status.as_u16(), answer.code, answer.when).unwrap();
     }
-    assert_in_readme(&table);
+    assert_has_table("docs/api.md", &table);
 }
 
 #[test]
-fn what_the_readme_says_of_speed_is_in_the_benchmarks() {
-    let (readme, benchmarks) = (readme(), of_the_root("docs/benchmarks.md"));
-    let (_, section) = readme.split_once("## How fast it is\n").unwrap();
-    let rows: Vec<_> =
-        section.lines().take_while(|line| !line.starts_with("## ")).filter(|line| line.starts_with('|')).collect();
-    assert!(rows.len() >= 3, "{rows:?}");
-    for row in rows {
-        assert!(benchmarks.lines().any(|line| line == row), "docs/benchmarks.md has no such line: {row}");
+fn the_readmes_figures_are_the_benchmarks_medians() {
+    let benchmarks = read("docs/benchmarks.md");
+    let figures = [
+        ("request of 500 records, p50, ms", "500 records, plain listener", "p50, ms"),
+        ("peak memory with 500 records, MB", "500 records, plain listener", "peak memory, MB"),
+        ("cold start with an IAM log-in to the first answer, ms", "a start, IAM listener", "init + first answer, ms"),
+    ];
+    let peers = ["`ingest`, Rust", "Python, confluent-kafka", "Java, kafka-clients"];
+    let mut table =
+        "| | `ingest` | Python, confluent-kafka | Java, kafka-clients |\n| --- | ---: | ---: | ---: |\n".to_owned();
+    for (name, measured, column) in figures {
+        let medians = peers.map(|peer| median(&benchmarks, measured, peer, column).unwrap_or("–"));
+        writeln!(table, "| {name} | {} |", medians.join(" | ")).unwrap();
     }
+    assert_has_table("README.md", &table);
+}
+
+/// Returns a cell without its spread, from the table whose first heading is `table`.
+fn median<'a>(benchmarks: &'a str, table: &str, row: &str, column: &str) -> Option<&'a str> {
+    let mut lines = benchmarks.lines().skip_while(|line| !line.starts_with(&format!("| {table} |")));
+    let at = lines.next()?.split(" | ").position(|heading| heading.trim_end_matches(" |") == column)?;
+    let row = lines.take_while(|line| !line.is_empty()).find(|line| line.starts_with(&format!("| {row} |")))?;
+    row.split(" | ").nth(at)?.split([' ', '|']).next()
 }
 
 #[test]
-fn the_readme_has_every_field_of_every_kind() {
+fn the_api_page_has_every_field_of_every_kind() {
     let mut table =
         "| topic | field | must be | may be missing | may be null |\n| --- | --- | --- | --- | --- |\n".to_owned();
     for kind in CATALOG {
@@ -111,7 +157,7 @@ fn the_readme_has_every_field_of_every_kind() {
             writeln!(table, "| `.{kind}` | {names} | {} | {missing} | {null} |", field.rule).unwrap();
         }
     }
-    assert_in_readme(&table);
+    assert_has_table("docs/api.md", &table);
 }
 
 #[test]
@@ -121,12 +167,12 @@ fn deploy_has_every_metric() {
         let by = dimension.map_or_else(String::new, |dimension| format!("`{dimension}`"));
         writeln!(table, "| {functions} | `{name}` | {unit:?} | {by} | {meaning} |").unwrap();
     }
-    assert!(deploy().contains(&table), "docs/deploy.md has not this table as it is now:\n{table}");
+    assert_has_table("docs/deploy.md", &table);
 }
 
 #[test]
 fn deploy_says_what_to_do_at_each_alarm_of_the_template() {
-    let template = of_the_root("template.yaml");
+    let template = read("template.yaml");
     let lines: Vec<_> = template.lines().collect();
     let made = lines.windows(2).filter(|pair| pair[1] == "    Type: AWS::CloudWatch::Alarm");
     let made: BTreeSet<_> = made.map(|pair| pair[0].trim().trim_end_matches(':').to_owned()).collect();
@@ -139,7 +185,7 @@ fn deploy_says_what_to_do_at_each_alarm_of_the_template() {
 
 #[test]
 fn deploy_installs_the_versions_that_the_tests_build_with() {
-    let (deploy, makefile) = (deploy(), of_the_root("Makefile"));
+    let (deploy, makefile) = (deploy(), read("Makefile"));
     let installed = deploy.lines().find_map(|line| line.strip_prefix("pip install ")).unwrap();
     for package in ["aws-sam-cli", "cargo-lambda", "ziglang"] {
         let pin = |text: &str| {
@@ -151,7 +197,7 @@ fn deploy_installs_the_versions_that_the_tests_build_with() {
 
 #[test]
 fn deploy_names_each_query_that_the_template_saves() {
-    let (deploy, template) = (deploy(), of_the_root("template.yaml"));
+    let (deploy, template) = (deploy(), read("template.yaml"));
     let saved: Vec<_> = template.split("AWS::Athena::NamedQuery").skip(1).collect();
     assert!(!saved.is_empty());
     for query in saved {

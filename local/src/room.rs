@@ -167,13 +167,13 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_states_the_limits_that_are_kept() {
+    fn the_api_page_states_the_enforced_limits() {
         let (mib, small_mib, kib) = (ROOM_BYTES >> 20, SMALL_ROOM_BYTES >> 20, SMALL_BYTES >> 10);
         let seconds = TIME_TO_WAIT.as_secs();
         let limits = format!(
-            "more than {mib} MiB of bodies over {kib} KiB come at once, or {small_mib} MiB of smaller ones, and none is done within {seconds} s, or {MAX_WAITING} others wait"
+            "more than {mib} MiB of request bodies over {kib} KiB are in flight, or {small_mib} MiB of smaller ones, and none finishes within {seconds} s, or when {MAX_WAITING} requests already wait"
         );
-        assert!(include_str!("../../README.md").contains(&limits), "{limits}");
+        assert!(include_str!("../../docs/api.md").contains(&limits), "{limits}");
     }
 
     #[test]

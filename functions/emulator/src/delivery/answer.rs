@@ -1,4 +1,4 @@
-//! What `ingest` answered, read back: the README's table of answers the other way around.
+//! Reads back what `ingest` answered: the table of answers in docs/api.md, in reverse.
 
 use serde::Deserialize;
 use shared::publish::{Failure, Outcome, Written};

@@ -1,4 +1,4 @@
-//! Every answer that is not 200: the one table that the code, the OpenAPI document and the README are held to.
+//! Every answer that is not 200: the one table that the code, the OpenAPI document and docs/api.md are held to.
 
 use http::StatusCode;
 
@@ -9,7 +9,7 @@ pub struct Answer {
     pub status: StatusCode,
     /// `error_code` of the body, or of a record's entry in it.
     pub code: u32,
-    /// When it is given, in the words of the README's table.
+    /// When it is given, in the words of docs/api.md's table.
     pub when: &'static str,
 }
 

@@ -67,7 +67,7 @@ pub(crate) fn refused(status: u16, body: &str, with_key: bool) -> String {
         }
         (503, Some(_)) => "Kafka did not confirm it: look at the brokers, and at `ingest`'s security group and log",
         (500, Some(_)) => "a defect: the log of `ingest` has it",
-        (_, Some(_)) => "the README's table of answers says when",
+        (_, Some(_)) => "the table of answers in docs/api.md says when",
         (403, None) => "not this API's stage, whose refusals have an error_code: is the URL `ApiUrl` of the outputs?",
         (404, None) => "no such path: is the URL that of the API, with its stage?",
         (502, None) => "`ingest` failed: the end of its log says why, a setting that is missing for instance",
