@@ -179,7 +179,7 @@ async fn a_cluster_that_takes_few_log_ins_a_second_is_waited_for() {
     }))
     .await;
     let refused = kafka.refusals().unwrap();
-    assert!(refused.iter().any(|refusal| refusal.said.ends_with("Too many connects")), "the quota was felt");
+    assert!(refused.iter().any(|refusal| refusal.message.ends_with("Too many connects")), "the quota was felt");
     for answer in &answers {
         assert_written(answer, "within the request's own time");
     }

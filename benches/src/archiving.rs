@@ -16,7 +16,7 @@ use crate::{
     figures::{Figures, Metric},
     folders,
     limits::librdkafka,
-    peers::{kafka, to_measure},
+    peers::{for_benchmarks, kafka},
     plan::Plan,
     process::{self, command, peak_memory_mb},
     progress::say,
@@ -38,7 +38,7 @@ const BUCKET: &str = "archive";
 const TIMEOUT: Duration = Duration::from_mins(10);
 
 pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
-    let kafka = kafka(to_measure().with("log.retention.bytes", "-1")).await?;
+    let kafka = kafka(for_benchmarks().with("log.retention.bytes", "-1")).await?;
     for (user_id, count) in [(STORED, plan.archived), (STORED_ONE_EACH, plan.objects)] {
         let topics = UserIds::new(vec![user_id.parse::<UserId>()?])?.topic_names();
         for topic in &topics {

@@ -9,7 +9,7 @@ use crate::{
     function::Warm,
     load::Load,
     payload::{MANY, Requests},
-    peers::{CONFLUENT_KAFKA, INGEST, Listener, Peer, TOPIC, kafka, peers, to_measure},
+    peers::{CONFLUENT_KAFKA, INGEST, Listener, Peer, TOPIC, for_benchmarks, kafka, peers},
     plan::Plan,
     progress::say,
 };
@@ -54,7 +54,7 @@ pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
         return Ok(());
     }
     let folder = tempfile::tempdir()?;
-    let kafka = kafka(to_measure()).await?;
+    let kafka = kafka(for_benchmarks()).await?;
     let requests = Requests::events(&folder, TOPIC)?;
     for (memory_mb, scenes) in SETTINGS {
         for peer in peers(&folder, Listener::Plain)? {

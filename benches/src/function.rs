@@ -13,7 +13,7 @@ use crate::{
     load::Load,
     package::{built_for_arm64, zip_mb},
     payload::{MANY, Requests, largest_event, small_event},
-    peers::{INGEST, Listener, Peer, TOPIC, kafka, peers, to_measure},
+    peers::{INGEST, Listener, Peer, TOPIC, for_benchmarks, kafka, peers},
     plan::Plan,
     process::peak_memory_mb,
     progress::say,
@@ -71,7 +71,7 @@ impl<'a> Warm<'a> {
 
 pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let kafka = kafka(to_measure()).await?;
+    let kafka = kafka(for_benchmarks()).await?;
     let requests = Requests::events(&folder, TOPIC)?;
     for (listener, one, many) in [(Listener::Plain, ONE, FIVE_HUNDRED), (Listener::Iam, ONE_IAM, FIVE_HUNDRED_IAM)] {
         listen(plan, figures, &folder, &kafka, &requests, listener, [one, many]).await?;

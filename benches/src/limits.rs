@@ -6,7 +6,7 @@ use crate::{
     Result,
     figures::{Figures, Metric},
     folders,
-    peers::{TOPIC, kafka, to_measure},
+    peers::{TOPIC, for_benchmarks, kafka},
     plan::Plan,
     process,
     progress::say,
@@ -21,7 +21,7 @@ pub(crate) const THROUGHPUT: &str = "as many as it takes";
 pub(crate) const COLUMNS: &[Metric] = &[Metric::P50, Metric::P99, Metric::Records];
 
 pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
-    let kafka = kafka(to_measure()).await?;
+    let kafka = kafka(for_benchmarks()).await?;
     let servers = kafka.internal_servers();
     // The first pass is thrown away: it warms up the broker.
     for pass in 0..=plan.passes {

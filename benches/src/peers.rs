@@ -92,8 +92,8 @@ pub(crate) async fn kafka(options: Options) -> Result<Kafka> {
 }
 
 /// For figures: fast brokers, which do not keep the gigabytes that a run writes.
-pub(crate) fn to_measure() -> Options {
-    let options = Options { to_measure: true, ..Options::default() };
+pub(crate) fn for_benchmarks() -> Options {
+    let options = Options { for_benchmarks: true, ..Options::default() };
     options.with("log.retention.bytes", "134217728").with("log.retention.check.interval.ms", "5000")
 }
 

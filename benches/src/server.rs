@@ -12,7 +12,7 @@ use crate::{
     folders,
     load::Load,
     payload::{MANY, Requests},
-    peers::{kafka, to_measure},
+    peers::{for_benchmarks, kafka},
     plan::Plan,
     process::{peak_memory_mb, serve},
     progress::say,
@@ -46,7 +46,7 @@ struct Served {
 
 pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let kafka = kafka(to_measure()).await?;
+    let kafka = kafka(for_benchmarks()).await?;
     for topic in UserIds::new(vec![USER_ID.parse::<UserId>()?])?.topic_names() {
         kafka.create_topic(&topic, PARTITIONS).await?;
     }

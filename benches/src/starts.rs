@@ -7,7 +7,7 @@ use crate::{
     Result,
     figures::{Figures, Metric},
     payload::small_event,
-    peers::{Listener, TOPIC, kafka, peers, to_measure},
+    peers::{Listener, TOPIC, for_benchmarks, kafka, peers},
     plan::Plan,
     progress::say,
 };
@@ -21,7 +21,7 @@ pub(crate) const COLUMNS: &[Metric] = &[Metric::Init, Metric::FirstAnswer];
 
 pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let kafka = kafka(to_measure()).await?;
+    let kafka = kafka(for_benchmarks()).await?;
     let event = small_event(TOPIC)?;
     for (listener, scene) in [(Listener::Plain, PLAIN), (Listener::Iam, IAM)] {
         let peers = peers(&folder, listener)?;

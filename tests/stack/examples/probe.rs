@@ -1,4 +1,5 @@
-//! A function that does as its event says: for the tests of the Lambda runtime and of API Gateway's stand-in.
+//! A Lambda function that does what its event asks for. It serves the tests of the Lambda runtime and of the API
+//! Gateway emulation.
 
 use std::{
     process,
@@ -16,25 +17,26 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn answer(event: &Value, started: Instant) -> Result<Value, Error> {
-    // API Gateway's event holds it in the body.
-    let told = event["body"].as_str().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_else(|| event.clone());
-    if let Some(milliseconds) = told["sleep_ms"].as_u64() {
+    // API Gateway puts the instructions into the event's body.
+    let instructions =
+        event["body"].as_str().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_else(|| event.clone());
+    if let Some(milliseconds) = instructions["sleep_ms"].as_u64() {
         sleep(Duration::from_millis(milliseconds)).await;
     }
-    if let Some(message) = told["fail"].as_str() {
+    if let Some(message) = instructions["fail"].as_str() {
         return Err(message.into());
     }
-    if let Some(code) = told["exit"].as_i64() {
+    if let Some(code) = instructions["exit"].as_i64() {
         process::exit(code.try_into()?);
     }
-    if let Some(answer) = told.get("answer") {
+    if let Some(answer) = instructions.get("answer") {
         return Ok(answer.clone());
     }
-    #[expect(clippy::disallowed_methods, reason = "the test asks what time it is here")]
+    #[expect(clippy::disallowed_methods, reason = "the test compares the function's clock")]
     let clock_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let up_ms = u64::try_from(started.elapsed().as_millis())?;
     let seen = json!({"event": event, "process": process::id(), "clock_s": clock_s, "up_ms": up_ms});
-    // As an answer to API Gateway too, which takes no more than these.
+    // API Gateway accepts no other fields in a response.
     let mut answer = seen.clone();
     answer["statusCode"] = 200.into();
     answer["body"] = seen.to_string().into();

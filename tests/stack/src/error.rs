@@ -1,48 +1,46 @@
-//! Why a part cannot be had.
+//! The error of every component.
 
 use std::{fs, io, path::Path};
 
-/// The last bytes of a log that an error shows.
-const TAIL: usize = 4_000;
+/// The maximum length of the log's tail in an error.
+const MAX_TAIL_BYTES: usize = 4_000;
 
-/// Why a part did not start, or what ended it.
+/// A failure to start or use a component.
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
-    /// The program was not fetched.
-    #[error(
-        "{0} is missing: `make tools` fetches it, or, when it says that nothing is to be done, after `rm -r .tools`"
-    )]
+    /// The program is missing from `.tools`.
+    #[error("{0} is missing: `make tools` fetches it, or, if it has nothing to do, after `rm -r .tools`")]
     NotFetched(String),
-    /// The part said what is wrong.
-    #[error("{part} {problem}{tail}")]
-    Part {
-        /// Which part.
-        part: String,
-        /// What it did not do.
+    /// The component failed.
+    #[error("{component} {problem}{log_tail}")]
+    Component {
+        /// The component's name.
+        component: String,
+        /// The failed action, as a predicate: `ended with 1`.
         problem: String,
         /// The end of its log.
-        tail: String,
+        log_tail: String,
     },
-    /// A file or a process of ours.
+    /// A file or process operation failed.
     #[error("{what}: {source}")]
     Io {
-        /// What was done.
+        /// The failed operation, as a gerund: `starting cargo`.
         what: String,
-        /// Why it failed.
+        /// The cause.
         source: io::Error,
     },
 }
 
 impl StackError {
-    /// What `part` did not do, with the end of its log.
-    pub(crate) fn part(part: &str, problem: impl Into<String>, log: &Path) -> Self {
+    /// Reports a failure of `component` with the end of its log.
+    pub(crate) fn component(component: &str, problem: impl Into<String>, log: &Path) -> Self {
         let text = fs::read(log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text[text.len().saturating_sub(TAIL)..]).into_owned();
-        let tail = if text.is_empty() { String::new() } else { format!("; its log ends with:\n{text}") };
-        Self::Part { part: part.to_owned(), problem: problem.into(), tail }
+        let text = String::from_utf8_lossy(&text[text.len().saturating_sub(MAX_TAIL_BYTES)..]).into_owned();
+        let log_tail = if text.is_empty() { String::new() } else { format!("; its log ends with:\n{text}") };
+        Self::Component { component: component.to_owned(), problem: problem.into(), log_tail }
     }
 
-    /// For `map_err`: says what was done when it failed.
+    /// Adds the failed operation to an I/O error, for `map_err`.
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         |source| Self::Io { what: what.into(), source }
     }

@@ -1,4 +1,4 @@
-//! Folders for the parts' files.
+//! Temporary folders for the components' files.
 
 use std::{
     fs,
@@ -9,19 +9,19 @@ use std::{
 
 use crate::{StackError, tools::workspace};
 
-/// A folder below `target/stack` that goes away with its value. One that a killed process left is removed by the next.
+/// A folder below `target/stack` that is removed on drop. Folders of killed processes are removed by the next process.
 #[derive(Debug)]
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub(crate) fn new(part: &str) -> Result<Self, StackError> {
+    pub(crate) fn new(component: &str) -> Result<Self, StackError> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let parent = workspace().join("target/stack");
         if count == 0 {
             remove_abandoned(&parent);
         }
-        let folder = parent.join(format!("{}-{count}-{part}", process::id()));
+        let folder = parent.join(format!("{}-{count}-{component}", process::id()));
         fs::create_dir_all(&folder).map_err(StackError::io(format!("making {}", folder.display())))?;
         folder.canonicalize().map(Self).map_err(StackError::io(format!("finding {}", folder.display())))
     }
@@ -30,7 +30,7 @@ impl Folder {
         &self.0
     }
 
-    /// Writes a file and says where it is.
+    /// Writes a file and returns its path.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf, StackError> {
         let file = self.0.join(name);
         fs::write(&file, text).map_err(StackError::io(format!("writing {}", file.display())))?;
@@ -40,7 +40,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What cannot be removed now is removed by the next process.
+        // The next process removes anything left.
         drop(fs::remove_dir_all(&self.0));
     }
 }

@@ -1,8 +1,9 @@
-//! API Gateway in front of a function, as a server on this machine.
+//! API Gateway in front of a function, emulated by a local server.
 //!
-//! It proves that clients and the function understand each other through API Gateway's events and answers, versions 1 and 2,
-//! and what clients get when the function fails. It is written from AWS's documentation and not checked against AWS: least of
-//! all how paths and names of headers are rewritten. It has no authorizers, no throttling and no compression of answers.
+//! It proves that clients and the function understand each other through API Gateway's events and responses, versions 1
+//! and 2, and what clients get when the function fails. It follows AWS's documentation and was not compared with AWS,
+//! least of all in how paths and header names are rewritten. It has no authorizers, no throttling and no response
+//! compression.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,21 +17,21 @@ use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 
 use crate::{StackError, lambda::Lambda, ports::free_port};
 
-mod answer;
 mod event;
+mod response;
 
-/// What a client may send.
+/// The maximum size of a request:
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html>
 const MAX_PAYLOAD: usize = 10 * 1024 * 1024;
 
-/// What Lambda takes: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+/// The maximum size of a Lambda event: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_EVENT: usize = 6 * 1024 * 1024;
 
-/// How long a function may take, unless an account has asked for more.
+/// The default integration timeouts.
 const REST_TIMEOUT: Duration = Duration::from_secs(29);
 const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Which of its APIs.
+/// The kinds of API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Sends version 1 of the event.
@@ -39,33 +40,33 @@ pub enum Kind {
     Http,
 }
 
-/// An API with one route: `{proxy+}` and everything else to the function.
+/// An API with one route, `{proxy+}`, to the function.
 #[derive(Debug, Clone)]
 pub struct Api {
-    /// Which events it sends.
+    /// The API's kind, which decides the event's version.
     pub kind: Kind,
-    /// The path before all others. HTTP APIs have none for the stage `$default`.
+    /// The first segment of each path. HTTP APIs have none for the stage `$default`.
     pub stage: String,
-    /// The content types that a REST API takes for bytes: `image/png`, `image/*` or `*/*`. It takes every other body for text.
+    /// The content types that a REST API treats as binary: `image/png`, `image/*` or `*/*`. All other bodies are text.
     pub binary_media_types: Vec<String>,
-    /// How long it waits for the function.
+    /// The integration timeout.
     pub timeout: Duration,
 }
 
 impl Api {
-    /// A REST API that knows no bytes.
+    /// Creates a REST API without binary media types.
     #[must_use]
     pub fn rest(stage: &str) -> Self {
         Self { kind: Kind::Rest, stage: stage.to_owned(), binary_media_types: Vec::new(), timeout: REST_TIMEOUT }
     }
 
-    /// An HTTP API.
+    /// Creates an HTTP API.
     #[must_use]
     pub fn http(stage: &str) -> Self {
         Self { kind: Kind::Http, stage: stage.to_owned(), binary_media_types: Vec::new(), timeout: HTTP_TIMEOUT }
     }
 
-    /// The path below the stage. `None` where this API has nothing.
+    /// Returns the path below the stage, or `None` if this API does not serve it.
     fn path<'a>(&self, path: &'a str) -> Option<&'a str> {
         if self.stage == "$default" {
             return Some(path);
@@ -77,7 +78,7 @@ impl Api {
     }
 }
 
-/// A served API. Its requests end with it.
+/// A served API. Dropping it ends its requests.
 #[derive(Debug)]
 pub struct Gateway {
     port: u16,
@@ -110,7 +111,7 @@ impl Gateway {
         Ok(Self { port, stage, server })
     }
 
-    /// The API's invoke URL, with its stage and no slash at the end.
+    /// The API's invoke URL, with its stage and without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
         let server = format!("http://127.0.0.1:{}", self.port);
@@ -124,19 +125,19 @@ impl Drop for Gateway {
     }
 }
 
-/// Why a client gets an answer that is not the function's.
+/// The reasons for answering without the function's response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
     NoSuchStage,
     TooLarge,
-    /// The function failed, or its answer cannot be read.
+    /// The function failed, or its response is malformed.
     Failed,
     TimedOut,
 }
 
 impl Refusal {
-    /// The two APIs have their own words.
-    fn answer(self, kind: Kind) -> Response {
+    /// Returns the response, which differs between the two kinds of API.
+    fn response(self, kind: Kind) -> Response {
         let (status, message) = match (self, kind) {
             (Self::NoSuchStage, Kind::Rest) => (403, "Forbidden"),
             (Self::NoSuchStage, Kind::Http) => (404, "Not Found"),
@@ -151,7 +152,7 @@ impl Refusal {
             Kind::Rest => format!(r#"{{"message": "{message}"}}"#),
             Kind::Http => format!(r#"{{"message":"{message}"}}"#),
         };
-        answer::built(Response::builder().status(status).header("content-type", "application/json"), body.into())
+        response::built(Response::builder().status(status).header("content-type", "application/json"), body.into())
     }
 }
 
@@ -160,11 +161,11 @@ async fn serve(
     ConnectInfo(client): ConnectInfo<std::net::SocketAddr>,
     request: Request<Body>,
 ) -> Response {
-    let answered = answer(&served, client, request).await;
-    answered.unwrap_or_else(|refusal| refusal.answer(served.api.kind))
+    let response = respond(&served, client, request).await;
+    response.unwrap_or_else(|refusal| refusal.response(served.api.kind))
 }
 
-async fn answer(
+async fn respond(
     Served { api, lambda }: &Served,
     client: std::net::SocketAddr,
     request: Request<Body>,
@@ -172,7 +173,7 @@ async fn answer(
     let (head, body) = request.into_parts();
     let path = api.path(head.uri.path()).ok_or(Refusal::NoSuchStage)?;
     let body = to_bytes(body, MAX_PAYLOAD).await.map_err(|_| Refusal::TooLarge)?;
-    #[expect(clippy::disallowed_methods, reason = "an event holds the time of day")]
+    #[expect(clippy::disallowed_methods, reason = "an event carries the wall-clock time")]
     let now = chrono::Utc::now();
     let event = match api.kind {
         Kind::Rest => event::version_1(api, path, &head, &body, client, now),
@@ -182,14 +183,14 @@ async fn answer(
         return Err(Refusal::TooLarge);
     }
     let invoked = timeout(api.timeout, lambda.invoke(&event)).await.map_err(|_| Refusal::TimedOut)?;
-    let said = invoked.map_err(|error| {
-        tracing::warn!(%error, "gateway has no answer");
+    let result = invoked.map_err(|error| {
+        tracing::warn!(%error, "gateway got no response from the function");
         Refusal::Failed
     })?;
-    answer::response(api, head.headers.get("accept"), &said).ok_or(Refusal::Failed)
+    response::response(api, head.headers.get("accept"), &result).ok_or(Refusal::Failed)
 }
 
-/// Whether an API takes this content type for bytes.
+/// Returns whether an API treats this content type as binary.
 fn is_binary(api: &Api, media_type: &str) -> bool {
     let media_type = media_type.split([';', ',']).next().unwrap_or_default().trim();
     api.binary_media_types.iter().any(|binary| {

@@ -1,8 +1,8 @@
-//! Apache Kafka with a listener that takes MSK's tokens: what stands in for an MSK cluster.
+//! Apache Kafka with a listener that accepts MSK's tokens, in place of an MSK cluster.
 //!
-//! What it proves: that the tokens are what Signature Version 4 asks for, that the clients get on with Kafka itself, and how
-//! they take its refusals. What it does not: MSK's own verifier and its quotas, IAM's policies (access control lists stand in
-//! for them), and the rights of `Connect` and `WriteDataIdempotently`, which Kafka does not know.
+//! It proves that tokens satisfy Signature Version 4, that clients work with Kafka itself, and how they handle its
+//! refusals. It does not prove MSK's own verifier and quotas, IAM policies (access control lists stand in for them), or
+//! the permissions `Connect` and `WriteDataIdempotently`, which Kafka does not have.
 
 use std::{fs, io, net::SocketAddr, path::Path};
 
@@ -36,13 +36,13 @@ mod refusal;
 mod topics;
 mod wire;
 
-/// The version that is tried unless `KAFKA_VERSION` names another. It is the Makefile's.
+/// The default version, overridden by `KAFKA_VERSION`. It equals the Makefile's.
 const VERSION: &str = "4.3.1";
 
-/// A running cluster. It ends with this value.
+/// A running cluster. Dropping it stops the brokers.
 #[derive(Debug)]
 pub struct Kafka {
-    // Before the folder, since fields go in order: the brokers write there until they end.
+    // Dropped before the folder, because the brokers write there until they end.
     brokers: Vec<Broker>,
     authority: Authority,
     control: Control,
@@ -56,7 +56,7 @@ impl Kafka {
     /// Starts a cluster and waits until its brokers know each other.
     ///
     /// # Errors
-    /// When it was not fetched, or does not start.
+    /// Fails if Kafka was not fetched or does not start.
     pub async fn start(options: Options) -> Result<Self, StackError> {
         let program = program()?;
         let folder = Folder::new("kafka")?;
@@ -65,14 +65,14 @@ impl Kafka {
         let keystore = concatenated(&[&key, &certificate, authority.ca_file()])
             .and_then(|text| folder.write("keystore.pem", &text))?;
         let control = Control::new(folder.path(), &options.region)?;
-        let brokers = (1..=options.brokers).map(|number| Broker::new(number, folder.path(), options.to_measure));
+        let brokers = (1..=options.brokers).map(|number| Broker::new(number, folder.path(), options.for_benchmarks));
         let brokers = brokers.collect::<Result<Vec<_>, _>>()?;
-        // Never one from Kafka's own examples: brokers of other people's may have it too.
+        // Random, because other brokers on this machine may use the id of Kafka's examples.
         let cluster_id = random_id();
-        let mut properties = Properties::of_cluster(&brokers, control.file(), &keystore);
+        let mut properties = Properties::for_cluster(&brokers, control.file(), &keystore);
         properties.set(options.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         for broker in &brokers {
-            broker.format(&program, &cluster_id, &random_id(), &properties.of_broker(broker))?;
+            broker.format(&program, &cluster_id, &random_id(), &properties.for_broker(broker))?;
         }
         let region = options.region;
         let kafka = Self { brokers, authority, control, program, cluster_id, region, _folder: folder };
@@ -85,21 +85,21 @@ impl Kafka {
         Ok(kafka)
     }
 
-    /// Where clients log in by IAM over TLS, through the proxies unless it is started to measure.
+    /// The listener for IAM log-ins over TLS, behind the proxies unless the cluster is for benchmarks.
     #[must_use]
     pub fn bootstrap_servers(&self) -> String {
         let servers: Vec<_> = self.brokers.iter().map(|broker| format!("localhost:{}", broker.iam())).collect();
         servers.join(",")
     }
 
-    /// Where nobody logs in and everyone may do everything.
+    /// The listener without authentication, on which every client is a super user.
     #[must_use]
     pub fn internal_servers(&self) -> String {
         let servers: Vec<_> = self.brokers.iter().map(|broker| broker.internal().to_string()).collect();
         servers.join(",")
     }
 
-    /// Whom clients have to trust, in PEM.
+    /// The certificate of the authority, in PEM.
     #[must_use]
     pub fn ca_file(&self) -> &Path {
         self.authority.ca_file()
@@ -111,39 +111,39 @@ impl Kafka {
         &self.region
     }
 
-    /// The way to each broker, in their order.
+    /// The proxies in front of the brokers, in the brokers' order.
     pub fn proxies(&self) -> impl Iterator<Item = &Proxy> {
         self.brokers.iter().map(|broker| &broker.proxy)
     }
 
-    /// The way to the first broker, or to the only one.
+    /// The proxy in front of the first broker.
     #[must_use]
     pub fn proxy(&self) -> &Proxy {
         &self.brokers[0].proxy
     }
 
-    /// Stops a broker in order; they are counted from 1. Clients find its port closed.
+    /// Stops a broker gracefully; brokers count from 1. Its port is closed afterwards.
     ///
     /// # Errors
-    /// When there is no such broker.
+    /// Fails if there is no such broker.
     pub async fn stop_broker(&self, number: usize) -> Result<(), StackError> {
         self.broker(number)?.stop().await
     }
 
-    /// Ends a broker at once. The others notice when its session ends: after 9 s, unless `broker.session.timeout.ms` says
-    /// otherwise.
+    /// Kills a broker. The others notice when its session expires: after 9 s, unless `broker.session.timeout.ms` is
+    /// set.
     ///
     /// # Errors
-    /// When there is no such broker.
+    /// Fails if there is no such broker.
     pub async fn kill_broker(&self, number: usize) -> Result<(), StackError> {
         self.broker(number)?.kill().await;
         Ok(())
     }
 
-    /// Starts a broker that does not run, where it was before, and waits until it has found the others that do.
+    /// Starts a stopped broker on the same ports, and waits until it has found the other running ones.
     ///
     /// # Errors
-    /// When there is no such broker, or it does not start.
+    /// Fails if there is no such broker, or it does not start.
     pub async fn restart_broker(&self, number: usize) -> Result<(), StackError> {
         let broker = self.broker(number)?;
         broker.start(&self.program).await?;
@@ -151,18 +151,18 @@ impl Kafka {
         broker.ready(&self.cluster_id, running).await
     }
 
-    /// A broker's process, while it runs.
+    /// The process id of a broker, while it runs.
     ///
     /// # Errors
-    /// When there is no such broker.
+    /// Fails if there is no such broker.
     pub async fn broker_process_id(&self, number: usize) -> Result<Option<u32>, StackError> {
         Ok(self.broker(number)?.id().await)
     }
 
-    /// What the brokers had to say, one after the other.
+    /// The brokers' logs, one after the other.
     ///
     /// # Errors
-    /// When a log cannot be read.
+    /// Fails if a log cannot be read.
     pub fn log(&self) -> Result<String, StackError> {
         self.brokers.iter().map(|broker| read(&broker.log)).collect()
     }
@@ -172,7 +172,7 @@ impl Kafka {
         found.ok_or_else(|| StackError::io(format!("broker {number}"))(io::ErrorKind::NotFound.into()))
     }
 
-    /// The brokers that run, where they ask nobody who it is.
+    /// The internal listeners of the running brokers.
     async fn running(&self) -> Vec<SocketAddr> {
         let mut running = Vec::new();
         for broker in &self.brokers {
@@ -184,10 +184,10 @@ impl Kafka {
     }
 }
 
-/// The version that is started.
+/// The version to start.
 #[must_use]
 pub fn version() -> String {
-    #[expect(clippy::disallowed_methods, reason = "a choice of whoever runs the tests, as is the Makefile's")]
+    #[expect(clippy::disallowed_methods, reason = "the tests' operator chooses the version, as in the Makefile")]
     std::env::var("KAFKA_VERSION").unwrap_or_else(|_| VERSION.to_owned())
 }
 
@@ -197,7 +197,7 @@ fn program() -> Result<Program, StackError> {
     Ok(Program { jars: part("lib")?, classes: part("classes")?, checkpoint: part("bootstrap.checkpoint")? })
 }
 
-/// 16 bytes in base64, as Kafka's ids are.
+/// Returns 16 random bytes in base64, the format of Kafka's ids.
 fn random_id() -> String {
     BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>())
 }

@@ -1,8 +1,8 @@
-//! A function's program under Lambda's own runtime interface emulator, in several execution environments.
+//! A function's program under AWS's Lambda runtime interface emulator, in several execution environments.
 //!
-//! It proves the program as it is deployed, the Runtime API's protocol, time-outs, errors, what a freeze does, and what the
-//! program does when the time of day has moved. It does not prove Lambda's limits of memory and size; and the time of an
-//! environment's init counts towards its first invocation, for which Lambda has ten seconds of their own.
+//! It proves the deployed program, the Runtime API's protocol, timeouts, errors, freezes, and the program's behaviour
+//! when the wall clock jumps. It does not prove Lambda's limits of memory and size. An environment's init counts
+//! towards its first invocation; Lambda allows ten extra seconds for it.
 
 use std::{
     path::{Path, PathBuf},
@@ -26,26 +26,26 @@ pub use report::Report;
 use clock::Clock;
 use environment::Environment;
 
-/// A program, and what a deployment sets for it.
+/// A program with its deployment settings.
 #[derive(Debug, Clone)]
 pub struct Function {
-    /// The program: [`built()`] finds those of this workspace.
+    /// The program. [`built()`] finds those of this workspace.
     pub binary: PathBuf,
-    /// Its variables. It sees these, those of Lambda's, and nothing else.
+    /// The function's variables. It sees only these and Lambda's own.
     pub environment: Vec<(String, String)>,
-    /// How long an invocation may take, in whole seconds as on Lambda.
+    /// The invocation timeout, in whole seconds as on Lambda.
     pub timeout: Duration,
-    /// How many invocations may run at once, each in an environment of its own.
+    /// The number of execution environments, each with one invocation at a time.
     pub concurrency: usize,
-    /// Whether [`Lambda::move_clock`] can be used: the program then runs with libfaketime.
+    /// Runs the program with libfaketime, which [`Lambda::move_clock`] needs.
     pub movable_clock: bool,
-    /// Whether the emulator tells only what is wrong. Otherwise it writes five lines an invocation, which [`Lambda::reports`]
-    /// reads.
+    /// Limits the emulator's log to errors. Otherwise it writes five lines per invocation, which [`Lambda::reports`]
+    /// parses.
     pub quiet: bool,
 }
 
 impl Function {
-    /// Ten seconds, one environment, and the machine's own clock.
+    /// Defaults to ten seconds, one environment, and the machine's own clock.
     pub fn new<K: Into<String>, V: Into<String>>(binary: &Path, environment: impl IntoIterator<Item = (K, V)>) -> Self {
         let environment = environment.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let timeout = Duration::from_secs(10);
@@ -53,29 +53,29 @@ impl Function {
     }
 }
 
-/// Why an invocation has no answer.
+/// A failed invocation.
 #[derive(Debug, thiserror::Error)]
 pub enum InvokeError {
-    /// The function answered with an error.
+    /// The function returned an error.
     #[error("the function failed: {kind}: {message}")]
     Function {
-        /// Its type.
+        /// The error's type.
         kind: String,
-        /// What it says.
+        /// The error's message.
         message: String,
     },
-    /// It took longer than it may. The next invocation finds a new process.
+    /// The invocation exceeded the timeout. The next one starts a new process.
     #[error("the function timed out: {0}")]
     TimedOut(String),
-    /// Its process ended, in its init or later. The next invocation finds a new one.
+    /// The process ended, in its init or later. The next invocation starts a new one.
     #[error("the function's process ended; its log ends with:\n{0}")]
     Ended(String),
-    /// The emulator.
+    /// The emulator failed.
     #[error(transparent)]
     Stack(#[from] StackError),
 }
 
-/// A deployed function. An environment's process starts with its first invocation.
+/// A deployed function. Each environment starts its process with its first invocation.
 #[derive(Debug)]
 pub struct Lambda {
     environments: Arc<Environments>,
@@ -86,15 +86,15 @@ pub struct Lambda {
 #[derive(Debug)]
 struct Environments {
     all: Vec<Environment>,
-    /// One for each that is free.
+    /// A permit per idle environment.
     free: Semaphore,
 }
 
 impl Lambda {
-    /// Starts the emulators, one an environment: one that is asked while it is busy dies.
+    /// Starts one emulator per environment: an emulator that gets a request while busy exits.
     ///
     /// # Errors
-    /// When the emulator was not fetched, or does not start.
+    /// Fails if the emulator was not fetched or does not start.
     pub async fn start(function: &Function) -> Result<Self, StackError> {
         let folder = Folder::new("lambda")?;
         let clock = function.movable_clock.then(|| Clock::new(&folder)).transpose()?;
@@ -107,13 +107,13 @@ impl Lambda {
         Ok(Self { environments: Arc::new(Environments { all, free }), clock, _folder: folder })
     }
 
-    /// Invokes the function, in the first environment that is free, and waits for one while none is.
+    /// Invokes the function in the first idle environment, waiting for one if all are busy.
     ///
     /// # Cancellation
-    /// The invocation goes on when its caller does not, as on Lambda.
+    /// The invocation goes on if the caller stops waiting, as on Lambda.
     ///
     /// # Errors
-    /// When the function answers with an error, ends or takes too long.
+    /// Fails if the function returns an error, exits or times out.
     pub async fn invoke(&self, event: &Value) -> Result<Value, InvokeError> {
         let environments = Arc::clone(&self.environments);
         let event = event.to_string();
@@ -121,10 +121,10 @@ impl Lambda {
         invocation.await.map_err(|error| StackError::io("an invocation")(std::io::Error::other(error)))?
     }
 
-    /// Stops the function's processes between invocations as Lambda does, once none is busy. The emulators go on.
+    /// Waits until no invocation runs, then stops the function's processes as Lambda does. The emulators go on.
     ///
     /// # Errors
-    /// When a process cannot be stopped.
+    /// Fails if a process cannot be stopped.
     pub async fn freeze(&self) -> Result<(), InvokeError> {
         let idle = self.idle().await?;
         for environment in &self.environments.all {
@@ -134,55 +134,55 @@ impl Lambda {
         Ok(())
     }
 
-    /// Lets the processes run again. An invocation does this for its own.
+    /// Continues the processes. An invocation does this for its own environment.
     ///
     /// # Errors
-    /// When a process cannot be continued.
+    /// Fails if a process cannot be continued.
     pub fn thaw(&self) -> Result<(), StackError> {
         self.environments.all.iter().try_for_each(Environment::thaw)
     }
 
-    /// Moves the time of day that the function sees on by so much; time that it measures stands as it is.
+    /// Moves the function's wall clock forward. Its monotonic clock is unaffected.
     ///
-    /// It holds for what asks the C library: Rust, `librdkafka` and the TLS of both do. It does not for a timer that has been
-    /// set, which is as it is in a freeze.
+    /// It affects callers of the C library's clock: Rust, `librdkafka` and the TLS of both. Timers already set are
+    /// unaffected, as in a freeze.
     ///
     /// # Errors
-    /// When the function was not started with a clock that can be moved.
+    /// Fails if `movable_clock` is not set.
     pub fn move_clock(&self, by: Duration) -> Result<(), StackError> {
-        let clock = self.clock.as_ref().ok_or_else(|| StackError::Part {
-            part: "lambda".to_owned(),
-            problem: "has no clock that can be moved: set `movable_clock`".to_owned(),
-            tail: String::new(),
+        let clock = self.clock.as_ref().ok_or_else(|| StackError::Component {
+            component: "lambda".to_owned(),
+            problem: "has no movable clock: set `movable_clock`".to_owned(),
+            log_tail: String::new(),
         })?;
         clock.move_by(by)
     }
 
-    /// What the emulators measured, an environment each.
+    /// The emulators' measurements, one report per environment.
     #[must_use]
     pub fn reports(&self) -> Vec<Report> {
         self.environments.all.iter().map(|environment| Report::read(&environment.log())).collect()
     }
 
-    /// What the function and its emulators printed, one environment after the other.
+    /// The output of the functions and their emulators, one environment after the other.
     #[must_use]
     pub fn log(&self) -> String {
         self.environments.all.iter().map(Environment::log).collect()
     }
 
-    /// Where each environment takes its events, for a client of one's own. One that is asked while it is busy dies.
+    /// The invocation URL of each environment. An emulator that gets a request while busy exits.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
         self.environments.all.iter().map(Environment::url).collect()
     }
 
-    /// The functions' processes that run now.
+    /// The ids of the functions' running processes.
     #[must_use]
     pub fn processes(&self) -> Vec<u32> {
         self.environments.all.iter().filter_map(Environment::function).collect()
     }
 
-    /// Waits until no environment is busy, and keeps it so.
+    /// Waits until no environment is busy, and reserves them all.
     async fn idle(&self) -> Result<tokio::sync::SemaphorePermit<'_>, StackError> {
         let all = u32::try_from(self.environments.all.len()).unwrap_or(u32::MAX);
         let idle = self.environments.free.acquire_many(all).await;
@@ -194,7 +194,7 @@ impl Environments {
     async fn invoke(&self, event: String) -> Result<Value, InvokeError> {
         let closed = |error| StackError::io("waiting for an environment")(std::io::Error::other(error));
         let _permit = self.free.acquire().await.map_err(closed)?;
-        // The first that is free, so that those in use stay warm. A permit says that there is one.
+        // Takes the first idle environment, so that those in use stay warm. The permit guarantees that there is one.
         let found = self.all.iter().find_map(|environment| Some((environment, environment.busy.try_lock().ok()?)));
         let Some((environment, _busy)) = found else {
             return Err(StackError::io("finding an environment")(std::io::ErrorKind::ResourceBusy.into()).into());

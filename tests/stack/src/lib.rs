@@ -1,7 +1,7 @@
-//! The real parts on this machine: what stands in for MSK, RDS, S3 and Lambda in tests, and for people who want to look.
+//! Local stand-ins for MSK, RDS, S3 and Lambda, for tests and for exploring by hand.
 //!
-//! Each part is a process of its own on free ports of the loopback address, with its files below `target/stack`. It ends
-//! when its value is dropped, and when this process ends in whatever way. `make test` fetches the programs into `.tools`.
+//! Each component is a process on free ports of the loopback address, with its files below `target/stack`. It is
+//! stopped on drop, and when this process ends in any way. `make test` fetches the programs into `.tools`.
 
 mod error;
 mod folder;

@@ -1,7 +1,7 @@
-//! MariaDB 11.4 in the place of RDS for MySQL.
+//! MariaDB 11.4 in place of RDS for MySQL.
 //!
-//! It proves the SQL, the rows byte for byte, TLS that is verified, and log-ins by password. It is not MySQL 8.4: the
-//! plugins that check log-ins, the JSON type and the collations differ. Log-ins by a token of IAM's are [`RdsFront`]'s.
+//! It proves the SQL, the exact bytes of rows, verified TLS, and log-ins by password. It is not MySQL 8.4: the
+//! authentication plugins, the JSON type and the collations differ. [`RdsFront`] adds log-ins by IAM token.
 
 use std::{
     fs, io,
@@ -24,24 +24,24 @@ mod token;
 pub use front::{Identity, RdsFront};
 pub use token::Refusal;
 
-/// The version that is tried. It is the Makefile's.
+/// The version under test. It equals the Makefile's.
 const VERSION: &str = "11.4.5";
 
 /// The name in its certificate.
 const HOST: &str = "localhost";
 
-/// Below the data folder, where server and client both run: a socket's whole path may have 107 bytes.
+/// Below the data folder, which is the working directory of server and client: a socket's path is limited to 107 bytes.
 const SOCKET: &str = "socket";
 
-/// It takes 0.3 s.
-const TIME_TO_START: Duration = Duration::from_secs(30);
-const TIME_TO_STOP: Duration = Duration::from_secs(10);
+/// Starting takes 0.3 s.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Little memory and no care for the disk: nothing here outlives a test.
+/// Little memory and no durability: nothing outlives a test.
 const SETTINGS: [&str; 8] = [
     "--no-defaults",
     "--skip-log-bin",
-    // Reverse look-ups take seconds where no server of names answers.
+    // Reverse look-ups take seconds without a name server.
     "--skip-name-resolve",
     "--character-set-server=utf8mb4",
     "--innodb-buffer-pool-size=32M",
@@ -50,7 +50,7 @@ const SETTINGS: [&str; 8] = [
     "--aria-pagecache-buffer-size=8M",
 ];
 
-/// A database server with nothing in it but `root`, who needs no password.
+/// A database server with the single user `root`, who has no password.
 #[derive(Debug)]
 pub struct MySql {
     process: Option<Process>,
@@ -62,10 +62,10 @@ pub struct MySql {
 }
 
 impl MySql {
-    /// Starts it.
+    /// Starts an empty server.
     ///
     /// # Errors
-    /// When it was not fetched, or does not start.
+    /// Fails if MariaDB was not fetched or does not start.
     pub async fn start() -> Result<Self, StackError> {
         let home = tool(&format!("mariadb-{VERSION}/installed"))?.with_file_name("");
         let folder = Folder::new("mysql")?;
@@ -81,12 +81,12 @@ impl MySql {
     async fn launch(&mut self) -> Result<(), StackError> {
         let (certificate, key) = &self.certificate;
         let mut arguments = SETTINGS.map(str::to_owned).to_vec();
-        // It does not run as root unless it is told that this is meant.
+        // MariaDB refuses to run as root without `--user`.
         arguments.extend(geteuid().is_root().then(|| "--user=root".to_owned()));
         arguments.extend([
             format!("--basedir={}", self.home.display()),
             format!("--datadir={}", self.data().display()),
-            // A server that starts removes the temporary tables of others there.
+            // A starting server removes other servers' temporary tables from a shared folder.
             format!("--tmpdir={}", self.folder.path().display()),
             "--bind-address=127.0.0.1".to_owned(),
             format!("--port={}", self.port),
@@ -98,7 +98,7 @@ impl MySql {
         let nothing: [(&str, &str); 0] = [];
         let program = self.home.join("bin/mariadbd");
         let mut process = Process::start("mysql", program, arguments, nothing, self.folder.path(), &log)?;
-        process.ready(TIME_TO_START, async || self.execute("SELECT 1").await.is_ok()).await?;
+        process.ready(START_TIMEOUT, async || self.execute("SELECT 1").await.is_ok()).await?;
         self.process = Some(process);
         Ok(())
     }
@@ -107,30 +107,30 @@ impl MySql {
         self.folder.path().join("data")
     }
 
-    /// Stops it, as a database that goes away.
+    /// Stops the server, as if the database went down.
     ///
     /// # Errors
-    /// When it cannot be signalled.
+    /// Fails if the process cannot be signalled.
     pub async fn stop(&mut self) -> Result<(), StackError> {
         if let Some(mut process) = self.process.take() {
-            process.stop(TIME_TO_STOP).await?;
+            process.stop(STOP_TIMEOUT).await?;
         }
         Ok(())
     }
 
-    /// Starts it again, on the same port and with the same rows, stopping it first if it runs.
+    /// Restarts the server on the same port with the same rows.
     ///
     /// # Errors
-    /// When it does not start.
+    /// Fails if the server does not start.
     pub async fn restart(&mut self) -> Result<(), StackError> {
         self.stop().await?;
         self.launch().await
     }
 
-    /// Executes statements as `root`. Answers with the rows, a line each, tabs between the columns.
+    /// Executes statements as `root`. Returns the rows, one per line, with tabs between columns.
     ///
     /// # Errors
-    /// When the server refuses a statement, or is stopped.
+    /// Fails if the server rejects a statement or is stopped.
     pub async fn execute(&self, sql: &str) -> Result<String, StackError> {
         let mut command = Command::new(self.home.join("bin/mariadb"));
         command.current_dir(self.data());
@@ -145,19 +145,19 @@ impl MySql {
         HOST
     }
 
-    /// Where it listens on 127.0.0.1.
+    /// The port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The authority that vouches for its certificate, in PEM.
+    /// The certificate of the authority, in PEM.
     #[must_use]
     pub fn ca_file(&self) -> &Path {
         self.authority.ca_file()
     }
 
-    /// `mysql://user:password@localhost:port`, to which a database's name can be added.
+    /// The URL `mysql://user:password@localhost:port`, to which a database's name can be added.
     #[must_use]
     pub fn url(&self, user: &str, password: &str) -> String {
         let [user, password] = [user, password].map(|text| utf8_percent_encode(text, NON_ALPHANUMERIC));
@@ -176,7 +176,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Runs a program of MariaDB's and answers with what it prints.
+/// Runs a program of MariaDB's and returns its output.
 async fn run(mut command: Command, input: &str) -> Result<String, StackError> {
     let failed = || StackError::io("running a program of MariaDB's");
     command.env_remove("MYSQL_PWD").kill_on_drop(true);
@@ -185,7 +185,7 @@ async fn run(mut command: Command, input: &str) -> Result<String, StackError> {
     let stdin = child.stdin.take();
     let send = async move {
         if let Some(mut stdin) = stdin {
-            // One that refuses a statement reads no further; its answer says why.
+            // A program that rejects a statement stops reading; its output has the reason.
             drop(stdin.write_all(input.as_bytes()).await);
         }
     };
@@ -194,8 +194,8 @@ async fn run(mut command: Command, input: &str) -> Result<String, StackError> {
     if output.status.success() {
         return String::from_utf8(output.stdout).map_err(|error| failed()(io::Error::other(error)));
     }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(StackError::Part { part: "mysql".to_owned(), problem: said, tail: String::new() })
+    let problem = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(StackError::Component { component: "mysql".to_owned(), problem, log_tail: String::new() })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Certificates for the parts that speak TLS.
+//! Certificates for the components that use TLS.
 
 use std::{
     fs, io,
@@ -13,7 +13,7 @@ use rcgen::{
 
 use crate::StackError;
 
-/// An authority of our own, which clients trust when they are given its file. Its key stays in memory.
+/// A certificate authority of our own. Clients trust it by its file. Its key stays in memory.
 #[derive(Debug)]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -22,10 +22,10 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Makes an authority that writes its files into `folder`.
+    /// Creates an authority that writes its files into `folder`.
     ///
     /// # Errors
-    /// When that folder cannot be written to.
+    /// Fails if the folder cannot be written to.
     pub fn new(folder: &Path) -> Result<Self, StackError> {
         let key = KeyPair::generate().map_err(failed)?;
         let mut params = CertificateParams::default();
@@ -42,11 +42,11 @@ impl Authority {
         &self.ca_file
     }
 
-    /// Makes a certificate for a server that is reached as `name` or as 127.0.0.1. Answers with the file of the certificate
-    /// and that of its key, both in PEM, the key in PKCS#8: Kafka takes no other.
+    /// Issues a certificate for a server at `name` and 127.0.0.1. Returns the files of the certificate and its key,
+    /// both in PEM, the key in PKCS#8 because Kafka requires it.
     ///
     /// # Errors
-    /// When `name` is no host name, or the folder cannot be written to.
+    /// Fails if `name` is not a host name, or the folder cannot be written to.
     pub fn issue(&self, name: &str) -> Result<(PathBuf, PathBuf), StackError> {
         let key = KeyPair::generate().map_err(failed)?;
         let mut params = CertificateParams::new([name.to_owned()]).map_err(failed)?;
@@ -64,7 +64,7 @@ impl Authority {
 }
 
 fn failed(error: rcgen::Error) -> StackError {
-    StackError::io("making a certificate")(io::Error::other(error))
+    StackError::io("issuing a certificate")(io::Error::other(error))
 }
 
 fn write(file: PathBuf, text: &str) -> Result<PathBuf, StackError> {

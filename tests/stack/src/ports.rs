@@ -1,4 +1,4 @@
-//! Ports that are free.
+//! Free ports.
 
 use std::{
     io,
@@ -7,18 +7,18 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// Below the ports that Linux takes for outgoing connections (32768 and up): one of those would be in the way of a part that
-/// starts, or starts again.
+/// Below Linux's range for outgoing connections (32768 and up), one of which could hold the port of a component that
+/// (re)starts.
 const FIRST: u32 = 10_000;
 const COUNT: u32 = 20_000;
 
-/// Test runs at the same time start this far apart.
+/// Concurrent test runs start this far apart.
 const STRIDE: u32 = 97;
 
-/// A port of 127.0.0.1 that nobody listens on, and that was not given before.
+/// Returns a port of 127.0.0.1 without a listener, never the same one twice.
 ///
 /// # Errors
-/// When there is none.
+/// Fails if there is none.
 pub fn free_port() -> io::Result<u16> {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     loop {

@@ -1,4 +1,4 @@
-//! A part's process.
+//! A component's process.
 
 use std::{
     ffi::OsStr,
@@ -22,10 +22,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::StackError;
 
-/// How often a part is asked whether it is ready.
-const POLL: Duration = Duration::from_millis(20);
+/// The interval at which readiness is polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A process that ends with its value, and with this process however that ends.
+/// A process that ends on drop, and when this process ends in any way.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -34,10 +34,10 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `program` with an environment of its own: nothing but `PATH` and `environment`. What it prints goes to `log`.
+    /// Starts `program` with only `PATH` and `environment` as its variables. Its output goes to `log`.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// Fails if the program cannot be started.
     pub fn start(
         name: &str,
         program: impl AsRef<OsStr>,
@@ -48,52 +48,52 @@ impl Process {
     ) -> Result<Self, StackError> {
         let failed = || StackError::io(format!("starting {name}"));
         let output = File::options().create(true).append(true).open(log).map_err(failed())?;
-        // The kernel kills it when this process is gone: nothing else would when a test run is killed.
+        // The kernel kills it with its parent; nothing else would when a test run is killed.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(program).args(arguments);
         command.env_clear().envs(environment).current_dir(folder);
-        #[expect(clippy::disallowed_methods, reason = "the parts find java and sh on it")]
+        #[expect(clippy::disallowed_methods, reason = "the components find java and sh on it")]
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.stdin(Stdio::null()).stdout(output.try_clone().map_err(failed())?).stderr(output);
-        // A Ctrl-C at the terminal is for us: we end the parts in order.
+        // Ctrl-C in the terminal must reach only this process, which stops the components in order.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = spawn(command).map_err(failed())?;
         Ok(Self { name: name.to_owned(), child, log: log.to_owned() })
     }
 
-    /// Its id.
+    /// The process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits until `is_ready`.
+    /// Waits until `is_ready` returns true.
     ///
     /// # Errors
-    /// At once when the process ended, and when it was not ready in time.
+    /// Fails at once if the process ends, and if it is not ready in time.
     pub async fn ready(&mut self, within: Duration, mut is_ready: impl AsyncFnMut() -> bool) -> Result<(), StackError> {
         let deadline = Instant::now() + within;
         loop {
             if let Some(status) = self.child.try_wait().map_err(StackError::io(self.name.clone()))? {
-                return Err(StackError::part(&self.name, format!("ended with {status}"), &self.log));
+                return Err(StackError::component(&self.name, format!("ended with {status}"), &self.log));
             }
             if is_ready().await {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                return Err(StackError::part(&self.name, format!("was not ready within {within:?}"), &self.log));
+                return Err(StackError::component(&self.name, format!("was not ready within {within:?}"), &self.log));
             }
-            sleep(POLL).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Sends a signal to it.
+    /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) -> Result<(), StackError> {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX));
         kill(pid, signal).map_err(|errno| StackError::io(format!("signalling {}", self.name))(errno.into()))
     }
 
-    /// Asks it to end, and kills it after a while.
+    /// Sends SIGTERM, and SIGKILL after a timeout.
     pub(crate) async fn stop(&mut self, within: Duration) -> Result<ExitStatus, StackError> {
         self.signal(Signal::SIGTERM)?;
         let deadline = Instant::now() + within;
@@ -105,7 +105,7 @@ impl Process {
                 self.child.kill().map_err(StackError::io(format!("killing {}", self.name)))?;
                 return self.child.wait().map_err(StackError::io(self.name.clone()));
             }
-            sleep(POLL).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 }
@@ -120,8 +120,8 @@ impl Drop for Process {
 
 type Spawned = io::Result<Child>;
 
-/// Spawns on a thread that lives as long as this process: the kernel takes the end of the spawning *thread* for that of the
-/// parent, and a test's thread ends with its test.
+/// Spawns on a thread that lives as long as this process. For the kernel, the parent is the spawning *thread*, and a
+/// test's thread ends with its test.
 fn spawn(command: Command) -> Spawned {
     static SPAWNER: OnceLock<SyncSender<(Command, SyncSender<Spawned>)>> = OnceLock::new();
     let spawner = SPAWNER.get_or_init(|| {

@@ -1,7 +1,7 @@
-//! SeaweedFS in the place of S3.
+//! SeaweedFS in place of S3.
 //!
-//! It proves requests that are signed, objects that are created only once, and the archive's names and bytes. It knows no
-//! bucket policies, no roles and no limits of rate.
+//! It proves signed requests, objects that are created only once, and the archive's names and bytes. It has no bucket
+//! policies, no roles and no rate limits.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -22,26 +22,26 @@ mod flaky;
 
 pub use flaky::{Errors, Flaky};
 
-/// It takes about 3 s.
-const TIME_TO_START: Duration = Duration::from_mins(1);
-/// Its volumes are written at once; then it waits 15 s for nobody.
-const TIME_TO_STOP: Duration = Duration::from_secs(2);
+/// Starting takes about 3 s.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+/// Volumes are written at once; after that SeaweedFS would idle for 15 s.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 const REGION: &str = "us-east-1";
 
-/// The servers that it consists of. Each has a port for HTTP and one for its own protocol.
+/// The servers of SeaweedFS. Each has a port for HTTP and one for its own protocol.
 const SERVERS: [&str; 4] = ["master", "volume", "filer", "s3"];
 
-/// Who may do everything.
+/// The administrator's access key.
 pub const ACCESS_KEY: &str = "AKIASTACK";
-/// What that signs with.
+/// The administrator's secret key.
 pub const SECRET_KEY: &str = "s3cret/+stack";
 
-/// What is read to see that it is ready.
+/// The object that is read to detect readiness.
 const PROBE: &str = "/ready/probe";
-const BUCKET_OF_PROBE: &str = "ready";
+const PROBE_BUCKET: &str = "ready";
 
-/// An S3 server with no bucket in it but the one by which it is seen to be ready.
+/// An S3 server whose only bucket is the one for the readiness probe.
 #[derive(Debug)]
 pub struct S3 {
     process: Option<Process>,
@@ -52,10 +52,10 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// Starts it.
+    /// Starts a server.
     ///
     /// # Errors
-    /// When it was not fetched, or does not start.
+    /// Fails if SeaweedFS was not fetched or does not start.
     pub async fn start() -> Result<Self, StackError> {
         let folder = Folder::new("s3")?;
         let users = json!({"identities": [{
@@ -76,12 +76,12 @@ impl S3 {
             "-ip.bind=127.0.0.1",
             "-filer",
             "-s3",
-            // Or it takes ports of its own choice.
+            // Otherwise it takes a port of its own choice.
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
             "-master.volumeSizeLimitMB=64",
             "-volume.max=20",
-            // Or its volumes stay for 10 s, in case that somebody still asks.
+            // Otherwise volumes linger for 10 s for late requests.
             "-volume.preStopSeconds=0",
         ];
         arguments.extend(constant.map(str::to_owned));
@@ -92,70 +92,70 @@ impl S3 {
 
     async fn launch(&mut self) -> Result<(), StackError> {
         let log = self.folder.path().join("s3.log");
-        // Not a variable of AWS's: it would take a key from them for its administrator's.
+        // Without AWS's variables, from which it would take a key for its administrator.
         let nothing: [(&str, &str); 0] = [];
         let mut process = Process::start("s3", program()?, &self.arguments, nothing, self.folder.path(), &log)?;
-        process.ready(TIME_TO_START, async || self.gives_back().await.unwrap_or(false)).await?;
+        process.ready(START_TIMEOUT, async || self.is_ready().await.unwrap_or(false)).await?;
         self.process = Some(process);
         Ok(())
     }
 
-    /// Whether it gives back what was stored in it, perhaps before it was stopped; stores it if nothing was.
+    /// Returns whether it serves the probe object, which it stores if there is none.
     ///
-    /// It lists its buckets some seconds before it knows where their objects are.
-    async fn gives_back(&self) -> Result<bool, StackError> {
+    /// SeaweedFS lists its buckets some seconds before it can find their objects.
+    async fn is_ready(&self) -> Result<bool, StackError> {
         let status = self.send(Method::GET, PROBE).await?.status();
         if status == StatusCode::NOT_FOUND {
-            // There may be the bucket of an earlier try.
-            if let Err(error) = self.create_bucket(BUCKET_OF_PROBE).await {
-                tracing::debug!(%error, "no bucket was made");
+            // An earlier attempt may have created the bucket.
+            if let Err(error) = self.create_bucket(PROBE_BUCKET).await {
+                tracing::debug!(%error, "the probe's bucket was not created");
             }
             self.send_body(Method::PUT, PROBE, PROBE.as_bytes()).await?;
         }
         Ok(status.is_success())
     }
 
-    /// Stops it, as an S3 that is away.
+    /// Stops the server, as if S3 were unavailable.
     ///
     /// # Errors
-    /// When it cannot be signalled.
+    /// Fails if the process cannot be signalled.
     pub async fn stop(&mut self) -> Result<(), StackError> {
         if let Some(mut process) = self.process.take() {
-            process.stop(TIME_TO_STOP).await?;
+            process.stop(STOP_TIMEOUT).await?;
         }
         Ok(())
     }
 
-    /// Starts it again, at the same endpoint and with the same objects, stopping it first if it runs.
+    /// Restarts the server at the same endpoint with the same objects.
     ///
     /// # Errors
-    /// When it does not start.
+    /// Fails if the server does not start.
     pub async fn restart(&mut self) -> Result<(), StackError> {
         self.stop().await?;
         self.launch().await
     }
 
-    /// Makes a bucket. Its name has three letters at least.
+    /// Creates a bucket. Its name needs at least three letters.
     ///
     /// # Errors
-    /// When the server refuses it.
+    /// Fails if the server rejects the request.
     pub async fn create_bucket(&self, name: &str) -> Result<(), StackError> {
-        let answer = self.send(Method::PUT, &format!("/{name}")).await?;
-        let (status, said) = (answer.status(), answer.text().await.unwrap_or_default());
+        let response = self.send(Method::PUT, &format!("/{name}")).await?;
+        let (status, text) = (response.status(), response.text().await.unwrap_or_default());
         if status.is_success() {
             return Ok(());
         }
-        let problem = format!("did not make the bucket {name}: {status} {said}");
-        Err(StackError::Part { part: "s3".to_owned(), problem, tail: String::new() })
+        let problem = format!("did not create the bucket {name}: {status} {text}");
+        Err(StackError::Component { component: "s3".to_owned(), problem, log_tail: String::new() })
     }
 
-    /// `http://127.0.0.1:port`.
+    /// The URL `http://127.0.0.1:port`.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The variables by which a function finds it and may do everything.
+    /// The variables that give a function the endpoint and the administrator's credentials.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -192,7 +192,7 @@ fn signature(method: &str, url: &str, body: &[u8]) -> Result<Vec<(String, String
     settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
     let identity = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "stack").into();
     let params = v4::SigningParams::builder().identity(&identity).region(REGION).name("s3").settings(settings);
-    #[expect(clippy::disallowed_methods, reason = "a signature holds the time of day")]
+    #[expect(clippy::disallowed_methods, reason = "a signature includes the wall-clock time")]
     let params = params.time(std::time::SystemTime::now()).build()?.into();
     let request = SignableRequest::new(method, url, std::iter::empty(), SignableBody::Bytes(body))?;
     let (instructions, _) = sign(request, &params)?.into_parts();
@@ -235,7 +235,7 @@ mod tests {
 
     #[tokio::test]
     #[ignore = "needs SeaweedFS: make test"]
-    async fn what_a_wrong_key_signs_is_refused() {
+    async fn requests_signed_with_a_wrong_key_are_refused() {
         let s3 = S3::start().await.unwrap();
         s3.create_bucket("pinterest").await.unwrap();
         let file = Path::from("a");
@@ -252,7 +252,7 @@ mod tests {
 
     #[tokio::test]
     #[ignore = "needs SeaweedFS: make test"]
-    async fn of_ten_who_create_an_object_at_once_one_wins() {
+    async fn one_of_ten_concurrent_creators_of_an_object_wins() {
         let s3 = S3::start().await.unwrap();
         s3.create_bucket("pinterest").await.unwrap();
         let bucket = Arc::new(bucket(&s3, &[]));
@@ -275,7 +275,7 @@ mod tests {
 
     #[tokio::test]
     #[ignore = "needs SeaweedFS: make test"]
-    async fn an_s3_that_was_away_is_back_with_its_objects() {
+    async fn a_restarted_s3_keeps_its_objects() {
         let mut s3 = S3::start().await.unwrap();
         s3.create_bucket("pinterest").await.unwrap();
         let file = Path::from("a");

@@ -1,21 +1,21 @@
-//! Where `make tools` puts what it fetches.
+//! The folder into which `make tools` fetches programs.
 
 use std::path::{Path, PathBuf};
 
 use crate::StackError;
 
-/// The folder of the workspace.
+/// The workspace's root.
 pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// A file or folder below `.tools`.
+/// Returns the path of a file or folder below `.tools`.
 ///
 /// # Errors
-/// When it was not fetched.
+/// Fails if it was not fetched.
 pub(crate) fn tool(path: &str) -> Result<PathBuf, StackError> {
-    // Programs that change their folder still find it. The file itself may be a link and stays one: Python finds what is
-    // installed by the link that it was started by.
+    // Absolute, for programs that change their folder. A symbolic link is not resolved: Python finds its packages by
+    // the link through which it was started.
     let tools = workspace().canonicalize().map_err(StackError::io("finding the workspace"))?.join(".tools");
     let full = tools.join(path);
     if full.exists() { Ok(full) } else { Err(StackError::NotFetched(format!(".tools/{path}"))) }

@@ -9,8 +9,9 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What a test wants of the verifier now: a file of lines, each a word and its values. It is read anew for each log-in, so
- * that a running broker changes its mind. Who writes it replaces it whole.
+ * The verifier's settings, which a test may change: a file of lines, each a name and its values. It is read anew for
+ * each
+ * log-in, so a running broker picks up changes. Writers must replace the file atomically.
  *
  * <pre>
  * region eu-west-1
@@ -21,7 +22,7 @@ import java.util.Optional;
  * </pre>
  */
 final class Control {
-    /** Who may log in. The session token is there for temporary credentials only. */
+    /** The credentials that may log in. Only temporary credentials have a session token. */
     record Identity(String secret, Optional<String> sessionToken, String principal) {}
 
     private final Map<String, Identity> identities = new HashMap<>();
@@ -38,7 +39,7 @@ final class Control {
     }
 
     private void add(String line) {
-        // At white space only: secrets and session tokens hold `/`, `+` and `=`.
+        // Split at white space only: secrets and session tokens contain `/`, `+` and `=`.
         String[] words = line.split("\\s+");
         if (words[0].equals("identity") && words.length == 5) {
             Optional<String> sessionToken = Optional.of(words[3]).filter(token -> !token.equals("-"));
@@ -46,7 +47,7 @@ final class Control {
         } else if (words.length == 2) {
             values.put(words[0], words[1]);
         } else {
-            throw new IllegalArgumentException("a control line of " + words.length + " words: " + words[0]);
+            throw new IllegalArgumentException("unexpected control line with " + words.length + " words: " + words[0]);
         }
     }
 
@@ -54,22 +55,22 @@ final class Control {
         return Optional.ofNullable(identities.get(accessKey));
     }
 
-    /** Whose tokens are taken. */
+    /** The region whose tokens are accepted. */
     String region() {
         return value("region").orElseThrow();
     }
 
-    /** How far this broker's clock is ahead of the machine's. */
+    /** The seconds by which this broker's clock is ahead of the machine's. */
     long clockOffsetSeconds() {
         return value("clock_offset_s").map(Long::parseLong).orElse(0L);
     }
 
-    /** How long a token lives at most, and so the session it opens. */
+    /** The maximum lifetime of a token, and so of the session it opens. */
     long sessionCapSeconds() {
         return value("session_cap_s").map(Long::parseLong).orElse(Long.MAX_VALUE);
     }
 
-    /** How many log-ins are taken; MSK's are 4 on its small brokers. */
+    /** The number of log-ins that are accepted per second. MSK's small brokers accept 4. */
     double connectsPerSecond() {
         return value("connects_per_second").map(Double::parseDouble).orElse(Double.POSITIVE_INFINITY);
     }

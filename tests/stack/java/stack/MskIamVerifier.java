@@ -15,9 +15,9 @@ import org.apache.kafka.common.security.oauthbearer.OAuthBearerExtensionsValidat
 import org.apache.kafka.common.security.oauthbearer.OAuthBearerTokenCallback;
 import org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallback;
 
-/** The broker's side of a log-in by IAM: the listener's callback handler. It says no in MSK's words. */
+/** The listener's callback handler: verifies IAM log-ins on the broker and refuses them with MSK's messages. */
 public final class MskIamVerifier implements AuthenticateCallbackHandler {
-    /** One for the broker, which makes a handler for each of its uses. */
+    /** Shared by all handlers of the broker, which creates several. */
     private static final RateLimit CONNECTS = new RateLimit();
 
     private Path control;
@@ -35,7 +35,7 @@ public final class MskIamVerifier implements AuthenticateCallbackHandler {
             } else if (callback instanceof OAuthBearerExtensionsValidatorCallback extensions) {
                 extensions.inputExtensions().map().keySet().forEach(extensions::valid);
             } else if (!(callback instanceof OAuthBearerTokenCallback || callback instanceof SaslExtensionsCallback)) {
-                // Those two are the broker's own log-in, which each listener makes at its start: nobody asks for its token.
+                // The broker's own log-in, made by each listener at its start. Its token is never verified.
                 throw new UnsupportedCallbackException(callback);
             }
         }
@@ -53,7 +53,7 @@ public final class MskIamVerifier implements AuthenticateCallbackHandler {
         }
     }
 
-    /** Thrown: with the callback's own `error` the client would read JSON. */
+    /** Builds an exception, because the callback's own `error` would send JSON to the client. */
     private static SaslAuthenticationException refusal(String said, String reason) {
         String message = "[" + UUID.randomUUID() + "]: " + said;
         System.err.println("IAM refused " + message + ": " + reason);

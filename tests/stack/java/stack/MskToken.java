@@ -9,15 +9,15 @@ import java.util.Optional;
 import java.util.Set;
 import org.apache.kafka.common.security.oauthbearer.OAuthBearerToken;
 
-/** What an MSK broker takes for a log-in: a URL of the region's clusters that was signed within the last 15 minutes. */
+/** The token that an MSK broker accepts: a signed URL of the region's clusters, at most 15 minutes old. */
 record MskToken(String value, String principalName, Instant signedAt, Instant end) implements OAuthBearerToken {
     private static final DateTimeFormatter DATE = DateTimeFormatter.ofPattern("uuuuMMdd'T'HHmmss'Z'");
-    /** The life that the signers give a token. */
-    private static final long MOST_SECONDS = 900;
-    /** How far a signer's clock may be ahead: what Signature Version 4 allows elsewhere; MSK's own figure is not published. */
-    private static final long SKEW_SECONDS = 300;
+    /** The lifetime that the signers give a token. */
+    private static final long MAX_LIFETIME_SECONDS = 900;
+    /** The tolerated clock skew of a signer. Signature Version 4 allows 5 minutes elsewhere; MSK's own value is not published. */
+    private static final long MAX_CLOCK_SKEW_SECONDS = 300;
 
-    /** Checks a token, at a moment of this machine's clock. */
+    /** Verifies a token at a time of this machine's clock. */
     static MskToken verified(String token, Control control, Instant at) throws Refused {
         Instant now = at.plusSeconds(control.clockOffsetSeconds());
         var url = SignedUrl.ofToken(token);
@@ -41,13 +41,13 @@ record MskToken(String value, String principalName, Instant signedAt, Instant en
         url.expectSignature(identity.secret(), date, scope);
 
         long life = Math.min(life(url), control.sessionCapSeconds());
-        if (signedAt.isAfter(now.plusSeconds(SKEW_SECONDS))) {
+        if (signedAt.isAfter(now.plusSeconds(MAX_CLOCK_SKEW_SECONDS))) {
             throw new Refused("it was signed at " + signedAt + ", which is in the future at " + now);
         }
         if (!now.isBefore(signedAt.plusSeconds(life))) {
             throw new Refused("it was signed at " + signedAt + " for " + life + " s, which are over at " + now);
         }
-        // By this machine's clock, which is the one that Kafka ends the session by.
+        // Kafka ends the session by this machine's clock.
         Instant end = signedAt.plusSeconds(life - control.clockOffsetSeconds());
         return new MskToken(token, identity.principal(), signedAt, end);
     }
@@ -56,20 +56,20 @@ record MskToken(String value, String principalName, Instant signedAt, Instant en
         try {
             return LocalDateTime.parse(date, DATE).toInstant(ZoneOffset.UTC);
         } catch (DateTimeException failed) {
-            throw new Refused("X-Amz-Date is no date");
+            throw new Refused("X-Amz-Date is not a date");
         }
     }
 
     private static long life(SignedUrl url) throws Refused {
         try {
             long seconds = Long.parseLong(url.parameter("X-Amz-Expires").orElse(""));
-            if (seconds > 0 && seconds <= MOST_SECONDS) {
+            if (seconds > 0 && seconds <= MAX_LIFETIME_SECONDS) {
                 return seconds;
             }
         } catch (NumberFormatException failed) {
-            // Said below.
+            // Reported below.
         }
-        throw new Refused("X-Amz-Expires is not a number from 1 to " + MOST_SECONDS);
+        throw new Refused("X-Amz-Expires is not a number from 1 to " + MAX_LIFETIME_SECONDS);
     }
 
     @Override
@@ -77,7 +77,7 @@ record MskToken(String value, String principalName, Instant signedAt, Instant en
         return Set.of();
     }
 
-    /** Kafka ends the session at this moment, or has it log in again. */
+    /** The time at which Kafka ends the session, unless the client re-authenticates. */
     @Override
     public long lifetimeMs() {
         return end.toEpochMilli();

@@ -1,6 +1,6 @@
 package stack;
 
-/** A bucket that holds a second's worth and fills as time goes by. */
+/** A token bucket with the capacity of one second. */
 final class RateLimit {
     private static final double NANOSECONDS = 1e9;
 
@@ -8,13 +8,13 @@ final class RateLimit {
     private double left;
     private long filledAt;
 
-    /** Whether one more fits in at this rate. Another rate than before starts with a full bucket. */
+    /** Takes a token from the bucket, if there is one. A changed rate starts with a full bucket. */
     synchronized boolean admits(double perSecond) {
         if (Double.isInfinite(perSecond)) {
             rate = Double.NaN;
             return true;
         }
-        // Below one a second the bucket would never hold one.
+        // With less than one token of capacity the bucket would never admit anything.
         double capacity = Math.max(perSecond, 1);
         long now = System.nanoTime();
         left = perSecond == rate ? Math.min(capacity, left + (now - filledAt) / NANOSECONDS * perSecond) : capacity;

@@ -1,6 +1,6 @@
 package stack;
 
-/** Why a token is not good. The client is not told: the broker's log is. */
+/** The reason for refusing a token. It goes to the broker's log, never to the client. */
 final class Refused extends Exception {
     private static final long serialVersionUID = 1;
 

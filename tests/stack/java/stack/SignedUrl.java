@@ -14,12 +14,12 @@ import java.util.stream.Collectors;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
-/** A URL that was signed by Signature Version 4 in its query, as an MSK token is one in base64. */
+/** A URL with a Signature Version 4 in its query. An MSK token is such a URL in base64. */
 final class SignedUrl {
     private static final String ALGORITHM = "AWS4-HMAC-SHA256";
 
     private final URI url;
-    /** Names and values without their percent-encoding, in the order in which they are signed. */
+    /** Decoded names and values, in the order in which they are signed. */
     private final TreeMap<String, String> parameters = new TreeMap<>();
 
     private SignedUrl(URI url) throws Refused {
@@ -40,7 +40,7 @@ final class SignedUrl {
         }
     }
 
-    /** Scheme, host and port: everything before the path. */
+    /** Returns scheme, host and port. */
     String origin() {
         return url.getScheme() + "://" + url.getRawAuthority();
     }
@@ -53,7 +53,7 @@ final class SignedUrl {
         return Optional.ofNullable(parameters.get(name));
     }
 
-    /** Fails unless the parameter is there with this value. */
+    /** Throws unless the parameter has this value. */
     void expect(String name, String value) throws Refused {
         String found = parameter(name).orElse("nothing");
         if (!found.equals(value)) {
@@ -61,7 +61,7 @@ final class SignedUrl {
         }
     }
 
-    /** Fails unless who holds the secret signed this URL, as it is, for this date and scope. */
+    /** Throws unless the URL was signed with this secret for this date and scope. */
     void expectSignature(String secret, String date, String scope) throws Refused {
         expect("X-Amz-Algorithm", ALGORITHM);
         expect("X-Amz-SignedHeaders", "host");
@@ -78,7 +78,7 @@ final class SignedUrl {
         }
     }
 
-    /** What was signed of the query. The signers add `User-Agent` afterwards. */
+    /** Returns the signed part of the query. The signers add `User-Agent` afterwards. */
     private String query() {
         return parameters.entrySet().stream()
             .filter(entry -> !entry.getKey().equals("X-Amz-Signature") && !entry.getKey().equals("User-Agent"))
@@ -90,7 +90,7 @@ final class SignedUrl {
         return URLDecoder.decode(text, StandardCharsets.UTF_8);
     }
 
-    /** Percent-encoding by RFC 3986, which is not that of Java's `URLEncoder`. */
+    /** Percent-encodes by RFC 3986, from which Java's `URLEncoder` differs. */
     private static String encoded(String text) {
         var encoded = new StringBuilder();
         for (byte value : text.getBytes(StandardCharsets.UTF_8)) {

@@ -1,4 +1,4 @@
-//! From a request to the event that the function gets.
+//! Converts a request to the event that the function gets.
 //!
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html> and
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
@@ -22,7 +22,7 @@ const DOMAIN: &str = "abcdefghij.execute-api.us-east-1.amazonaws.com";
 /// Names with all their values, in order.
 type Values = BTreeMap<String, Vec<String>>;
 
-/// Of a REST API. `path` is what stands below the stage.
+/// Builds a REST API's event. `path` is the path below the stage.
 pub(super) fn version_1(
     api: &Api,
     path: &str,
@@ -66,14 +66,14 @@ pub(super) fn version_1(
         "body": match body.len() {
             0 => None,
             _ if bytes => Some(BASE64_STANDARD.encode(body)),
-            // What is no UTF-8 is lost.
+            // Invalid UTF-8 is lost.
             _ => Some(String::from_utf8_lossy(body).into_owned()),
         },
         "isBase64Encoded": bytes && !body.is_empty(),
     })
 }
 
-/// Of an HTTP API or a function URL.
+/// Builds the event of an HTTP API or a function URL.
 pub(super) fn version_2(api: &Api, head: &Parts, body: &Bytes, client: SocketAddr, now: DateTime<Utc>) -> Value {
     let mut headers = headers(&head.headers, client);
     let cookies = headers.remove("cookie");
@@ -121,7 +121,7 @@ pub(super) fn version_2(api: &Api, head: &Parts, body: &Bytes, client: SocketAdd
     event
 }
 
-/// Whether an HTTP API passes a body on as it is. AWS names the first four types; that JSON's relatives count is assumed.
+/// Returns whether an HTTP API passes a body on as text. AWS documents the first four types; `+json` is an assumption.
 fn is_text(headers: &Value) -> bool {
     let media_type = headers["content-type"].as_str().unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -131,7 +131,7 @@ fn is_text(headers: &Value) -> bool {
     is_text && headers["content-encoding"].is_null()
 }
 
-/// What the client sent, and what API Gateway adds. Names are in lower case, as HTTP/2 has them.
+/// The client's headers and those that API Gateway adds. Names are in lower case, as in HTTP/2.
 fn headers(sent: &HeaderMap, client: SocketAddr) -> Values {
     let mut headers = Values::new();
     for (name, value) in sent {
@@ -158,12 +158,12 @@ fn query(text: &str) -> Values {
     query
 }
 
-/// Version 1: the last of several values.
+/// Takes the last of several values, for version 1.
 fn last(values: &Values) -> Value {
     values.iter().map(|(name, values)| (name.clone(), json!(values.last()))).collect::<serde_json::Map<_, _>>().into()
 }
 
-/// Version 2: all of them with commas.
+/// Joins values with commas, for version 2.
 fn joined(values: &Values) -> Value {
     values
         .iter()
@@ -172,7 +172,7 @@ fn joined(values: &Values) -> Value {
         .into()
 }
 
-/// In the form of web servers' logs.
+/// Formats a time in the Common Log Format.
 fn time(now: DateTime<Utc>) -> String {
     now.format("%d/%b/%Y:%H:%M:%S +0000").to_string()
 }

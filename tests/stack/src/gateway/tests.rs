@@ -18,13 +18,13 @@ async fn lambda() -> Arc<Lambda> {
 
 /// The event that the function saw.
 async fn event(request: reqwest::RequestBuilder) -> Value {
-    let answer = request.send().await.unwrap();
-    let (status, text) = (answer.status(), answer.text().await.unwrap());
+    let response = request.send().await.unwrap();
+    let (status, text) = (response.status(), response.text().await.unwrap());
     assert_eq!(status, 200, "{text}");
     serde_json::from_str::<Value>(&text).unwrap()["event"].clone()
 }
 
-/// Every field's path, but for the names of headers.
+/// Collects every field's path, except for the names of headers.
 fn fields(value: &Value, path: &str, into: &mut Vec<String>) {
     into.push(path.to_owned());
     if let Some(object) = value.as_object().filter(|_| !path.ends_with("eaders")) {
@@ -119,14 +119,14 @@ async fn an_http_api_sends_version_2() {
 
 #[tokio::test]
 #[ignore = "needs the Lambda runtime interface emulator: make test"]
-async fn an_answer_of_the_functions_reaches_the_client() {
+async fn the_functions_response_reaches_the_client() {
     let mut api = Api::rest("test");
     api.binary_media_types = vec!["image/png".to_owned()];
     let lambda = lambda().await;
     let rest = Gateway::start(Arc::clone(&lambda), api).await.unwrap();
     let http = Gateway::start(lambda, Api::http("$default")).await.unwrap();
     let client = Client::new();
-    let ask = async |gateway: &Gateway, answer: Value| {
+    let request = async |gateway: &Gateway, answer: Value| {
         let body = json!({"answer": answer}).to_string();
         let request = client.post(gateway.url()).header("Content-Type", "application/json");
         request.header("Accept", "image/png").body(body).send().await.unwrap()
@@ -136,34 +136,34 @@ async fn an_answer_of_the_functions_reaches_the_client() {
     for (gateway, a, media_type) in
         [(&rest, vec!["4", "5"], "application/json"), (&http, vec!["1"], "text/plain;charset=UTF-8")]
     {
-        let answer = ask(gateway, answer.clone()).await;
-        assert_eq!(answer.status(), 503);
-        assert_eq!(answer.headers().get_all("a").iter().collect::<Vec<_>>(), a);
+        let response = request(gateway, answer.clone()).await;
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers().get_all("a").iter().collect::<Vec<_>>(), a);
         assert_eq!(
-            (&answer.headers()["b"], &answer.headers()["retry-after"]),
+            (&response.headers()["b"], &response.headers()["retry-after"]),
             (&"2".parse().unwrap(), &"3".parse().unwrap())
         );
-        assert_eq!(answer.headers()["content-type"], media_type);
-        assert_eq!(answer.text().await.unwrap(), "é");
+        assert_eq!(response.headers()["content-type"], media_type);
+        assert_eq!(response.text().await.unwrap(), "é");
     }
     let bytes = json!({"statusCode": 200, "body": "H4sA/2E=", "isBase64Encoded": true});
     for gateway in [&rest, &http] {
-        assert_eq!(ask(gateway, bytes.clone()).await.bytes().await.unwrap(), BYTES);
+        assert_eq!(request(gateway, bytes.clone()).await.bytes().await.unwrap(), BYTES);
     }
     let text = client.post(rest.url()).body(json!({"answer": bytes}).to_string()).send().await.unwrap();
-    assert_eq!(text.text().await.unwrap(), "H4sA/2E=", "to a client who does not accept bytes");
-    assert_eq!(ask(&http, json!({"a": 1})).await.text().await.unwrap(), r#"{"a":1}"#);
+    assert_eq!(text.text().await.unwrap(), "H4sA/2E=", "for a client that does not accept binary types");
+    assert_eq!(request(&http, json!({"a": 1})).await.text().await.unwrap(), r#"{"a":1}"#);
 
     for wrong in [json!({"a": 1}), json!({"statusCode": "x"}), json!({"statusCode": 200, "body": {}}), json!("x")] {
-        let answer = ask(&rest, wrong.clone()).await;
-        assert_eq!(answer.status(), 502, "{wrong}");
-        assert_eq!(answer.text().await.unwrap(), r#"{"message": "Internal server error"}"#);
+        let response = request(&rest, wrong.clone()).await;
+        assert_eq!(response.status(), 502, "{wrong}");
+        assert_eq!(response.text().await.unwrap(), r#"{"message": "Internal server error"}"#);
     }
 }
 
 #[tokio::test]
 #[ignore = "needs the Lambda runtime interface emulator: make test"]
-async fn failures_time_outs_and_large_bodies_have_api_gateways_own_answers() {
+async fn failures_timeouts_and_large_bodies_get_api_gateways_own_responses() {
     let lambda = lambda().await;
     let mut gateways = Vec::new();
     for mut api in [Api::rest("test"), Api::http("$default")] {
@@ -173,10 +173,10 @@ async fn failures_time_outs_and_large_bodies_have_api_gateways_own_answers() {
     let client = Client::new();
     let post = async |gateway: &Gateway, body: String| {
         let request = client.post(gateway.url()).header("Content-Type", "application/json").body(body);
-        let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
     };
-    // The first starts the function.
+    // The first invocation starts the function.
     assert_eq!(lambda.invoke(&json!({})).await.unwrap()["event"], json!({}));
     let cases = [
         (json!({"fail": "on purpose"}).to_string(), [502, 500]),
@@ -187,11 +187,11 @@ async fn failures_time_outs_and_large_bodies_have_api_gateways_own_answers() {
     ];
     for (body, expected) in cases {
         for (gateway, expected) in gateways.iter().zip(expected) {
-            let (status, said) = post(gateway, body.clone()).await;
-            assert_eq!(status, expected, "{}: {said}", &body[..20.min(body.len())]);
-            let said: Value = serde_json::from_str(&said).unwrap();
-            assert_eq!(said.as_object().unwrap().keys().collect::<Vec<_>>(), ["message"]);
-            // Waits for what goes on after a time-out.
+            let (status, response) = post(gateway, body.clone()).await;
+            assert_eq!(status, expected, "{}: {response}", &body[..20.min(body.len())]);
+            let response: Value = serde_json::from_str(&response).unwrap();
+            assert_eq!(response.as_object().unwrap().keys().collect::<Vec<_>>(), ["message"]);
+            // Waits for the invocation that goes on after the timeout.
             lambda.invoke(&json!({})).await.unwrap();
         }
     }

@@ -1,4 +1,4 @@
-//! What a cluster's owner asks of it: topics, rights, and who belongs to it.
+//! Administrative requests: topics, access control lists, cluster metadata.
 
 use std::{io, net::SocketAddr};
 
@@ -11,27 +11,27 @@ const DESCRIBE_ACLS: Api = Api { key: 29, version: 1 };
 const CREATE_ACLS: Api = Api { key: 30, version: 1 };
 const DELETE_ACLS: Api = Api { key: 31, version: 1 };
 
-/// How long the controller may take.
+/// The controller's time limit for a request.
 const TIMEOUT_MS: i32 = 20_000;
 
 const RESOURCE_TOPIC: i8 = 2;
 
-/// The topics that a right is about.
+/// The topics that an access control list entry applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topics<'a> {
-    /// The one of this name.
+    /// The topic of this name.
     Named(&'a str),
-    /// All whose names start so.
+    /// All topics with this prefix.
     Prefixed(&'a str),
 }
 
-/// What may be done with a topic: `kafka-cluster`'s actions, without those that Kafka has no word for.
+/// The operations on a topic: `kafka-cluster`'s actions, except for those that Kafka does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i8)]
 pub enum Operation {
     /// `ReadData`.
     Read = 3,
-    /// `WriteData`. Kafka lets whoever may write some topic do it idempotently.
+    /// `WriteData`. Kafka lets a principal with write access to any topic write idempotently.
     Write = 4,
     /// `CreateTopic`.
     Create = 5,
@@ -39,7 +39,7 @@ pub enum Operation {
     Describe = 8,
 }
 
-/// Whether a right allows or, which is stronger, denies.
+/// Allows or denies. A denial outweighs any permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i8)]
 pub(super) enum Permission {
@@ -47,7 +47,7 @@ pub(super) enum Permission {
     Allow = 3,
 }
 
-/// An access control list's entry, for any host.
+/// An access control list entry, for any host.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Acl<'a> {
     pub(super) topics: Topics<'a>,
@@ -56,17 +56,17 @@ pub(super) struct Acl<'a> {
     pub(super) permission: Permission,
 }
 
-/// What a broker knows of its cluster.
+/// A broker's view of its cluster.
 #[derive(Debug)]
 pub(super) struct Metadata {
     pub(super) cluster_id: Option<String>,
     pub(super) brokers: usize,
-    /// Of the topic that was asked for, the partitions that have a leader.
+    /// The partitions of the requested topic that have a leader.
     pub(super) led_partitions: usize,
 }
 
 impl Acl<'_> {
-    /// As Kafka's own entry and as a filter that finds just this one: the two are written alike.
+    /// Writes the entry, or the filter that matches exactly this entry: their encodings are alike.
     fn write(self, request: Request) -> Request {
         let (name, pattern) = match self.topics {
             Topics::Named(name) => (name, 3),
@@ -115,7 +115,7 @@ pub(super) async fn metadata(server: SocketAddr, topic: Option<&str>) -> io::Res
 pub(super) async fn create_topic(server: SocketAddr, name: &str, partitions: i32) -> io::Result<()> {
     let request = Request::default()
         .list([name].into_iter(), |request, name| {
-            // The replication factor and the settings are the cluster's, the assignment of replicas Kafka's.
+            // Replication factor and settings are the cluster's defaults; Kafka assigns the replicas.
             request.text(Some(name)).i32(partitions).i16(-1).i32(0).i32(0)
         })
         .i32(TIMEOUT_MS)
@@ -168,7 +168,7 @@ pub(super) async fn delete_acls(server: SocketAddr, acls: &[Acl<'_>]) -> io::Res
     Ok(())
 }
 
-/// Whether the broker that is asked goes by this entry.
+/// Returns whether this broker has applied the entry.
 pub(super) async fn has_acl(server: SocketAddr, acl: Acl<'_>) -> io::Result<bool> {
     let mut response = call(server, DESCRIBE_ACLS, acl.write(Request::default())).await?;
     response.i32()?;
@@ -185,6 +185,6 @@ fn refused(code: i16, message: Option<String>) -> io::Result<()> {
     if code == 0 {
         return Ok(());
     }
-    let message = message.unwrap_or_else(|| "no reason told".to_owned());
-    Err(io::Error::other(format!("Kafka's error {code}: {message}")))
+    let message = message.unwrap_or_else(|| "no message".to_owned());
+    Err(io::Error::other(format!("Kafka error {code}: {message}")))
 }

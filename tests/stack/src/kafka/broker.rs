@@ -18,23 +18,23 @@ use crate::{
     proxy::Proxy,
 };
 
-/// With it a broker takes about 220 MB; Java would take a quarter of the machine.
+/// Limits a broker to about 220 MB; Java's default is a quarter of the machine.
 const SMALL: [&str; 2] = [
     "-Xmx256m",
-    // Starts sooner and smaller, with slower TLS: no place to measure throughput.
+    // Starts faster and smaller, at the cost of slower TLS.
     "-XX:TieredStopAtLevel=1",
 ];
 
-/// For figures.
+/// For benchmarks.
 const FAST: [&str; 2] = ["-Xms512m", "-Xmx1g"];
 
-/// A broker starts in 2 s, and three at once in 8 on two busy cores.
-const START: Duration = Duration::from_mins(2);
+/// Starting takes 2 s, or 8 s for three brokers on two busy cores.
+const START_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// More than a broker takes that hands its partitions over, less than one that waits for a quorum which is gone.
-const STOP: Duration = Duration::from_secs(20);
+/// More than a broker takes to hand its partitions over, less than it waits for a lost quorum.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Where a broker listens.
+/// A broker's ports.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ports {
     pub(super) controller: u16,
@@ -42,13 +42,13 @@ pub(super) struct Ports {
     pub(super) iam: u16,
 }
 
-/// What a broker's process is started with.
+/// The program that a broker runs.
 #[derive(Debug)]
 pub(super) struct Program {
     /// The jars of `make tools`, and the verifier.
     pub(super) jars: PathBuf,
     pub(super) classes: PathBuf,
-    /// The snapshot that `kafka-storage format` writes, but for ids the same for every broker of a version.
+    /// The snapshot that `kafka-storage format` writes. Except for ids, it is the same for every broker of a version.
     pub(super) checkpoint: PathBuf,
 }
 
@@ -59,30 +59,30 @@ pub(super) struct Broker {
     pub(super) proxy: Proxy,
     pub(super) log: PathBuf,
     folder: PathBuf,
-    to_measure: bool,
+    for_benchmarks: bool,
     process: Mutex<Option<Process>>,
 }
 
 impl Broker {
-    pub(super) fn new(number: usize, folder: &Path, to_measure: bool) -> Result<Self, StackError> {
+    pub(super) fn new(number: usize, folder: &Path, for_benchmarks: bool) -> Result<Self, StackError> {
         let port = || free_port().map_err(StackError::io("looking for a port"));
         let ports = Ports { controller: port()?, internal: port()?, iam: port()? };
         let proxy = Proxy::start((Ipv4Addr::LOCALHOST, ports.iam).into())?;
         let (folder, log) = (folder.join(format!("broker-{number}")), folder.join(format!("broker-{number}.log")));
-        Ok(Self { number, ports, proxy, log, folder, to_measure, process: Mutex::default() })
+        Ok(Self { number, ports, proxy, log, folder, for_benchmarks, process: Mutex::default() })
     }
 
-    /// The listener where everyone is a super user.
+    /// The listener on which every client is a super user.
     pub(super) fn internal(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.ports.internal).into()
     }
 
-    /// The port of `localhost` where clients log in by IAM.
+    /// The port of `localhost` for IAM log-ins.
     pub(super) fn iam(&self) -> u16 {
-        if self.to_measure { self.ports.iam } else { self.proxy.port() }
+        if self.for_benchmarks { self.ports.iam } else { self.proxy.port() }
     }
 
-    /// Writes what `kafka-storage format` writes, without the second that it takes to start, and the settings.
+    /// Writes the settings and the files of `kafka-storage format`, which would take a second to start.
     pub(super) fn format(
         &self,
         program: &Program,
@@ -99,7 +99,7 @@ impl Broker {
             .map_err(StackError::io(format!("formatting {}", data.display())))
     }
 
-    /// Starts the process, unless it runs; [`Broker::ready`] waits for it.
+    /// Starts the process, unless it runs. [`Broker::ready`] waits for it.
     pub(super) async fn start(&self, program: &Program) -> Result<(), StackError> {
         let mut process = self.process.lock().await;
         if process.is_none() {
@@ -108,7 +108,7 @@ impl Broker {
             *process = Some(Process::start(
                 &name,
                 "java",
-                arguments(program, self.to_measure),
+                arguments(program, self.for_benchmarks),
                 NO_ENVIRONMENT,
                 folder,
                 &self.log,
@@ -118,8 +118,8 @@ impl Broker {
         self.proxy.pass()
     }
 
-    /// Waits until it answers as a member of its own cluster that knows `members` brokers: an answer alone may come from
-    /// somebody else's Kafka that took the port.
+    /// Waits until the broker answers as a member of its own cluster and knows `members` brokers. A bare response could
+    /// come from another Kafka that took the port.
     pub(super) async fn ready(&self, cluster_id: &str, members: usize) -> Result<(), StackError> {
         let mut process = self.process.lock().await;
         let Some(process) = process.as_mut() else { return Ok(()) };
@@ -129,32 +129,32 @@ impl Broker {
             });
             member && TcpStream::connect((Ipv4Addr::LOCALHOST, self.ports.iam)).await.is_ok()
         };
-        process.ready(START, is_ready).await
+        process.ready(START_TIMEOUT, is_ready).await
     }
 
     pub(super) async fn is_running(&self) -> bool {
         self.process.lock().await.is_some()
     }
 
-    /// Stops it in order. Its port is closed then, as that of a machine would be where nobody listens.
+    /// Stops the broker gracefully. Its port refuses connections then.
     pub(super) async fn stop(&self) -> Result<(), StackError> {
         let mut process = self.process.lock().await;
         if let Some(running) = process.as_mut() {
-            running.stop(STOP).await?;
+            running.stop(STOP_TIMEOUT).await?;
             *process = None;
         }
         self.proxy.refuse().await;
         Ok(())
     }
 
-    /// Ends it at once, as a machine that fails does.
+    /// Kills the broker, as if its machine failed.
     pub(super) async fn kill(&self) {
-        // The value's end is the process's.
+        // Dropping the process kills it.
         drop(self.process.lock().await.take());
         self.proxy.refuse().await;
     }
 
-    /// The process's number, while it runs.
+    /// The process id, while the broker runs.
     pub(super) async fn id(&self) -> Option<u32> {
         self.process.lock().await.as_ref().map(Process::id)
     }
@@ -162,11 +162,11 @@ impl Broker {
 
 const NO_ENVIRONMENT: [(&str, &str); 0] = [];
 
-fn arguments(program: &Program, to_measure: bool) -> Vec<OsString> {
+fn arguments(program: &Program, for_benchmarks: bool) -> Vec<OsString> {
     let mut class_path = OsString::from(&program.classes);
     class_path.push(":");
     class_path.push(program.jars.join("*"));
-    let mut arguments: Vec<OsString> = if to_measure { FAST } else { SMALL }.map(OsString::from).into();
+    let mut arguments: Vec<OsString> = if for_benchmarks { FAST } else { SMALL }.map(OsString::from).into();
     let constant = [
         "-XX:+UseSerialGC",
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",

@@ -1,4 +1,4 @@
-//! What the brokers' verifier is told: the file that its `Control.java` reads.
+//! The settings of the brokers' verifier: the file that its `Control.java` reads.
 
 use std::{
     fmt::{self, Write as _},
@@ -10,7 +10,7 @@ use std::{
 
 use crate::StackError;
 
-/// Who may log in, and who that is to Kafka.
+/// Credentials that may log in, with their principal.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The access key.
@@ -19,19 +19,19 @@ pub struct Identity {
     pub secret: String,
     /// The session token of temporary credentials.
     pub session_token: Option<String>,
-    /// The name for rights: MSK's would be the role.
+    /// The principal in access control lists. For MSK it would be the role.
     pub principal: String,
 }
 
-/// The verifier's settings, and the file where it finds them.
+/// The verifier's settings and their file.
 #[derive(Debug)]
 pub(super) struct Control {
     file: PathBuf,
-    told: Mutex<Told>,
+    settings: Mutex<Settings>,
 }
 
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct Settings {
     pub(super) region: String,
     pub(super) identities: Vec<Identity>,
     pub(super) clock_offset_s: i64,
@@ -39,7 +39,7 @@ pub(super) struct Told {
     pub(super) connects_per_second: Option<f64>,
 }
 
-/// Shows no secret.
+/// Hides the secrets.
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity")
@@ -57,7 +57,7 @@ impl Identity {
         Self { access_key, secret, session_token: None, principal }
     }
 
-    /// Temporary credentials, as a role's are.
+    /// Temporary credentials, such as a role's.
     #[must_use]
     pub fn with_session_token(mut self, session_token: &str) -> Self {
         self.session_token = Some(session_token.to_owned());
@@ -67,14 +67,14 @@ impl Identity {
 
 impl Control {
     pub(super) fn new(folder: &Path, region: &str) -> Result<Self, StackError> {
-        let told = Told {
+        let settings = Settings {
             region: region.to_owned(),
             identities: Vec::new(),
             clock_offset_s: 0,
             session_cap: None,
             connects_per_second: None,
         };
-        let control = Self { file: folder.join("control"), told: Mutex::new(told) };
+        let control = Self { file: folder.join("control"), settings: Mutex::new(settings) };
         control.change(|_| ())?;
         Ok(control)
     }
@@ -83,19 +83,19 @@ impl Control {
         &self.file
     }
 
-    /// Changes something; the next log-in goes by it.
-    pub(super) fn change(&self, change: impl FnOnce(&mut Told)) -> Result<(), StackError> {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut told);
-        let failed = || StackError::io("telling the verifier");
-        let text = told.text().map_err(failed())?;
-        // Renamed into place: a broker that reads at this moment finds the old file or the new one.
+    /// Changes a setting from the next log-in on.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Settings)) -> Result<(), StackError> {
+        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut settings);
+        let failed = || StackError::io("changing the verifier's settings");
+        let text = settings.text().map_err(failed())?;
+        // Renamed into place, so that a broker reads either the old file or the new one.
         let new = self.file.with_extension("new");
         fs::write(&new, text).and_then(|()| fs::rename(&new, &self.file)).map_err(failed())
     }
 }
 
-impl Told {
+impl Settings {
     fn text(&self) -> io::Result<String> {
         let mut text = format!("region {}\nclock_offset_s {}\n", self.region, self.clock_offset_s);
         let failed = io::Error::other;

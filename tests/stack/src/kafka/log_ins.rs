@@ -1,4 +1,4 @@
-//! Who may log in to a cluster, and how its verifier behaves. Open sessions go on until they end.
+//! The cluster's identities, and the verifier's behaviour. Open sessions are unaffected until they end.
 
 use std::time::Duration;
 
@@ -8,71 +8,69 @@ use crate::{
 };
 
 impl Kafka {
-    /// Lets somebody log in, in place of who had that access key.
+    /// Adds an identity, replacing any with the same access key.
     ///
     /// # Errors
-    /// When a field is empty or has white space in it.
+    /// Fails if a field is empty or contains white space.
     pub fn add_identity(&self, identity: Identity) -> Result<(), StackError> {
-        self.control.change(|told| {
-            told.identities.retain(|known| known.access_key != identity.access_key);
-            told.identities.push(identity);
+        self.control.change(|settings| {
+            settings.identities.retain(|known| known.access_key != identity.access_key);
+            settings.identities.push(identity);
         })
     }
 
-    /// Forgets an access key. Sessions that are open go on until they end.
+    /// Removes an identity. Its open sessions go on until they end.
     ///
     /// # Errors
-    /// When the verifier cannot be told.
+    /// Fails if the verifier's file cannot be written.
     pub fn remove_identity(&self, access_key: &str) -> Result<(), StackError> {
-        self.control.change(|told| told.identities.retain(|known| known.access_key != access_key))
+        self.control.change(|settings| settings.identities.retain(|known| known.access_key != access_key))
     }
 
-    /// Gives an access key another secret.
+    /// Changes the secret of an access key.
     ///
     /// # Errors
-    /// When the verifier cannot be told.
+    /// Fails if the verifier's file cannot be written.
     pub fn set_secret(&self, access_key: &str, secret: &str) -> Result<(), StackError> {
-        self.control.change(|told| {
-            for known in told.identities.iter_mut().filter(|known| known.access_key == access_key) {
+        self.control.change(|settings| {
+            for known in settings.identities.iter_mut().filter(|known| known.access_key == access_key) {
                 secret.clone_into(&mut known.secret);
             }
         })
     }
 
-    /// Refuses log-ins to a broker beyond so many a second, those of open sessions that log in again included. MSK's small
-    /// brokers take 4.
+    /// Limits log-ins to a broker per second, including re-authentication. MSK's small brokers accept 4.
     ///
     /// # Errors
-    /// When the verifier cannot be told.
+    /// Fails if the verifier's file cannot be written.
     pub fn set_connects_per_second(&self, rate: Option<f64>) -> Result<(), StackError> {
-        self.control.change(|told| told.connects_per_second = rate)
+        self.control.change(|settings| settings.connects_per_second = rate)
     }
 
-    /// Sets the verifier's clock ahead, or back: a token looks older then, or not yet made.
+    /// Sets the verifier's clock ahead (or back), so that tokens appear older (or signed in the future).
     ///
     /// # Errors
-    /// When the verifier cannot be told.
+    /// Fails if the verifier's file cannot be written.
     pub fn set_clock_offset(&self, seconds: i64) -> Result<(), StackError> {
-        self.control.change(|told| told.clock_offset_s = seconds)
+        self.control.change(|settings| settings.clock_offset_s = seconds)
     }
 
-    /// Ends tokens, and with them sessions, so long after they were signed: in whole seconds, and no later than they end
-    /// anyway.
+    /// Caps the lifetime of tokens, and so of sessions, counted from the signature in whole seconds.
     ///
     /// # Errors
-    /// When the verifier cannot be told.
+    /// Fails if the verifier's file cannot be written.
     pub fn set_session_cap(&self, cap: Option<Duration>) -> Result<(), StackError> {
-        self.control.change(|told| told.session_cap = cap)
+        self.control.change(|settings| settings.session_cap = cap)
     }
 
-    /// The log-ins that were refused so far, broker by broker.
+    /// The refused log-ins so far, broker by broker.
     ///
     /// # Errors
-    /// When a log cannot be read.
+    /// Fails if a log cannot be read.
     pub fn refusals(&self) -> Result<Vec<Refusal>, StackError> {
         let mut refusals = Vec::new();
         for broker in &self.brokers {
-            refusals.extend(Refusal::of_log(broker.number, &read(&broker.log)?));
+            refusals.extend(Refusal::parse_log(broker.number, &read(&broker.log)?));
         }
         Ok(refusals)
     }

@@ -1,21 +1,21 @@
-//! How a cluster is started.
+//! The cluster's options.
 
-/// How a cluster is started: one broker, unless it says otherwise.
+/// The cluster's options. The default is one broker.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// One, or three of which two must take a record.
+    /// The number of brokers. With three, two replicas must be in sync.
     pub brokers: usize,
     /// The region that tokens are signed for.
     pub region: String,
-    /// Settings of the brokers in place of ours, such as `connections.max.idle.ms`.
+    /// Broker settings that replace the defaults, such as `connections.max.idle.ms`.
     pub settings: Vec<(String, String)>,
-    /// For figures: brokers that start slowly and run fast, and no proxy before the listener for IAM.
-    pub to_measure: bool,
+    /// Trades a slow start for throughput, and leaves out the proxy before the IAM listener.
+    pub for_benchmarks: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { brokers: 1, region: "eu-west-1".to_owned(), settings: Vec::new(), to_measure: false }
+        Self { brokers: 1, region: "eu-west-1".to_owned(), settings: Vec::new(), for_benchmarks: false }
     }
 }
 
@@ -26,7 +26,7 @@ impl Options {
         Self { brokers: 3, ..Self::default() }
     }
 
-    /// With a setting of the brokers.
+    /// Adds a broker setting.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));

@@ -7,7 +7,7 @@ use crate::kafka::broker::Broker;
 #[derive(Debug, Clone)]
 pub(super) struct Properties(BTreeMap<String, String>);
 
-/// One line a setting; a setting that is given again replaces the one before.
+/// Writes one line per setting. A repeated setting replaces the earlier one.
 impl fmt::Display for Properties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|(name, value)| writeln!(f, "{name}={value}"))
@@ -15,12 +15,12 @@ impl fmt::Display for Properties {
 }
 
 impl Properties {
-    /// What all brokers of a cluster share.
-    pub(super) fn of_cluster(brokers: &[Broker], control: &Path, keystore: &Path) -> Self {
+    /// The settings that all brokers of a cluster share.
+    pub(super) fn for_cluster(brokers: &[Broker], control: &Path, keystore: &Path) -> Self {
         let voters: Vec<_> =
             brokers.iter().map(|broker| format!("{}@127.0.0.1:{}", broker.number, broker.ports.controller)).collect();
         let replicas = brokers.len().to_string();
-        // MSK's: three replicas of which two must be in sync.
+        // MSK's defaults: three replicas, of which two must be in sync.
         let in_sync = brokers.len().div_ceil(2).to_string();
         let control = format!(r#"{MODULE} required control="{}";"#, control.display());
         let mut properties = Self(BTreeMap::new());
@@ -35,12 +35,12 @@ impl Properties {
             ("ssl.keystore.location", &keystore.display().to_string()),
             ("sasl.enabled.mechanisms", "OAUTHBEARER"),
             ("listener.name.iam.oauthbearer.sasl.jaas.config", &control),
-            // The broker logs in on its own listener too; without a word of ours the default handler stops it.
+            // The broker logs in on its own listener too, and fails with the default handler.
             ("listener.name.iam.oauthbearer.sasl.login.callback.handler.class", "stack.MskIamVerifier"),
             ("listener.name.iam.oauthbearer.sasl.server.callback.handler.class", "stack.MskIamVerifier"),
             ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
             ("allow.everyone.if.no.acl.found", "false"),
-            // Who comes without a log-in: the brokers and we, on listeners of 127.0.0.1.
+            // The principal of unauthenticated connections: the brokers' and ours, on listeners of 127.0.0.1.
             ("super.users", "User:ANONYMOUS"),
             ("auto.create.topics.enable", "false"),
             ("default.replication.factor", &replicas),
@@ -58,8 +58,8 @@ impl Properties {
         properties
     }
 
-    /// With what differs from broker to broker.
-    pub(super) fn of_broker(&self, broker: &Broker) -> Self {
+    /// Adds the settings that differ between brokers.
+    pub(super) fn for_broker(&self, broker: &Broker) -> Self {
         let mut properties = self.clone();
         let ports = broker.ports;
         let (internal, iam) = (format!("INTERNAL://127.0.0.1:{}", ports.internal), broker.iam());
@@ -67,7 +67,7 @@ impl Properties {
         properties.set([
             ("node.id", broker.number.to_string().as_str()),
             ("listeners", &listeners),
-            // Clients are led through the proxy, where there is one.
+            // Clients connect through the proxy, if there is one.
             ("advertised.listeners", &format!("{internal},IAM://localhost:{iam}")),
         ]);
         properties

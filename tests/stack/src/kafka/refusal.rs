@@ -1,24 +1,24 @@
-//! What the verifier said no to.
+//! Log-ins that the verifier refused.
 
-/// A log-in that was refused.
+/// A refused log-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The broker, from 1.
+    /// The broker's number, from 1.
     pub broker: usize,
-    /// What the client was told, as MSK says it: `[uuid]: Access denied` or `[uuid]: Too many connects`.
-    pub said: String,
-    /// The true reason, which MSK keeps to itself.
+    /// The message that the client gets, in MSK's form: `[uuid]: Access denied` or `[uuid]: Too many connects`.
+    pub message: String,
+    /// The true reason, which MSK does not disclose.
     pub reason: String,
 }
 
 impl Refusal {
-    /// Those that a broker's log tells of.
-    pub(super) fn of_log(broker: usize, log: &str) -> impl Iterator<Item = Self> {
+    /// Parses the refusals of a broker's log.
+    pub(super) fn parse_log(broker: usize, log: &str) -> impl Iterator<Item = Self> {
         log.lines().filter_map(move |line| {
             // `IAM refused [uuid]: Access denied: the reason`
             let (id, rest) = line.strip_prefix("IAM refused ")?.split_once(": ")?;
-            let (said, reason) = rest.split_once(": ")?;
-            Some(Self { broker, said: format!("{id}: {said}"), reason: reason.to_owned() })
+            let (message, reason) = rest.split_once(": ")?;
+            Some(Self { broker, message: format!("{id}: {message}"), reason: reason.to_owned() })
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What the broker that stands in for MSK takes for a log-in, and what it refuses.
+//! The log-ins that the broker accepts and refuses.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +24,7 @@ use super::{Identity, Kafka, Operation, Options, Refusal, Topics, VERSION};
 mod cluster;
 
 const REGION: &str = "eu-west-1";
-/// Session tokens and secrets hold what a URL and a file of words could trip over.
+/// Secrets and session tokens contain characters that need encoding in a URL and in the control file.
 const SECRET: &str = "s3cret/+key=";
 const SESSION_TOKEN: &str = "t0ken/+=";
 const ONCE: BackoffConfig = BackoffConfig {
@@ -34,8 +34,8 @@ const ONCE: BackoffConfig = BackoffConfig {
     deadline: Some(Duration::ZERO),
 };
 
-/// More than anything takes that ends at all, on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// An upper bound for every step on a busy machine.
+const STEP_TIMEOUT: Duration = Duration::from_mins(2);
 
 async fn kafka(options: Options) -> Kafka {
     let kafka = Kafka::start(options).await.unwrap();
@@ -59,20 +59,20 @@ fn user() -> Signer {
     identity(REGION, "AKIAUSER", SECRET, None)
 }
 
-/// Logs in, once.
+/// Tries to log in, once.
 async fn log_in(kafka: &Kafka, signer: Signer) -> Option<Client> {
     let authorities = Authorities::File(kafka.ca_file().to_owned());
     let security = Security::Iam { signer, authorities };
     let cluster = Cluster { bootstrap_servers: kafka.bootstrap_servers(), security };
-    timeout(PATIENCE, connect(&cluster, "test", ONCE)).await.unwrap().ok()
+    timeout(STEP_TIMEOUT, connect(&cluster, "test", ONCE)).await.unwrap().ok()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the broker has the same clock")]
+#[expect(clippy::disallowed_methods, reason = "the broker uses the same clock")]
 fn token(signer: &Signer) -> String {
     iam::token(signer, std::time::SystemTime::now()).unwrap().value
 }
 
-/// Logs in with a token as it is.
+/// Tries to log in with the given token.
 async fn log_in_with(kafka: &Kafka, token: String) -> Option<Client> {
     let callback = move || {
         let token = token.clone();
@@ -84,28 +84,28 @@ async fn log_in_with(kafka: &Kafka, token: String) -> Option<Client> {
         .tls_config(tls::client_config(Some(kafka.ca_file())).unwrap())
         .sasl_config(SaslConfig::Oauthbearer(sasl))
         .build();
-    timeout(PATIENCE, Box::pin(client)).await.unwrap().ok()
+    timeout(STEP_TIMEOUT, Box::pin(client)).await.unwrap().ok()
 }
 
-/// What was refused since `kafka` had refused `before`; the reason is in the log when the client has its answer.
+/// Returns the refusals after the first `before`. A reason is logged before the client gets its response.
 fn refused_since(kafka: &Kafka, before: usize) -> Vec<Refusal> {
     kafka.refusals().unwrap().split_off(before)
 }
 
 async fn partition(client: &Client, topic: &str) -> PartitionClient {
     let handling = UnknownTopicHandling::Error;
-    timeout(PATIENCE, client.partition_client(topic, 0, handling)).await.unwrap().unwrap()
+    timeout(STEP_TIMEOUT, client.partition_client(topic, 0, handling)).await.unwrap().unwrap()
 }
 
 #[test]
-fn the_makefile_fetches_the_version_that_is_tried() {
+fn the_makefile_fetches_the_version_under_test() {
     let makefile = std::fs::read_to_string(crate::tools::workspace().join("Makefile")).unwrap();
     assert!(makefile.contains(&format!("KAFKA_VERSION ?= {VERSION}\n")), "{VERSION}");
 }
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn a_right_token_is_taken_and_a_wrong_one_refused_with_its_reason_in_the_brokers_log_only() {
+async fn valid_tokens_are_accepted_and_refusals_explained_in_the_brokers_log_only() {
     let kafka = kafka(Options::default()).await;
     assert!(log_in(&kafka, role()).await.is_some(), "{}", kafka.log().unwrap());
     assert!(log_in(&kafka, user()).await.is_some());
@@ -147,7 +147,7 @@ async fn a_right_token_is_taken_and_a_wrong_one_refused_with_its_reason_in_the_b
         assert_denied(&refused_since(&kafka, index), reason);
     }
     let before = kafka.refusals().unwrap().len();
-    assert!(log_in_with(&kafka, BASE64_URL_SAFE_NO_PAD.encode(&url)).await.is_some(), "as it is, it is good");
+    assert!(log_in_with(&kafka, BASE64_URL_SAFE_NO_PAD.encode(&url)).await.is_some(), "the unchanged token is valid");
     for (index, (url, reason)) in tampered.into_iter().enumerate() {
         assert!(log_in_with(&kafka, BASE64_URL_SAFE_NO_PAD.encode(url)).await.is_none(), "{reason}");
         assert_denied(&refused_since(&kafka, before + index), reason);
@@ -155,14 +155,14 @@ async fn a_right_token_is_taken_and_a_wrong_one_refused_with_its_reason_in_the_b
 }
 
 fn assert_denied(refusals: &[Refusal], reason: &str) {
-    let [Refusal { broker: 1, said, reason: told }] = refusals else { panic!("{reason}: {refusals:?}") };
-    assert!(said.starts_with('[') && said.ends_with("]: Access denied"), "{said}");
-    assert!(told.contains(reason), "{told}");
+    let [Refusal { broker: 1, message, reason: logged }] = refusals else { panic!("{reason}: {refusals:?}") };
+    assert!(message.starts_with('[') && message.ends_with("]: Access denied"), "{message}");
+    assert!(logged.contains(reason), "{logged}");
 }
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn an_identity_may_change_while_the_broker_runs() {
+async fn identities_can_change_while_the_broker_runs() {
     let kafka = kafka(Options::default()).await;
     kafka.set_secret("AKIAUSER", "other").unwrap();
     assert!(log_in(&kafka, user()).await.is_none());
@@ -170,16 +170,16 @@ async fn an_identity_may_change_while_the_broker_runs() {
     assert!(log_in(&kafka, user()).await.is_some());
     kafka.remove_identity("AKIAUSER").unwrap();
     assert!(log_in(&kafka, user()).await.is_none());
-    assert!(log_in(&kafka, role()).await.is_some(), "the other one may still");
+    assert!(log_in(&kafka, role()).await.is_some(), "the other identity is unaffected");
     let refused = kafka.add_identity(Identity::new("AKIAUSER", "white space", "user")).unwrap_err();
     assert!(refused.to_string().contains("white space"), "{refused}");
 }
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn a_token_is_good_for_15_minutes_and_may_be_5_minutes_early() {
+async fn a_token_is_valid_for_15_minutes_and_may_be_5_minutes_early() {
     let kafka = kafka(Options::default()).await;
-    // A few seconds off the limits: the token is made a moment before it is looked at.
+    // A few seconds off the limits, because the token is created just before it is verified.
     for (seconds, reason) in [(890, None), (901, Some("are over at")), (-290, None), (-310, Some("in the future"))] {
         kafka.set_clock_offset(seconds).unwrap();
         let before = kafka.refusals().unwrap().len();
@@ -192,7 +192,7 @@ async fn a_token_is_good_for_15_minutes_and_may_be_5_minutes_early() {
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn a_session_ends_when_it_is_told_to() {
+async fn a_session_ends_at_the_configured_cap() {
     let kafka = kafka(Options::default()).await;
     kafka.create_topic("t", 1).await.unwrap();
     kafka.allow("user", &[Operation::Read, Operation::Describe], Topics::Named("t")).await.unwrap();
@@ -201,7 +201,7 @@ async fn a_session_ends_when_it_is_told_to() {
     let partition = partition(&client, "t").await;
     partition.get_offset(OffsetAt::Earliest).await.unwrap();
     let made = kafka.proxy().made();
-    // This client never logs in again on an open connection, so the broker ends it, and it makes another one.
+    // This client never re-authenticates, so the broker closes the connection and the client opens another one.
     let use_it = async {
         loop {
             drop(partition.get_offset(OffsetAt::Earliest).await);
@@ -215,22 +215,22 @@ async fn a_session_ends_when_it_is_told_to() {
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn too_many_connects_are_told_from_a_wrong_identity() {
+async fn too_many_connects_and_wrong_identities_are_distinguished() {
     let kafka = kafka(Options::default()).await;
     kafka.set_connects_per_second(Some(0.001)).unwrap();
-    // A client logs in twice: to the server that it was given, and to that of the partition.
-    assert!(log_in(&kafka, user()).await.is_some(), "the first one fits in");
+    // A client logs in twice: to the bootstrap server and to the partition's leader.
+    assert!(log_in(&kafka, user()).await.is_some(), "the first log-in is within the limit");
     assert!(log_in(&kafka, user()).await.is_none());
     let refusals = kafka.refusals().unwrap();
-    assert!(refusals[0].said.ends_with("]: Too many connects"), "{refusals:?}");
+    assert!(refusals[0].message.ends_with("]: Too many connects"), "{refusals:?}");
     kafka.set_connects_per_second(None).unwrap();
     assert!(log_in(&kafka, user()).await.is_some());
 }
 
-/// A second signer, of Amazon's own, and a second client: librdkafka, which shows what the broker says.
+/// Uses a second signer, Amazon's own, and a second client, librdkafka, which shows the broker's message.
 #[tokio::test]
 #[ignore = "needs Kafka and Python: make test"]
-async fn pythons_signer_is_taken_and_its_client_reads_msks_words() {
+async fn the_python_signer_is_accepted_and_its_client_gets_msks_message() {
     let kafka = kafka(Options::default()).await;
     kafka.create_topic("t", 1).await.unwrap();
     kafka.allow("role", &[Operation::Write, Operation::Describe], Topics::Named("t")).await.unwrap();
@@ -240,20 +240,20 @@ async fn pythons_signer_is_taken_and_its_client_reads_msks_words() {
         command.args([script, &kafka.bootstrap_servers(), "t", REGION]).arg(kafka.ca_file()).kill_on_drop(true);
         command.env_clear().env("AWS_ACCESS_KEY_ID", "ASIAROLE").env("AWS_SECRET_ACCESS_KEY", secret);
         let output = command.env("AWS_SESSION_TOKEN", SESSION_TOKEN).output();
-        let output = timeout(PATIENCE, output).await.unwrap().unwrap();
+        let output = timeout(STEP_TIMEOUT, output).await.unwrap().unwrap();
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
     };
     assert_eq!(python(SECRET).await, "acknowledged at 0\n");
-    let answer = python("other").await;
+    let output = python("other").await;
     let refusals = kafka.refusals().unwrap();
-    assert!(answer.contains(&refusals[0].said), "{answer}");
-    assert!(!answer.contains("signature"), "{answer}");
+    assert!(output.contains(&refusals[0].message), "{output}");
+    assert!(!output.contains("signature"), "{output}");
 }
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn brokers_that_are_measured_are_reached_without_a_proxy() {
-    let kafka = kafka(Options { to_measure: true, ..Options::default() }).await;
+async fn brokers_for_benchmarks_are_reached_without_a_proxy() {
+    let kafka = kafka(Options { for_benchmarks: true, ..Options::default() }).await;
     assert!(log_in(&kafka, role()).await.is_some());
     assert_eq!(kafka.proxy().made(), 0);
 }

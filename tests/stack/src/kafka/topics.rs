@@ -1,4 +1,4 @@
-//! A cluster's topics, and who may do what with them.
+//! The cluster's topics and access control lists.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -12,16 +12,16 @@ use crate::{
     },
 };
 
-/// How often a broker is asked whether it knows what the controller knows.
-const POLL: Duration = Duration::from_millis(5);
+/// The interval at which a broker is polled for changes made at the controller.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 impl Kafka {
-    /// Makes a topic and waits until each broker knows it.
+    /// Creates a topic and waits until each broker knows it.
     ///
     /// # Errors
-    /// When Kafka refuses.
+    /// Fails if Kafka rejects the request.
     pub async fn create_topic(&self, name: &str, partitions: i32) -> Result<(), StackError> {
-        let failed = || StackError::io(format!("making the topic {name}"));
+        let failed = || StackError::io(format!("creating the topic {name}"));
         admin::create_topic(self.any().await?, name, partitions).await.map_err(failed())?;
         let led = usize::try_from(partitions).unwrap_or(0);
         self.until(async |server| Ok(admin::metadata(server, Some(name)).await?.led_partitions >= led))
@@ -32,7 +32,7 @@ impl Kafka {
     /// Deletes a topic and waits until no broker knows it.
     ///
     /// # Errors
-    /// When Kafka refuses.
+    /// Fails if Kafka rejects the request.
     pub async fn delete_topic(&self, name: &str) -> Result<(), StackError> {
         let failed = || StackError::io(format!("deleting the topic {name}"));
         admin::delete_topic(self.any().await?, name).await.map_err(failed())?;
@@ -41,26 +41,26 @@ impl Kafka {
             .map_err(failed())
     }
 
-    /// Lets a principal do something with topics. Nobody may do anything before that.
+    /// Allows a principal operations on topics. By default nothing is allowed.
     ///
     /// # Errors
-    /// When Kafka refuses.
+    /// Fails if Kafka rejects the request.
     pub async fn allow(&self, principal: &str, operations: &[Operation], topics: Topics<'_>) -> Result<(), StackError> {
         self.add(&acls(principal, operations, topics, Permission::Allow)).await
     }
 
-    /// Keeps a principal from doing something with topics, whatever else allows it.
+    /// Denies a principal operations on topics, overriding every permission.
     ///
     /// # Errors
-    /// When Kafka refuses.
+    /// Fails if Kafka rejects the request.
     pub async fn deny(&self, principal: &str, operations: &[Operation], topics: Topics<'_>) -> Result<(), StackError> {
         self.add(&acls(principal, operations, topics, Permission::Deny)).await
     }
 
-    /// Takes back what was allowed or denied in these very words.
+    /// Removes matching permissions and denials.
     ///
     /// # Errors
-    /// When Kafka refuses.
+    /// Fails if Kafka rejects the request.
     pub async fn revoke(
         &self,
         principal: &str,
@@ -70,7 +70,7 @@ impl Kafka {
         let acls = [Permission::Allow, Permission::Deny]
             .map(|permission| acls(principal, operations, topics, permission))
             .concat();
-        let failed = || StackError::io(format!("taking back a right of {principal}"));
+        let failed = || StackError::io(format!("removing access control entries of {principal}"));
         admin::delete_acls(self.any().await?, &acls).await.map_err(failed())?;
         for acl in acls {
             self.until(async |server| Ok(!admin::has_acl(server, acl).await?)).await.map_err(failed())?;
@@ -79,7 +79,7 @@ impl Kafka {
     }
 
     async fn add(&self, acls: &[Acl<'_>]) -> Result<(), StackError> {
-        let failed = || StackError::io("adding a right");
+        let failed = || StackError::io("adding access control entries");
         admin::create_acls(self.any().await?, acls).await.map_err(failed())?;
         for acl in acls {
             self.until(async |server| admin::has_acl(server, *acl).await).await.map_err(failed())?;
@@ -89,14 +89,15 @@ impl Kafka {
 
     async fn any(&self) -> Result<SocketAddr, StackError> {
         let first = self.running().await.first().copied();
-        first.ok_or_else(|| StackError::io("looking for a broker that runs")(io::ErrorKind::NotConnected.into()))
+        first.ok_or_else(|| StackError::io("looking for a running broker")(io::ErrorKind::NotConnected.into()))
     }
 
-    /// Waits until each running broker says yes: they learn from the controller a moment after it has answered us.
+    /// Waits until the condition holds on each running broker: changes reach the brokers shortly after the controller's
+    /// response.
     async fn until(&self, is_so: impl AsyncFn(SocketAddr) -> io::Result<bool>) -> io::Result<()> {
         for server in self.running().await {
             while !is_so(server).await? {
-                sleep(POLL).await;
+                sleep(POLL_INTERVAL).await;
             }
         }
         Ok(())

@@ -1,8 +1,8 @@
-//! As much of Kafka's protocol as a cluster's owner needs here, in versions that 3.9 and 4 both speak and that are plain to
-//! write: <https://kafka.apache.org/protocol>.
+//! The few requests of Kafka's protocol that administration needs, in versions that 3.9 and 4 both support and that
+//! have a simple encoding: <https://kafka.apache.org/protocol>.
 //!
-//! The clients in the tree know no access control lists (rskafka), or cannot be had without a C library (librdkafka); the
-//! broker's own command takes a second a call.
+//! The workspace's clients either lack access control lists (rskafka) or need a C library (librdkafka); the broker's
+//! own command takes a second per call.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -13,21 +13,21 @@ use tokio::{
     time::timeout,
 };
 
-/// A broker that answers nothing for so long is none.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The time limit for a response.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A request's kind and version.
+/// A request's API key and version.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Api {
     pub(super) key: i16,
     pub(super) version: i16,
 }
 
-/// Sends one request on a connection of its own.
+/// Sends one request on a new connection.
 pub(super) async fn call(server: SocketAddr, api: Api, request: Request) -> io::Result<Response> {
     let exchange = async {
         let mut connection = TcpStream::connect(server).await?;
-        // The correlation id is for those who send more than one; the client's name may be anything.
+        // The correlation id matters only with several requests in flight; the client id is arbitrary.
         let header = Request::default().i16(api.key).i16(api.version).i32(0).text(Some("stack"));
         let size = length(header.0.len() + request.0.len());
         connection.write_all(&[&size.to_be_bytes()[..], &header.0, &request.0].concat()).await?;
@@ -38,15 +38,15 @@ pub(super) async fn call(server: SocketAddr, api: Api, request: Request) -> io::
         response.i32()?;
         Ok(response)
     };
-    timeout(PATIENCE, exchange).await.map_err(io::Error::other)?
+    timeout(CALL_TIMEOUT, exchange).await.map_err(io::Error::other)?
 }
 
-/// The length of something that we made ourselves.
+/// Converts the length of data built here.
 fn length(length: usize) -> i32 {
     i32::try_from(length).unwrap_or(i32::MAX)
 }
 
-/// What is sent, written field by field.
+/// A request, written field by field.
 #[derive(Debug, Default)]
 pub(super) struct Request(Vec<u8>);
 
@@ -79,7 +79,7 @@ impl Request {
     }
 }
 
-/// What came back, read field by field.
+/// A response, read field by field.
 #[derive(Debug)]
 pub(super) struct Response(bytes::Bytes);
 

@@ -11,7 +11,7 @@ use tokio::{process::Command, sync::OnceCell};
 
 use crate::{StackError, tools::workspace};
 
-/// What `cargo test --workspace --all-features` needs as well, feature by feature: so nothing is compiled twice for it.
+/// The features of `cargo test --workspace --all-features`, so that nothing is compiled twice.
 const BUILD: [&str; 8] = [
     "build",
     "--quiet",
@@ -23,9 +23,9 @@ const BUILD: [&str; 8] = [
     "json-render-diagnostics",
 ];
 
-/// What Cargo tells the test that this runs in. `ring`'s build script looks at them: were they other ones here, everything with
-/// TLS in it would be compiled anew, and again by the next `cargo build`.
-const OF_THE_TEST: [&str; 7] = [
+/// The variables that Cargo sets for a test. `ring`'s build script depends on them: with other values every crate that
+/// uses TLS would be compiled anew, and again by the next `cargo build`.
+const TEST_VARIABLES: [&str; 7] = [
     "CARGO_MANIFEST_DIR",
     "CARGO_MANIFEST_LINKS",
     "CARGO_PKG_NAME",
@@ -35,20 +35,20 @@ const OF_THE_TEST: [&str; 7] = [
     "CARGO_PKG_VERSION_PRE",
 ];
 
-/// A program of this workspace, a function's above all, by its name and as its sources are now.
+/// Builds the workspace once and returns the path of a program.
 ///
 /// # Errors
-/// When Cargo cannot build it, with what it says.
+/// Fails with Cargo's output if the build fails.
 pub async fn built(name: &str) -> Result<PathBuf, StackError> {
     static BUILT: OnceCell<BTreeMap<String, PathBuf>> = OnceCell::const_new();
     let programs = BUILT.get_or_try_init(build).await?;
-    programs.get(name).cloned().ok_or_else(|| failed(format!("has no program `{name}` to run")))
+    programs.get(name).cloned().ok_or_else(|| failed(format!("has no program `{name}`")))
 }
 
 async fn build() -> Result<BTreeMap<String, PathBuf>, StackError> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(BUILD).current_dir(workspace()).stdin(Stdio::null()).kill_on_drop(true);
-    for name in OF_THE_TEST {
+    for name in TEST_VARIABLES {
         cargo.env_remove(name);
     }
     let output = cargo.output().await.map_err(StackError::io("starting cargo"))?;
@@ -66,5 +66,5 @@ fn name(program: &Path) -> Option<String> {
 }
 
 fn failed(problem: String) -> StackError {
-    StackError::Part { part: "lambda".to_owned(), problem, tail: String::new() }
+    StackError::Component { component: "lambda".to_owned(), problem, log_tail: String::new() }
 }

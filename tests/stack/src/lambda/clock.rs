@@ -1,4 +1,4 @@
-//! The time of day that a function sees.
+//! The function's wall clock.
 
 use std::{
     fs,
@@ -9,10 +9,10 @@ use std::{
 
 use crate::{StackError, folder::Folder, tools::tool};
 
-/// As pip compiles it.
+/// The file name that pip's build produces.
 const LIBRARY: &str = "libfaketime.so.1";
 
-/// libfaketime's file, which it reads whenever the time is asked for.
+/// libfaketime's file, read at each look at the clock.
 #[derive(Debug)]
 pub(super) struct Clock {
     file: PathBuf,
@@ -27,13 +27,13 @@ impl Clock {
         Ok(clock)
     }
 
-    /// What a process needs to see it.
+    /// The variables that load libfaketime.
     pub(super) fn environment(&self) -> Result<Vec<(String, String)>, StackError> {
         let variables = [
             ("LD_PRELOAD", tool(LIBRARY)?.display().to_string()),
             ("FAKETIME_TIMESTAMP_FILE", self.file.display().to_string()),
             ("FAKETIME_NO_CACHE", "1".to_owned()),
-            // A freeze does not move what a process measures time by, nor may this.
+            // A freeze does not move the monotonic clock, so this must not either.
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
         ];
         Ok(variables.map(|(name, value)| (name.to_owned(), value)).into())
@@ -42,14 +42,14 @@ impl Clock {
     pub(super) fn move_by(&self, by: Duration) -> Result<(), StackError> {
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         *ahead += by;
-        // Whole or not at all: somebody may read it now.
+        // Atomically, because the function may read it now.
         let new = self.file.with_extension("new");
         let written = fs::write(&new, format!("+{}", ahead.as_secs())).and_then(|()| fs::rename(&new, &self.file));
         written.map_err(StackError::io("moving a function's clock"))
     }
 }
 
-/// libfaketime shares memory with a process's children, and leaves it behind when the process is killed.
+/// Removes shared memory of killed processes, which libfaketime leaves behind.
 fn remove_abandoned() {
     for entry in fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

@@ -1,4 +1,4 @@
-//! One execution environment: an emulator, and below it the function's process.
+//! One execution environment: an emulator with the function's process as its child.
 
 use std::{
     fs,
@@ -18,13 +18,13 @@ use tokio::{net::TcpStream, sync::Mutex, time::sleep};
 use super::{Function, InvokeError};
 use crate::{StackError, folder::Folder, ports::free_port, process::Process, tools::tool};
 
-const TIME_TO_START: Duration = Duration::from_secs(10);
+const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much of a log tells why a process ended.
-const TAIL: usize = 4_000;
+/// The maximum length of the log's tail in an error.
+const MAX_TAIL_BYTES: usize = 4_000;
 
-/// How often a process is looked at that was told to stop.
-const POLL: Duration = Duration::from_millis(1);
+/// The interval at which a process is polled after SIGSTOP.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
 pub(super) struct Environment {
@@ -55,7 +55,7 @@ impl Environment {
             &format!("127.0.0.1:{port}"),
             "--runtime-api-address",
             &format!("127.0.0.1:{runtime_port}"),
-            // The function's process ends with the emulator, however that ends, and frozen too.
+            // Ends the function's process with the emulator, even while frozen.
             "/usr/bin/env",
             "setpriv",
             "--pdeathsig",
@@ -70,21 +70,21 @@ impl Environment {
         let variables = lambda.iter().chain(&function.environment).chain(more).map(|(name, value)| (name, value));
         let program = tool("aws-lambda-rie/aws-lambda-rie")?;
         let mut emulator = Process::start("lambda", program, arguments, variables, folder.path(), &log)?;
-        emulator.ready(TIME_TO_START, async || TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await?;
+        emulator.ready(START_TIMEOUT, async || TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await?;
         Ok(Self { busy: Mutex::default(), emulator, port, log, client: Client::new() })
     }
 
-    /// One at a time: see `busy`.
+    /// Requires that `busy` is held.
     pub(super) async fn invoke(&self, event: String) -> Result<Value, InvokeError> {
         self.thaw()?;
-        let failed = |error| StackError::io("asking the emulator")(std::io::Error::other(error));
-        let answer = self.client.post(self.url()).body(event).send().await.map_err(failed)?;
-        let status = answer.status();
-        let text = answer.text().await.map_err(failed)?;
+        let failed = |error| StackError::io("invoking the function")(std::io::Error::other(error));
+        let response = self.client.post(self.url()).body(event).send().await.map_err(failed)?;
+        let status = response.status();
+        let text = response.text().await.map_err(failed)?;
         if status == StatusCode::BAD_GATEWAY {
             return Err(InvokeError::Ended(self.tail()));
         }
-        // The emulator answers 200 to a time-out.
+        // The emulator reports a timeout with status 200.
         if text.starts_with("Task timed out after ") {
             return Err(InvokeError::TimedOut(text));
         }
@@ -101,17 +101,17 @@ impl Environment {
         format!("http://127.0.0.1:{}/2015-03-31/functions/function/invocations", self.port)
     }
 
-    /// Stops the function's process, if it has one by now, and waits until it stands.
+    /// Stops the function's process, if there is one, and waits until it is stopped.
     pub(super) async fn freeze(&self) -> Result<(), StackError> {
         let Some(process) = self.function() else { return Ok(()) };
         signal(process, Signal::SIGSTOP)?;
         while status(process).is_some_and(|status| status.state != 'T') {
-            sleep(POLL).await;
+            sleep(POLL_INTERVAL).await;
         }
         Ok(())
     }
 
-    /// Lets it go on.
+    /// Continues the process.
     pub(super) fn thaw(&self) -> Result<(), StackError> {
         self.function().map_or(Ok(()), |process| signal(process, Signal::SIGCONT))
     }
@@ -131,7 +131,7 @@ impl Environment {
 
     fn tail(&self) -> String {
         let log = self.log();
-        let mut start = log.len().saturating_sub(TAIL);
+        let mut start = log.len().saturating_sub(MAX_TAIL_BYTES);
         while !log.is_char_boundary(start) {
             start += 1;
         }
@@ -140,7 +140,7 @@ impl Environment {
 }
 
 fn failed_to_read(text: &str, error: serde_json::Error) -> StackError {
-    StackError::io(format!("reading the emulator's answer `{text}`"))(error.into())
+    StackError::io(format!("reading the emulator's response `{text}`"))(error.into())
 }
 
 fn signal(process: u32, signal: Signal) -> Result<(), StackError> {
@@ -156,7 +156,7 @@ struct Status {
     parent: u32,
 }
 
-/// `pid (name) state parent …`, where the name can hold anything.
+/// Parses `pid (name) state parent …`, in which the name may contain anything.
 fn status(process: u32) -> Option<Status> {
     let text = fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat")).ok()?;
     let mut fields = text.rsplit_once(')')?.1.split_whitespace();

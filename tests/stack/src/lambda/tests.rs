@@ -11,7 +11,7 @@ async fn probe() -> Function {
     Function::new(&built("probe").await.unwrap(), [("RUST_LOG", "warn")])
 }
 
-#[expect(clippy::disallowed_methods, reason = "compared with the clock of a function")]
+#[expect(clippy::disallowed_methods, reason = "compared with a function's clock")]
 fn now_s() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
 }
@@ -32,7 +32,7 @@ async fn a_function_without_its_settings_names_each_in_its_log() {
 #[ignore = "needs the Lambda runtime interface emulator: make test"]
 async fn an_environment_serves_one_event_after_the_other_in_one_process() {
     let lambda = Lambda::start(&probe().await).await.unwrap();
-    assert!(lambda.processes().is_empty(), "its init is its first invocation's");
+    assert!(lambda.processes().is_empty(), "the first invocation starts the process");
     let first = lambda.invoke(&json!({"a": 1})).await.unwrap();
     let second = lambda.invoke(&json!({"sleep_ms": 50})).await.unwrap();
     assert_eq!(first["event"], json!({"a": 1}));
@@ -46,7 +46,7 @@ async fn an_environment_serves_one_event_after_the_other_in_one_process() {
 
 #[tokio::test]
 #[ignore = "needs the Lambda runtime interface emulator: make test"]
-async fn errors_ends_and_time_outs_are_told_apart_and_the_next_event_is_served() {
+async fn errors_exits_and_timeouts_are_distinguished_and_the_next_event_is_served() {
     let mut function = probe().await;
     function.timeout = Duration::from_secs(1);
     let lambda = Lambda::start(&function).await.unwrap();
@@ -63,7 +63,7 @@ async fn errors_ends_and_time_outs_are_told_apart_and_the_next_event_is_served()
 
 #[tokio::test]
 #[ignore = "needs the Lambda runtime interface emulator: make test"]
-async fn more_events_than_environments_wait_and_none_overlap() {
+async fn excess_events_wait_for_an_environment_and_none_overlap() {
     let mut function = probe().await;
     function.concurrency = 3;
     let lambda = Arc::new(Lambda::start(&function).await.unwrap());
@@ -73,7 +73,7 @@ async fn more_events_than_environments_wait_and_none_overlap() {
         answers.into_iter().map(|answer| answer.unwrap()["process"].as_u64().unwrap()).collect();
     processes.sort_unstable();
     processes.dedup();
-    assert_eq!(processes.len(), 3, "each served some: {}", lambda.log());
+    assert_eq!(processes.len(), 3, "each environment serves some: {}", lambda.log());
     assert_eq!(lambda.reports().iter().map(|report| report.invocations.len()).sum::<usize>(), 9);
 }
 
@@ -84,14 +84,14 @@ async fn an_invocation_goes_on_without_its_caller() {
     lambda.invoke(&json!({})).await.unwrap();
     let event = json!({"sleep_ms": 300});
     assert!(tokio::time::timeout(Duration::from_millis(50), lambda.invoke(&event)).await.is_err());
-    // It waits for the environment: asked while it is busy, the emulator would die.
+    // It waits for the environment: a request to a busy emulator would end it.
     lambda.invoke(&json!({})).await.unwrap();
     assert_eq!(lambda.reports()[0].invocations.len(), 3);
 }
 
 #[tokio::test]
 #[ignore = "needs the Lambda runtime interface emulator: make test"]
-async fn a_frozen_function_stands_until_it_is_thawed_or_invoked() {
+async fn a_frozen_function_stays_stopped_until_thawed_or_invoked() {
     let lambda = Lambda::start(&probe().await).await.unwrap();
     lambda.freeze().await.unwrap();
     let before = lambda.invoke(&json!({})).await.unwrap();
@@ -111,7 +111,7 @@ async fn a_frozen_function_stands_until_it_is_thawed_or_invoked() {
 
 #[tokio::test]
 #[ignore = "needs the Lambda runtime interface emulator and libfaketime: make test"]
-async fn the_time_of_day_moves_and_measured_time_does_not() {
+async fn the_wall_clock_moves_and_the_monotonic_clock_does_not() {
     let mut function = probe().await;
     let still = Lambda::start(&function).await.unwrap();
     assert!(still.move_clock(Duration::from_mins(20)).is_err());
@@ -138,8 +138,8 @@ async fn the_time_of_day_moves_and_measured_time_does_not() {
 async fn a_quiet_environment_serves_any_client_and_writes_no_report() {
     let lambda = Lambda::start(&Function { quiet: true, ..probe().await }).await.unwrap();
     let [url] = &lambda.urls()[..] else { panic!("one environment") };
-    let answer = reqwest::Client::new().post(url).body(r#"{"a":1}"#).send().await.unwrap().text().await.unwrap();
-    let answer: Value = serde_json::from_str(&answer).unwrap();
-    assert_eq!(answer["event"], json!({"a": 1}));
+    let response = reqwest::Client::new().post(url).body(r#"{"a":1}"#).send().await.unwrap().text().await.unwrap();
+    let response: Value = serde_json::from_str(&response).unwrap();
+    assert_eq!(response["event"], json!({"a": 1}));
     assert_eq!(lambda.reports(), [Report::default()]);
 }

@@ -1,9 +1,10 @@
-//! RDS's log-in by IAM, in front of MariaDB, which knows none: no plugin of it asks for a password in clear text without root.
+//! RDS's IAM log-in in front of MariaDB, which has no plugin that asks for a clear-text password without root.
 //!
-//! It ends the client's TLS, asks a user made for IAM to send the token in clear text, checks the whole token, and hands the
-//! connection to MariaDB. Every other user logs in to MariaDB itself, whose packets only pass through. So it proves what a
-//! client does: TLS first, the switch to clear text, the token's every field. It does not prove RDS's own reading of a policy
-//! (`rds-db:connect`), nor MySQL's plugin; `SHOW CREATE USER` shows MariaDB's instead.
+//! It terminates the client's TLS, asks users created for IAM to send the token in clear text, verifies the whole
+//! token, and connects the client to MariaDB. All other users log in to MariaDB itself; their packets only pass
+//! through. So it proves the client's side: TLS first, the switch to clear text, and every field of the token. It does
+//! not prove RDS's evaluation of a policy (`rds-db:connect`), nor MySQL's plugin; `SHOW CREATE USER` shows MariaDB's
+//! instead.
 
 use std::{
     fmt, io,
@@ -27,40 +28,40 @@ use super::{
 };
 use crate::{StackError, ports::free_port};
 
-/// `ER_ACCESS_DENIED_ERROR` and `ER_SECURE_TRANSPORT_REQUIRED`, with their states.
+/// `ER_ACCESS_DENIED_ERROR` and `ER_SECURE_TRANSPORT_REQUIRED`, with their SQL states.
 const DENIED: (u16, &str) = (1045, "28000");
 const TLS_REQUIRED: (u16, &str) = (3159, "HY000");
 
-/// What RDS calls its plugin, and how a statement names it.
+/// RDS's name of its plugin, and its argument in a statement.
 const PLUGIN: &[u8] = b"AWSAuthenticationPlugin";
 const PLUGIN_ARGUMENT: &[u8] = b"'RDS'";
 
-/// The commands that hold a statement.
+/// The commands that carry a statement.
 const QUERY: u8 = 0x03;
 const PREPARE: u8 = 0x16;
 
-/// Who may log in by IAM.
+/// The credentials that may log in by IAM.
 #[derive(Clone)]
 pub struct Identity {
-    /// Its id.
+    /// The access key.
     pub access_key: String,
-    /// What it signs with.
+    /// The secret key.
     pub secret_key: String,
-    /// Of temporary credentials, as Lambda's are.
+    /// The session token of temporary credentials, such as Lambda's.
     pub session_token: Option<String>,
-    /// Where the database is.
+    /// The database's region.
     pub region: String,
 }
 
-/// Shows no secret.
+/// Hides the secrets.
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity").field("access_key", &self.access_key).finish_non_exhaustive()
     }
 }
 
-/// An RDS instance that takes IAM's tokens: what `CREATE USER … IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'` made, through
-/// it, logs in by token and over TLS only. It takes no connection without TLS.
+/// An RDS instance that accepts IAM tokens. Users created through it by `CREATE USER … IDENTIFIED WITH
+/// AWSAuthenticationPlugin AS 'RDS'` log in by token only. It accepts no connection without TLS.
 #[derive(Debug)]
 pub struct RdsFront {
     port: u16,
@@ -69,16 +70,16 @@ pub struct RdsFront {
 }
 
 impl RdsFront {
-    /// Starts it in front of a database.
+    /// Starts the front of a database.
     ///
     /// # Errors
-    /// When the certificate cannot be read or no port is free.
+    /// Fails if the certificate cannot be read or no port is free.
     pub async fn start(mysql: &MySql, identity: Identity) -> Result<Self, StackError> {
-        let failed = || StackError::io("starting the front of mysql");
+        let failed = || StackError::io("starting the front of MySQL");
         let port = free_port().map_err(failed())?;
         let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(failed())?;
         let refusals = Arc::default();
-        let gate = Gate {
+        let shared = Shared {
             address: format!("{HOST}:{port}"),
             server_port: mysql.port,
             identity,
@@ -87,7 +88,7 @@ impl RdsFront {
             connector: connector(mysql.ca_file()).map_err(failed())?,
             refusals: Arc::clone(&refusals),
         };
-        Ok(Self { port, refusals, server: tokio::spawn(serve(listener, Arc::new(gate))) })
+        Ok(Self { port, refusals, server: tokio::spawn(serve(listener, Arc::new(shared))) })
     }
 
     /// The name in its certificate and in its tokens.
@@ -96,47 +97,47 @@ impl RdsFront {
         HOST
     }
 
-    /// Where it listens on 127.0.0.1.
+    /// The port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Why tokens were refused, in order: clients are only told that they were.
+    /// The reasons for refused tokens, in order. Clients get only an access-denied error.
     #[must_use]
     pub fn refusals(&self) -> Vec<token::Refusal> {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// Its connections end too.
+/// Ends the connections too.
 impl Drop for RdsFront {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
-/// What every connection needs.
-struct Gate {
-    /// As it stands in a token.
+/// The state shared by all connections.
+struct Shared {
+    /// Host and port, as in a token.
     address: String,
     server_port: u16,
     identity: Identity,
-    /// The password of users made for IAM. Only the front knows it.
+    /// The password of users created for IAM, known only to the front.
     secret: [u8; 32],
     acceptor: TlsAcceptor,
     connector: TlsConnector,
     refusals: Arc<Mutex<Vec<token::Refusal>>>,
 }
 
-async fn serve(listener: TcpListener, gate: Arc<Gate>) {
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let mut clients = JoinSet::new();
     loop {
         tokio::select! {
             Ok((client, _)) = listener.accept() => {
-                let gate = Arc::clone(&gate);
+                let shared = Arc::clone(&shared);
                 clients.spawn(async move {
-                    if let Err(error) = gate.serve(client).await {
+                    if let Err(error) = shared.serve(client).await {
                         tracing::debug!(%error, "a connection to mysql ended");
                     }
                 });
@@ -146,13 +147,13 @@ async fn serve(listener: TcpListener, gate: Arc<Gate>) {
     }
 }
 
-impl Gate {
+impl Shared {
     async fn serve(&self, mut client: TcpStream) -> io::Result<()> {
         let (server, mut greeting) = self.greeted().await?;
         Greeting(&mut greeting.payload).without_compression().ok_or_else(malformed)?;
         greeting.write(&mut client).await?;
         let request = Packet::read(&mut client).await?;
-        if !request.asks_for_tls() {
+        if !request.requests_tls() {
             let (code, state) = TLS_REQUIRED;
             let text = "Connections using insecure transport are prohibited while --require_secure_transport=ON.";
             return request.answer(packet::error(code, state, text)).write(&mut client).await;
@@ -161,30 +162,30 @@ impl Gate {
         let response = Packet::read(&mut client).await?;
         let login = Login::parse(&response.payload).ok_or_else(malformed)?;
         if let Some((answer, server)) = self.log_in_for(&login, &request).await? {
-            return self.by_token(client, &response, &login, answer, server).await;
+            return self.log_in_by_token(client, &response, &login, answer, server).await;
         }
         let mut server = self.encrypted(server, &request).await?;
-        if by_password(&mut client, response, &mut server).await? {
+        if relay_password_log_in(&mut client, response, &mut server).await? {
             self.relay(client, server).await?;
         }
         Ok(())
     }
 
-    /// A connection to MariaDB, and what it says first.
+    /// Opens a connection to MariaDB and reads its greeting.
     async fn greeted(&self) -> io::Result<(TcpStream, Packet)> {
         let mut server = TcpStream::connect(("127.0.0.1", self.server_port)).await?;
         let greeting = Packet::read(&mut server).await?;
         Ok((server, greeting))
     }
 
-    /// Asks MariaDB for TLS as the client asked the front.
+    /// Starts TLS with MariaDB, repeating the client's request.
     async fn encrypted(&self, mut server: TcpStream, request: &Packet) -> io::Result<TlsStream<TcpStream>> {
         request.write(&mut server).await?;
         let name = ServerName::try_from(HOST).map_err(io::Error::other)?;
         self.connector.connect(name, server).await
     }
 
-    /// Logs in with the password that only users made for IAM have. `None` when MariaDB refuses it: another user.
+    /// Logs in with the common password of users created for IAM. Returns `None` for other users, whom MariaDB refuses.
     async fn log_in_for(&self, login: &Login, request: &Packet) -> io::Result<Option<(Packet, TlsStream<TcpStream>)>> {
         let (server, mut greeting) = self.greeted().await?;
         let scramble = Greeting(&mut greeting.payload).scramble().ok_or_else(malformed)?;
@@ -195,14 +196,14 @@ impl Gate {
         Ok(((answer.is(OK) || answer.is(ERROR)) && !denied).then_some((answer, server)))
     }
 
-    /// `mysql_native_password`: SHA1(password) xor SHA1(scramble + SHA1(SHA1(password))).
+    /// Computes `mysql_native_password`: SHA1(password) xor SHA1(scramble + SHA1(SHA1(password))).
     fn answer_to(&self, scramble: &[u8; 20]) -> [u8; 20] {
         let once = sha1(&self.secret);
         let mask = sha1(&[scramble.as_slice(), &sha1(&once)].concat());
         std::array::from_fn(|i| once[i] ^ mask[i])
     }
 
-    async fn by_token<C: AsyncRead + AsyncWrite + Unpin>(
+    async fn log_in_by_token<C: AsyncRead + AsyncWrite + Unpin>(
         &self,
         mut client: C,
         response: &Packet,
@@ -210,25 +211,25 @@ impl Gate {
         answer: Packet,
         server: TlsStream<TcpStream>,
     ) -> io::Result<()> {
-        response.answer(packet::ask_for_clear_text()).write(&mut client).await?;
+        response.answer(packet::request_clear_text()).write(&mut client).await?;
         let sent = Packet::read(&mut client).await?;
         let token = String::from_utf8_lossy(sent.payload.strip_suffix(&[0]).unwrap_or(&sent.payload));
-        #[expect(clippy::disallowed_methods, reason = "a server's own clock")]
+        #[expect(clippy::disallowed_methods, reason = "a server reads its own clock")]
         let checked = token::check(&token, &self.address, &login.user, &self.identity, SystemTime::now());
         if let Err(refusal) = checked {
-            tracing::info!(%refusal, user = login.user, "a token is refused");
+            tracing::info!(%refusal, user = login.user, "IAM token refused");
             self.refusals.lock().unwrap_or_else(PoisonError::into_inner).push(refusal);
             let (code, state) = DENIED;
             let text = format!("Access denied for user '{}'@'127.0.0.1' (using password: YES)", login.user);
             return sent.answer(packet::error(code, state, &text)).write(&mut client).await;
         }
-        // What MariaDB said to the front: also that there is no such database.
+        // MariaDB's response to the front, which may be an error such as an unknown database.
         let accepted = answer.is(OK);
         sent.answer(answer.payload).write(&mut client).await?;
         if accepted { self.relay(client, server).await } else { Ok(()) }
     }
 
-    /// Passes everything on until one side ends.
+    /// Relays both directions until one side ends.
     async fn relay<C, S>(&self, client: C, server: S) -> io::Result<()>
     where
         C: AsyncRead + AsyncWrite,
@@ -248,7 +249,7 @@ impl Gate {
         }
     }
 
-    /// MariaDB's words for RDS's `IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'`.
+    /// Translates RDS's `IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'` for MariaDB.
     fn translate(&self, command: &mut Vec<u8>) {
         if !matches!(command.first(), Some(&(QUERY | PREPARE))) {
             return;
@@ -261,20 +262,20 @@ impl Gate {
     }
 }
 
-/// Passes a log-in by password on, and tells whether it succeeded.
-async fn by_password<C, S>(client: &mut C, mut said: Packet, server: &mut S) -> io::Result<bool>
+/// Relays a log-in by password, and returns whether it succeeded.
+async fn relay_password_log_in<C, S>(client: &mut C, mut packet: Packet, server: &mut S) -> io::Result<bool>
 where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
     loop {
-        said.write(server).await?;
+        packet.write(server).await?;
         let answer = Packet::read(server).await?;
         answer.write(client).await?;
         if answer.is(OK) || answer.is(ERROR) {
             return Ok(answer.is(OK));
         }
-        said = Packet::read(client).await?;
+        packet = Packet::read(client).await?;
     }
 }
 

@@ -1,4 +1,4 @@
-//! The packets of MySQL's protocol, as far as a log-in needs them.
+//! The packets of MySQL's log-in.
 //!
 //! <https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html>
 
@@ -6,12 +6,12 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// The first byte of an answer.
+/// The first byte of a response.
 pub(super) const OK: u8 = 0x00;
 pub(super) const ERROR: u8 = 0xff;
 const SWITCH: u8 = 0xfe;
 
-/// What a client can do (`CLIENT_…`).
+/// Capability flags (`CLIENT_…`).
 const CONNECT_WITH_DATABASE: u32 = 1 << 3;
 const COMPRESS: u32 = 1 << 5;
 const TLS: u32 = 1 << 11;
@@ -20,13 +20,14 @@ const PLUGIN: u32 = 1 << 19;
 const ATTRIBUTES: u32 = 1 << 20;
 const LONG_ANSWERS: u32 = 1 << 21;
 
-/// Capabilities, largest packet, character set and filler, which stand before the user's name. A request for TLS is this alone.
+/// The size of capabilities, largest packet, character set and filler, which precede the user's name. A TLS request has
+/// nothing else.
 const HEAD: usize = 32;
 
-/// How the front logs in.
+/// The plugin by which the front logs in.
 const NATIVE_PASSWORD: &[u8] = b"mysql_native_password\0";
 
-/// One packet. Its number counts within a command.
+/// A packet with its sequence number within a command.
 #[derive(Debug)]
 pub(super) struct Packet {
     pub(super) number: u8,
@@ -48,22 +49,22 @@ impl Packet {
         to.flush().await
     }
 
-    /// The one that answers this.
+    /// Builds the response to this packet.
     pub(super) fn answer(&self, payload: Vec<u8>) -> Self {
         Self { number: self.number.wrapping_add(1), payload }
     }
 
-    /// What an answer is: [`OK`], [`ERROR`] or another.
+    /// Returns whether the response is of this kind: [`OK`], [`ERROR`] or another.
     pub(super) fn is(&self, kind: u8) -> bool {
         self.payload.first() == Some(&kind)
     }
 
-    /// Whether a client asks for TLS instead of logging in.
-    pub(super) fn asks_for_tls(&self) -> bool {
+    /// Returns whether the client requests TLS.
+    pub(super) fn requests_tls(&self) -> bool {
         self.payload.len() == HEAD && capabilities(&self.payload) & TLS != 0
     }
 
-    /// The code of an error.
+    /// Returns the error code, if this is an error.
     pub(super) fn error_code(&self) -> Option<u16> {
         match self.payload.as_slice() {
             [ERROR, a, b, ..] => Some(u16::from_le_bytes([*a, *b])),
@@ -76,26 +77,26 @@ fn capabilities(payload: &[u8]) -> u32 {
     payload.first_chunk().copied().map_or(0, u32::from_le_bytes)
 }
 
-/// An error, with its code and the state that goes with it in SQL.
+/// Builds an error with its code and SQL state.
 pub(super) fn error(code: u16, state: &str, message: &str) -> Vec<u8> {
     [&[ERROR], code.to_le_bytes().as_slice(), b"#", state.as_bytes(), message.as_bytes()].concat()
 }
 
-/// Asks the client to send its password as it is.
-pub(super) fn ask_for_clear_text() -> Vec<u8> {
+/// Builds the request to send the password in clear text.
+pub(super) fn request_clear_text() -> Vec<u8> {
     [&[SWITCH], b"mysql_clear_password\0".as_slice()].concat()
 }
 
-/// What a server says first.
+/// The server's first packet.
 pub(super) struct Greeting<'a>(pub(super) &'a mut Vec<u8>);
 
 impl Greeting<'_> {
-    /// Where the text of its version ends, which is the first field of no fixed length.
+    /// Returns the end of the version text, the first field of variable length.
     fn version_end(&self) -> Option<usize> {
         self.0.iter().skip(1).position(|byte| *byte == 0).map(|end| end + 2)
     }
 
-    /// Takes compression out of what the server can do: statements are read on their way.
+    /// Removes compression from the server's capabilities, because statements are inspected on their way.
     pub(super) fn without_compression(&mut self) -> Option<()> {
         let low = self.version_end()? + 4 + 8 + 1;
         let byte = self.0.get_mut(low)?;
@@ -103,7 +104,7 @@ impl Greeting<'_> {
         Some(())
     }
 
-    /// The 20 random bytes that go into the answer to it.
+    /// Returns the 20 random bytes that the response has to include.
     pub(super) fn scramble(&self) -> Option<[u8; 20]> {
         let first = self.version_end()? + 4;
         let second = first + 8 + 1 + 2 + 1 + 2 + 2 + 1 + 10;
@@ -112,7 +113,7 @@ impl Greeting<'_> {
     }
 }
 
-/// Who logs in, as the client says.
+/// The client's log-in request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Login {
     head: Vec<u8>,
@@ -128,7 +129,7 @@ impl Login {
         let rest = if capabilities & (LONG_ANSWERS | SECURE_CONNECTION) == 0 {
             until_zero(rest)?.1
         } else {
-            // Longer than 250 bytes it would begin with 0xfc; no client's first answer is.
+            // A length over 250 would start with 0xfc; no client's first response is that long.
             let (length, rest) = rest.split_first()?;
             rest.get(usize::from(*length)..)?
         };
@@ -139,7 +140,7 @@ impl Login {
         Some(Self { head: head.to_owned(), user: String::from_utf8(user.to_owned()).ok()?, database })
     }
 
-    /// The same log-in with another answer to the greeting.
+    /// Returns the same log-in with another authentication response.
     pub(super) fn with_answer(&self, answer: [u8; 20]) -> Vec<u8> {
         let capabilities = capabilities(&self.head) & !(ATTRIBUTES | LONG_ANSWERS) | SECURE_CONNECTION | PLUGIN;
         let mut payload = capabilities.to_le_bytes().to_vec();

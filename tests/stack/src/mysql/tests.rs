@@ -23,7 +23,7 @@ fn options(mysql: &MySql, port: u16, user: &str, password: &str) -> MySqlConnect
 }
 
 #[test]
-fn the_makefile_fetches_the_version_that_is_tried() {
+fn the_makefile_fetches_the_version_under_test() {
     let makefile = fs::read_to_string(crate::tools::workspace().join("Makefile")).unwrap();
     assert!(makefile.contains(&format!("MARIADB_VERSION := {VERSION}\n")), "{VERSION}");
 }
@@ -40,7 +40,7 @@ async fn user(connection: &mut MySqlConnection) -> String {
 
 #[tokio::test]
 #[ignore = "needs MariaDB: make test"]
-async fn a_user_who_must_use_tls_is_refused_without() {
+async fn a_user_required_to_use_tls_is_refused_without_it() {
     let mysql = MySql::start().await.unwrap();
     mysql.execute("CREATE USER app IDENTIFIED BY 'p w' REQUIRE SSL").await.unwrap();
 
@@ -51,7 +51,7 @@ async fn a_user_who_must_use_tls_is_refused_without() {
     assert_eq!(refused_with(&options.clone().password("pw")).await, DENIED);
     let stranger = Authority::new(Folder::new("stranger").unwrap().path()).unwrap();
     let error = options.ssl_ca_from_pem(std::fs::read(stranger.ca_file()).unwrap_or_default()).connect().await;
-    assert!(error.is_err(), "an authority that did not issue the certificate");
+    assert!(error.is_err(), "the certificate is from another authority");
 
     let by_url: MySqlConnectOptions = mysql.url("app", "p w").parse().unwrap();
     let mut connection = by_url.ssl_mode(MySqlSslMode::Required).connect().await.unwrap();
@@ -60,7 +60,7 @@ async fn a_user_who_must_use_tls_is_refused_without() {
 
 #[tokio::test]
 #[ignore = "needs MariaDB: make test"]
-async fn a_database_that_was_away_is_back_on_its_port_with_its_rows() {
+async fn a_restarted_database_keeps_its_port_and_rows() {
     let mut mysql = MySql::start().await.unwrap();
     mysql.execute("CREATE DATABASE d; CREATE TABLE d.t (a TEXT); INSERT INTO d.t VALUES ('é\\t🙂')").await.unwrap();
     mysql.execute("CREATE USER app IDENTIFIED BY 'p'; GRANT SELECT ON d.* TO app").await.unwrap();
@@ -82,7 +82,7 @@ async fn a_database_that_was_away_is_back_on_its_port_with_its_rows() {
 
 #[tokio::test]
 #[ignore = "needs MariaDB: make test"]
-async fn a_user_made_for_iam_logs_in_by_token_over_tls_only() {
+async fn a_user_created_for_iam_logs_in_by_token_over_tls_only() {
     let mysql = MySql::start().await.unwrap();
     mysql.execute("CREATE USER master IDENTIFIED BY 'm'; GRANT ALL ON *.* TO master WITH GRANT OPTION").await.unwrap();
     mysql.execute("CREATE DATABASE d").await.unwrap();
@@ -94,14 +94,17 @@ async fn a_user_made_for_iam_logs_in_by_token_over_tls_only() {
         master.execute(statement).await.unwrap();
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a client's own clock")]
+    #[expect(clippy::disallowed_methods, reason = "a client reads its own clock")]
     let now = SystemTime::now();
     let address = format!("{HOST}:{}", front.port());
     let with = |token: &str| options(&mysql, front.port(), "app", token).database("d").enable_cleartext_plugin(true);
     let good = with(&signed_by(&identity(), &address, "app", now, 900));
     let mut connection = good.connect().await.unwrap();
     assert_eq!(user(&mut connection).await, "app");
-    assert!(connection.execute("CREATE TABLE d.t (a INT)").await.is_err(), "it has its own rights, not the front's");
+    assert!(
+        connection.execute("CREATE TABLE d.t (a INT)").await.is_err(),
+        "it has its own privileges, not the front's"
+    );
     assert_eq!(front.refusals(), []);
 
     let old = signed_by(&identity(), &address, "app", now - Duration::from_mins(16), 900);
@@ -115,6 +118,6 @@ async fn a_user_made_for_iam_logs_in_by_token_over_tls_only() {
     assert!(good.clone().enable_cleartext_plugin(false).connect().await.is_err(), "the client keeps the token");
     assert_eq!(refused_with(&good.clone().database("other")).await, 1044, "ER_DBACCESS_DENIED_ERROR");
     assert_eq!(refused_with(&options(&mysql, front.port(), "master", "x")).await, DENIED);
-    // MariaDB itself does not know the token, so nobody gets round the front with it.
+    // MariaDB does not know the token, so the front cannot be bypassed with it.
     assert_eq!(refused_with(&good.port(mysql.port())).await, DENIED);
 }

@@ -1,4 +1,4 @@
-//! TLS to both sides of the front.
+//! TLS to the client and to the server.
 
 use std::{io, path::Path, sync::Arc};
 
@@ -11,7 +11,7 @@ use tokio_rustls::{
     },
 };
 
-/// For clients, with a certificate and its key.
+/// Accepts TLS with a certificate and its key.
 pub(super) fn acceptor((certificate, key): &(impl AsRef<Path>, impl AsRef<Path>)) -> io::Result<TlsAcceptor> {
     let certificate = CertificateDer::from_pem_file(certificate).map_err(io::Error::other)?;
     let key = PrivateKeyDer::from_pem_file(key).map_err(io::Error::other)?;
@@ -21,7 +21,7 @@ pub(super) fn acceptor((certificate, key): &(impl AsRef<Path>, impl AsRef<Path>)
     config.map(|config| TlsAcceptor::from(Arc::new(config))).map_err(io::Error::other)
 }
 
-/// For a server whose certificate this authority issued.
+/// Connects to a server whose certificate this authority issued.
 pub(super) fn connector(ca_file: &Path) -> io::Result<TlsConnector> {
     let mut roots = RootCertStore::empty();
     let authority = CertificateDer::from_pem_file(ca_file).map_err(io::Error::other)?;

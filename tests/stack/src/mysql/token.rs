@@ -1,6 +1,6 @@
-//! The token that RDS takes in place of a password: a URL without its scheme, signed for 15 minutes.
+//! The token that RDS accepts in place of a password: a URL without its scheme, signed for 15 minutes.
 //!
-//! Checked by hand, so that what made the token is not what checks it.
+//! Verified without AWS's signer, which creates the token in the tests.
 
 use std::{
     collections::BTreeMap,
@@ -16,49 +16,49 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use super::Identity;
 
-/// How long RDS takes a token at most.
-const LONGEST: Duration = Duration::from_mins(15);
+/// The maximum lifetime that RDS accepts.
+const MAX_LIFETIME: Duration = Duration::from_mins(15);
 
-/// How far a signer's clock may be ahead, as everywhere on AWS.
-const SKEW: Duration = Duration::from_mins(5);
+/// The tolerated clock skew of the signer, as everywhere on AWS.
+const MAX_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
-/// What `SigV4` leaves as it is.
+/// The characters that `SigV4` does not encode.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Why a token is refused. RDS tells no client.
+/// The reason for refusing a token. RDS does not disclose it to clients.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum Refusal {
-    #[error("it is no signed URL: {0}")]
+    #[error("not a signed URL: {0}")]
     NotSigned(&'static str),
-    #[error("its host is {0}")]
+    #[error("signed for the host {0}")]
     Host(String),
-    #[error("{0} is not what it should be")]
+    #[error("unexpected value of {0}")]
     Parameter(&'static str),
-    #[error("its user is another one")]
+    #[error("signed for another user")]
     User,
-    #[error("it is signed for {0}")]
+    #[error("signed for the scope {0}")]
     Scope(String),
-    #[error("the access key is unknown")]
+    #[error("unknown access key")]
     AccessKey,
-    #[error("the session's token is not that of the access key")]
+    #[error("the session token does not belong to the access key")]
     SessionToken,
-    #[error("it is not valid yet")]
+    #[error("not valid yet")]
     NotYet,
-    #[error("it has expired")]
+    #[error("expired")]
     Expired,
-    #[error("its signature is wrong")]
+    #[error("wrong signature")]
     Signature,
 }
 
-/// Checks that `identity` signed the token for `user` at `host`, which holds the port, and that it is valid `now`.
+/// Verifies that `identity` signed the token for `user` at `host`, which includes the port, and that it is valid `now`.
 pub(super) fn check(token: &str, host: &str, user: &str, identity: &Identity, now: SystemTime) -> Result<(), Refusal> {
-    let (said_host, query) = token.split_once("/?").ok_or(Refusal::NotSigned("it has no query"))?;
+    let (said_host, query) = token.split_once("/?").ok_or(Refusal::NotSigned("no query"))?;
     if said_host != host {
         return Err(Refusal::Host(said_host.to_owned()));
     }
     let mut parameters = parse(query)?;
-    let signature = parameters.remove("X-Amz-Signature").ok_or(Refusal::NotSigned("it has no signature"))?;
+    let signature = parameters.remove("X-Amz-Signature").ok_or(Refusal::NotSigned("no signature"))?;
     let value = |name: &'static str| parameters.get(name).map(String::as_str).ok_or(Refusal::Parameter(name));
     for (name, expected) in
         [("Action", "connect"), ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"), ("X-Amz-SignedHeaders", "host")]
@@ -100,7 +100,7 @@ fn parse(query: &str) -> Result<BTreeMap<String, String>, Refusal> {
             return Err(Refusal::NotSigned("a parameter is not UTF-8"));
         };
         if parameters.insert(name, value).is_some() {
-            return Err(Refusal::NotSigned("a parameter stands twice"));
+            return Err(Refusal::NotSigned("a parameter occurs twice"));
         }
     }
     Ok(parameters)
@@ -109,15 +109,16 @@ fn parse(query: &str) -> Result<BTreeMap<String, String>, Refusal> {
 fn check_time(date: &str, expires: &str, now: SystemTime) -> Result<(), Refusal> {
     let signed = NaiveDateTime::parse_from_str(date, "%Y%m%dT%H%M%SZ").map_err(|_| Refusal::Parameter("X-Amz-Date"))?;
     let signed = SystemTime::from(signed.and_utc());
-    let valid = expires.parse().map(Duration::from_secs).ok().filter(|valid| !valid.is_zero() && *valid <= LONGEST);
+    let valid =
+        expires.parse().map(Duration::from_secs).ok().filter(|valid| !valid.is_zero() && *valid <= MAX_LIFETIME);
     let valid = valid.ok_or(Refusal::Parameter("X-Amz-Expires"))?;
-    if signed > now + SKEW {
+    if signed > now + MAX_CLOCK_SKEW {
         return Err(Refusal::NotYet);
     }
     if now >= signed + valid { Err(Refusal::Expired) } else { Ok(()) }
 }
 
-/// Whether the signature is that of a `GET` of these parameters.
+/// Returns whether the signature is that of a `GET` with these parameters.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
 fn signed(
     parameters: &BTreeMap<String, String>,
@@ -142,7 +143,7 @@ fn sha256(text: &str) -> String {
     hex(digest(&SHA256, text.as_bytes()).as_ref())
 }
 
-/// In lower case.
+/// Encodes in lower case.
 pub(super) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);

@@ -8,15 +8,15 @@ use tokio::{
 
 use crate::proxy::{End, Proxy};
 
-/// Longer than anything takes that comes at all.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// An upper bound for everything that arrives at all.
+const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 /// Long enough for a byte to cross the loopback device.
-const A_WHILE: Duration = Duration::from_millis(100);
+const SILENCE: Duration = Duration::from_millis(100);
 
 /// Much longer than that.
 const LATE: Duration = Duration::from_secs(1);
 
-/// A proxy before a server that sends back what it gets.
+/// A proxy in front of an echo server.
 async fn echo() -> Proxy {
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = Proxy::start(server.local_addr().unwrap()).unwrap();
@@ -46,26 +46,26 @@ async fn bytes_pass_and_connections_are_counted() {
     let proxy = echo().await;
     let (mut first, mut second) = (connect(&proxy).await, connect(&proxy).await);
     assert!(is_echoed(&mut first).await && is_echoed(&mut second).await);
-    timeout(PATIENCE, proxy.until_made(2)).await.unwrap();
+    timeout(STEP_TIMEOUT, proxy.until_made(2)).await.unwrap();
     assert_eq!((proxy.made(), proxy.open()), (2, 2));
 }
 
 #[tokio::test]
-async fn a_cut_ends_every_connection_as_it_is_told() {
+async fn a_cut_ends_every_connection_in_the_given_way() {
     for (end, error) in [(End::Finish, None), (End::Reset, Some(ErrorKind::ConnectionReset))] {
         let proxy = echo().await;
         let mut client = connect(&proxy).await;
         assert!(is_echoed(&mut client).await);
         proxy.cut(end).await;
         assert_eq!(proxy.open(), 0);
-        let read = timeout(PATIENCE, client.read(&mut [0])).await.unwrap();
+        let read = timeout(STEP_TIMEOUT, client.read(&mut [0])).await.unwrap();
         assert_eq!(read.as_ref().err().map(std::io::Error::kind), error, "{end:?}: {read:?}");
-        assert!(is_echoed(&mut connect(&proxy).await).await, "and a new connection is made");
+        assert!(is_echoed(&mut connect(&proxy).await).await, "new connections are accepted");
     }
 }
 
 #[tokio::test]
-async fn a_proxy_that_refuses_keeps_its_connections_and_makes_none() {
+async fn a_refusing_proxy_keeps_its_connections_and_accepts_none() {
     let proxy = echo().await;
     let mut client = connect(&proxy).await;
     assert!(is_echoed(&mut client).await);
@@ -78,7 +78,7 @@ async fn a_proxy_that_refuses_keeps_its_connections_and_makes_none() {
 }
 
 #[tokio::test]
-async fn what_is_held_comes_when_it_may_pass() {
+async fn stalled_data_arrives_when_the_stall_ends() {
     let proxy = echo().await;
     let mut old = connect(&proxy).await;
     assert!(is_echoed(&mut old).await);
@@ -86,16 +86,16 @@ async fn what_is_held_comes_when_it_may_pass() {
     let mut new = connect(&proxy).await;
     for client in [&mut old, &mut new] {
         client.write_all(b"x").await.unwrap();
-        timeout(A_WHILE, client.read(&mut [0])).await.unwrap_err();
+        timeout(SILENCE, client.read(&mut [0])).await.unwrap_err();
     }
     proxy.pass().unwrap();
     for client in [&mut old, &mut new] {
-        assert_eq!(timeout(PATIENCE, client.read(&mut [0])).await.unwrap().unwrap(), 1);
+        assert_eq!(timeout(STEP_TIMEOUT, client.read(&mut [0])).await.unwrap().unwrap(), 1);
     }
 }
 
 #[tokio::test]
-async fn what_is_delayed_comes_late_until_it_may_pass() {
+async fn delayed_data_arrives_late_until_the_delay_ends() {
     let proxy = echo().await;
     let mut client = connect(&proxy).await;
     assert!(is_echoed(&mut client).await);
@@ -110,31 +110,31 @@ async fn what_is_delayed_comes_late_until_it_may_pass() {
 }
 
 #[tokio::test]
-async fn a_forgotten_connection_is_silent_until_it_is_cut_and_new_ones_are_not() {
+async fn forgotten_connections_stay_silent_until_cut_and_new_ones_work() {
     let proxy = echo().await;
     let mut old = connect(&proxy).await;
     assert!(is_echoed(&mut old).await);
     proxy.forget();
     old.write_all(b"x").await.unwrap();
-    timeout(A_WHILE, old.read(&mut [0])).await.unwrap_err();
+    timeout(SILENCE, old.read(&mut [0])).await.unwrap_err();
     assert!(is_echoed(&mut connect(&proxy).await).await);
     proxy.cut(End::Reset).await;
-    assert!(timeout(PATIENCE, old.read(&mut [0])).await.unwrap().is_err());
+    assert!(timeout(STEP_TIMEOUT, old.read(&mut [0])).await.unwrap().is_err());
 }
 
 #[tokio::test]
-async fn a_client_sees_that_nobody_is_behind_the_proxy() {
+async fn a_client_is_disconnected_when_the_target_is_down() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let proxy = Proxy::start(nobody).unwrap();
-    // The end may come before the connection is looked at.
+    // The connection may be closed before it is used.
     let used = async { TcpStream::connect(("localhost", proxy.port())).await?.read(&mut [0]).await };
-    assert_eq!(timeout(PATIENCE, used).await.unwrap().unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(timeout(STEP_TIMEOUT, used).await.unwrap().unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
 
 #[test]
 fn a_proxy_outlives_the_runtime_in_which_it_was_made() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    // A server on a thread of its own, so that only the proxy is tried.
+    // A server on its own thread, so that only the proxy depends on the runtime.
     let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let target = server.local_addr().unwrap();
     std::thread::spawn(move || {

@@ -1,7 +1,6 @@
-//! An S3 in trouble: requests go on to the server, and some answers are not what it said.
+//! A faulty S3: requests are forwarded, and some responses are replaced by errors.
 //!
-//! Connections that end in the middle of an answer, and answers that come late, are the business of the
-//! [`proxy`](crate::proxy) before it.
+//! For truncated and late responses, use the [`proxy`](crate::proxy) in front of it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,28 +19,28 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{StackError, ports::free_port, proxy::Proxy, s3::S3};
 
-/// More than an object has.
+/// Larger than any object.
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
-/// How many answers of a hundred are an error of the server's.
+/// The percentages of requests that are answered with a server error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Errors {
-    /// Nothing was done.
+    /// The request was not executed.
     pub refused: u32,
-    /// What was asked for was done all the same.
+    /// The request was executed all the same.
     pub done: u32,
 }
 
-/// A server in front of an S3. It ends with its value; the S3 goes on.
+/// A server in front of an S3. Dropping it leaves the S3 running.
 #[derive(Debug)]
 pub struct Flaky {
     proxy: Proxy,
-    inside: Arc<Inside>,
+    shared: Arc<Shared>,
     server: JoinHandle<()>,
 }
 
 #[derive(Debug)]
-struct Inside {
+struct Shared {
     target: String,
     client: reqwest::Client,
     errors: Mutex<Errors>,
@@ -49,42 +48,42 @@ struct Inside {
 }
 
 impl Flaky {
-    /// Starts one before `s3`, without trouble. `seed` decides which answers are errors later on.
+    /// Starts a server in front of `s3`, at first without errors. `seed` makes the choice of errors reproducible.
     ///
     /// # Errors
-    /// When no port is free.
+    /// Fails if no port is free.
     pub async fn start(s3: &S3, seed: u64) -> Result<Self, StackError> {
         let failed = || StackError::io("starting a flaky s3");
         let port = free_port().map_err(failed())?;
         let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(failed())?;
         let (client, random) = (reqwest::Client::new(), Mutex::new(StdRng::seed_from_u64(seed)));
-        let inside = Inside { target: s3.endpoint(), client, errors: Mutex::default(), random };
-        let inside = Arc::new(inside);
-        let router = Router::new().fallback(pass_on).with_state(Arc::clone(&inside));
+        let shared = Shared { target: s3.endpoint(), client, errors: Mutex::default(), random };
+        let shared = Arc::new(shared);
+        let router = Router::new().fallback(pass_on).with_state(Arc::clone(&shared));
         let proxy = Proxy::start(listener.local_addr().map_err(failed())?)?;
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "the flaky s3 ended");
+                tracing::error!(%error, "the flaky S3 ended");
             }
         });
-        Ok(Self { proxy, inside, server })
+        Ok(Self { proxy, shared, server })
     }
 
-    /// `http://localhost:port`, in the place of the S3's.
+    /// The URL `http://localhost:port`, to use in place of the S3's.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://localhost:{}", self.proxy.port())
     }
 
-    /// The way to it.
+    /// The proxy in front of it.
     #[must_use]
     pub const fn proxy(&self) -> &Proxy {
         &self.proxy
     }
 
-    /// Has so many answers be errors from now on.
+    /// Sets the percentages of errors from now on.
     pub fn set(&self, errors: Errors) {
-        *self.inside.errors.lock().unwrap_or_else(PoisonError::into_inner) = errors;
+        *self.shared.errors.lock().unwrap_or_else(PoisonError::into_inner) = errors;
     }
 }
 
@@ -94,14 +93,14 @@ impl Drop for Flaky {
     }
 }
 
-/// What becomes of a request.
+/// The treatment of a request.
 enum Fate {
     PassedOn,
     Refused,
     Done,
 }
 
-impl Inside {
+impl Shared {
     fn fate(&self) -> Fate {
         let Errors { refused, done } = *self.errors.lock().unwrap_or_else(PoisonError::into_inner);
         match self.random.lock().unwrap_or_else(PoisonError::into_inner).random_range(0..100) {
@@ -112,30 +111,30 @@ impl Inside {
     }
 }
 
-async fn pass_on(State(inside): State<Arc<Inside>>, request: Request) -> Response {
-    let fate = inside.fate();
+async fn pass_on(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let fate = shared.fate();
     if matches!(fate, Fate::Refused) {
         return error(StatusCode::SERVICE_UNAVAILABLE, "SlowDown");
     }
-    match (inside.forward(request).await, fate) {
+    match (shared.forward(request).await, fate) {
         (Ok(_), Fate::Done) => error(StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
         (Ok(response), _) => response,
         (Err(problem), _) => {
-            tracing::debug!(%problem, "not passed on");
+            tracing::debug!(%problem, "could not forward the request");
             error(StatusCode::BAD_GATEWAY, "InternalError")
         }
     }
 }
 
-impl Inside {
-    /// With its headers as they are: they are signed, the one of the host too.
+impl Shared {
+    /// Forwards a request with all its headers, including the host: they are signed.
     async fn forward(&self, request: Request) -> Result<Response, Box<dyn std::error::Error + Send + Sync>> {
         let (head, body) = request.into_parts();
         let path = head.uri.path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str);
         let request = self.client.request(head.method, format!("{}{path}", self.target)).headers(head.headers);
         let answer = request.body(to_bytes(body, MAX_BODY).await?).send().await?;
         let mut response = Response::builder().status(answer.status());
-        // How long the body is, this server says.
+        // This server sets the body's length itself.
         let of_the_connection = [CONNECTION, TRANSFER_ENCODING];
         for (name, value) in answer.headers().iter().filter(|(name, _)| !of_the_connection.contains(name)) {
             response = response.header(name, value);
@@ -144,7 +143,7 @@ impl Inside {
     }
 }
 
-/// In S3's form.
+/// Formats an error as S3 does.
 fn error(status: StatusCode, code: &str) -> Response {
     (status, format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>by chance</Message></Error>"))
         .into_response()

@@ -1,4 +1,4 @@
-//! The cluster's own side: rights, and brokers that go and come back.
+//! Access control lists, and brokers that stop and restart.
 
 use std::{collections::BTreeMap, io::ErrorKind};
 
@@ -13,7 +13,7 @@ use rskafka::{
 use shared::{client::connect, cluster::Cluster};
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{ONCE, PATIENCE, kafka, log_in, partition, role, user};
+use super::{ONCE, STEP_TIMEOUT, kafka, log_in, partition, role, user};
 use crate::kafka::{Operation, Options, Topics};
 
 async fn produce(client: &Client, topic: &str) -> Result<(), String> {
@@ -21,13 +21,13 @@ async fn produce(client: &Client, topic: &str) -> Result<(), String> {
     let partition = client.partition_client(topic, 0, handling).await.map_err(|error| error.to_string())?;
     let value = Some(b"{}".to_vec());
     let record = Record { key: None, value, headers: BTreeMap::new(), timestamp: DateTime::UNIX_EPOCH };
-    let produced = timeout(PATIENCE, partition.produce(vec![record], Compression::NoCompression)).await.unwrap();
+    let produced = timeout(STEP_TIMEOUT, partition.produce(vec![record], Compression::NoCompression)).await.unwrap();
     produced.map(drop).map_err(|error| error.to_string())
 }
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn a_right_is_for_its_principal_and_its_topics_only() {
+async fn a_permission_covers_only_its_principal_and_topics() {
     let kafka = kafka(Options::default()).await;
     for topic in ["a.pin", "a.geo", "b.pin"] {
         kafka.create_topic(topic, 1).await.unwrap();
@@ -56,7 +56,7 @@ fn assert_refused(produced: Result<(), String>) {
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn a_broker_comes_back_where_it_was_with_what_it_had() {
+async fn a_restarted_broker_keeps_its_ports_and_records() {
     let kafka = kafka(Options::default()).await;
     kafka.create_topic("t", 1).await.unwrap();
     let cluster = Cluster::plaintext(kafka.internal_servers());
@@ -82,7 +82,7 @@ async fn a_broker_comes_back_where_it_was_with_what_it_had() {
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn of_three_brokers_one_may_be_gone() {
+async fn a_cluster_of_three_works_without_one_broker() {
     let quick = Options::three().with("broker.session.timeout.ms", "3000").with("broker.heartbeat.interval.ms", "500");
     let kafka = kafka(quick).await;
     kafka.create_topic("t", 3).await.unwrap();

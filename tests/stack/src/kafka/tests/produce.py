@@ -8,7 +8,7 @@ import sys
 from aws_msk_iam_sasl_signer.MSKAuthTokenProvider import generate_auth_token
 from confluent_kafka import Producer
 
-PATIENCE_S = 60
+DELIVERY_TIMEOUT_S = 60
 
 
 def main(servers, topic, region, ca_file):
@@ -27,7 +27,7 @@ def main(servers, topic, region, ca_file):
             "security.protocol": "SASL_SSL",
             "sasl.mechanism": "OAUTHBEARER",
             "ssl.ca.location": ca_file,
-            "message.timeout.ms": PATIENCE_S * 1000,
+            "message.timeout.ms": DELIVERY_TIMEOUT_S * 1000,
             "oauth_cb": token,
             "error_cb": lambda error: outcomes.append(error.str()),
             # The errors are enough.

@@ -17,7 +17,7 @@ pub(in crate::mysql) fn identity() -> Identity {
     }
 }
 
-/// As a client makes it: AWS's own signer over `host/?Action=connect&DBUser=user`.
+/// Signs a token as a client does: with AWS's signer over `host/?Action=connect&DBUser=user`.
 pub(in crate::mysql) fn signed_by(identity: &Identity, host: &str, user: &str, at: SystemTime, valid: u64) -> String {
     let credentials =
         Credentials::new(&identity.access_key, &identity.secret_key, identity.session_token.clone(), None, "test");
@@ -50,7 +50,7 @@ fn check_at(token: &str, seconds: u64) -> Result<(), Refusal> {
 }
 
 #[test]
-fn a_token_is_taken_for_fifteen_minutes() {
+fn a_token_is_accepted_for_fifteen_minutes() {
     assert_eq!(check_at(&valid(), 0), Ok(()));
     assert_eq!(check_at(&valid(), 899), Ok(()));
     assert_eq!(check_at(&valid(), 900), Err(Refusal::Expired));
@@ -79,7 +79,7 @@ fn a_token_of_another_key_region_host_or_user_is_refused() {
         ),
         (signed_by(&identity(), HOST, "root", time(0), 900), Refusal::User),
         (valid().replace("Action=connect", "Action=read"), Refusal::Parameter("Action")),
-        ("s3cret".to_owned(), Refusal::NotSigned("it has no query")),
+        ("s3cret".to_owned(), Refusal::NotSigned("no query")),
     ];
     for (token, refusal) in cases {
         assert_eq!(check_at(&token, 0), Err(refusal), "{token}");
