@@ -1,4 +1,5 @@
-//! **200 means written**: clients post while things go wrong, and then every partition is held to what they were told.
+//! **200 means written**: clients post while faults are injected, and then every partition is compared with the
+//! responses.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -21,22 +22,22 @@ use crate::{
     world::{PARTITIONS, TOPIC, World},
 };
 
-/// Clients of each front, of either manner.
+/// The number of clients per frontend and retry policy.
 pub(crate) const CLIENTS: usize = 3;
 
-/// How long a front may take until it serves again.
+/// The time within which a frontend has to serve again after a fault.
 const TIME_TO_RECOVER: Duration = Duration::from_mins(1);
 
-/// What may be answered while nothing is wrong; 422 to who breaks a rule.
+/// The expected statuses without a fault: 422 answers the invalid requests.
 const IN_CALM: &[Option<u16>] = &[Some(200), Some(422)];
 
-/// And while something is: no answer at all, and API Gateway's own, where an environment is gone.
+/// The expected statuses during a fault: also none at all, and API Gateway's own if an environment is lost.
 const IN_TROUBLE: &[Option<u16>] = &[Some(200), Some(422), Some(401), Some(403), Some(502), Some(503), Some(504), None];
 
-/// Before the first trouble and between two.
+/// The time before each round's faults.
 const CALM: Duration = Duration::from_secs(2);
 
-/// Some trouble at once, and for how long.
+/// A set of simultaneous faults and their duration.
 #[derive(Debug, Clone)]
 struct Round {
     name: String,
@@ -44,7 +45,7 @@ struct Round {
     time: Duration,
 }
 
-/// Each alone, then mixtures by chance.
+/// Returns each fault alone, then random pairs.
 fn rounds(plan: &Plan, random: &mut StdRng) -> Vec<Round> {
     let alone = |trouble: Trouble| {
         let times = if trouble == Trouble::FreezeBroker { plan.broker_freezes.clone() } else { vec![plan.trouble] };
@@ -61,7 +62,7 @@ fn rounds(plan: &Plan, random: &mut StdRng) -> Vec<Round> {
     }
     for _ in 0..plan.mixtures {
         rounds.push(Round {
-            name: "two of these by chance".to_owned(),
+            name: "two of these at random".to_owned(),
             troubles: mixture(&each, random),
             time: plan.trouble,
         });
@@ -69,7 +70,7 @@ fn rounds(plan: &Plan, random: &mut StdRng) -> Vec<Round> {
     rounds
 }
 
-/// Two that can come at the same time.
+/// Picks two compatible faults at random.
 fn mixture(each: &[Trouble], random: &mut StdRng) -> Vec<Trouble> {
     let Some(first) = each.choose(random).copied() else { return Vec::new() };
     let others: Vec<_> = each.iter().copied().filter(|other| first.goes_with(*other)).collect();
@@ -77,7 +78,7 @@ fn mixture(each: &[Trouble], random: &mut StdRng) -> Vec<Trouble> {
 }
 
 /// # Errors
-/// When something cannot be done; what is found is in the table.
+/// Fails if the experiment itself fails. Broken promises are in the result.
 pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Acknowledged> {
     let mut random = StdRng::seed_from_u64(seed);
     let world = World::start().await?;
@@ -130,7 +131,7 @@ fn describe(round: &Round) -> String {
     format!("{} [{}]", round.name, troubles.join("; "))
 }
 
-/// A row for all the rounds of a name.
+/// Sums up the rounds of each name in a row.
 fn summed_up(
     rounds: &[Round],
     journal: &Journal,
@@ -145,17 +146,17 @@ fn summed_up(
         row.times += 1;
         match recovery {
             Some(recovery) => row.slowest_recovery = row.slowest_recovery.max(*recovery),
-            None => row.problems.push(format!("{}: not served within {TIME_TO_RECOVER:?}", describe(round))),
+            None => row.problems.push(format!("{}: no response 200 within {TIME_TO_RECOVER:?}", describe(round))),
         }
     }
     for sent in &journal.sent {
-        // After the last round clients end what they had begun.
+        // Requests sent after the last round count for it.
         let round = rounds.get(sent.round).or(rounds.last());
         if let Some(row) = round.and_then(|round| rows.get_mut(&first(&round.name))) {
             row.count(sent);
             let calm = round.is_some_and(|round| round.troubles.is_empty());
             if !(if calm { IN_CALM } else { IN_TROUBLE }).contains(&sent.status) {
-                row.problems.push(format!("{}: answered {:?}", row.name, sent.status));
+                row.problems.push(format!("{}: unexpected status {:?}", row.name, sent.status));
             }
         }
     }
@@ -168,7 +169,7 @@ fn summed_up(
     }
 }
 
-/// What went wrong with the world when a fault came about.
+/// Returns the faults injected while the record of a violation was sent.
 fn when(journal: &Journal, rounds: &[Round], fault: &Fault) -> String {
     let number = match fault {
         Fault::Lost { number, .. } | Fault::Doubled { number, .. } | Fault::WrittenAllTheSame { number } => *number,

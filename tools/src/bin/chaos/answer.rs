@@ -1,30 +1,30 @@
-//! What an answer says of each record of its request, by the contract of version 2.
+//! Interprets a response for each record of its request, by the v2 contract.
 
 use serde_json::Value;
 
-/// Where a record is.
+/// A record's position in the topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
     pub(crate) partition: i32,
     pub(crate) offset: u64,
 }
 
-/// What an answer says of a record.
+/// The state of a record according to the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Told {
-    /// It is written, here.
+    /// Written at this position.
     Written(Place),
-    /// It is not.
+    /// Not written.
     NotWritten,
-    /// It may be.
+    /// Possibly written.
     Unconfirmed,
 }
 
-/// An answer that the contract does not know.
+/// A response that violates the contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BrokenContract(pub(crate) String);
 
-/// What an answer says of each of `records`.
+/// Returns the state of each of `records`.
 pub(crate) fn told(status: u16, body: &str, records: usize) -> Result<Vec<Told>, BrokenContract> {
     let broken = |why: &str| BrokenContract(format!("{why}: {status} {}", body.chars().take(300).collect::<String>()));
     let answer: Value = serde_json::from_str(body).unwrap_or_default();
@@ -33,15 +33,15 @@ pub(crate) fn told(status: u16, body: &str, records: usize) -> Result<Vec<Told>,
             200 => Err(broken("200 without offsets")),
             400..500 => Ok(vec![Told::NotWritten; records]),
             500.. => Ok(vec![Told::Unconfirmed; records]),
-            _ => Err(broken("a status of nobody's")),
+            _ => Err(broken("unexpected status")),
         };
     };
     if entries.len() != records {
-        return Err(broken("not an entry a record"));
+        return Err(broken("the number of entries differs from the number of records"));
     }
     let told: Vec<_> = entries.iter().map(entry).collect();
     if status == 200 && !told.iter().all(|told| matches!(told, Told::Written(_))) {
-        return Err(broken("200, and not every record has its offset"));
+        return Err(broken("200 with a record that has no offset"));
     }
     Ok(told)
 }
@@ -49,7 +49,7 @@ pub(crate) fn told(status: u16, body: &str, records: usize) -> Result<Vec<Told>,
 fn entry(entry: &Value) -> Told {
     match (place(entry), entry["error_code"].as_u64()) {
         (Some(place), _) => Told::Written(place),
-        // The log-in, the right or the record was refused.
+        // The log-in, the permission or the record was refused.
         (None, Some(40101 | 40301 | 50002)) => Told::NotWritten,
         (None, _) => Told::Unconfirmed,
     }
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_says_which_records_are_sure_to_be_written() {
+    fn a_response_defines_the_state_of_each_record() {
         let at = |partition, offset| Told::Written(Place { partition, offset });
         let both = r#"{"offsets":[{"partition":0,"offset":2},{"partition":1,"offset":0}]}"#;
         let one = r#"{"offsets":[{"partition":0,"offset":2},{"partition":null,"offset":null,"error_code":50003}]}"#;

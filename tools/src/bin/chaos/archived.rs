@@ -1,5 +1,5 @@
-//! **Archived exactly once**: several environments of `archive` store a topic while S3 and they themselves fail, and then the
-//! archive is held to the topic, offset for offset and byte for byte.
+//! **Archived exactly once**: several environments of `archive` store a topic while S3 and they themselves fail. Then
+//! the archive is compared with the topic, offset for offset and byte for byte.
 
 use std::{
     collections::BTreeMap,
@@ -46,33 +46,33 @@ use crate::{Result, plan::Plan, process::signal, progress::say};
 
 const BUCKET: &str = "chaos";
 
-/// Environments of `archive` that work at the same time, on the same partition.
+/// The number of `archive` environments that work concurrently on one partition.
 pub(crate) const WRITERS: usize = 3;
 
-/// How long one may take: short, so that some are ended by it.
+/// The function's timeout, short enough to be hit at times.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Before the topic is read again.
+/// The delay before the topic is read again.
 const BEFORE_AGAIN: Duration = Duration::from_millis(100);
 
-/// Runs without trouble until everything has to be archived: what an earlier one had left may be in its way.
+/// The maximum number of fault-free runs at the end. The first ones may find an earlier run's leftovers.
 const LAST_RUNS: usize = 5;
 
-/// What came of it.
+/// The result.
 #[derive(Debug, Default)]
 pub(crate) struct Archived {
     pub(crate) schedules: usize,
     pub(crate) records: usize,
     pub(crate) objects: usize,
     pub(crate) invocations: u64,
-    /// Those that were not answered, or with a failure.
+    /// Invocations that failed or got no response.
     pub(crate) failed: u64,
     pub(crate) kills: u64,
     pub(crate) problems: Vec<String>,
 }
 
 /// # Errors
-/// When something cannot be done; what is found is in the answer.
+/// Fails if the experiment itself fails. Broken promises are in the result.
 pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Archived> {
     let (kafka, s3) = tokio::try_join!(Kafka::start(Options::default()), S3::start())?;
     s3.create_bucket(BUCKET).await?;
@@ -87,7 +87,7 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Archived> {
     Ok(archived)
 }
 
-/// One topic, its archive, and who writes to it.
+/// One topic with its archive and its writers.
 struct Schedule<'a> {
     kafka: &'a Kafka,
     s3: &'a S3,
@@ -148,13 +148,13 @@ impl<'a> Schedule<'a> {
         archived.invocations += work.invocations.load(Ordering::Relaxed);
         archived.failed += work.failed.load(Ordering::Relaxed);
 
-        // Before the last runs make good what an event may have been told too early.
+        // Check before the final runs, which would store records acknowledged too early.
         let acknowledged = work.acknowledged.load(Ordering::Relaxed);
         let (known, _) = stored(self.s3, &self.prefix, &self.partition).await?;
         let records = read(self.kafka.internal_servers(), &self.partition).await?;
         let missing =
             records.iter().filter(|record| record.offset < acknowledged && !known.contains_key(&record.offset));
-        archived.problems.extend(missing.map(|record| format!("{}: acknowledged, and not archived", record.offset)));
+        archived.problems.extend(missing.map(|record| format!("{}: acknowledged but not archived", record.offset)));
 
         let mut said = Value::Null;
         for _ in 0..LAST_RUNS {
@@ -168,7 +168,7 @@ impl<'a> Schedule<'a> {
             }
         }
         if records.is_empty() {
-            archived.problems.push(format!("{}: nothing was written", self.partition));
+            archived.problems.push(format!("{}: the topic is empty", self.partition));
         }
         let (stored, objects) = stored(self.s3, &self.prefix, &self.partition).await?;
         let expected: BTreeMap<u64, Form> =
@@ -179,7 +179,7 @@ impl<'a> Schedule<'a> {
         Ok(())
     }
 
-    /// One trouble by chance, to its end. Returns how many functions it killed.
+    /// Injects one random fault and removes it. Returns the number of killed functions.
     async fn disturb(&self, random: &mut StdRng) -> Result<u64> {
         let time = Duration::from_millis(random.random_range(50..1_500));
         let mut kills = 0;
@@ -222,16 +222,17 @@ impl<'a> Schedule<'a> {
     }
 }
 
-/// What the writers of a schedule share.
+/// The state shared by a schedule's writers.
 #[derive(Debug, Default)]
 struct Work {
     invocations: AtomicU64,
     failed: AtomicU64,
-    /// What was acknowledged with a batch: everything below this is archived.
+    /// The first offset that has not been acknowledged with a batch.
     acknowledged: AtomicU64,
 }
 
-/// Runs, and batches as an event source mapping cuts them: from what is acknowledged, earlier, or later where it gave some up.
+/// Invokes runs and batches. Like an event source mapping's, batches start at the acknowledged offset, earlier, or
+/// later after discarded ones.
 async fn write(
     lambda: Arc<Lambda>,
     servers: String,
@@ -250,7 +251,7 @@ async fn write(
                 sleep(BEFORE_AGAIN).await;
                 continue;
             };
-            // What nobody has stored yet, what may be stored, or what comes after batches that the mapping gave up.
+            // Unarchived records, possibly archived ones, or those after discarded batches.
             let acknowledged = work.acknowledged.load(Ordering::Relaxed);
             let end = records.last().map_or(0, |last| last.offset + 1);
             let from = match random.random_range(0..4) {
@@ -291,7 +292,7 @@ fn event_of(TopicPartition { topic, partition }: &TopicPartition, records: &[Rec
     json!({"eventSource": "aws:kafka", "records": {format!("{topic}-{partition}"): records}})
 }
 
-/// Writes records of every form until it is over.
+/// Writes records of every form until the end.
 async fn produce(servers: String, topic: String, going: watch::Receiver<bool>, mut random: StdRng) -> Result<()> {
     let producer = Producer::new(&Cluster::plaintext(servers), Batching::OneRequest, Metrics::default())?;
     let topic: Arc<str> = topic.into();
@@ -329,7 +330,7 @@ async fn read(servers: String, partition: &TopicPartition) -> Result<Vec<Record>
     Ok(records)
 }
 
-/// What is archived, by offset, and in how many objects. An offset that is there twice is a problem of its own.
+/// Returns the archived records by offset, and the number of objects. An offset may occur more than once.
 async fn stored(s3: &S3, prefix: &str, partition: &TopicPartition) -> Result<(BTreeMap<u64, Vec<Form>>, usize)> {
     let bucket = bucket(s3)?;
     let objects: Vec<_> = bucket.list(Some(&Path::from(prefix))).try_collect().await?;
@@ -340,7 +341,7 @@ async fn stored(s3: &S3, prefix: &str, partition: &TopicPartition) -> Result<(BT
     let mut stored: BTreeMap<u64, Vec<Form>> = BTreeMap::new();
     for (location, bytes) in try_join_all(read).await? {
         let name = location.as_ref().strip_prefix(prefix).unwrap_or_default().trim_start_matches('/').to_owned();
-        let (content, offset) = found(partition, &name).ok_or_else(|| format!("a foreign object: {location}"))?;
+        let (content, offset) = found(partition, &name).ok_or_else(|| format!("unexpected object {location}"))?;
         let forms: Vec<Form> = match content {
             Content::Lines => {
                 let text = bytes.strip_suffix(b"\n").ok_or_else(|| format!("{location} has no last line break"))?;
@@ -362,7 +363,7 @@ fn bucket(s3: &S3) -> Result<AmazonS3> {
     Ok(builder.with_access_key_id(ACCESS_KEY).with_secret_access_key(SECRET_KEY).build()?)
 }
 
-/// What an object is by its name.
+/// Parses the name of an object.
 fn found(partition: &TopicPartition, name: &str) -> Option<(Content, u64)> {
     let (stem, extension) = name.rsplit_once('.')?;
     let content = match extension {
@@ -387,14 +388,14 @@ fn differences(
         .filter_map(|offset| match (expected.get(offset), stored.get(offset).map(Vec::as_slice)) {
             (Some(form), Some([only])) if form == only => None,
             (Some(_), None) => Some(format!("{partition}: {offset} is not archived")),
-            (None, Some(_)) => Some(format!("{partition}: {offset} is archived, and not in the topic")),
-            (Some(_), Some([_])) => Some(format!("{partition}: {offset} is archived as something else")),
+            (None, Some(_)) => Some(format!("{partition}: {offset} is archived but not in the topic")),
+            (Some(_), Some([_])) => Some(format!("{partition}: {offset} is archived with other content")),
             (Some(_), Some(forms)) => Some(format!("{partition}: {offset} is archived {} times", forms.len())),
             (None, None) => None,
         })
         .collect();
     if !problems.is_empty() {
-        problems.push(format!("{partition}: the last run said {said}"));
+        problems.push(format!("{partition}: the last run returned {said}"));
     }
     problems
 }

@@ -1,4 +1,4 @@
-//! A client: posts one request after the other, and notes what it is told.
+//! A client that posts one request after the other and records the responses.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -15,34 +15,34 @@ use crate::{
     post::{CONTENT_TYPE, NUMBERS, Number, Repeat, body, wrong_body},
 };
 
-/// Longer than API Gateway waits.
+/// Longer than API Gateway's timeout.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// Between two requests, at most, unless it is told otherwise.
+/// The default maximum pause between two requests.
 const PAUSE: Duration = Duration::from_millis(40);
 
-/// Before a request is sent again.
+/// The delay before a retry.
 const BEFORE_AGAIN: Duration = Duration::from_millis(200);
 
-/// Records of a request, at most.
+/// The maximum number of records in a request.
 const RECORDS: u64 = 5;
 
-/// One request of so many breaks a rule.
+/// One of this many requests is invalid.
 pub(crate) const WRONG: u32 = 20;
 
-/// Everybody's. To make one takes tens of milliseconds: clients that are to start together would start one after the other.
+/// Shared, because creating a client takes tens of milliseconds and would stagger clients that have to start together.
 static HTTP: LazyLock<reqwest::Client> = LazyLock::new(reqwest::Client::new);
 
-/// What it does about records that may not be written.
+/// The client's reaction to unconfirmed records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
-    /// Goes on with others.
+    /// Never retries.
     GoesOn,
-    /// Sends them again until it is told of them.
+    /// Retries until the records are confirmed.
     Repeats,
 }
 
-/// What is wrong with the world right now, and whether clients are to stop.
+/// The current round, or the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Now {
     Round(usize),
@@ -61,7 +61,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// The client of this number, at a topic's URL.
+    /// Creates the client with this number for a topic's URL.
     pub(crate) fn new(number: u64, url: &str, manner: Manner, seed: u64, now: watch::Receiver<Now>) -> Self {
         Self {
             url: url.to_owned(),
@@ -74,13 +74,13 @@ impl Client {
         }
     }
 
-    /// With so long between two requests, at most.
+    /// Sets the maximum pause between two requests.
     pub(crate) const fn pausing(mut self, pause: Duration) -> Self {
         self.pause = pause;
         self
     }
 
-    /// Posts until it is over, and gives its requests.
+    /// Posts until the end, and returns the requests.
     pub(crate) async fn run(mut self) -> Vec<Sent> {
         while *self.now.borrow() != Now::Over {
             let numbers = self.numbers();
@@ -89,7 +89,7 @@ impl Client {
                 if told.iter().any(|(_, told)| matches!(told, Told::Written(_)))
                     && let Some(sent) = self.sent.last_mut()
                 {
-                    sent.broken = Some("a record that breaks a rule was written".to_owned());
+                    sent.broken = Some("an invalid record was written".to_owned());
                 }
             } else {
                 self.deliver(numbers).await;
@@ -99,20 +99,20 @@ impl Client {
         self.sent
     }
 
-    /// Posts one request after the other until one is answered 200.
+    /// Posts until a request is answered with 200.
     pub(crate) async fn until_served(&mut self) {
         while !self.post_some().await.iter().all(|(_, told)| matches!(told, Told::Written(_))) {
             sleep(BEFORE_AGAIN).await;
         }
     }
 
-    /// Posts one request.
+    /// Posts one request with new records.
     pub(crate) async fn post_some(&mut self) -> Vec<(Number, Told)> {
         let numbers = self.numbers();
         self.post(&numbers, 0, body(&numbers, 0)).await
     }
 
-    /// What it has sent.
+    /// Returns the requests.
     pub(crate) fn into_sent(self) -> Vec<Sent> {
         self.sent
     }
@@ -142,7 +142,7 @@ impl Client {
             Now::Over => usize::MAX,
         };
         let begun = Instant::now();
-        // Noted before, for whoever gives up waiting.
+        // Recorded in advance, in case the caller stops waiting.
         let unknown = numbers.iter().map(|number| (*number, Told::Unconfirmed)).collect();
         self.sent.push(Sent { round, repeat, told: unknown, status: None, took: Duration::ZERO, broken: None });
         let answer = self.ask(body).await;
@@ -154,7 +154,7 @@ impl Client {
                 Ok(told) => (Some(status), told, None),
                 Err(broken) => (Some(status), unconfirmed(numbers), Some(broken.0)),
             },
-            // Cut off, or never answered.
+            // The connection was closed, or the request timed out.
             Err(_) => (None, unconfirmed(numbers), None),
         };
         let told: Vec<_> = numbers.iter().copied().zip(told).collect();

@@ -1,4 +1,4 @@
-//! What came of it, in Markdown.
+//! The report, in Markdown.
 
 use std::{num::NonZero, thread::available_parallelism, time::Duration};
 
@@ -17,45 +17,44 @@ use crate::{
     trouble::BROKERS,
 };
 
-/// `docs/reliability.md`: a section a promise, each of its own date. Those that were not tried again stay as they were.
+/// `docs/reliability.md`: one section per promise, each with its own date. Sections that were not run again stay unchanged.
 #[derive(Debug)]
 pub(crate) struct Document {
     sections: Vec<String>,
 }
 
-/// What begins a section.
+/// The prefix of a section's title.
 const SECTION: &str = "## ";
 
-const HEAD: &str = "# Reliability\n\nWhat was tried to break what the pipeline promises, and what came of it. `make chaos` writes it, and ends \
-                    with an error when a promise was broken; `make soak` writes the part about the process that goes on.\n";
+const HEAD: &str = "# Reliability\n\nExperiments that try to break the pipeline's promises, with their results. `make chaos` writes this file and fails if a promise is broken; `make soak` adds the section on long running.\n";
 
-/// What came of one kind of trouble.
+/// The result for one kind of fault.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Row {
     pub(crate) name: String,
-    /// How often it was tried.
+    /// The number of runs.
     pub(crate) times: usize,
     pub(crate) slowest_recovery: Duration,
-    /// What is not as it should be.
+    /// Violations of the promise.
     pub(crate) problems: Vec<String>,
     requests: usize,
     answered_200: usize,
-    /// Not 200 and not a client's mistake.
+    /// Neither 200 nor the client's mistake.
     refused: usize,
     unanswered: usize,
     acknowledged: usize,
     longest: Duration,
 }
 
-/// What came of the promise that 200 means written.
+/// The result for the promise that 200 means written.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Acknowledged {
     pub(crate) rows: Vec<Row>,
-    /// Records in the topic.
+    /// The number of records in the topic.
     pub(crate) written: usize,
     pub(crate) written_unconfirmed: usize,
     pub(crate) repeated: usize,
-    /// What breaks the promise.
+    /// Violations of the promise.
     pub(crate) faults: Vec<String>,
 }
 
@@ -218,7 +217,7 @@ impl Soak {
 }
 
 impl Document {
-    /// As a file has it.
+    /// Parses an existing file.
     pub(crate) fn of(text: &str) -> Self {
         let begin = format!("\n{SECTION}");
         let (_, sections) = text.split_once(&begin).unwrap_or_default();
@@ -226,7 +225,7 @@ impl Document {
         Self { sections: sections.map(|section| format!("{SECTION}{}\n", section.trim_end())).collect() }
     }
 
-    /// Puts a section in the place of the one with its title, or behind all.
+    /// Replaces the section with the same title, or appends it.
     pub(crate) fn put(&mut self, section: String) {
         let title = |section: &str| section.lines().next().map(str::to_owned);
         match self.sections.iter_mut().find(|known| title(known) == title(&section)) {
@@ -240,15 +239,15 @@ impl Document {
     }
 }
 
-/// Whether all was as promised.
+/// Returns the closing sentence.
 fn verdict(problems: &[String]) -> String {
     match problems.len() {
-        0 => "All of it was as promised.".to_owned(),
-        count => format!("**Not as promised: {count}.**"),
+        0 => "No promise was broken.".to_owned(),
+        count => format!("**Broken promises: {count}.**"),
     }
 }
 
-/// A section: what was tried, when, and what came of it.
+/// Formats a section with date, machine and seed.
 pub(crate) fn section(title: &str, seed: u64, took: Duration, text: &str) -> String {
     #[expect(clippy::disallowed_methods, reason = "the date of the document")]
     let now: DateTime<Utc> = Utc::now();
@@ -263,7 +262,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_section_that_was_tried_again_takes_the_place_of_its_last_and_the_others_stay() {
+    fn a_repeated_section_replaces_its_predecessor_and_the_others_stay() {
         let mut document = Document::of("");
         for (title, text) in [("A", "1\n"), ("B", "1\n\nmore\n"), ("A", "2\n")] {
             document = Document::of(&document.markdown());

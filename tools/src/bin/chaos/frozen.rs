@@ -1,5 +1,5 @@
-//! **A freeze at any point**: an environment stands still in the middle of a request, for up to 20 minutes by the clock that it
-//! sees, while its connections may be cut.
+//! **A freeze at any point**: an environment is frozen in the middle of a request, for up to 20 minutes by its wall
+//! clock, while its connections may be cut.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,20 +27,20 @@ use crate::{
     world::{PARTITIONS, TOPIC, ingest, kafka},
 };
 
-/// A request takes less: some freezes begin after it.
+/// The latest start of a freeze. Requests take less, so some freezes follow them.
 const LATEST: Duration = Duration::from_millis(30);
 
-/// How long it stands still by the clock on the wall, which tokens go by.
+/// The wall-clock durations of a freeze, which determine the age of tokens.
 const APPARENTLY: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_mins(1), Duration::from_mins(12), Duration::from_mins(20)];
 
-/// How long it does so by the steady clock, at most.
+/// The maximum duration by the monotonic clock.
 const STEADILY: Duration = Duration::from_millis(1_500);
 
-/// How long the first request after it may take to be served, tries included.
+/// The time within which a request has to succeed after a freeze, including retries.
 const TIME_TO_RECOVER: Duration = Duration::from_secs(30);
 
-/// What came of it.
+/// The result.
 #[derive(Debug, Default)]
 pub(crate) struct Frozen {
     pub(crate) freezes: usize,
@@ -50,11 +50,11 @@ pub(crate) struct Frozen {
 }
 
 /// # Errors
-/// When something cannot be done; what is found is in the answer.
+/// Fails if the experiment itself fails. Broken promises are in the result.
 pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Frozen> {
     say(&format!("frozen, {} times", plan.freezes));
     let mut random = StdRng::seed_from_u64(seed);
-    // The brokers' own clock does not move: to them the records come from hours ahead.
+    // The brokers' clock does not move, so records arrive from hours ahead.
     let any = i64::MAX.to_string();
     let kafka = kafka(Options::default().with("log.message.timestamp.after.max.ms", &any)).await?;
     let mut function = ingest(&kafka).await?;
@@ -87,7 +87,7 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Frozen> {
         processes.iter().try_for_each(|process| signal(*process, Signal::SIGCONT))?;
         client = posting.await?;
         if timeout(TIME_TO_RECOVER, client.until_served()).await.is_err() {
-            frozen.problems.push(format!("frozen: not served after freeze {freeze} of {apparently:?}"));
+            frozen.problems.push(format!("frozen: no response 200 after freeze {freeze} of {apparently:?}"));
         }
         frozen.freezes += 1;
     }

@@ -1,4 +1,4 @@
-//! What clients sent, and what they were told: what the topic is held to.
+//! All requests with their responses, and the comparison with the topic.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,54 +11,54 @@ use crate::{
     topic::Content,
 };
 
-/// One request of one client.
+/// One request of a client.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
-    /// What was wrong with the world as it was sent.
+    /// The round in which it was sent.
     pub(crate) round: usize,
     pub(crate) repeat: Repeat,
-    /// A record each.
+    /// The state of each record.
     pub(crate) told: Vec<(Number, Told)>,
-    /// `None` where no answer came.
+    /// `None` if there was no response.
     pub(crate) status: Option<u16>,
     pub(crate) took: Duration,
-    /// How the answer breaks the contract, if it does.
+    /// The contract violation in the response, if any.
     pub(crate) broken: Option<String>,
 }
 
-/// Everybody's requests; those of a client in its order.
+/// The requests of all clients; those of one client are in order.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     pub(crate) sent: Vec<Sent>,
 }
 
-/// What is wrong with a topic.
+/// A violation found in a topic.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
-    /// It was answered with an offset, and is not there.
+    /// The response had an offset, but the record is missing.
     Lost { number: Number, place: Place },
-    /// One request wrote it more than once.
+    /// One request wrote the record more than once.
     Doubled { number: Number, times: usize },
-    /// It was answered that nothing is written, and it is there.
+    /// The response denied the write, but the record is there.
     WrittenAllTheSame { number: Number },
-    /// A client's later record is before its earlier one.
+    /// A client's later record precedes its earlier one.
     OutOfOrder { first: Number, then: Number },
-    /// Nobody sent it.
+    /// No client sent the record.
     Foreign { place: Place },
 }
 
-/// What became of everybody's records.
+/// The result of comparing a topic with the responses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) faults: Vec<Fault>,
-    /// Records that are there, though the answer to their request does not say so.
+    /// Records that are in the topic although their response did not confirm them.
     pub(crate) written_unconfirmed: usize,
-    /// Records beyond the first of their number: a client had sent them again.
+    /// Records beyond the first with the same number, from retries of the client.
     pub(crate) repeated: usize,
 }
 
 impl Journal {
-    /// Holds a topic to what was answered. It has `None` in the place of a record that is no row of ours.
+    /// Compares a topic with the responses. `None` in the topic is a record that is not one of our rows.
     pub(crate) fn held_to(&self, topic: &Content) -> Verdict {
         let mut verdict = Verdict::default();
         let mut places: HashMap<Posted, Vec<Place>> = HashMap::new();
@@ -83,8 +83,8 @@ impl Journal {
         verdict
     }
 
-    /// What is not as it should be in `part`: a status that is none of these, an answer that breaks the contract, a fault of
-    /// the topic.
+    /// Returns the violations in `part`: unexpected statuses, contract violations in responses, and violations in the
+    /// topic.
     pub(crate) fn problems(&self, part: &str, statuses: &[u16], topic: &Content) -> Vec<String> {
         let expected = |sent: &&Sent| sent.status.is_some_and(|status| statuses.contains(&status));
         let unexpected =
@@ -94,7 +94,7 @@ impl Journal {
         unexpected.chain(broken).chain(faults).map(|problem| format!("{part}: {problem}")).collect()
     }
 
-    /// A client sends when it has its answer. So what it was told is written stands in the order in which it was sent.
+    /// Clients send one request at a time, so the order of their confirmed records is the order of sending.
     fn out_of_order(&self) -> Vec<Fault> {
         let mut last: HashMap<(Number, i32), (Number, Place)> = HashMap::new();
         let mut faults = Vec::new();
@@ -145,12 +145,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_and_what_is_there_may_be_alike() {
+    fn a_topic_may_agree_with_the_responses() {
         let requests = vec![
             sent(&[(1, Told::Written(at(0))), (2, Told::Written(at(1)))]),
             sent(&[(3, Told::Unconfirmed), (4, Told::Unconfirmed)]),
             sent(&[(5, Told::NotWritten)]),
-            // Sent again by its client.
+            // Retried by its client.
             sent(&[(6, Told::Unconfirmed)]),
             Sent { repeat: 1, ..sent(&[(6, Told::Written(at(4)))]) },
         ];
@@ -160,13 +160,13 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_is_found() {
+    fn each_violation_is_found() {
         let written = |number, offset| sent(&[(number, Told::Written(at(offset)))]);
         let doubled = Fault::Doubled { number: 1, times: 2 };
         let twice: Topic<'_> = &[(0, Some((1, 0))), (1, Some((1, 0)))];
         let cases: [(_, Topic<'_>, _); 8] = [
             (vec![written(1, 0)], &[], Fault::Lost { number: 1, place: at(0) }),
-            // What its repeat wrote is another record.
+            // A retry writes a different record.
             (
                 vec![Sent { repeat: 1, ..sent(&[(1, Told::Unconfirmed)]) }, written(1, 0)],
                 &[(1, Some((1, 1)))],
@@ -189,13 +189,13 @@ mod tests {
     }
 
     #[test]
-    fn clients_have_an_order_each() {
+    fn order_is_checked_per_client() {
         let requests = vec![sent(&[(1, Told::Written(at(1)))]), sent(&[(NUMBERS + 1, Told::Written(at(0)))])];
         assert_eq!(verdict(requests, &[(0, Some((NUMBERS + 1, 0))), (1, Some((1, 0)))]).faults, []);
     }
 
     #[test]
-    fn an_unexpected_status_a_broken_answer_and_a_fault_are_problems() {
+    fn unexpected_statuses_broken_responses_and_violations_are_reported() {
         let mut journal = Journal { sent: vec![sent(&[(1, Told::Written(at(0)))]), sent(&[(2, Told::Unconfirmed)])] };
         journal.sent[0].status = Some(200);
         journal.sent[1].broken = Some("no offsets".to_owned());

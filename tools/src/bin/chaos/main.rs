@@ -1,7 +1,8 @@
-//! `make chaos`: holds the pipeline to its promises while things go wrong, and writes `docs/reliability.md`.
+//! `make chaos`: tests the pipeline's promises under injected faults, and writes `docs/reliability.md`.
 //!
-//! [`acknowledged`] starts a [`world`], has [`client`]s post while [`trouble`] comes and goes, and holds the [`topic`] to the
-//! [`journal`] of what was answered. [`archived`] holds an archive to its topic. [`document`] tells of all.
+//! [`acknowledged`] starts a [`world`], lets [`client`]s post while [`trouble`] comes and goes, and compares the
+//! [`topic`] with the [`journal`] of responses. [`archived`] compares an archive with its topic. [`document`] formats
+//! the results.
 
 #![expect(clippy::print_stderr, reason = "a program for a terminal")]
 
@@ -34,34 +35,34 @@ use progress::say;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Holds the pipeline to its promises while brokers, connections, storage and functions fail.
+/// Tests the pipeline's promises while brokers, connections, storage and functions fail.
 ///
-/// It ends with an error when a promise was broken, and says which.
+/// Fails if a promise was broken, and names it.
 #[derive(Debug, Parser)]
 #[command(name = "chaos", max_term_width = 100)]
 struct Cli {
-    /// What decides by chance: the same one gives the same troubles in the same order. A new one unless it is given
+    /// Seed of the random choices: the same seed repeats the same faults in the same order. Random by default
     #[arg(long)]
     seed: Option<u64>,
 
-    /// How much is tried
+    /// Amount of testing
     #[arg(long, value_enum, default_value_t, value_name = "AMOUNT")]
     amount: Amount,
 
-    /// Only this promise
+    /// Test only this promise
     #[arg(long, value_enum, value_name = "PROMISE")]
     only: Option<Promise>,
 }
 
-/// How much is tried.
+/// The amount of testing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Amount {
-    /// All of it, written into docs/reliability.md
+    /// Everything; writes docs/reliability.md
     #[default]
     Full,
-    /// Each kind of trouble once, in minutes
+    /// Each kind of fault once; takes minutes
     Short,
-    /// Mixtures of trouble by chance, in minutes
+    /// Random pairs of faults; takes minutes
     ByChance,
 }
 
@@ -74,7 +75,7 @@ impl Amount {
         }
     }
 
-    /// The promises that are tried unless one is asked for. Chance decides nothing of a storm's and an overload's course.
+    /// The promises tested by default. Random runs leave out storms and overload, which do not depend on the seed.
     const fn promises(self) -> &'static [Promise] {
         use Promise::{Acknowledged, Archived, Frozen, Overload, Storm};
         match self {
@@ -84,20 +85,20 @@ impl Amount {
     }
 }
 
-/// What is held to.
+/// A promise of the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Promise {
     /// 200 means written
     Acknowledged,
-    /// A freeze at any point of a request loses and doubles nothing
+    /// A freeze at any point of a request loses and duplicates nothing
     Frozen,
     /// Archived exactly once
     Archived,
-    /// Nobody is locked out when many start at once
+    /// Many simultaneous cold starts all get served
     Storm,
-    /// Bounded memory, and right answers or 429 and 503, when clients send too much
+    /// Overload costs bounded memory, and responses are right, or 429 and 503
     Overload,
-    /// A process that serves for half an hour takes no more and more of anything. Only when it is asked for
+    /// Memory, files and threads of a process stay constant for half an hour. Not run by default
     Soak,
 }
 
@@ -109,11 +110,11 @@ impl Promise {
             Self::Archived => "Archived exactly once",
             Self::Storm => "Storms",
             Self::Overload => "Overload",
-            Self::Soak => "A process that goes on",
+            Self::Soak => "Long running",
         }
     }
 
-    /// What was tried and came of it, and what was not kept.
+    /// Runs the experiment. Returns the report and the violations.
     async fn try_to_break(self, plan: &Plan, seed: u64) -> Result<(String, Vec<String>)> {
         Ok(match self {
             Self::Acknowledged => {
@@ -152,7 +153,7 @@ async fn main() -> ExitCode {
             for problem in &problems {
                 eprintln!("{problem}");
             }
-            eprintln!("error: {} of what was promised was not kept", problems.len());
+            eprintln!("error: {} violations of the promises", problems.len());
             ExitCode::FAILURE
         }
         Err(error) => {
@@ -162,7 +163,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// What was not kept.
+/// Returns the violations.
 async fn run(Cli { seed, amount, only }: Cli) -> Result<Vec<String>> {
     let plan = amount.plan();
     let seed = seed.unwrap_or_else(rand::random);
@@ -179,7 +180,7 @@ async fn run(Cli { seed, amount, only }: Cli) -> Result<Vec<String>> {
                 }
                 problems.extend(broken);
             }
-            // What was found before is told all the same.
+            // Other promises are still tested and reported.
             Err(error) => problems.push(format!("{}: {error}", promise.title())),
         }
     }

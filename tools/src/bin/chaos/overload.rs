@@ -1,4 +1,4 @@
-//! **Overload**: clients send to `local` far more than it can take, slowly, by halves, and all at once.
+//! **Overload**: clients send to `local` far more than it can take, slowly, partially, and all at once.
 
 use std::{
     collections::BTreeMap,
@@ -28,35 +28,35 @@ use crate::{
     world::{PARTITIONS, PASSIVE, TOPIC, kafka, local},
 };
 
-/// The most memory that `local` may ever have had, in MB: ten times the bodies that it has room for (as they came, as records,
-/// in librdkafka's queue, in its batches, and the allocator's part), and itself as a debug build.
+/// The maximum peak memory of `local` in MB: ten times its budget for bodies (for their copies as bytes, as records, in
+/// librdkafka's queue and in its batches, and the allocator's overhead), plus the program itself as a debug build.
 pub(crate) const MAX_MEMORY_MB: u64 = 320;
 
-/// How soon it serves again.
+/// The time within which it has to serve again.
 pub(crate) const TIME_TO_RECOVER: Duration = Duration::from_secs(1);
 
-/// Clients of each kind.
+/// The number of clients of each kind.
 pub(crate) const CLIENTS: usize = 100;
 
-/// Records of a body of somewhat less than 6 MB: as many as there can be, and as large as a topic takes.
+/// Bodies just below 6 MB: one with the most records, one with the largest records that a topic accepts.
 const BODIES: [Body; 2] = [Body { records: 38_000, size: 0 }, Body { records: 6, size: 900_000 }];
 
-/// What one that does not send its whole body says that it is long.
+/// The `Content-Length` of requests that are sent partially.
 const PROMISED: usize = 6_000_000;
 
-/// Between two bytes of a slow client.
+/// The interval between two bytes of a slow client.
 const SLOWLY: Duration = Duration::from_millis(200);
 
-/// Between two clients that hang up.
+/// The delay between two requests of a client.
 const BEFORE_AGAIN: Duration = Duration::from_millis(20);
 
 const TIME_TO_ANSWER: Duration = Duration::from_secs(35);
 
-/// What came of it.
+/// The result.
 #[derive(Debug, Default)]
 pub(crate) struct Overload {
     pub(crate) memory_mb: u64,
-    /// How many requests with all of a body had each status.
+    /// The number of complete requests by status.
     pub(crate) answers: BTreeMap<String, usize>,
     pub(crate) hung_up: usize,
     pub(crate) served_after: Duration,
@@ -64,7 +64,7 @@ pub(crate) struct Overload {
 }
 
 /// # Errors
-/// When something cannot be done; what is found is in the answer.
+/// Fails if the experiment itself fails. Broken promises are in the result.
 pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Overload> {
     say(&format!("overload, {CLIENTS} clients of each kind"));
     let kafka = kafka(Options::default()).await?;
@@ -88,10 +88,10 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Overload> {
     let hasty: Vec<_> = (0..CLIENTS).map(|_| tokio::spawn(hang_up(address, seen.clone()))).collect();
     sleep(plan.overload).await;
     now.send_replace(Now::Over);
-    // Beside what the others have begun.
+    // Overlaps with the requests still in flight.
     let mut after = Client::new(2 * CLIENTS as u64, &url, Manner::GoesOn, seed, seen);
     let begun = Instant::now();
-    // Longer than is admitted, to tell how long it took.
+    // Longer than the limit, to measure by how much it is exceeded.
     drop(timeout(TIME_TO_ANSWER, after.until_served()).await);
     let served_after = begun.elapsed();
 
@@ -116,26 +116,26 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Overload> {
     overload.problems = journal.problems("overload", &[200, 408, 422, 429, 503], &written);
     let answered = |status: &str| overload.answers.contains_key(status);
     if !answered("200") || !(answered("429") || answered("503")) || overload.hung_up == 0 {
-        overload.problems.push("overload: it was none".to_owned());
+        overload.problems.push("overload: not reached".to_owned());
     }
     if overload.memory_mb > MAX_MEMORY_MB {
-        overload.problems.push(format!("overload: {} MB, and {MAX_MEMORY_MB} are admitted", overload.memory_mb));
+        overload.problems.push(format!("overload: {} MB, more than {MAX_MEMORY_MB} MB", overload.memory_mb));
     }
     if overload.served_after > TIME_TO_RECOVER {
-        overload.problems.push(format!("overload: served again after {:?}", overload.served_after));
+        overload.problems.push(format!("overload: served again only after {:?}", overload.served_after));
     }
     Ok(overload)
 }
 
-/// What a large body is made of.
+/// The shape of a large body.
 #[derive(Debug, Clone, Copy)]
 struct Body {
     records: u64,
-    /// Of each, in bytes; 0 for the usual one.
+    /// Bytes per record; 0 for the usual row.
     size: usize,
 }
 
-/// Large bodies, one after the other.
+/// Sends large bodies, one after the other.
 async fn send_large(
     mut client: Client,
     number: u64,
@@ -146,7 +146,7 @@ async fn send_large(
     while *now.borrow() != Now::Over {
         let numbers: Vec<_> = (first..first + records).collect();
         first += records;
-        // The others are to go on meanwhile.
+        // Built on another thread, so that the other clients go on.
         let made = spawn_blocking(move || {
             let body = if size == 0 { body(&numbers, 0) } else { body_of_large(&numbers, size) };
             (numbers, body)
@@ -164,28 +164,28 @@ fn head() -> String {
     )
 }
 
-/// A byte at a time.
+/// Sends a body byte by byte.
 async fn send_slowly(address: SocketAddr, now: watch::Receiver<Now>) {
     while *now.borrow() != Now::Over {
         let Ok(mut stream) = TcpStream::connect(address).await else {
             sleep(BEFORE_AGAIN).await;
             continue;
         };
-        // Until it is answered that this takes too long.
+        // Until the server times out and closes the connection.
         let send = async {
             stream.write_all(head().as_bytes()).await?;
             loop {
                 stream.write_all(b" ").await?;
                 sleep(SLOWLY).await;
             }
-            #[expect(unreachable_code, reason = "says of what kind the errors are")]
+            #[expect(unreachable_code, reason = "declares the error type")]
             std::io::Result::Ok(())
         };
         drop(timeout(TIME_TO_ANSWER, send).await);
     }
 }
 
-/// In the middle of its body. Returns how often.
+/// Closes connections in the middle of the body. Returns their number.
 async fn hang_up(address: SocketAddr, now: watch::Receiver<Now>) -> usize {
     let beginning = vec![b' '; PROMISED / 100];
     let mut times = 0;

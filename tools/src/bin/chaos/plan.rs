@@ -1,34 +1,34 @@
-//! How much is tried.
+//! The amounts of testing.
 
 use std::time::Duration;
 
-/// How much is tried.
+/// The amounts of testing.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// How often each trouble comes alone.
+    /// Runs of each fault alone.
     pub(crate) times_each: usize,
-    /// How often several come at once.
+    /// Runs of random pairs.
     pub(crate) mixtures: usize,
-    /// How long trouble takes.
+    /// The duration of faults.
     pub(crate) trouble: Duration,
-    /// For how long a broker stands still.
+    /// The durations of a broker's freeze.
     pub(crate) broker_freezes: Vec<Duration>,
-    /// How often an environment is frozen in a request.
+    /// Freezes of an environment in a request.
     pub(crate) freezes: usize,
-    /// Environments that start at once.
+    /// Environments that start simultaneously.
     pub(crate) storm: usize,
-    /// How long clients send too much.
+    /// The duration of the overload.
     pub(crate) overload: Duration,
-    /// Topics that are archived while things go wrong.
+    /// Topics that are archived under faults.
     pub(crate) schedules: usize,
-    /// How long that goes on for each.
+    /// The duration of faults for each such topic.
     pub(crate) schedule: Duration,
-    /// How long one process serves.
+    /// The duration of the soak test.
     pub(crate) soak: Duration,
 }
 
 impl Plan {
-    /// For the table.
+    /// For `docs/reliability.md`.
     pub(crate) fn full() -> Self {
         Self {
             times_each: 3,
@@ -44,7 +44,7 @@ impl Plan {
         }
     }
 
-    /// For every change: each kind of trouble once.
+    /// For every change: each kind of fault once.
     pub(crate) fn short() -> Self {
         Self {
             times_each: 1,
@@ -60,7 +60,7 @@ impl Plan {
         }
     }
 
-    /// What chance decides, a little of it.
+    /// A few random choices.
     pub(crate) fn by_chance() -> Self {
         Self { times_each: 0, mixtures: 4, freezes: 10, schedules: 2, ..Self::short() }
     }

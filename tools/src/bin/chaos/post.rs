@@ -1,39 +1,39 @@
-//! What clients post: geo rows, each with a number of its own by which it is found again.
+//! The clients' records: geo rows, each with a number that identifies it in the topic.
 
 use serde_json::Value;
 
 /// The media type of the envelope.
 pub(crate) const CONTENT_TYPE: &str = "application/vnd.kafka.json.v2+json";
 
-/// A record's number, in its field `ind`. No two records that are to differ have the same one.
+/// A record's number, in its field `ind`. Different records have different numbers.
 pub(crate) type Number = u64;
 
-/// How often a record was sent before.
+/// The number of earlier attempts to send a record.
 pub(crate) type Repeat = u32;
 
-/// A record, sent once. What is written tells by which request it is.
+/// One attempt to send a record. The row itself contains the attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Posted {
     pub(crate) number: Number,
     pub(crate) repeat: Repeat,
 }
 
-/// How many records a client may post: the next one's numbers begin there.
+/// The size of a client's range of numbers.
 pub(crate) const NUMBERS: Number = 10_000_000;
 
-/// A request with these records.
+/// Builds a request with these records.
 pub(crate) fn body(numbers: &[Number], repeat: Repeat) -> String {
     envelope(numbers.iter().map(|number| row(Posted { number: *number, repeat }, LATITUDE, COUNTRY)))
 }
 
-/// The same with a rule broken by the last one, so that none may be written.
+/// Builds a request whose last record is invalid, so that none may be written.
 pub(crate) fn wrong_body(numbers: &[Number]) -> String {
     let last = numbers.last();
     let latitude = |number| if Some(number) == last { "91.5" } else { LATITUDE };
     envelope(numbers.iter().map(|number| row(Posted { number: *number, repeat: 0 }, latitude(number), COUNTRY)))
 }
 
-/// The same with records of so many bytes and some more.
+/// Builds a request with records of slightly more than `size` bytes.
 pub(crate) fn body_of_large(numbers: &[Number], size: usize) -> String {
     let country = "A".repeat(size);
     envelope(numbers.iter().map(|number| row(Posted { number: *number, repeat: 0 }, LATITUDE, &country)))
@@ -42,7 +42,7 @@ pub(crate) fn body_of_large(numbers: &[Number], size: usize) -> String {
 const LATITUDE: &str = "-89.9787";
 const COUNTRY: &str = "Albania";
 
-// As text: a body of tens of thousands would take seconds as a tree.
+// As text, because a tree of tens of thousands of records would take seconds.
 fn envelope(rows: impl Iterator<Item = String>) -> String {
     let records: Vec<_> = rows.map(|row| format!(r#"{{"value":{row}}}"#)).collect();
     format!(r#"{{"records":[{}]}}"#, records.join(","))
@@ -54,7 +54,7 @@ fn row(Posted { number, repeat }: Posted, latitude: &str, country: &str) -> Stri
     )
 }
 
-/// What is written, if it is a row: one of ours, or another one, whose number is none of ours.
+/// Parses a record's value. Rows of others have numbers outside the clients' ranges.
 pub(crate) fn posted(value: &[u8]) -> Option<Posted> {
     let row: Value = serde_json::from_slice(value).ok()?;
     let repeat = row["country"].as_str().and_then(|country| country.split_once(' ')?.0.parse().ok());
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_is_found_by_its_number_and_nothing_else_is() {
+    fn rows_are_identified_by_their_number_and_other_values_are_not() {
         let body: Value = serde_json::from_str(&body(&[7, 8], 3)).unwrap();
         let values = body["records"].as_array().unwrap().iter().map(|record| record["value"].to_string());
         let expected = [7, 8].map(|number| Some(Posted { number, repeat: 3 }));

@@ -1,4 +1,4 @@
-//! Processes of the stack: signals to them, and what they take.
+//! Signals to processes, and their resource usage.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use nix::{
 
 use crate::Result;
 
-/// Sends a signal to a process, unless it has just ended by itself.
+/// Sends a signal to a process, unless it has ended.
 pub(crate) fn signal(process: u32, signal: Signal) -> Result<()> {
     match kill(Pid::from_raw(i32::try_from(process)?), signal) {
         Ok(()) | Err(Errno::ESRCH) => Ok(()),
@@ -18,18 +18,18 @@ pub(crate) fn signal(process: u32, signal: Signal) -> Result<()> {
     }
 }
 
-/// What a process holds right now.
+/// The current resource usage of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) memory_mb: u64,
     pub(crate) peak_memory_mb: u64,
-    /// Open files, connections included.
+    /// Open files, including connections.
     pub(crate) files: u64,
     pub(crate) threads: u64,
 }
 
 impl Held {
-    /// By a process, as Linux tells it.
+    /// Reads the usage of a process from `/proc`.
     pub(crate) fn by(process: u32) -> Result<Self> {
         let status = fs::read_to_string(format!("/proc/{process}/status"))?;
         let number = |name: &str| -> Result<u64> {

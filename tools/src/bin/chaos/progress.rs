@@ -1,6 +1,6 @@
-//! What is done right now, for whoever waits.
+//! Progress messages.
 
-/// Says it on standard error.
+/// Reports progress on standard error.
 pub(crate) fn say(text: &str) {
     #[expect(clippy::print_stderr, reason = "a program for a terminal")]
     {

@@ -1,5 +1,5 @@
-//! **Half an hour**: one `local` serves clients of all kinds, makes posts itself and archives, while connections are cut and
-//! slow and the broker stands still for a moment. It takes no more memory, files and threads in the end than in the middle.
+//! **Half an hour**: one `local` serves clients of all kinds, generates posts and archives, while connections are cut
+//! or slow and the broker freezes at times. Memory, files and threads must not grow from the first half to the second.
 
 use std::{
     fs,
@@ -33,39 +33,40 @@ use crate::{
     world::{PARTITIONS, TOPIC, kafka, local},
 };
 
-/// Clients of a few records, of either manner.
+/// The number of clients with small requests, of either retry policy.
 const CLIENTS: u64 = 4;
 
-/// Records of a large request.
+/// The number of records in a large request.
 const MANY: u64 = 500;
 
-/// Between two large requests, and between two questions.
+/// The pause between two large requests, and between two reads.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Between two troubles, at most.
+/// The maximum time between two faults.
 const CALM: Duration = Duration::from_secs(20);
 
-/// How long one goes on, at most. Requests have their time to wait for its end.
+/// The maximum duration of a fault, short enough for requests to outlast it.
 const TROUBLE: Duration = Duration::from_secs(3);
 
-/// Added to each way through the network.
+/// The added latency in each direction.
 const DELAY: Duration = Duration::from_millis(200);
 
-/// Longer than any question may take.
+/// Longer than any read may take.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(35);
 
-/// Between two looks at the process.
+/// The interval between two samples of the process.
 const LOOKING: Duration = Duration::from_secs(5);
 
-/// How much more the second half may take than the first, the start left out: of memory a tenth, and what one request more holds.
+/// The allowed growth from the first half to the second, without the start: a tenth of the memory, plus one more
+/// request's share.
 const MORE_MEMORY_MB: u64 = 5;
 const MORE_FILES: u64 = 10;
 const MORE_THREADS: u64 = 2;
 
-/// What clients ask for beside posting.
+/// The paths of read requests.
 const QUESTIONS: [&str; 6] = ["/health", "/topics", "/topics/chaos.geo", "/openapi.json", "/brokers", "/v3/clusters"];
 
-/// What came of it.
+/// The result.
 #[derive(Debug)]
 pub(crate) struct Soak {
     pub(crate) time: Duration,
@@ -73,13 +74,13 @@ pub(crate) struct Soak {
     pub(crate) refused: usize,
     pub(crate) questions: usize,
     pub(crate) troubles: usize,
-    /// Of the two halves.
+    /// The usage in the two halves.
     pub(crate) held: [Held; 2],
     pub(crate) problems: Vec<String>,
 }
 
 /// # Errors
-/// When something cannot be done; what is found is in the answer.
+/// Fails if the experiment itself fails. Broken promises are in the result.
 pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Soak> {
     say(&format!("soak, {} s", plan.soak.as_secs()));
     let kafka = kafka(Options::default()).await?;
@@ -110,17 +111,17 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Soak> {
     let (questions, mut problems) = asking.await?;
     let samples = looking.await??;
     let mut written = topic::content(kafka.internal_servers(), TOPIC, PARTITIONS).await?;
-    // The pipeline's own posts have lower ones than any client.
+    // The pipeline's own posts have lower numbers than any client's.
     let all = written.len();
     written.retain(|_, posted| posted.is_none_or(|posted| posted.number >= NUMBERS));
     if written.len() == all {
-        problems.push("soak: the pipeline made no posts".to_owned());
+        problems.push("soak: the pipeline generated no posts".to_owned());
     }
     if fs::read_dir(folder.path().join("archive/topics").join(TOPIC))?.next().is_none() {
         problems.push("soak: nothing was archived".to_owned());
     }
     problems.extend(journal.problems("soak", &[200, 422, 503], &written));
-    let held = halves(&samples).ok_or("the process was not looked at")?;
+    let held = halves(&samples).ok_or("the process was not sampled")?;
     problems.extend(grown(held));
     Ok(Soak {
         time: plan.soak,
@@ -133,7 +134,7 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Soak> {
     })
 }
 
-/// Lets things go wrong now and then for so long. Returns how often.
+/// Injects faults for a time. Returns their number.
 async fn make_trouble(kafka: &Kafka, time: Duration, seed: u64) -> Result<usize> {
     let mut random = StdRng::seed_from_u64(seed);
     let end = Instant::now() + time;
@@ -162,7 +163,7 @@ async fn make_trouble(kafka: &Kafka, time: Duration, seed: u64) -> Result<usize>
     Ok(troubles)
 }
 
-/// Large requests, one after the other.
+/// Sends large requests, one after the other.
 async fn post_many(mut client: Client, now: watch::Receiver<Now>) -> Vec<Sent> {
     let mut first = (CLIENTS + 1) * NUMBERS;
     while *now.borrow() != Now::Over {
@@ -174,7 +175,7 @@ async fn post_many(mut client: Client, now: watch::Receiver<Now>) -> Vec<Sent> {
     client.into_sent()
 }
 
-/// Asks until it is over. Returns how often, and what was answered otherwise than 200 and 503.
+/// Sends read requests until the end. Returns their number, and statuses other than 200 and 503.
 async fn ask(address: SocketAddr, now: watch::Receiver<Now>) -> (usize, Vec<String>) {
     let http = reqwest::Client::new();
     let (mut asked, mut problems) = (0, Vec::new());
@@ -193,7 +194,7 @@ async fn ask(address: SocketAddr, now: watch::Receiver<Now>) -> (usize, Vec<Stri
     (asked, problems)
 }
 
-/// Looks at the process until it is over.
+/// Samples the process until the end.
 fn look(process: u32, now: watch::Receiver<Now>) -> JoinHandle<Result<Vec<Held>>> {
     tokio::spawn(async move {
         let (mut looks, mut samples) = (interval(LOOKING), Vec::new());
@@ -205,14 +206,14 @@ fn look(process: u32, now: watch::Receiver<Now>) -> JoinHandle<Result<Vec<Held>>
     })
 }
 
-/// What was usual in the middle and in the end: the first fifth is the start.
+/// Returns the medians of the two halves after the start, which is the first fifth.
 fn halves(samples: &[Held]) -> Option<[Held; 2]> {
     let after_start = samples.get(samples.len() / 5..)?;
     let (first, second) = after_start.split_at(after_start.len() / 2);
     Some([usual(first)?, usual(second)?])
 }
 
-/// The median of each.
+/// Returns the median of each value.
 fn usual(samples: &[Held]) -> Option<Held> {
     let median = |of: fn(&Held) -> u64| {
         let mut values: Vec<_> = samples.iter().map(of).collect();
@@ -227,7 +228,7 @@ fn usual(samples: &[Held]) -> Option<Held> {
     })
 }
 
-/// What is more in the second half than it may be.
+/// Returns the values that grew by more than allowed.
 fn grown([first, second]: [Held; 2]) -> Vec<String> {
     let bounds = [
         ("MB of memory", first.memory_mb, second.memory_mb, first.memory_mb / 10 + MORE_MEMORY_MB),
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_after_the_start_is_told_and_the_start_itself_is_not() {
+    fn growth_after_the_start_is_reported() {
         let flat = [held(10, 5, 5), held(50, 20, 9), held(50, 21, 9), held(51, 20, 9), held(50, 20, 9)];
         assert_eq!(grown(halves(&flat).unwrap()), Vec::<String>::new());
         let leaking: Vec<_> = (0..100).map(|at| held(50 + at, 20 + at, 9 + at)).collect();

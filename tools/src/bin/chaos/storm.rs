@@ -1,5 +1,5 @@
-//! **Storms**: many environments start at the same moment, before a broker that admits a few log-ins a second and refuses the
-//! rest as MSK does, beside a client whose environment is warm.
+//! **Storms**: many environments cold-start simultaneously, before a broker that admits a few log-ins per second and
+//! refuses the rest like MSK, next to a client with a warm environment.
 
 use std::{
     error::Error,
@@ -32,38 +32,38 @@ use crate::{
     world::{PARTITIONS, TOPIC, ingest, kafka},
 };
 
-/// What MSK's smallest brokers admit: <https://docs.aws.amazon.com/msk/latest/developerguide/limits.html>
+/// The log-in rate of MSK's smallest brokers: <https://docs.aws.amazon.com/msk/latest/developerguide/limits.html>
 pub(crate) const LOG_INS_PER_SECOND: f64 = 4.0;
 
-/// None while the environments start, which takes this machine longer than Lambda's.
+/// Practically zero, while the environments start, which takes longer here than on Lambda.
 const HARDLY_ANY: f64 = 0.001;
 
-/// How long they may take to start.
+/// The time limit for starting all environments.
 const TIME_TO_START: Duration = Duration::from_secs(15);
 
-/// What an environment may hold open: the way to the cluster, and to the broker that it is told of.
+/// The maximum number of connections per environment: to the bootstrap server and to the broker it names.
 pub(crate) const CONNECTIONS: usize = 2;
 
-/// Beside the environments under storm there is the warm one.
+/// The number of warm environments next to the starting ones.
 const WARM: usize = 1;
 
-/// Between two requests of the client whose environment is warm.
+/// The maximum pause between two requests of the warm client.
 const STEADY: Duration = Duration::from_millis(100);
 
-/// A request's own time, with some more for the way.
+/// A request's deadline plus the latency.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(30);
 
-/// Until everyone has to be served, for each environment: twice what its log-ins take.
+/// The time limit per environment until all are served: twice the time that its log-ins take.
 const TIME_EACH: Duration = Duration::from_secs(1);
 
-/// How often connections are counted.
+/// The interval at which connections are counted.
 const COUNTING: Duration = Duration::from_millis(20);
 
-/// What came of it.
+/// The result.
 #[derive(Debug)]
 pub(crate) struct Storm {
     pub(crate) environments: usize,
-    /// Until the last client had its first 200.
+    /// The time until the last client got its first 200.
     pub(crate) served_after: Duration,
     pub(crate) requests: usize,
     pub(crate) refused: usize,
@@ -75,7 +75,7 @@ pub(crate) struct Storm {
 }
 
 /// # Errors
-/// When something cannot be done, or somebody is never served; what else is found is in the answer.
+/// Fails if the experiment itself fails, or a client is never served. Other broken promises are in the result.
 pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Storm> {
     let environments = plan.storm;
     say(&format!("storm, {environments} environments"));
@@ -109,7 +109,7 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Storm> {
             })
         })
         .collect();
-    // Else those that are served first would serve the clients that come last.
+    // Otherwise environments that are served first would serve the last clients too.
     let started = async {
         while stormed_by.processes().len() < environments {
             sleep(COUNTING).await;
@@ -119,7 +119,7 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Storm> {
     kafka.set_connects_per_second(Some(LOG_INS_PER_SECOND))?;
     let limit = TIME_EACH * u32::try_from(environments)? + TIME_TO_ANSWER;
     let stormed = timeout(limit, try_join_all(clients)).await;
-    let stormed = stormed.map_err(|_| format!("not everyone was served within {} s", limit.as_secs()))??;
+    let stormed = stormed.map_err(|_| format!("not all clients were served within {} s", limit.as_secs()))??;
     let served_after = begun.elapsed();
     now.send_replace(Now::Over);
     counting.abort();
@@ -151,19 +151,19 @@ fn problems(storm: &Storm, stormed: &[Sent], steady: &[Sent]) -> Vec<String> {
     let mut problems = Vec::new();
     let budget = CONNECTIONS * (storm.environments + WARM);
     if storm.most_connections > budget {
-        problems.push(format!("storm: {} connections, and the budget is {budget}", storm.most_connections));
+        problems.push(format!("storm: {} connections, more than {budget}", storm.most_connections));
     }
     for sent in stormed {
         if !matches!(sent.status, Some(200 | 503)) {
-            problems.push(format!("storm: answered {:?} after {:?}", sent.status, sent.took));
+            problems.push(format!("storm: unexpected status {:?} after {:?}", sent.status, sent.took));
         }
         if sent.took > TIME_TO_ANSWER {
-            problems.push(format!("storm: {:?} for an answer", sent.took));
+            problems.push(format!("storm: a response took {:?}", sent.took));
         }
         problems.extend(sent.broken.iter().map(|broken| format!("storm: {broken}")));
     }
     let unserved = steady.iter().filter(|sent| !matches!(sent.status, Some(200 | 422)));
-    problems.extend(unserved.map(|sent| format!("storm: a warm environment answered {:?}", sent.status)));
+    problems.extend(unserved.map(|sent| format!("storm: the warm environment returned {:?}", sent.status)));
     problems.extend(steady.iter().filter_map(|sent| sent.broken.as_ref()).map(|broken| format!("storm: {broken}")));
     problems
 }
@@ -172,7 +172,7 @@ fn longest(sent: &[Sent]) -> Duration {
     sent.iter().map(|sent| sent.took).max().unwrap_or_default()
 }
 
-/// Keeps the most connections that were open at once, until it is ended.
+/// Tracks the maximum number of open connections until aborted.
 async fn count(kafka: Arc<Kafka>, most: Arc<AtomicUsize>) {
     loop {
         most.fetch_max(kafka.proxies().map(Proxy::open).sum(), Ordering::Relaxed);

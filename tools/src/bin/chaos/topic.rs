@@ -1,4 +1,4 @@
-//! What a topic holds, read back by the brokers' other listener.
+//! A topic's content, read through the internal listener.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use crate::{
     post::{Posted, posted},
 };
 
-/// The records of a topic.
+/// A topic's records by position.
 pub(crate) type Content = BTreeMap<Place, Option<Posted>>;
 
-/// What each record is, where it is a row of ours.
+/// Reads a topic. Values that are not our rows are `None`.
 pub(crate) async fn content(servers: String, topic: &str, partitions: i32) -> Result<Content> {
     let kafka = Kafka::connect(&Cluster::plaintext(servers)).await?;
     let mut content = Content::new();

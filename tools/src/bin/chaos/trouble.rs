@@ -1,4 +1,4 @@
-//! What goes wrong: each kind of trouble has a beginning, a time, and an end.
+//! The faults: each can begin and end.
 
 use std::{fmt, process::Stdio, time::Duration};
 
@@ -17,42 +17,42 @@ use crate::{
 
 pub(crate) const BROKERS: usize = 3;
 
-/// Largest file that a broker whose disk is full may write, in bytes: it has more in its log by then.
+/// The file size in bytes at which a full disk is simulated; a broker's log is larger by then.
 const FULL: u64 = 4_096;
 
-/// One kind of trouble. Brokers are counted from 1.
+/// A kind of fault. Brokers count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// `kill -9`, and started again at its end.
+    /// `kill -9`, and a restart at its end.
     KillBrokers(usize),
-    /// In order, so that its partitions go to the others and come back.
+    /// Stops a broker gracefully, so that its leaderships move away and return.
     MoveLeaders,
-    /// All of them, in order, one after the other.
+    /// Restarts all brokers gracefully, one after the other.
     RestartBrokers,
     /// `SIGSTOP`.
     FreezeBroker,
-    /// It can write no more, and ends.
+    /// A broker's writes fail, so it exits.
     FillDisk,
-    /// Every connection to every broker is ended.
+    /// Closes every connection to every broker.
     Cut(End),
-    /// No byte passes on connections that are open, and nobody says so.
+    /// Silently drops all bytes on the open connections.
     Forget,
-    /// No byte passes at all.
+    /// Silently drops all bytes.
     Hold,
-    /// Every buffer takes longer, either way.
+    /// Adds latency in each direction.
     Delay(Duration),
-    /// No token is good, and connections are cut.
+    /// Refuses all tokens, and cuts the connections.
     RefuseLogIns,
-    /// The right to write is taken.
+    /// Revokes the permission to write.
     DenyWrites,
-    /// `SIGSTOP` of one of the function's environments, at whatever point it is.
+    /// `SIGSTOP` of one of the function's environments at a random point.
     FreezeFunction,
-    /// `kill -9` of one of the function's environments, at whatever point it is.
+    /// `kill -9` of one of the function's environments at a random point.
     KillFunction,
 }
 
 impl Trouble {
-    /// Each kind once.
+    /// Returns each kind once.
     pub(crate) fn each() -> Vec<Self> {
         let delays = [50, 400, 2_000].map(|millis| Self::Delay(Duration::from_millis(millis)));
         let mut each = vec![
@@ -74,7 +74,7 @@ impl Trouble {
 }
 
 impl Trouble {
-    /// Whether it takes brokers away. Two such at once are one that nobody could mend: a quorum would be missing.
+    /// Returns whether it makes brokers unavailable. Two of these at once would break the quorum.
     const fn takes_brokers(self) -> bool {
         matches!(
             self,
@@ -82,7 +82,7 @@ impl Trouble {
         )
     }
 
-    /// Whether the two can come at the same time. Rights are changed by all brokers together.
+    /// Returns whether the two are compatible. Changing permissions needs all brokers.
     pub(crate) fn goes_with(self, other: Self) -> bool {
         let whole = |trouble: Self| trouble.takes_brokers() || trouble == Self::DenyWrites;
         self != other && !(whole(self) && whole(other))
@@ -94,28 +94,28 @@ impl fmt::Display for Trouble {
         match self {
             Self::KillBrokers(1) => f.write_str("a broker is killed"),
             Self::KillBrokers(count) => write!(f, "{count} of {BROKERS} brokers are killed"),
-            Self::MoveLeaders => f.write_str("a broker is stopped in order"),
+            Self::MoveLeaders => f.write_str("a broker is stopped gracefully"),
             Self::RestartBrokers => f.write_str("all brokers are restarted, one after the other"),
-            Self::FreezeBroker => f.write_str("a broker stands still"),
+            Self::FreezeBroker => f.write_str("a broker is frozen"),
             Self::FillDisk => f.write_str("a broker's disk is full"),
             Self::Cut(End::Finish) => f.write_str("connections are closed"),
             Self::Cut(End::Reset) => f.write_str("connections are reset"),
-            Self::Forget => f.write_str("connections are forgotten on the way"),
-            Self::Hold => f.write_str("nothing passes"),
-            Self::Delay(time) => write!(f, "{} ms more, either way", time.as_millis()),
+            Self::Forget => f.write_str("connections are silently dropped"),
+            Self::Hold => f.write_str("no network traffic passes"),
+            Self::Delay(time) => write!(f, "{} ms more latency, each way", time.as_millis()),
             Self::RefuseLogIns => f.write_str("log-ins are refused"),
-            Self::DenyWrites => f.write_str("the right to write is taken"),
-            Self::FreezeFunction => f.write_str("an environment stands still in a request"),
+            Self::DenyWrites => f.write_str("the permission to write is revoked"),
+            Self::FreezeFunction => f.write_str("an environment is frozen in a request"),
             Self::KillFunction => f.write_str("an environment is killed in a request"),
         }
     }
 }
 
-/// Trouble that has begun.
+/// An injected fault.
 #[derive(Debug)]
 pub(crate) struct Begun {
     trouble: Trouble,
-    /// Whom it is about.
+    /// The affected brokers.
     brokers: Vec<usize>,
     processes: Vec<u32>,
 }
@@ -140,11 +140,11 @@ impl Trouble {
                 }
             }
             Self::FreezeBroker => {
-                begun.processes.push(kafka.broker_process_id(broker).await?.ok_or("the broker does not run")?);
+                begun.processes.push(kafka.broker_process_id(broker).await?.ok_or("the broker is not running")?);
                 begun.signal(Signal::SIGSTOP)?;
             }
             Self::FillDisk => {
-                let process = kafka.broker_process_id(broker).await?.ok_or("the broker does not run")?;
+                let process = kafka.broker_process_id(broker).await?.ok_or("the broker is not running")?;
                 limit_files(process, FULL).await?;
             }
             Self::Cut(end) => cut(world, end).await,
@@ -172,7 +172,7 @@ impl Begun {
         match self.trouble {
             Trouble::KillBrokers(_) | Trouble::MoveLeaders => self.restart(world).await?,
             Trouble::FillDisk => {
-                // It may not have ended by itself.
+                // It may still be running.
                 for broker in &self.brokers {
                     kafka.kill_broker(*broker).await?;
                 }
@@ -187,7 +187,7 @@ impl Begun {
         Ok(())
     }
 
-    /// Together: of two that were killed neither finds a quorum alone.
+    /// Restarts the brokers concurrently: of two killed ones neither finds a quorum alone.
     async fn restart(&self, world: &World) -> Result<()> {
         let restarts = self.brokers.iter().map(|broker| world.kafka.restart_broker(*broker));
         futures::future::try_join_all(restarts).await?;
@@ -209,7 +209,7 @@ async fn cut(world: &World, end: End) {
     }
 }
 
-/// As a disk that is full: every write behind that many bytes of a file fails.
+/// Simulates a full disk: writes beyond this file size fail.
 async fn limit_files(process: u32, bytes: u64) -> Result<()> {
     let mut command = Command::new("prlimit");
     command.args([format!("--pid={process}"), format!("--fsize={bytes}")]).stdin(Stdio::null());

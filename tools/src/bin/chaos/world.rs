@@ -16,11 +16,11 @@ use tokio::net::TcpStream;
 use crate::Result;
 
 pub(crate) const USER_ID: &str = "chaos";
-/// What clients write to.
+/// The clients' topic.
 pub(crate) const TOPIC: &str = "chaos.geo";
 pub(crate) const PARTITIONS: i32 = 3;
 
-/// Who the functions are to the brokers.
+/// The functions' principal.
 pub(crate) const PRINCIPAL: &str = "pipeline";
 const ACCESS_KEY: &str = "ASIAFIRE";
 const SECRET: &str = "chaos/secret+key";
@@ -30,15 +30,15 @@ const FUNCTION_TIMEOUT: Duration = Duration::from_secs(29);
 
 const TIME_TO_START: Duration = Duration::from_secs(30);
 
-/// `local` does nothing by itself.
+/// Flags with which `local` neither archives nor posts.
 pub(crate) const PASSIVE: &[&str] = &["--no-archive", "--posts-per-second", "0"];
 
-/// How many environments `ingest` has.
+/// The number of `ingest` environments.
 pub(crate) const ENVIRONMENTS: usize = 4;
 
 #[derive(Debug)]
 pub(crate) struct World {
-    // In the order in which they end.
+    // Dropped in this order.
     _local: Process,
     local_port: u16,
     gateway: Gateway,
@@ -48,9 +48,9 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Starts it, each part with `built`'s programs.
+    /// Builds the programs and starts the system.
     pub(crate) async fn start() -> Result<Self> {
-        // The brokers' own default is 9 s, for which the others wait for one that is lost.
+        // Shorter than the brokers' default of 9 s, to detect lost brokers sooner.
         let kafka = kafka(Options::three().with("broker.session.timeout.ms", "3000")).await?;
         let lambda = Arc::new(Lambda::start(&Function { concurrency: ENVIRONMENTS, ..ingest(&kafka).await? }).await?);
         let gateway = Gateway::start(Arc::clone(&lambda), Api::rest("chaos")).await?;
@@ -61,7 +61,7 @@ impl World {
         Ok(Self { _local: local, local_port, gateway, lambda, kafka, _folder: folder })
     }
 
-    /// Where the topic is written to, by each front.
+    /// The topic's URL at each frontend.
     pub(crate) fn urls(&self) -> [String; 2] {
         [
             format!("{}/topics/{TOPIC}", self.gateway.url()),
@@ -69,14 +69,14 @@ impl World {
         ]
     }
 
-    /// Lets the functions log in, or not.
+    /// Adds or removes the functions' identity.
     pub(crate) fn admit(&self, admitted: bool) -> Result<()> {
         let told = if admitted { self.kafka.add_identity(identity()) } else { self.kafka.remove_identity(ACCESS_KEY) };
         Ok(told?)
     }
 }
 
-/// A cluster with the topics, and with a role that may write to them.
+/// Starts a cluster with the topics, and with a role that may write to them.
 pub(crate) async fn kafka(options: Options) -> Result<Kafka> {
     let kafka = Kafka::start(options).await?;
     let user_id: UserId = USER_ID.parse()?;
@@ -89,7 +89,7 @@ pub(crate) async fn kafka(options: Options) -> Result<Kafka> {
     Ok(kafka)
 }
 
-/// `ingest` as it is deployed.
+/// Returns `ingest` as it is deployed.
 pub(crate) async fn ingest(kafka: &Kafka) -> Result<Function> {
     let mut variables = variables(kafka);
     variables.push(("USER_IDS", USER_ID.to_owned()));
@@ -111,7 +111,7 @@ fn variables(kafka: &Kafka) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// `local` on this cluster, at a port, with flags for what it does by itself.
+/// Starts `local` on this cluster.
 pub(crate) async fn local(kafka: &Kafka, folder: &TempDir, port: u16, flags: &[&str]) -> Result<Process> {
     let (address, servers, authorities) =
         (format!("127.0.0.1:{port}"), kafka.bootstrap_servers(), kafka.ca_file().display().to_string());
