@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs, ops::Range, path::Path, sync::Arc, time::Du
 use archive::{
     layout::TopicPartition,
     reader::{Kafka as Reading, Reader},
-    record::Record,
+    record::ConsumerRecord,
 };
 use aws_credential_types::Credentials;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -147,7 +147,7 @@ async fn a_row_of_the_script_and_one_of_the_database_are_read_by_a_notebook_as_t
 }
 
 /// Everything that is in a topic.
-async fn read(deployed: &Deployment, topic: &str) -> Vec<Record> {
+async fn read(deployed: &Deployment, topic: &str) -> Vec<ConsumerRecord> {
     let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
     let cluster = cluster(&deployed.kafka, deployed.kafka.region(), credentials);
     let kafka = Reading::connect(&cluster).await.unwrap();
@@ -156,10 +156,10 @@ async fn read(deployed: &Deployment, topic: &str) -> Vec<Record> {
 }
 
 /// The event that an event source mapping sends, with records by topic.
-fn event_of(topics: impl IntoIterator<Item = (String, Vec<Record>)>) -> Value {
+fn event_of(topics: impl IntoIterator<Item = (String, Vec<ConsumerRecord>)>) -> Value {
     let mut all = Map::new();
     for (topic, records) in topics {
-        let record = |record: &Record| {
+        let record = |record: &ConsumerRecord| {
             json!({
                 "topic": topic, "partition": 0, "offset": record.offset, "timestamp": 1_598_586_767_000_u64,
                 "timestampType": "CREATE_TIME", "headers": [],

@@ -3,7 +3,7 @@
 use archive::{
     layout::TopicPartition,
     reader::{Kafka as Reading, Reader},
-    record::Record,
+    record::ConsumerRecord,
 };
 use serde_json::Value;
 use shared::{cluster::Cluster, deadline::USUAL_TIME, kind::GEO};
@@ -34,7 +34,7 @@ async fn written(cluster: &Cluster, topic: &str) -> Vec<u32> {
     while (read.len() as u64) < end {
         read.extend(reading.read(&partition, read.len() as u64).await.unwrap());
     }
-    let ind = |record: &Record| {
+    let ind = |record: &ConsumerRecord| {
         let row: Value = serde_json::from_slice(record.value.as_ref().unwrap()).unwrap();
         row["ind"].as_u64().unwrap().try_into().unwrap()
     };

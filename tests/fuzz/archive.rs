@@ -7,7 +7,7 @@ use ::archive::{
     event,
     layout::{Folder, TopicPartition},
     reader::{ReadError, Reader},
-    record::{Form, Record},
+    record::{ConsumerRecord, Form},
     store::{Archiver, Limits},
 };
 use aws_lambda_events::kafka::KafkaEvent;
@@ -40,8 +40,9 @@ impl Reader for Log<'_> {
         Ok(0..self.0.len() as u64)
     }
 
-    async fn read(&self, _: &TopicPartition, from: u64) -> Result<Vec<Record>, ReadError> {
-        let record = |(offset, value): (u64, &Option<Vec<u8>>)| Record { offset, value: value.clone().map(Into::into) };
+    async fn read(&self, _: &TopicPartition, from: u64) -> Result<Vec<ConsumerRecord>, ReadError> {
+        let record =
+            |(offset, value): (u64, &Option<Vec<u8>>)| ConsumerRecord { offset, value: value.clone().map(Into::into) };
         Ok((0..).zip(self.0).map(record).filter(|record| record.offset >= from).collect())
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::{
     layout::TopicPartition,
     reader::{ReadError, Reader},
-    record::Record,
+    record::ConsumerRecord,
     report::Failure,
     store::{Archiver, Counts, End, StoreError},
 };
@@ -140,8 +140,8 @@ impl Position {
         reader: &R,
         partition: &TopicPartition,
         goal: u64,
-    ) -> Result<Vec<Record>, ReadError> {
-        let mut records: Vec<Record> = Vec::new();
+    ) -> Result<Vec<ConsumerRecord>, ReadError> {
+        let mut records: Vec<ConsumerRecord> = Vec::new();
         let mut bytes = 0;
         while self.read < goal && bytes < ROUND_BYTES {
             let batch = match self.batch(reader, partition).await {
@@ -162,7 +162,7 @@ impl Position {
         Ok(records)
     }
 
-    async fn batch<R: Reader>(&self, reader: &R, partition: &TopicPartition) -> Result<Vec<Record>, ReadError> {
+    async fn batch<R: Reader>(&self, reader: &R, partition: &TopicPartition) -> Result<Vec<ConsumerRecord>, ReadError> {
         let records = reader.read(partition, self.next).await?;
         match self.apart {
             Some(last) if !records.is_empty() => {

@@ -15,7 +15,7 @@ use crate::{
     layout::TopicPartition,
     partitions::{Outcome, gather, in_time},
     reader::Reader,
-    record::Record,
+    record::ConsumerRecord,
     report::{Failure, Report},
     store::Archiver,
 };
@@ -69,7 +69,7 @@ async fn store_partition<R: Reader>(
     reader: &R,
     archiver: &Archiver,
     partition: TopicPartition,
-    records: Vec<Record>,
+    records: Vec<ConsumerRecord>,
     deadline: Instant,
 ) -> Outcome {
     let mut progress = Progress::default();
@@ -84,7 +84,7 @@ pub(crate) async fn store_batch<R: Reader>(
     reader: &R,
     archiver: &Archiver,
     partition: &TopicPartition,
-    records: &[Record],
+    records: &[ConsumerRecord],
     progress: &mut Progress,
 ) -> Result<(), Failure> {
     let store = |error| Failure::Store(partition.clone(), error);
@@ -115,8 +115,8 @@ pub(crate) async fn store_batch<R: Reader>(
 }
 
 /// The event's records by partition. A partition that cannot be read or is not of `topics` is a failure instead.
-fn batches(event: KafkaEvent, topics: &[String], report: &mut Report) -> BTreeMap<TopicPartition, Vec<Record>> {
-    let mut batches: BTreeMap<TopicPartition, Vec<Record>> = BTreeMap::new();
+fn batches(event: KafkaEvent, topics: &[String], report: &mut Report) -> BTreeMap<TopicPartition, Vec<ConsumerRecord>> {
+    let mut batches: BTreeMap<TopicPartition, Vec<ConsumerRecord>> = BTreeMap::new();
     for (name, records) in event.records {
         match records.into_iter().map(decode).collect::<Result<Vec<_>, _>>() {
             Ok(records) => {
@@ -137,12 +137,12 @@ fn batches(event: KafkaEvent, topics: &[String], report: &mut Report) -> BTreeMa
     batches
 }
 
-fn decode(record: KafkaRecord) -> Result<(TopicPartition, Record), EventError> {
+fn decode(record: KafkaRecord) -> Result<(TopicPartition, ConsumerRecord), EventError> {
     let topic = record.topic.ok_or(EventError::Topic)?;
     let partition = i32::try_from(record.partition).ok().filter(|partition| *partition >= 0);
     let partition = partition.ok_or(EventError::Partition(record.partition))?;
     let offset = u64::try_from(record.offset).map_err(|_| EventError::Offset(record.offset))?;
     let value = record.value.map(|value| STANDARD.decode(value)).transpose();
     let value = value.map_err(|source| EventError::Value { offset: record.offset, source })?;
-    Ok((TopicPartition { topic, partition }, Record { offset, value: value.map(Into::into) }))
+    Ok((TopicPartition { topic, partition }, ConsumerRecord { offset, value: value.map(Into::into) }))
 }

@@ -4,7 +4,7 @@ use std::{ops::Range, time::Duration};
 
 use shared::client::ConnectError;
 
-use crate::{layout::TopicPartition, record::Record};
+use crate::{layout::TopicPartition, record::ConsumerRecord};
 
 mod kafka;
 mod on_demand;
@@ -28,7 +28,7 @@ pub trait Reader: Sync {
         &self,
         partition: &TopicPartition,
         from: u64,
-    ) -> impl Future<Output = Result<Vec<Record>, ReadError>> + Send;
+    ) -> impl Future<Output = Result<Vec<ConsumerRecord>, ReadError>> + Send;
 }
 
 /// Why Kafka could not be read.

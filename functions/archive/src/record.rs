@@ -7,7 +7,7 @@ use crate::layout::Content;
 
 /// One record as Kafka gives it. Its key and headers are not archived.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct ConsumerRecord {
     /// The record's place in its partition.
     pub offset: u64,
     /// `None` is Kafka's null.

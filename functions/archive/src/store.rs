@@ -25,7 +25,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::{
     bucket::Bucket,
     layout::{Content, Folder, MAX_OFFSET, TopicPartition},
-    record::{Form, Record},
+    record::{ConsumerRecord, Form},
 };
 
 mod counts;
@@ -71,7 +71,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn of(record: &Record) -> Self {
+    fn of(record: &ConsumerRecord) -> Self {
         let value_bytes = record.value.as_ref().map_or(0, |value| value.len() as u64);
         Self { offset: record.offset, form: Form::of(record.value.as_ref()), value_bytes }
     }
@@ -137,7 +137,7 @@ impl Archiver {
     pub async fn store(
         &self,
         partition: &TopicPartition,
-        records: &[Record],
+        records: &[ConsumerRecord],
         counts: &mut Counts,
     ) -> Result<(), StoreError> {
         let Some(first) = in_order(records)? else { return Ok(()) };
@@ -312,7 +312,7 @@ fn below(entries: &[Entry], offset: u64) -> usize {
 }
 
 /// The first offset of `records`, when they are in order and fit names.
-fn in_order(records: &[Record]) -> Result<Option<u64>, StoreError> {
+fn in_order(records: &[ConsumerRecord]) -> Result<Option<u64>, StoreError> {
     for pair in records.windows(2) {
         let (after, offset) = (pair[0].offset, pair[1].offset);
         if offset <= after {

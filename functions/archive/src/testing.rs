@@ -24,7 +24,7 @@ use crate::{
     bucket::Bucket,
     layout::{Content, Folder, MAX_OFFSET, TopicPartition},
     reader::{ReadError, Reader},
-    record::{Form, Record},
+    record::{ConsumerRecord, Form},
 };
 
 pub(crate) fn pins() -> TopicPartition {
@@ -32,12 +32,12 @@ pub(crate) fn pins() -> TopicPartition {
 }
 
 /// JSON values from offset `from` on, whose text says where they belong and by whom they are.
-pub(crate) fn rows(by: &str, offsets: Range<u64>) -> Vec<Record> {
+pub(crate) fn rows(by: &str, offsets: Range<u64>) -> Vec<ConsumerRecord> {
     offsets.map(|offset| row(by, offset)).collect()
 }
 
-pub(crate) fn row(by: &str, offset: u64) -> Record {
-    Record { offset, value: Some(format!("{{\"by\":\"{by}\",\"offset\":{offset}}}").into()) }
+pub(crate) fn row(by: &str, offset: u64) -> ConsumerRecord {
+    ConsumerRecord { offset, value: Some(format!("{{\"by\":\"{by}\",\"offset\":{offset}}}").into()) }
 }
 
 /// Leaves the turn to others once.
@@ -186,7 +186,7 @@ pub(crate) async fn stored(
 }
 
 /// What `records` are once they are stored.
-pub(crate) fn forms(records: &[Record]) -> BTreeMap<u64, Form> {
+pub(crate) fn forms(records: &[ConsumerRecord]) -> BTreeMap<u64, Form> {
     records.iter().map(|record| (record.offset, Form::of(record.value.as_ref()))).collect()
 }
 
@@ -197,7 +197,7 @@ pub(crate) struct Topics(Arc<Mutex<BTreeMap<TopicPartition, Topic>>>);
 /// One partition of [`Topics`].
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Topic {
-    pub(crate) records: Vec<Record>,
+    pub(crate) records: Vec<ConsumerRecord>,
     pub(crate) bounds: Range<u64>,
     /// How many records an answer has at most.
     pub(crate) at_once: usize,
@@ -210,7 +210,7 @@ pub(crate) struct Topic {
 }
 
 impl Topic {
-    pub(crate) fn of(records: Vec<Record>) -> Self {
+    pub(crate) fn of(records: Vec<ConsumerRecord>) -> Self {
         let bounds = records.first().map_or(0, |first| first.offset)..records.last().map_or(0, |last| last.offset + 1);
         Self { records, bounds, at_once: 5, ..Self::default() }
     }
@@ -238,7 +238,7 @@ impl Reader for Topics {
         self.ask(partition, |topic| Ok(topic.bounds.clone())).await
     }
 
-    async fn read(&self, partition: &TopicPartition, from: u64) -> Result<Vec<Record>, ReadError> {
+    async fn read(&self, partition: &TopicPartition, from: u64) -> Result<Vec<ConsumerRecord>, ReadError> {
         let delay = self.ask(partition, |topic| topic.delay).await;
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;

@@ -29,7 +29,7 @@ use super::{Goal, Progress, catch_up};
 use crate::{
     event::store_batch,
     reader::ReadError,
-    record::{Form, Record},
+    record::{ConsumerRecord, Form},
     report::Failure,
     store::{Archiver, Limits, StoreError},
     testing::{Memory, Topic, Topics, forms, pins, stored},
@@ -40,7 +40,7 @@ mod schedule;
 use schedule::{Kind, Schedule, Step, WRITERS, schedule};
 
 /// Gives the records that are acknowledged with it.
-type Work = LocalBoxFuture<'static, Result<Vec<Record>, Failure>>;
+type Work = LocalBoxFuture<'static, Result<Vec<ConsumerRecord>, Failure>>;
 
 /// What a writer is at.
 struct Task {
@@ -54,7 +54,7 @@ struct Task {
 #[derive(Clone)]
 struct Batch {
     generation: u64,
-    records: Vec<Record>,
+    records: Vec<ConsumerRecord>,
 }
 
 struct Writer {
@@ -98,7 +98,7 @@ impl World {
     }
 
     /// The records of a generation below `end`.
-    fn records(&self, generation: u64, end: u64) -> Vec<Record> {
+    fn records(&self, generation: u64, end: u64) -> Vec<ConsumerRecord> {
         let record = |(offset, kind): (u64, &Kind)| {
             let value = match kind {
                 Kind::Json => Some(format!("[{generation},{offset}]")),
@@ -109,13 +109,13 @@ impl World {
                 Kind::NotJson | Kind::Null => Some(format!("{generation} {offset}")),
                 Kind::Gap => return None,
             };
-            Some(Record { offset, value: value.map(Into::into) })
+            Some(ConsumerRecord { offset, value: value.map(Into::into) })
         };
         (0..end).zip(&self.schedule.kinds).filter_map(record).collect()
     }
 
     /// What the topic has right now.
-    fn topic(&self) -> Vec<Record> {
+    fn topic(&self) -> Vec<ConsumerRecord> {
         let records = self.records(self.generation, self.end).into_iter();
         records.skip_while(|record| record.offset < self.start).collect()
     }
@@ -218,7 +218,7 @@ impl World {
         let again = self.generation > 0 && (archive.is_empty() || self.generation_of(&archive) != self.generation);
         let from = from.filter(|_| !again);
         let from = from.map_or(self.acknowledged, |from| *from.get(&offsets));
-        let mut records: Vec<Record> =
+        let mut records: Vec<ConsumerRecord> =
             self.topic().into_iter().skip_while(|record| record.offset < from).take(records).collect();
         if let Some(without) = without.filter(|_| records.len() > 1 && !again) {
             records.remove(without.index(records.len()));
@@ -260,7 +260,7 @@ impl World {
     }
 
     /// Rule 4.
-    fn acknowledge(&mut self, records: &[Record]) {
+    fn acknowledge(&mut self, records: &[ConsumerRecord]) {
         let archive = self.archive();
         for (offset, form) in forms(records) {
             assert_eq!(archive.get(&offset), Some(&form), "{offset} is acknowledged");

@@ -40,9 +40,9 @@ async fn store_beside(memory: &Memory, kafka: &Topics, event: KafkaEvent) -> Rep
 }
 
 /// An event with some of `records`, which are of `a.pin`.
-fn batch(records: &[Record], offsets: impl IntoIterator<Item = u64>) -> KafkaEvent {
+fn batch(records: &[ConsumerRecord], offsets: impl IntoIterator<Item = u64>) -> KafkaEvent {
     let find = |offset| records.iter().find(|record| record.offset == offset).unwrap();
-    let text = |record: &Record| String::from_utf8(record.value.clone().unwrap().to_vec()).unwrap();
+    let text = |record: &ConsumerRecord| String::from_utf8(record.value.clone().unwrap().to_vec()).unwrap();
     let records = offsets.into_iter().map(find);
     let records = records.map(|record| delivered("a.pin", 0, record.offset.try_into().unwrap(), Some(&text(record))));
     event(&json!({"a.pin-0": records.collect::<Vec<_>>()}))
@@ -70,8 +70,9 @@ async fn every_partition_of_an_event_is_stored_and_storing_it_again_changes_noth
             (of("a.pin", 1), vec![(0, Some("2"))]),
             (of("a.geo", 0), vec![(0, Some("{"))]),
         ] {
-            let record = |(offset, value): (u64, Option<&'static str>)| Record { offset, value: value.map(Into::into) };
-            let expected: Vec<Record> = expected.into_iter().map(record).collect();
+            let record =
+                |(offset, value): (u64, Option<&'static str>)| ConsumerRecord { offset, value: value.map(Into::into) };
+            let expected: Vec<ConsumerRecord> = expected.into_iter().map(record).collect();
             assert_eq!(stored(&memory, &partition).await.0, forms(&expected), "{partition}");
         }
     }
@@ -212,7 +213,7 @@ async fn a_batch_of_a_topic_that_was_made_again_is_not_mixed_into_the_new_one() 
 async fn the_end_is_looked_up_once_for_the_first_event_and_not_for_those_that_follow_on() {
     let memory = Memory::default();
     let batch = [delivered("a.pin", 0, 0, Some("1"))];
-    let records = [Record { offset: 0, value: Some("1".into()) }];
+    let records = [ConsumerRecord { offset: 0, value: Some("1".into()) }];
     Archiver::new(memory.bucket(10), Limits::default())
         .store(&of("a.pin", 0), &records, &mut Counts::default())
         .await

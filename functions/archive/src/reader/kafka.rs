@@ -22,7 +22,7 @@ use rskafka::{
 use shared::{client, cluster::Cluster};
 
 use super::{ReadError, Reader};
-use crate::{layout::TopicPartition, record::Record};
+use crate::{layout::TopicPartition, record::ConsumerRecord};
 
 /// For a request with its retries. The client has no such bound of its own, and neither has its connecting.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -101,7 +101,7 @@ impl Reader for Kafka {
         within(&self.servers, work.boxed()).await
     }
 
-    async fn read(&self, partition: &TopicPartition, from: u64) -> Result<Vec<Record>, ReadError> {
+    async fn read(&self, partition: &TopicPartition, from: u64) -> Result<Vec<ConsumerRecord>, ReadError> {
         let work = async {
             let client = self.partition(partition).await?;
             let at = i64::try_from(from).map_err(|_| ReadError::OutOfRange(from))?;
@@ -129,8 +129,8 @@ fn refused(error: Error) -> ReadError {
     ReadError::Kafka(Box::new(error))
 }
 
-fn record(RecordAndOffset { record, offset: at }: RecordAndOffset) -> Result<Record, ReadError> {
-    Ok(Record { offset: offset(at)?, value: record.value.map(Into::into) })
+fn record(RecordAndOffset { record, offset: at }: RecordAndOffset) -> Result<ConsumerRecord, ReadError> {
+    Ok(ConsumerRecord { offset: offset(at)?, value: record.value.map(Into::into) })
 }
 
 fn offset(offset: i64) -> Result<u64, ReadError> {

@@ -6,7 +6,7 @@ use shared::cluster::Cluster;
 use tokio::sync::OnceCell;
 
 use super::{Kafka, ReadError, Reader};
-use crate::{layout::TopicPartition, record::Record};
+use crate::{layout::TopicPartition, record::ConsumerRecord};
 
 /// Kafka, connected to with the first request. A connection that failed is tried again with the next one.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Reader for OnDemand<'_> {
         self.kafka().await?.bounds(partition).await
     }
 
-    async fn read(&self, partition: &TopicPartition, from: u64) -> Result<Vec<Record>, ReadError> {
+    async fn read(&self, partition: &TopicPartition, from: u64) -> Result<Vec<ConsumerRecord>, ReadError> {
         self.kafka().await?.read(partition, from).await
     }
 }

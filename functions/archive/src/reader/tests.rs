@@ -31,7 +31,7 @@ fn of(topic: &str) -> TopicPartition {
     TopicPartition { topic: topic.to_owned(), partition: 0 }
 }
 
-async fn produce(cluster: &Cluster, topic: &str, compression: &str, records: &[Record]) {
+async fn produce(cluster: &Cluster, topic: &str, compression: &str, records: &[ConsumerRecord]) {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", cluster.bootstrap_servers());
     config.set("compression.type", compression).set("linger.ms", "20").set("max.in.flight", "1");
@@ -79,8 +79,8 @@ async fn a_run_reads_every_compression_and_the_next_run_goes_on() {
 async fn nulls_and_what_is_not_json_come_as_they_were_sent() {
     let cluster = cluster(&["a.pin"]);
     let values = [Some(&b"1"[..]), None, Some(b""), Some(b"\xff{")];
-    let records: Vec<Record> =
-        (0..).zip(values).map(|(offset, value)| Record { offset, value: value.map(Into::into) }).collect();
+    let records: Vec<ConsumerRecord> =
+        (0..).zip(values).map(|(offset, value)| ConsumerRecord { offset, value: value.map(Into::into) }).collect();
     produce(&cluster, "a.pin", "none", &records).await;
     let kafka = connect(&cluster.bootstrap_servers()).await.unwrap();
     assert_eq!(kafka.partitions().await.unwrap(), [of("a.pin")]);
@@ -104,7 +104,8 @@ async fn what_the_cluster_dropped_is_told_as_lost() {
     let cluster = cluster(&["a.pin"]);
     // The mock cluster keeps 5 MiB a partition.
     let value = format!("\"{}\"", "x".repeat(100_000));
-    let records: Vec<Record> = (0..80).map(|offset| Record { offset, value: Some(value.clone().into()) }).collect();
+    let records: Vec<ConsumerRecord> =
+        (0..80).map(|offset| ConsumerRecord { offset, value: Some(value.clone().into()) }).collect();
     for batch in records.chunks(8) {
         produce(&cluster, "a.pin", "none", batch).await;
     }

@@ -5,7 +5,7 @@ use futures::FutureExt;
 use super::*;
 use crate::{
     layout::MAX_OFFSET,
-    record::Record,
+    record::ConsumerRecord,
     store::Limits,
     testing::{Memory, Topic, Topics, forms, pins, row, rows, stored},
 };
@@ -211,7 +211,7 @@ async fn a_topic_that_begins_with_the_same_records_is_still_another_one() {
 #[tokio::test]
 async fn a_topic_of_which_only_quarantine_is_archived_is_compared_too() {
     let (memory, topics) = (Memory::default(), Topics::default());
-    let broken = |by: &str| Record { offset: 0, value: Some(format!("{by}{{").into()) };
+    let broken = |by: &str| ConsumerRecord { offset: 0, value: Some(format!("{by}{{").into()) };
     topics.set(pins(), Topic::of(vec![broken("a")]));
     run_once(&topics, &archiver(&memory)).await.into_result().unwrap();
     topics.set(pins(), Topic::of([vec![broken("b")], rows("b", 1..9)].concat()));

@@ -15,13 +15,13 @@ fn archiver(memory: &Memory) -> Archiver {
     Archiver::new(memory.bucket(10), LIMITS)
 }
 
-async fn store(archiver: &Archiver, records: &[Record]) -> Result<Counts, StoreError> {
+async fn store(archiver: &Archiver, records: &[ConsumerRecord]) -> Result<Counts, StoreError> {
     let mut counts = Counts::default();
     archiver.store(&pins(), records, &mut counts).await.map(|()| counts)
 }
 
-fn record(offset: u64, value: Option<&str>) -> Record {
-    Record { offset, value: value.map(|value| Bytes::copy_from_slice(value.as_bytes())) }
+fn record(offset: u64, value: Option<&str>) -> ConsumerRecord {
+    ConsumerRecord { offset, value: value.map(|value| Bytes::copy_from_slice(value.as_bytes())) }
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn a_batch_is_cut_into_objects_at_gaps_at_quarantine_and_at_the_limits() {
 async fn the_stored_bytes_are_those_of_the_contract() {
     let memory = Memory::default();
     let values = [Some("{\"a\": 1.10,\n \"b\": \"\\u00e9 x\"}"), Some("2"), Some("\u{fffd}{"), None];
-    let batch: Vec<Record> = (0..).zip(values).map(|(offset, value)| record(offset, value)).collect();
+    let batch: Vec<ConsumerRecord> = (0..).zip(values).map(|(offset, value)| record(offset, value)).collect();
     store(&archiver(&memory), &batch).await.unwrap();
     let bucket = memory.bucket(10);
     for (name, body) in [

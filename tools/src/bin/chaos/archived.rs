@@ -13,7 +13,7 @@ use std::{
 use archive::{
     layout::{Content, TopicPartition},
     reader::{Kafka as Reading, Reader},
-    record::{Form, Record},
+    record::{ConsumerRecord, Form},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures::{TryStreamExt, future::try_join_all};
@@ -278,10 +278,10 @@ async fn write(
     }
 }
 
-fn event_of(TopicPartition { topic, partition }: &TopicPartition, records: &[Record]) -> Value {
+fn event_of(TopicPartition { topic, partition }: &TopicPartition, records: &[ConsumerRecord]) -> Value {
     let records: Vec<_> = records
         .iter()
-        .map(|Record { offset, value }| {
+        .map(|ConsumerRecord { offset, value }| {
             let value = value.as_ref().map(|value| BASE64_STANDARD.encode(value));
             json!({
                 "topic": topic, "partition": partition, "offset": offset, "timestamp": 0,
@@ -317,7 +317,7 @@ async fn produce(servers: String, topic: String, going: watch::Receiver<bool>, m
     Ok(())
 }
 
-async fn read(servers: String, partition: &TopicPartition) -> Result<Vec<Record>> {
+async fn read(servers: String, partition: &TopicPartition) -> Result<Vec<ConsumerRecord>> {
     let kafka = Reading::connect(&Cluster::plaintext(servers)).await?;
     let bounds = kafka.bounds(partition).await?;
     let (mut records, mut next) = (Vec::new(), bounds.start);
