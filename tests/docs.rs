@@ -29,7 +29,8 @@ fn assert_has_table(document: &str, table: &str) {
 }
 
 #[test]
-fn the_readme_stays_short() {
+fn the_readme_and_the_architecture_stay_short() {
+    assert!(read("docs/architecture.md").split_whitespace().count() <= 2500);
     assert!(read("README.md").lines().count() <= 150);
 }
 
@@ -54,6 +55,25 @@ fn links_between_the_documents_lead_to_files_and_headings() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn the_architecture_names_modules_and_folders_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = read("docs/architecture.md");
+    let names: Vec<_> = text.split('`').skip(1).step_by(2).filter(|name| !name.contains([' ', '\n', '='])).collect();
+    let modules = names.iter().filter_map(|name| name.split_once("::"));
+    let files = modules.map(|(package, module)| {
+        let package =
+            if ["shared", "local"].contains(&package) { package.to_owned() } else { format!("functions/{package}") };
+        format!("{package}/src/{}.rs", module.replace("::", "/"))
+    });
+    let folders = names.iter().filter(|name| name.contains('/')).map(|&name| name.to_owned());
+    let paths: Vec<_> = files.chain(folders).collect();
+    assert!(paths.len() > 40, "{paths:?}");
+    for path in paths {
+        assert!(root.join(&path).exists(), "docs/architecture.md names {path}");
     }
 }
 
