@@ -94,9 +94,11 @@ pub(super) fn stream(body: &[u8]) -> Result<impl Iterator<Item = Result<Entry, E
         // On from the object before: from the body's begin it would be its length times the number of objects.
         place = place.behind(&body[placed..start]);
         placed = start;
-        match json::start::<&RawValue>(std::mem::take(&mut rest)) {
-            Ok((object, end)) => {
-                rest = &text[start + end..];
+        // Read as a stream, so that what stands right behind a number or a word is refused with it.
+        let mut values = serde_json::Deserializer::from_str(std::mem::take(&mut rest)).into_iter::<&RawValue>();
+        match values.next()? {
+            Ok(object) => {
+                rest = &text[start + values.byte_offset()..];
                 Some(Entry::read(object.get(), place))
             }
             Err(error) => Some(Err(Error::NotJson(advised(error.into(), &body[start..]).after(place)))),
