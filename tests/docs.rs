@@ -191,7 +191,7 @@ fn deploy_has_every_metric() {
 }
 
 #[test]
-fn deploy_says_what_to_do_at_each_alarm_of_the_template() {
+fn deploy_covers_each_alarm_of_the_template() {
     let template = read("template.yaml");
     let lines: Vec<_> = template.lines().collect();
     let made = lines.windows(2).filter(|pair| pair[1] == "    Type: AWS::CloudWatch::Alarm");
@@ -199,8 +199,8 @@ fn deploy_says_what_to_do_at_each_alarm_of_the_template() {
     let deploy = deploy();
     let (_, table) = deploy.split_once("| alarm | first look | then |").unwrap();
     let rows = table.lines().skip(2).map_while(|line| line.strip_prefix("| `"));
-    let told: BTreeSet<_> = rows.map(|row| row.split('`').next().unwrap().to_owned()).collect();
-    assert_eq!(told, made);
+    let documented: BTreeSet<_> = rows.map(|row| row.split('`').next().unwrap().to_owned()).collect();
+    assert_eq!(documented, made);
 }
 
 #[test]
@@ -230,12 +230,12 @@ fn deploy_names_each_query_that_the_template_saves() {
 fn the_costs_of_each_profile_are_summed_up_right() {
     let deploy = deploy();
     let (_, table) = deploy.split_once("| what | sum |").unwrap();
-    let (rows, total) = table.split_once("| **while nobody posts but the emulator** |").unwrap();
+    let (rows, total) = table.split_once("| **while only the emulator posts** |").unwrap();
     for (profile, column) in [("default", 3), ("drop-in", 4), ("serverless", 5)] {
         let figures = rows.lines().filter_map(|row| row.split('|').nth(column)?.trim().parse::<f64>().ok());
         let sum: f64 = figures.sum();
-        let told = total.split('|').nth(column - 2).unwrap().trim().trim_matches('*');
-        assert_eq!(told, format!("{sum:.0}"), "{profile}");
+        let stated = total.split('|').nth(column - 2).unwrap().trim().trim_matches('*');
+        assert_eq!(stated, format!("{sum:.0}"), "{profile}");
     }
 }
 
