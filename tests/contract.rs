@@ -15,7 +15,7 @@ use axum::{
     http::{Request, Response},
 };
 use bytes::Bytes;
-use ingest::{Statuses, error::ANSWERS};
+use ingest::{StatusPolicy, status::ERROR_CODES};
 use serde_json::Value;
 use shared::kind::{CATALOG, Field, JOIN_KEY, JOIN_KEYS, Kind, Presence};
 use stack::{
@@ -96,12 +96,12 @@ impl Api for Routed<'_> {
 async fn the_router_keeps_every_vector_and_writes_what_it_says_and_nothing_else() {
     const DIRECT: &[Need] =
         &[Need::Bytes, Need::ExactPaths, Need::AnyMethod, Need::LargeBodies, Need::PassThrough, Need::HonestStatuses];
-    let pipeline = Pipeline::start_as("u,v", PASS_THROUGH, Statuses::Honest).await;
+    let pipeline = Pipeline::start_as("u,v", PASS_THROUGH, StatusPolicy::Strict).await;
     let skipped = assert_kept(vectors(), &Routed::new(&pipeline, "u", DIRECT)).await;
     assert_eq!(skipped, BTreeSet::from([Need::SmallRecords, Need::ThreePartitions, Need::ConfluentStatuses]));
     let of_v = Routed::new(&pipeline, "v", &[Need::ThreePartitions, Need::HonestStatuses]);
     assert_eq!(assert_kept(needing(Need::ThreePartitions), &of_v).await, BTreeSet::new());
-    let pipeline = Pipeline::start_as("u", PASS_THROUGH, Statuses::Confluent).await;
+    let pipeline = Pipeline::start_as("u", PASS_THROUGH, StatusPolicy::Confluent).await;
     let confluent = Routed::new(&pipeline, "u", &[Need::ConfluentStatuses]);
     let skipped = assert_kept(needing(Need::ConfluentStatuses), &confluent).await;
     assert_eq!(skipped, BTreeSet::from([Need::SmallRecords]));
@@ -168,10 +168,10 @@ async fn local_keeps_every_vector_over_a_socket_and_archives_what_it_says_and_no
 /// Runs the vectors on the function behind a kind of API, and with the REST Proxy's statuses those that need them.
 async fn assert_kept_behind(api: impl Fn() -> gateway::Api, prefix: &'static str, lacks: &[Need]) {
     let of_honest = [lacks, &[Need::ConfluentStatuses]].concat();
-    let skipped = behind(api(), prefix, Statuses::Honest, vectors(), of_honest.clone()).await;
+    let skipped = behind(api(), prefix, StatusPolicy::Strict, vectors(), of_honest.clone()).await;
     assert_eq!(skipped, of_honest.into_iter().collect());
     let confluent = needing(Need::ConfluentStatuses);
-    let skipped = behind(api(), prefix, Statuses::Confluent, confluent, lacks.to_vec()).await;
+    let skipped = behind(api(), prefix, StatusPolicy::Confluent, confluent, lacks.to_vec()).await;
     assert_eq!(skipped, BTreeSet::from([Need::SmallRecords]));
 }
 
@@ -179,7 +179,7 @@ async fn assert_kept_behind(api: impl Fn() -> gateway::Api, prefix: &'static str
 async fn behind(
     api: gateway::Api,
     prefix: &'static str,
-    statuses: Statuses,
+    statuses: StatusPolicy,
     vectors: impl IntoIterator<Item = &Vector>,
     lacks: Vec<Need>,
 ) -> BTreeSet<Need> {
@@ -231,14 +231,14 @@ fn every_answer_of_the_table_is_that_of_a_vector_or_tested_elsewhere() {
         assert!(source.contains(&code.to_string()), "{file} does not speak of {code}");
     }
     let answered: BTreeSet<_> = vectors().iter().map(Vector::answered).collect();
-    for answer in ANSWERS {
+    for answer in ERROR_CODES {
         let (status, code) = (answer.status.as_u16(), answer.code);
         let elsewhere = ELSEWHERE.iter().any(|(other, of, _)| (*other, *of) == (status, code));
         assert_ne!(answered.contains(&(status, Some(code))), elsewhere, "{status}, error_code {code}");
     }
     let known = |(status, code): &(u16, Option<u32>)| {
         matches!(status, 200 | 207)
-            || ANSWERS.iter().any(|answer| (answer.status.as_u16(), Some(answer.code)) == (*status, *code))
+            || ERROR_CODES.iter().any(|answer| (answer.status.as_u16(), Some(answer.code)) == (*status, *code))
     };
     assert!(answered.iter().all(known), "{answered:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Write, fs, path::Path, process::Command};
 
-use ingest::error::ANSWERS;
+use ingest::status::ERROR_CODES;
 use serde_json::Value;
 use shared::{
     kind::{CATALOG, JOIN_KEY, Presence},
@@ -129,7 +129,7 @@ fn the_functions_readme_names_every_variable_of_aws_that_is_read() {
 #[test]
 fn the_api_page_has_every_answer() {
     let mut table = "| status | `error_code` | when |\n| --- | --- | --- |\n".to_owned();
-    for answer in ANSWERS {
+    for answer in ERROR_CODES {
         writeln!(table, "| {} | {} | {} |", answer.status.as_u16(), answer.code, answer.when).unwrap();
     }
     assert_has_table("docs/api.md", &table);

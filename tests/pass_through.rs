@@ -1,7 +1,7 @@
 //! Two settings for those who come from the REST Proxy with more than the three kinds: topics whose records nobody looks at, and
 //! its statuses.
 
-use ingest::Statuses;
+use ingest::StatusPolicy;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use shared::kind::GEO;
 
@@ -13,7 +13,7 @@ use crate::support::{
 
 #[tokio::test]
 async fn with_the_statuses_of_the_rest_proxy_a_record_that_is_not_written_is_told_in_its_entry() {
-    let pipeline = Pipeline::start_as("u", "", Statuses::Confluent).await;
+    let pipeline = Pipeline::start_as("u", "", StatusPolicy::Confluent).await;
     for (error, status, code) in [
         (RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 200, 50002),
         (RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD, 200, 50002),

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
-use ingest::Statuses;
+use ingest::StatusPolicy;
 use shared::{
     causes::in_one_line,
     cluster::{Authorities, BootstrapServers, Protocol},
@@ -32,7 +32,7 @@ pub(crate) struct Cli {
 
     /// Whether 200 says that every record is written, or comes also where records are not, as the REST Proxy's
     #[arg(long, value_name = "honest|confluent", default_value = "honest")]
-    pub(crate) statuses: Statuses,
+    pub(crate) statuses: StatusPolicy,
 
     /// Random posts that the emulator sends each second; 0 sends none
     #[arg(

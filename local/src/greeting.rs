@@ -1,6 +1,6 @@
 //! What runs where, and what to try.
 
-use ingest::Statuses;
+use ingest::StatusPolicy;
 
 use crate::{cli::Cli, live, parts::Parts};
 
@@ -27,7 +27,7 @@ pub(crate) fn greet(cli: &Cli, parts: &Parts) {
     if pass_through.iter().next().is_some() {
         lines.push(format!("Any record {pass_through}, not archived"));
     }
-    if *statuses != Statuses::default() {
+    if *statuses != StatusPolicy::default() {
         lines.push(format!("Statuses   {statuses}"));
     }
     lines.extend([

@@ -16,7 +16,7 @@ use emulator::{
     DatabaseUrl, Source,
     source::{DatabaseUrlError, SourceError},
 };
-use ingest::{Statuses, statuses::STATUSES};
+use ingest::{StatusPolicy, status_policy::STATUSES};
 use rand::{SeedableRng, rngs::StdRng};
 use rdkafka::error::KafkaError;
 use shared::{
@@ -87,7 +87,7 @@ pub(crate) enum StartError {
 pub(crate) struct Parts {
     pub(crate) user_ids: UserIds,
     pub(crate) pass_through: PassThroughTopics,
-    pub(crate) statuses: Statuses,
+    pub(crate) statuses: StatusPolicy,
     pub(crate) listener: TcpListener,
     pub(crate) address: SocketAddr,
     pub(crate) source: Source,

@@ -43,7 +43,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     let bucket = archive.as_ref().map(|archive| archive.bucket.clone());
     let live = Live::new(setup, &user_ids, figures.clone(), bucket);
     let producer = Observed::new(Bounded::new(producer, backlog.clone()), live.clone());
-    let app = App::new(producer.clone(), &user_ids, metrics.clone()).passing_through(&pass_through).answering(statuses);
+    let app = App::new(producer.clone(), &user_ids, metrics.clone())
+        .passing_through(&pass_through)
+        .with_status_policy(statuses);
 
     // Sending stops first; then what was sent is written; then it is archived.
     let (sending, writing) = (Stop::new(), Stop::new());

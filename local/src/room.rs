@@ -83,7 +83,7 @@ pub(crate) async fn in_turn(State(room): State<Room>, request: Request, next: Ne
     }
     let (method, path) = (request.method().clone(), shown(request.uri().path()));
     discard(request.into_body(), Deadline(Instant::now() + TIME_TO_DISCARD)).await;
-    finished(Error::NoRoom.into_response(), method.as_str(), &path, begun.elapsed(), &room.metrics)
+    finished(Error::TooManyBodies.into_response(), method.as_str(), &path, begun.elapsed(), &room.metrics)
 }
 
 /// How much a body may take. Of one that is too large no more is kept.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use axum::body::Body;
-use ingest::{App, error::ANSWERS, router};
+use ingest::{App, router, status::ERROR_CODES};
 use shared::{
     kind::GEO,
     metadata::{Describe, DescribeError, Offsets, Partition},
@@ -121,7 +121,7 @@ async fn every_answer_of_the_readmes_table_is_one_of_an_operation() {
         let mut responses = openapi.operations().map(|at| &at.described["responses"][status]["description"]);
         responses.any(|description| description.as_str().is_some_and(|text| text.contains(&format!("`{code}`: "))))
     };
-    let untold = ANSWERS.iter().filter(|answer| !of_an_operation(answer.status.as_str(), answer.code));
+    let untold = ERROR_CODES.iter().filter(|answer| !of_an_operation(answer.status.as_str(), answer.code));
     // That is of the methods which no operation has.
     assert_eq!(untold.map(|answer| answer.code).collect::<Vec<_>>(), [405]);
 }

@@ -11,7 +11,7 @@ use axum::{
     http::{HeaderMap, Request, StatusCode, header},
 };
 use http_body_util::BodyExt;
-use ingest::{App, Deadline, Statuses, router};
+use ingest::{App, Deadline, StatusPolicy, router};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -70,11 +70,11 @@ impl Pipeline {
     }
 
     pub(crate) async fn start_for(user_ids: &str) -> Self {
-        Self::start_as(user_ids, "", Statuses::Honest).await
+        Self::start_as(user_ids, "", StatusPolicy::Strict).await
     }
 
     /// With topics that take any record, and these statuses.
-    pub(crate) async fn start_as(user_ids: &str, pass_through: &str, statuses: Statuses) -> Self {
+    pub(crate) async fn start_as(user_ids: &str, pass_through: &str, statuses: StatusPolicy) -> Self {
         let (user_ids, pass_through): (UserIds, PassThroughTopics) =
             (user_ids.parse().unwrap(), pass_through.parse().unwrap());
         let topics = [user_ids.topic_names(), pass_through.iter().map(str::to_owned).collect()].concat();
@@ -87,7 +87,8 @@ impl Pipeline {
             Producer::new(&Cluster::plaintext(cluster.bootstrap_servers()), Batching::OneRequest, metrics.clone())
                 .unwrap();
         producer.warm_up(topics.clone(), Duration::from_secs(10)).await.unwrap();
-        let app = App::new(producer, &user_ids, metrics.clone()).passing_through(&pass_through).answering(statuses);
+        let app =
+            App::new(producer, &user_ids, metrics.clone()).passing_through(&pass_through).with_status_policy(statuses);
         let router = router(app);
         let consumer = consumer(&cluster.bootstrap_servers());
         Self { cluster, consumer, topics, router, metrics, time: Duration::from_secs(20) }

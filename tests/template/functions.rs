@@ -116,7 +116,7 @@ async fn each_time_ends_before_the_one_around_it() {
 
     assert!(timeout("Ingest") < GATEWAY);
     // A broker's session ends after 9 s; records that wait for its successor are written all the same.
-    assert!(timeout("Ingest") - ingest::event::TIME_TO_ANSWER.as_secs() > 2 * 9);
+    assert!(timeout("Ingest") - ingest::event::RESPONSE_MARGIN.as_secs() > 2 * 9);
 
     for (function, schedule) in [("Emulator", "EmulatorFunctionEachMinute"), ("Archive", "ArchiveSchedule")] {
         assert_eq!(stack.properties(schedule)["ScheduleExpression"], "rate(1 minute)");
@@ -208,7 +208,7 @@ async fn a_burst_of_cold_starts_logs_in_within_a_requests_time() {
     const LOG_INS_A_SECOND: u64 = 4;
     let stack = stack(&with(&[])).await;
     let time =
-        stack.properties("IngestFunction")["Timeout"].as_u64().unwrap() - ingest::event::TIME_TO_ANSWER.as_secs();
+        stack.properties("IngestFunction")["Timeout"].as_u64().unwrap() - ingest::event::RESPONSE_MARGIN.as_secs();
     let burst = seconds(&stack.parameters["ThrottleBurst"]);
     let bursts = bursts(&stack);
     let starts: u64 = bursts.iter().sum();

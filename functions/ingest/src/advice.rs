@@ -6,7 +6,7 @@ use shared::json::JsonError;
 pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// `error` of `bytes`, in words that say what to do where the mistake is a known one.
-pub(crate) fn advised(mut error: JsonError, bytes: &[u8]) -> JsonError {
+pub(crate) fn explain(mut error: JsonError, bytes: &[u8]) -> JsonError {
     if let Some(encoding) = encoding(bytes) {
         error.expected = format!("the text is in {encoding}: send it in UTF-8");
     } else if let Some(advice) = mistake(word(&error, bytes)) {
@@ -77,7 +77,7 @@ mod tests {
 
     fn said(text: impl AsRef<[u8]>) -> String {
         let text = text.as_ref();
-        advised(json::check(text).unwrap_err(), text).to_string()
+        explain(json::check(text).unwrap_err(), text).to_string()
     }
 
     #[test]

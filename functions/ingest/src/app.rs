@@ -1,8 +1,7 @@
 //! What every request shares: the producer, the topics, the metrics.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use shared::{
     metrics::{
         Metrics,
@@ -14,7 +13,7 @@ use shared::{
 };
 use tokio::time::Instant;
 
-use crate::{error::Error, failure, limits::Deadline, openapi, statuses::Statuses, topic::Topic};
+use crate::{error::Error, failure, limits::Deadline, status_policy::StatusPolicy, topic::Topic};
 
 /// What every request shares.
 #[derive(Debug, Clone)]
@@ -24,11 +23,10 @@ pub struct App<P> {
     /// What became of the requests and their records.
     pub metrics: Metrics,
     /// Which status a request has whose records were not all written.
-    pub(crate) statuses: Statuses,
+    pub(crate) status_policy: StatusPolicy,
     topics: Arc<[Topic]>,
     /// In alphabetical order.
     topic_names: Arc<[String]>,
-    openapi: Arc<OnceLock<Bytes>>,
 }
 
 impl<P> App<P> {
@@ -37,10 +35,9 @@ impl<P> App<P> {
         let app = Self {
             producer,
             metrics,
-            statuses: Statuses::Honest,
+            status_policy: StatusPolicy::Strict,
             topics: Arc::default(),
             topic_names: Arc::default(),
-            openapi: Arc::default(),
         };
         app.serving(user_ids.topics().into_iter().map(Topic::Kind))
     }
@@ -60,8 +57,8 @@ impl<P> App<P> {
 
     /// Answers with these statuses.
     #[must_use]
-    pub fn answering(self, statuses: Statuses) -> Self {
-        Self { statuses, ..self }
+    pub fn with_status_policy(self, status_policy: StatusPolicy) -> Self {
+        Self { status_policy, ..self }
     }
 
     /// The topic of that name, if it is one of ours.
@@ -80,11 +77,6 @@ impl<P> App<P> {
     /// The topics that take any record.
     pub(crate) fn passed_through(&self) -> Vec<&str> {
         self.topics.iter().filter(|topic| !topic.takes_json_only()).map(Topic::name).collect()
-    }
-
-    /// The OpenAPI document, made when it is first asked for: a cold start does not wait for it.
-    pub(crate) fn openapi(&self) -> Bytes {
-        self.openapi.get_or_init(|| openapi::document(self)).clone()
     }
 
     /// In alphabetical order.

@@ -57,7 +57,7 @@ async fn collect(mut body: Body) -> Result<Bytes, Error> {
     let mut whole = BytesMut::new();
     let mut size = 0;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(Error::BodyBroken)?;
+        let frame = frame.map_err(Error::BodyIncomplete)?;
         let Ok(data) = frame.into_data() else { continue };
         size += data.len();
         if size > MAX_DISCARDED_BYTES {

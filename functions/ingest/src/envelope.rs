@@ -7,7 +7,7 @@ use serde_json::Error as ReadError;
 use shared::{json, shown::shown};
 
 use self::cursor::{Cursor, Wrong};
-use crate::{advice::advised, error::Error, limits::MAX_RECORDS};
+use crate::{advice::explain, error::Error, limits::MAX_RECORDS};
 
 mod cursor;
 
@@ -32,20 +32,20 @@ pub(crate) struct Entry<'a, T> {
 /// Reads a body. `read` is given a record's place in the list and the text at whose start its value stands, and says where
 /// that ends.
 pub(crate) fn parse<'a, T>(body: &'a [u8], read: impl Read<'a, T>) -> Result<Envelope<'a, T>, Error> {
-    let text = json::utf8(body).map_err(|error| Error::NotJson(advised(error, body)))?;
+    let text = json::utf8(body).map_err(|error| Error::NotJson(explain(error, body)))?;
     match envelope(text, read) {
-        Ok(None) => Err(Error::NoEnvelope("`records` is missing".to_owned())),
-        Ok(Some(Found { count: 0, .. })) => Err(Error::NoEnvelope("`records` is empty".to_owned())),
+        Ok(None) => Err(Error::BadEnvelope("`records` is missing".to_owned())),
+        Ok(Some(Found { count: 0, .. })) => Err(Error::BadEnvelope("`records` is empty".to_owned())),
         Ok(Some(Found { count, .. })) if count > MAX_RECORDS => Err(Error::TooManyRecords { count, most: MAX_RECORDS }),
         Ok(Some(Found { entries, .. })) => Ok(Envelope { entries }),
         // To the letter it is no JSON only there.
         Err(Wrong::NotJson(error)) if serde_json::from_str::<IgnoredAny>(text).is_ok() => Err(Error::NotJson(error)),
-        Err(_) if text.trim().is_empty() => Err(Error::NoEnvelope("the body is empty".to_owned())),
+        Err(_) if text.trim().is_empty() => Err(Error::BadEnvelope("the body is empty".to_owned())),
         // A body that is no JSON further on is first of all that.
         Err(wrong) => Err(match (json::check(body), wrong) {
-            (Err(error), _) => Error::NotJson(advised(error, body)),
+            (Err(error), _) => Error::NotJson(explain(error, body)),
             (Ok(_), Wrong::NotJson(error)) => Error::NotJson(error),
-            (Ok(_), Wrong::Shape(problem)) => Error::NoEnvelope(problem),
+            (Ok(_), Wrong::Shape(problem)) => Error::BadEnvelope(problem),
         }),
     }
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use serde::Serialize;
 use shared::{
     causes::in_one_line,
@@ -15,28 +15,18 @@ use shared::{
 };
 
 use crate::{
-    answer,
-    failure::answer_to,
+    failure,
     limits::MAX_BODY_BYTES,
+    response::{JSON, json, retry_after},
+    status::{ErrorCode, THROTTLED, error_code},
     violations::{RecordViolation, Violations},
 };
-
-mod answers;
-
-pub use answers::{ANSWERS, Answer};
-pub(crate) use answers::{NO_ANSWER, NO_KEY, THROTTLED, answer};
-
-/// What an error is sent as, and an answer to a client that asked for it.
-pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The types that are read.
 const SUPPORTED: &str = "application/vnd.kafka.json.v2+json, application/vnd.kafka.binary.v2+json, application/json";
 
 /// What a body has to look like.
 const EXAMPLE: &str = r#"{"records":[{"value":{…}}]}, each value a row"#;
-
-/// How long a client should wait before it sends again, in seconds: a leader is usually moved within that.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 /// Why a request is not served. Nothing of it was written.
 #[derive(Debug, thiserror::Error)]
@@ -80,15 +70,15 @@ pub enum Error {
     #[error("Bad Request: the body starts like gzip but is not valid gzip")]
     NotGzip(#[source] std::io::Error),
     #[error("Bad Request: the body broke off")]
-    BodyBroken(#[source] axum::Error),
+    BodyIncomplete(#[source] axum::Error),
     #[error("the body did not arrive in time")]
     BodyTimeout,
     #[error("there is no room for the body beside those of other requests: send it again later, or fewer at once")]
-    NoRoom,
+    TooManyBodies,
     #[error("Bad Request: the event is no API Gateway proxy event")]
-    NoRequest(#[source] Option<serde_json::Error>),
+    NotAnEvent(#[source] Option<serde_json::Error>),
     #[error("{0}; the body must be {EXAMPLE}")]
-    NoEnvelope(String),
+    BadEnvelope(String),
     #[error("Conversion of JSON to Object failed: {0}")]
     Invalid(Violations),
     #[error("Payload error. Request body is empty. Data is required.")]
@@ -108,7 +98,7 @@ pub enum Error {
     #[error("Partition not found: {topic} has the partitions 0 to {last}")]
     UnknownPartition { topic: String, last: i32 },
     #[error("the cluster does not allow describing this topic")]
-    MayNotDescribe,
+    DescribeDenied,
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
     #[error("Internal Server Error")]
@@ -117,49 +107,53 @@ pub enum Error {
 
 impl Error {
     /// A new variant does not compile until it has an answer.
-    pub(crate) const fn answer(&self) -> Answer {
+    pub(crate) const fn error_code(&self) -> ErrorCode {
         match self {
             Self::NotJson(_)
             | Self::UnsupportedCharset { .. }
             | Self::NotBase64 { .. }
             | Self::NotGzip(_)
-            | Self::BodyBroken(_)
-            | Self::NoRequest(_)
-            | Self::UnrecognizedField { .. } => const { answer(StatusCode::BAD_REQUEST, 400) },
-            Self::NotFound { .. } | Self::NoSuchPath(_) => const { answer(StatusCode::NOT_FOUND, 404) },
-            Self::UnknownTopic { .. } | Self::MissingTopic { .. } => const { answer(StatusCode::NOT_FOUND, 40401) },
-            Self::UnknownPartition { .. } | Self::NegativePartition => const { answer(StatusCode::NOT_FOUND, 40402) },
-            Self::MayNotDescribe => answer_to(Failure::Unauthorized),
-            Self::MethodNotAllowed | Self::UnknownMethod => const { answer(StatusCode::METHOD_NOT_ALLOWED, 405) },
-            Self::NotAcceptable | Self::NotAcceptableV3 => const { answer(StatusCode::NOT_ACCEPTABLE, 406) },
-            Self::NoRoom => THROTTLED,
-            Self::BodyTimeout => const { answer(StatusCode::REQUEST_TIMEOUT, 408) },
-            Self::BodyTooLarge | Self::TooManyRecords { .. } => const { answer(StatusCode::PAYLOAD_TOO_LARGE, 413) },
+            | Self::BodyIncomplete(_)
+            | Self::NotAnEvent(_)
+            | Self::UnrecognizedField { .. } => const { error_code(StatusCode::BAD_REQUEST, 400) },
+            Self::NotFound { .. } | Self::NoSuchPath(_) => const { error_code(StatusCode::NOT_FOUND, 404) },
+            Self::UnknownTopic { .. } | Self::MissingTopic { .. } => const { error_code(StatusCode::NOT_FOUND, 40401) },
+            Self::UnknownPartition { .. } | Self::NegativePartition => {
+                const { error_code(StatusCode::NOT_FOUND, 40402) }
+            }
+            Self::DescribeDenied => failure::error_code(Failure::Unauthorized),
+            Self::MethodNotAllowed | Self::UnknownMethod => const { error_code(StatusCode::METHOD_NOT_ALLOWED, 405) },
+            Self::NotAcceptable | Self::NotAcceptableV3 => const { error_code(StatusCode::NOT_ACCEPTABLE, 406) },
+            Self::TooManyBodies => THROTTLED,
+            Self::BodyTimeout => const { error_code(StatusCode::REQUEST_TIMEOUT, 408) },
+            Self::BodyTooLarge | Self::TooManyRecords { .. } => {
+                const { error_code(StatusCode::PAYLOAD_TOO_LARGE, 413) }
+            }
             Self::UnsupportedMediaType | Self::UnsupportedV3Type => {
-                const { answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, 415) }
+                const { error_code(StatusCode::UNSUPPORTED_MEDIA_TYPE, 415) }
             }
-            Self::NoEnvelope(_) | Self::BadRecord(_) | Self::SchemaTypeV3 => {
-                const { answer(StatusCode::UNPROCESSABLE_ENTITY, 422) }
+            Self::BadEnvelope(_) | Self::BadRecord(_) | Self::SchemaTypeV3 => {
+                const { error_code(StatusCode::UNPROCESSABLE_ENTITY, 422) }
             }
-            Self::Invalid(_) => const { answer(StatusCode::UNPROCESSABLE_ENTITY, 42203) },
-            Self::SchemaFormat | Self::EmptyBody => const { answer(StatusCode::UNPROCESSABLE_ENTITY, 42206) },
-            Self::BadBatch(_) => const { answer(StatusCode::UNPROCESSABLE_ENTITY, 42208) },
-            Self::Internal => const { answer(StatusCode::INTERNAL_SERVER_ERROR, 500) },
-            Self::NoConsumers => const { answer(StatusCode::NOT_IMPLEMENTED, 501) },
-            Self::Unreachable(_) => answer_to(Failure::Unconfirmed),
+            Self::Invalid(_) => const { error_code(StatusCode::UNPROCESSABLE_ENTITY, 42203) },
+            Self::SchemaFormat | Self::EmptyBody => const { error_code(StatusCode::UNPROCESSABLE_ENTITY, 42206) },
+            Self::BadBatch(_) => const { error_code(StatusCode::UNPROCESSABLE_ENTITY, 42208) },
+            Self::Internal => const { error_code(StatusCode::INTERNAL_SERVER_ERROR, 500) },
+            Self::NoConsumers => const { error_code(StatusCode::NOT_IMPLEMENTED, 501) },
+            Self::Unreachable(_) => failure::error_code(Failure::Unconfirmed),
         }
     }
 
     /// The body's `error_code`; the log's `error.code` is the same.
     #[must_use]
     pub const fn code(&self) -> u32 {
-        self.answer().code
+        self.error_code().code
     }
 
     /// What the client reads.
     pub(crate) fn body(&self) -> Vec<u8> {
-        let body = Body { error_code: self.code(), message: self.to_string(), violations: self.violations() };
-        answer::json(&body)
+        let body = ErrorBody { error_code: self.code(), message: self.to_string(), violations: self.violations() };
+        json(&body)
     }
 
     /// What the log has: the cause as well, and nothing that a body or an event holds, which are their senders'.
@@ -167,11 +161,11 @@ impl Error {
         match self {
             Self::Invalid(violations) => violations.logged(),
             Self::NotBase64 { .. } => "a record is not a base64 string".to_owned(),
-            Self::NoRequest(Some(error)) => {
+            Self::NotAnEvent(Some(error)) => {
                 format!("{self}: wrong at line {}, column {}", error.line(), error.column())
             }
             Self::UnsupportedCharset { .. } => "the body's charset is not supported".to_owned(),
-            Self::NoEnvelope(_) => "the body is no envelope of records".to_owned(),
+            Self::BadEnvelope(_) => "the body is no envelope of records".to_owned(),
             Self::BadRecord(_) | Self::UnrecognizedField { .. } => "a record is not well formed".to_owned(),
             _ => in_one_line(self),
         }
@@ -185,15 +179,9 @@ impl Error {
     }
 }
 
-/// The header that goes with a status, if one does.
-pub(crate) fn retry_after(status: StatusCode) -> Option<(HeaderName, HeaderValue)> {
-    let later = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status);
-    later.then_some((header::RETRY_AFTER, RETRY_AFTER))
-}
-
 /// An error's body.
 #[derive(Serialize)]
-struct Body<'a> {
+struct ErrorBody<'a> {
     error_code: u32,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,7 +190,7 @@ struct Body<'a> {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let status = self.answer().status;
+        let status = self.error_code().status;
         let mut response = (status, [(header::CONTENT_TYPE, JSON)], self.body()).into_response();
         response.headers_mut().extend(retry_after(status));
         response.extensions_mut().insert(Arc::new(self));
@@ -218,7 +206,7 @@ mod tests {
     #[tokio::test]
     async fn the_client_never_reads_the_cause() {
         let cause = || std::io::Error::other("arn:aws:kafka:us-east-1:123456789012:cluster/secret");
-        for error in [Error::NotGzip(cause()), Error::BodyBroken(axum::Error::new(cause()))] {
+        for error in [Error::NotGzip(cause()), Error::BodyIncomplete(axum::Error::new(cause()))] {
             assert!(error.logged().contains("arn:aws"), "the log has it");
             let body = error.into_response().into_body().collect().await.unwrap().to_bytes();
             let body = String::from_utf8(body.to_vec()).unwrap();

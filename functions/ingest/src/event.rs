@@ -26,7 +26,7 @@ use crate::{error::Error, limits::Deadline, path::Routed, router};
 mod fields;
 
 /// What is kept of the function's own time to write the answer.
-pub const TIME_TO_ANSWER: Duration = Duration::from_secs(1);
+pub const RESPONSE_MARGIN: Duration = Duration::from_secs(1);
 
 /// What a path may not hold as it stands. (API Gateway decodes some of it.)
 const NOT_IN_PATHS: &AsciiSet = &CONTROLS
@@ -56,7 +56,7 @@ pub async fn handle(
     let response = match request(event.payload) {
         Ok(mut request) => {
             let for_gateway = Instant::now() + USUAL_TIME.saturating_sub(init);
-            let deadline = deadline::before(event.context.deadline(), TIME_TO_ANSWER).min(for_gateway);
+            let deadline = deadline::before(event.context.deadline(), RESPONSE_MARGIN).min(for_gateway);
             request.extensions_mut().insert(Deadline(deadline));
             router.oneshot(request).await.unwrap_or_else(|never| match never {})
         }
@@ -83,9 +83,9 @@ impl<'de> Deserialize<'de> for Event {
 
 /// The request that an event stands for.
 fn request(Event(fields): Event) -> Result<Request<Body>, Error> {
-    let mut event = fields.map_err(|error| Error::NoRequest(Some(error)))?;
-    let Target { path, is_routed } = event.target().ok_or(Error::NoRequest(None))?;
-    let method = event.method().ok_or(Error::NoRequest(None))?.parse::<Method>().map_err(|_| Error::UnknownMethod)?;
+    let mut event = fields.map_err(|error| Error::NotAnEvent(Some(error)))?;
+    let Target { path, is_routed } = event.target().ok_or(Error::NotAnEvent(None))?;
+    let method = event.method().ok_or(Error::NotAnEvent(None))?.parse::<Method>().map_err(|_| Error::UnknownMethod)?;
     let path = format!("/{}", path.trim_start_matches('/'));
     let uri = utf8_percent_encode(&path, NOT_IN_PATHS)
         .to_string()

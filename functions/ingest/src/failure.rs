@@ -4,21 +4,21 @@ use http::StatusCode;
 use shared::publish::{Failure, Outcome};
 
 use crate::{
-    error::{Answer, answer},
-    statuses::Statuses,
+    status::{self, ErrorCode},
+    status_policy::StatusPolicy,
 };
 
 /// The answer to a request whose only failure is this one.
-pub(crate) const fn answer_to(failure: Failure) -> Answer {
+pub(crate) const fn error_code(failure: Failure) -> ErrorCode {
     match failure {
         // The REST Proxy calls these three retriable, and its clients know the code.
         Failure::Unconfirmed | Failure::NoSuchTopic | Failure::NoSuchPartition => {
-            const { answer(StatusCode::SERVICE_UNAVAILABLE, 50003) }
+            const { status::error_code(StatusCode::SERVICE_UNAVAILABLE, 50003) }
         }
-        Failure::TooLarge => const { answer(StatusCode::PAYLOAD_TOO_LARGE, 50002) },
-        Failure::Refused => const { answer(StatusCode::INTERNAL_SERVER_ERROR, 50002) },
-        Failure::Unauthenticated => const { answer(StatusCode::UNAUTHORIZED, 40101) },
-        Failure::Unauthorized => const { answer(StatusCode::FORBIDDEN, 40301) },
+        Failure::TooLarge => const { status::error_code(StatusCode::PAYLOAD_TOO_LARGE, 50002) },
+        Failure::Refused => const { status::error_code(StatusCode::INTERNAL_SERVER_ERROR, 50002) },
+        Failure::Unauthenticated => const { status::error_code(StatusCode::UNAUTHORIZED, 40101) },
+        Failure::Unauthorized => const { status::error_code(StatusCode::FORBIDDEN, 40301) },
     }
 }
 
@@ -36,16 +36,16 @@ const fn rank(failure: Failure) -> u8 {
 
 /// A record's `error_code`.
 pub(crate) const fn code(failure: Failure) -> u32 {
-    answer_to(failure).code
+    error_code(failure).code
 }
 
 /// The same in v3, whose records have no status beside it: there a record that is too large is told by the status's own
 /// number, and what is not there apart.
-pub(crate) const fn streamed_code(failure: Failure) -> u32 {
+pub(crate) const fn v3_code(failure: Failure) -> u32 {
     match failure {
-        Failure::TooLarge => const { answer(StatusCode::PAYLOAD_TOO_LARGE, 413) }.code,
-        Failure::NoSuchTopic => const { answer(StatusCode::NOT_FOUND, 40401) }.code,
-        Failure::NoSuchPartition => const { answer(StatusCode::NOT_FOUND, 40402) }.code,
+        Failure::TooLarge => const { status::error_code(StatusCode::PAYLOAD_TOO_LARGE, 413) }.code,
+        Failure::NoSuchTopic => const { status::error_code(StatusCode::NOT_FOUND, 40401) }.code,
+        Failure::NoSuchPartition => const { status::error_code(StatusCode::NOT_FOUND, 40402) }.code,
         Failure::Unconfirmed | Failure::Refused | Failure::Unauthenticated | Failure::Unauthorized => code(failure),
     }
 }
@@ -56,12 +56,12 @@ pub(crate) fn worst(outcomes: &[Outcome]) -> Option<Failure> {
 }
 
 /// The status of a request by what became of its records.
-pub(crate) fn status(outcomes: &[Outcome], statuses: Statuses) -> StatusCode {
-    let told = |failure: &Failure| match statuses {
-        Statuses::Honest => true,
-        Statuses::Confluent => matches!(failure, Failure::Unauthenticated | Failure::Unauthorized),
+pub(crate) fn status(outcomes: &[Outcome], policy: StatusPolicy) -> StatusCode {
+    let told = |failure: &Failure| match policy {
+        StatusPolicy::Strict => true,
+        StatusPolicy::Confluent => matches!(failure, Failure::Unauthenticated | Failure::Unauthorized),
     };
-    worst(outcomes).filter(told).map_or(StatusCode::OK, |failure| answer_to(failure).status)
+    worst(outcomes).filter(told).map_or(StatusCode::OK, |failure| error_code(failure).status)
 }
 
 #[cfg(test)]
@@ -87,9 +87,9 @@ mod tests {
             (&[Err(Failure::NoSuchTopic)], 503),
             (&[Err(Failure::NoSuchPartition)], 503),
         ] {
-            assert_eq!(super::status(outcomes, Statuses::Honest), status, "{outcomes:?}");
+            assert_eq!(super::status(outcomes, StatusPolicy::Strict), status, "{outcomes:?}");
             let confluent = if matches!(status, 401 | 403) { status } else { 200 };
-            assert_eq!(super::status(outcomes, Statuses::Confluent), confluent, "{outcomes:?}");
+            assert_eq!(super::status(outcomes, StatusPolicy::Confluent), confluent, "{outcomes:?}");
         }
     }
 }

@@ -6,14 +6,13 @@
 //! 2. [`router()`] finds the route, whatever stage or slashes stand around it;
 //! 3. `produce` carries a request through the rest: `body` reads and inflates it within bounds, `media` agrees on types,
 //!    `envelope` finds the records, `records` validates each and keeps its bytes, a [`Publish`] writes them;
-//! 4. `answer` says what became of each, and [`error`] what every mishap means in HTTP.
+//! 4. `response` reports the outcome of each record, [`error`] every failure of a request, and [`status`] lists their codes.
 //!
 //! `openapi` describes all of that to clients, and `page` shows it in a browser.
 //!
 //! [`Publish`]: shared::publish::Publish
 
 mod advice;
-mod answer;
 mod app;
 mod body;
 mod envelope;
@@ -28,10 +27,12 @@ mod page;
 mod path;
 mod produce;
 mod records;
+mod response;
 pub mod router;
 #[cfg(feature = "function")]
 pub mod settings;
-pub mod statuses;
+pub mod status;
+pub mod status_policy;
 mod target;
 mod topic;
 mod v3;
@@ -39,9 +40,10 @@ pub mod violations;
 
 pub use app::App;
 pub use body::discard;
-pub use limits::{Deadline, MAX_BODY_BYTES, MAX_HEADERS, MAX_RECORDS, MAX_STREAMED_RECORDS, MIN_COMPRESSED_BYTES};
+pub use limits::{
+    Deadline, MAX_BODY_BYTES, MAX_CLUSTER_ID, MAX_HEADERS, MAX_RECORDS, MAX_STREAMED_RECORDS, MIN_COMPRESSED_BYTES,
+};
 pub use router::router;
 #[cfg(feature = "function")]
 pub use settings::Settings;
-pub use statuses::Statuses;
-pub use v3::MAX_CLUSTER_ID;
+pub use status_policy::StatusPolicy;

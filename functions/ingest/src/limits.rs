@@ -1,5 +1,7 @@
 //! How much a request may hold, and how long it may take.
 
+use std::time::Duration;
+
 use http::request::Parts;
 use shared::{deadline::USUAL_TIME, kind::MAX_LISTED};
 use tokio::time::Instant;
@@ -20,6 +22,18 @@ pub const MAX_STREAMED_RECORDS: usize = 10_000;
 
 /// The most headers of a record, which take more memory than room in a body.
 pub const MAX_HEADERS: usize = 1_000;
+
+/// The longest v3 cluster id that results echo, in characters; Kafka's own have 22.
+pub const MAX_CLUSTER_ID: usize = 64;
+
+/// The most entries of a v3 batch.
+pub(crate) const MAX_BATCH_ENTRIES: usize = 10;
+
+/// The longest id of a v3 batch entry, in characters.
+pub(crate) const MAX_ENTRY_ID: usize = 80;
+
+/// The time the cluster has to answer a metadata request. Many clients time out after 5 s.
+pub(crate) const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// From which size on an answer is compressed for a client that takes it so, in bytes. The gateway does it on AWS.
 pub const MIN_COMPRESSED_BYTES: u64 = 1024;

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue, header};
 use mime::Mime;
 use shared::shown::shown;
 
-use crate::error::{Error, JSON};
+use crate::{error::Error, response::JSON};
 
 /// How keys and values stand in an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

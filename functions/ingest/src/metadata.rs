@@ -1,7 +1,5 @@
 //! What is asked about the cluster and its topics. Only the topics that are served here are shown.
 
-use std::time::Duration;
-
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
@@ -13,10 +11,7 @@ use shared::metadata::{Describe, DescribeError, Partition};
 
 use tokio::time::Instant;
 
-use crate::{answer, app::App, error::Error, media, target::Target};
-
-/// How long the cluster has for its answer. Many clients have no more patience than 5 s.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+use crate::{app::App, error::Error, limits::METADATA_TIMEOUT, media, response::json, target::Target};
 
 /// A topic as the REST Proxy shows it.
 #[derive(Serialize)]
@@ -29,26 +24,26 @@ struct Topic<'a> {
 
 /// `GET /topics`
 pub(crate) async fn topics<P>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
-    Ok(answer(media::answer_type(&parts.headers)?, &*app.topic_names()))
+    Ok(respond(media::answer_type(&parts.headers)?, &*app.topic_names()))
 }
 
 /// `GET /topics/{topic}`
 pub(crate) async fn topic<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
     let Described { name, partitions, content_type, .. } = describe(&app, parts).await?;
-    Ok(answer(content_type, Topic { name: &name, configs: Map::new(), partitions: &partitions }))
+    Ok(respond(content_type, Topic { name: &name, configs: Map::new(), partitions: &partitions }))
 }
 
 /// `GET /topics/{topic}/partitions`
 pub(crate) async fn partitions<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
     let Described { partitions, content_type, .. } = describe(&app, parts).await?;
-    Ok(answer(content_type, partitions))
+    Ok(respond(content_type, partitions))
 }
 
 /// `GET /topics/{topic}/partitions/{partition}`
 pub(crate) async fn partition<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
     let described = describe(&app, parts).await?;
     let partition = described.partition()?;
-    Ok(answer(described.content_type.clone(), partition))
+    Ok(respond(described.content_type.clone(), partition))
 }
 
 /// `GET /topics/{topic}/partitions/{partition}/offsets`
@@ -57,14 +52,14 @@ pub(crate) async fn offsets<P: Describe>(State(app): State<App<P>>, parts: Parts
     let partition = described.partition()?.partition;
     let left = described.deadline.saturating_duration_since(Instant::now());
     let offsets = app.producer.offsets(&described.name, partition, left).await?;
-    Ok(answer(described.content_type, offsets))
+    Ok(respond(described.content_type, offsets))
 }
 
 /// `GET /brokers`
 pub(crate) async fn brokers<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
     let content_type = media::answer_type(&parts.headers)?;
-    let brokers = app.producer.brokers(PATIENCE).await?;
-    Ok(answer(content_type, json!({ "brokers": brokers })))
+    let brokers = app.producer.brokers(METADATA_TIMEOUT).await?;
+    Ok(respond(content_type, json!({ "brokers": brokers })))
 }
 
 /// What was asked for, and the topic's partitions.
@@ -90,8 +85,8 @@ async fn describe<P: Describe>(app: &App<P>, mut parts: Parts) -> Result<Describ
     let Target { topic, partition } = Target::of(&mut parts).await?;
     let content_type = media::answer_type(&parts.headers)?;
     let name = app.topic(&topic)?.name().to_owned();
-    let deadline = Instant::now() + PATIENCE;
-    let partitions = app.producer.partitions(&name, PATIENCE).await?;
+    let deadline = Instant::now() + METADATA_TIMEOUT;
+    let partitions = app.producer.partitions(&name, METADATA_TIMEOUT).await?;
     Ok(Described { name, asked: partition, partitions, content_type, deadline })
 }
 
@@ -100,11 +95,11 @@ impl From<DescribeError> for Error {
         match error {
             DescribeError::Unreachable(unreachable) => Self::Unreachable(unreachable),
             DescribeError::NoSuchTopic { topic } => Self::MissingTopic { topic },
-            DescribeError::Unauthorized => Self::MayNotDescribe,
+            DescribeError::Unauthorized => Self::DescribeDenied,
         }
     }
 }
 
-fn answer(content_type: HeaderValue, body: impl Serialize) -> Response {
-    ([(header::CONTENT_TYPE, content_type)], answer::json(&body)).into_response()
+fn respond(content_type: HeaderValue, body: impl Serialize) -> Response {
+    ([(header::CONTENT_TYPE, content_type)], json(&body)).into_response()
 }

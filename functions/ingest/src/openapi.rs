@@ -2,16 +2,19 @@
 //!
 //! `openapi/` has its text: `document.json` the introduction, `paths.json` the operations, `components.json` the shapes of
 //! bodies, `requests.json` a request in each accepted form. What the code knows as data is added here: the kinds' rules
-//! ([`kinds`]), statuses and codes ([`answers`]), what is said of a wrong request ([`refusals`]), limits, and the
+//! ([`kinds`]), statuses and codes ([`responses`]), what is said of a wrong request ([`refusals`]), limits, and the
 //! deployment's topics.
 //!
 //! An operation of `paths.json` has two fields that are no part of OpenAPI: `x-refused` lists the `error_code`s that it
 //! refuses a request with, `x-writes` says that Kafka may fail it with a status. Its responses are made of them. A text
 //! that begins with `$` stands for a value.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::{
     extract::State,
-    response::{IntoResponse, Response},
+    response::IntoResponse,
+    routing::{MethodRouter, get},
 };
 use bytes::Bytes;
 use http::{HeaderValue, header};
@@ -25,15 +28,15 @@ use shared::json::compact;
 
 use crate::{
     app::App,
-    error::JSON,
-    limits::{MAX_RECORDS, MAX_VIOLATIONS},
-    page, v3,
+    limits::{MAX_BATCH_ENTRIES, MAX_CLUSTER_ID, MAX_ENTRY_ID, MAX_RECORDS, MAX_VIOLATIONS},
+    page,
+    response::JSON,
 };
 use refusals::Refusal;
 
-mod answers;
 mod kinds;
 mod refusals;
+mod responses;
 
 const DOCUMENT: &str = include_str!("openapi/document.json");
 const PATHS: &str = include_str!("openapi/paths.json");
@@ -104,22 +107,26 @@ struct Components {
     schemas: Map<Raw>,
 }
 
-/// `GET /openapi.json`. A browser asks for it each time: a deployment may change it.
-pub(crate) async fn openapi<P>(State(app): State<App<P>>) -> Response {
-    let headers = [(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
-    (headers, app.openapi()).into_response()
+/// `GET /openapi.json`. The document is built on the first request, so a cold start does not wait for it. Browsers revalidate
+/// it each time, because a deployment may change it.
+pub(crate) fn openapi<P: Clone + Send + Sync + 'static>() -> MethodRouter<App<P>> {
+    let built = Arc::new(OnceLock::new());
+    get(async move |State(app): State<App<P>>| {
+        let headers = [(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
+        (headers, Bytes::clone(built.get_or_init(|| document(&app)))).into_response()
+    })
 }
 
-/// The document for the topics of `app`.
-#[expect(clippy::expect_used, reason = "unwrap safety: the files are ours, and tests read what comes of them")]
-pub(crate) fn document<P>(app: &App<P>) -> Bytes {
+/// Builds the document for the topics of `app`.
+#[expect(clippy::expect_used, reason = "unwrap safety: tests read the document that these files give")]
+fn document<P>(app: &App<P>) -> Bytes {
     build(app).map(Bytes::from).expect("files that fit")
 }
 
 fn build<P>(app: &App<P>) -> serde_json::Result<String> {
     let values = values(app)?;
     let mut document: Document = serde_json::from_str(&filled(DOCUMENT, &values))?;
-    document.info.description.push_str(&answers::table());
+    document.info.description.push_str(&responses::table());
     document.paths = serde_json::from_str(&filled(PATHS, &values))?;
     let refusals = refusals::refusals(app)?;
     for (path, operations) in &mut document.paths {
@@ -141,9 +148,9 @@ fn values<P>(app: &App<P>) -> serde_json::Result<Vec<(String, Raw)>> {
         ("files".to_owned(), to_raw_value(&page::FILES.each_ref().map(|file| file.name))?),
         ("max_records".to_owned(), to_raw_value(&MAX_RECORDS)?),
         ("max_violations".to_owned(), to_raw_value(&MAX_VIOLATIONS)?),
-        ("max_cluster_id".to_owned(), to_raw_value(&v3::MAX_CLUSTER_ID)?),
-        ("max_entries".to_owned(), to_raw_value(&v3::MAX_ENTRIES)?),
-        ("max_id".to_owned(), to_raw_value(&v3::MAX_ID)?),
+        ("max_cluster_id".to_owned(), to_raw_value(&MAX_CLUSTER_ID)?),
+        ("max_entries".to_owned(), to_raw_value(&MAX_BATCH_ENTRIES)?),
+        ("max_id".to_owned(), to_raw_value(&MAX_ENTRY_ID)?),
     ];
     // Examples by the format that they are sent in.
     let requests: Map<Map<Raw>> = serde_json::from_str(REQUESTS)?;
@@ -166,7 +173,7 @@ impl Operation {
     /// Adds the responses of its failures, also in the v2 type where `has_v2`.
     fn add_failures(&mut self, refusals: &[Refusal], has_v2: bool) -> serde_json::Result<()> {
         let asks_for_key = self.security.is_none();
-        for (status, response) in answers::responses(&self.refused, self.writes, asks_for_key, refusals) {
+        for (status, response) in responses::responses(&self.refused, self.writes, asks_for_key, refusals) {
             let response = if has_v2 { response.in_v2() } else { response };
             self.responses.insert(status.as_str().to_owned(), to_raw_value(&response)?);
         }

@@ -4,7 +4,7 @@ use axum::{body::Body, extract::State, response::Response};
 use http::Request;
 use shared::publish::Publish;
 
-use crate::{answer, app::App, body, error::Error, limits::Deadline, media, records, target::Target};
+use crate::{app::App, body, error::Error, limits::Deadline, media, records, response, target::Target};
 
 /// `POST /topics/{topic}` and `POST /topics/{topic}/partitions/{partition}`.
 ///
@@ -25,5 +25,5 @@ pub(crate) async fn produce<P: Publish>(State(app): State<App<P>>, request: Requ
     let records = read.into_records(&body, format, topic, partition).inspect_err(|error| app.refused(count, error))?;
 
     let outcomes = app.publish(topic, records, deadline).await;
-    Ok(answer::answer(&outcomes, app.statuses, content_type))
+    Ok(response::produced(&outcomes, app.status_policy, content_type))
 }

@@ -16,7 +16,7 @@ use shared::{
 };
 
 use crate::{
-    advice::advised,
+    advice::explain,
     envelope::{self, Entry, Envelope},
     error::Error,
     media::Format,
@@ -122,7 +122,7 @@ pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Top
         Err(Invalid::Rules(broken)) => Err(broken),
         // The request itself is JSON, so this is a rule that its record breaks.
         Err(Invalid::NotJson(error)) => {
-            let error = advised(error, value.as_deref().unwrap_or_default());
+            let error = explain(error, value.as_deref().unwrap_or_default());
             Err(Violation::of_value(format!("is not JSON: {error}")).into())
         }
     }

@@ -23,18 +23,19 @@ use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    answer::Failed,
     app::App,
     body,
     error::Error,
     limits::Deadline,
     media, metadata, openapi, page,
     path::{self, Routed},
-    produce, v3,
+    produce,
+    response::Unwritten,
+    v3,
 };
 
 /// How long `/health` waits for a broker.
-const HEALTH_TIME: Duration = Duration::from_secs(2);
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What "Enable API Gateway CORS" gave the course's API.
 const CORS: [(HeaderName, HeaderValue); 3] = [
@@ -66,7 +67,7 @@ pub fn router<P: Publish + Describe + Clone>(app: App<P>) -> Router {
         .route("/v3/clusters/{cluster_id}/topics/{topic}/records:batch", post(v3::batch))
         .route("/consumers", on(CONSUMERS, no_consumers))
         .route("/consumers/{*rest}", on(CONSUMERS, no_consumers))
-        .route("/openapi.json", get(openapi::openapi))
+        .route("/openapi.json", openapi::openapi())
         .route("/docs", get(page::page))
         .route("/docs/{file}", get(page::file))
         .fallback(nothing_here)
@@ -130,7 +131,7 @@ fn log(response: &Response, method: &str, path: &str, took: Duration) -> Option<
             tracing::info!(method, path, status, duration_ms, error.code = error_code, error, "refused");
         }
         Some(error_code)
-    } else if let Some(&Failed { worst, error_code, records, of }) = extensions.get() {
+    } else if let Some(&Unwritten { worst, error_code, records, of }) = extensions.get() {
         tracing::warn!(method, path, status, duration_ms, error.code = error_code, error = %worst, records, of, "not written");
         Some(error_code)
     } else {
@@ -171,6 +172,6 @@ async fn no_consumers(body: Body) -> Error {
 }
 
 async fn health<P: Describe>(State(app): State<App<P>>) -> Result<Response, Error> {
-    app.producer.reach(HEALTH_TIME).await?;
+    app.producer.reach(HEALTH_TIMEOUT).await?;
     Ok(Json(json!({ "status": "ok" })).into_response())
 }

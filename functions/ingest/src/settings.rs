@@ -6,7 +6,7 @@ use shared::{
     topic::{PASS_THROUGH_TOPICS, PassThroughTopics, USER_IDS, UserIds},
 };
 
-use crate::statuses::{STATUSES, Statuses};
+use crate::status_policy::{STATUSES, StatusPolicy};
 
 /// The settings of `ingest`.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct Settings {
     /// Further topics, whose records are not looked at.
     pub pass_through: PassThroughTopics,
     /// Which status a request has whose records were not all written.
-    pub statuses: Statuses,
+    pub status_policy: StatusPolicy,
 }
 
 impl Settings {
@@ -41,13 +41,13 @@ impl Settings {
             }
             _ => None,
         };
-        let statuses = reader.read(&STATUSES);
-        let settings = cluster.zip(user_ids).zip(pass_through).zip(statuses);
-        let settings = settings.map(|(((cluster, user_ids), pass_through), statuses)| Self {
+        let status_policy = reader.read(&STATUSES);
+        let settings = cluster.zip(user_ids).zip(pass_through).zip(status_policy);
+        let settings = settings.map(|(((cluster, user_ids), pass_through), status_policy)| Self {
             cluster,
             user_ids,
             pass_through,
-            statuses,
+            status_policy,
         });
         reader.finish(settings)
     }

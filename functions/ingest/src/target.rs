@@ -6,7 +6,7 @@ use http::request::Parts;
 use crate::error::Error;
 
 /// The reason why a path with percent-encoded bytes that are not UTF-8 is none.
-pub(crate) const NO_TEXT: &str = "the path's percent-encoded bytes are not UTF-8";
+pub(crate) const NOT_UTF8: &str = "the path's percent-encoded bytes are not UTF-8";
 
 /// What a path names.
 pub(crate) struct Target {
@@ -26,7 +26,7 @@ impl Target {
         match Path::<String>::from_request_parts(parts, &()).await {
             Ok(Path(topic)) => Ok(Self { topic, partition: None }),
             // Percent-encoded bytes that are no text.
-            Err(_) => Err(Error::NoSuchPath(NO_TEXT)),
+            Err(_) => Err(Error::NoSuchPath(NOT_UTF8)),
         }
     }
 }

@@ -20,26 +20,20 @@ use shared::{
 
 use self::{entry::Entry, result::Results};
 use crate::{
-    answer::Failed,
     app::App,
     body,
-    error::{Error, JSON},
+    error::Error,
     failure,
-    limits::{Deadline, MAX_STREAMED_RECORDS},
+    limits::{Deadline, MAX_CLUSTER_ID, MAX_STREAMED_RECORDS, METADATA_TIMEOUT},
     media,
-    metadata::PATIENCE,
-    target::NO_TEXT,
+    response::{JSON, Unwritten},
+    target::NOT_UTF8,
 };
 
 mod batch;
 mod entry;
 mod members;
 mod result;
-
-pub(crate) use batch::{MAX_ENTRIES, MAX_ID};
-
-/// The longest cluster id that is echoed, in characters; Kafka's own have 22.
-pub const MAX_CLUSTER_ID: usize = 64;
 
 /// What a path names. The cluster may have any id: there is only one.
 struct Target {
@@ -55,7 +49,7 @@ impl Target {
                 "a cluster id has 64 characters at most, of ASCII and without quotation mark and backslash; GET /v3/clusters \
                  names the real one",
             )),
-            Err(_) => Err(Error::NoSuchPath(NO_TEXT)),
+            Err(_) => Err(Error::NoSuchPath(NOT_UTF8)),
         }
     }
 }
@@ -69,7 +63,7 @@ fn is_cluster_id(text: &str) -> bool {
 /// `GET /v3/clusters`
 pub(crate) async fn clusters<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
     media::accepts_json(&parts.headers)?;
-    let cluster_id = app.producer.cluster_id(PATIENCE).await?;
+    let cluster_id = app.producer.cluster_id(METADATA_TIMEOUT).await?;
     Ok(Json(list(&cluster_id)).into_response())
 }
 
@@ -104,7 +98,7 @@ pub(crate) async fn records<P: Publish>(State(app): State<App<P>>, request: Requ
         return Err(Error::TooManyRecords { count: MAX_STREAMED_RECORDS + beyond, most: MAX_STREAMED_RECORDS });
     }
     let results = batch.write(&app, &target.topic, deadline).await;
-    Ok(answer(StatusCode::OK, results.stream(&target.cluster_id, &target.topic), results))
+    Ok(respond(StatusCode::OK, results.stream(&target.cluster_id, &target.topic), results))
 }
 
 /// `POST /v3/clusters/{cluster_id}/topics/{topic}/records:batch`: at most ten records, each with an id.
@@ -112,7 +106,7 @@ pub(crate) async fn batch<P: Publish>(State(app): State<App<P>>, request: Reques
     let Received { target, body, deadline } = receive(request).await?;
     let (ids, entries) = batch::entries(&body)?.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
     let results = Batch::of(&app, &target.topic, entries).write(&app, &target.topic, deadline).await;
-    Ok(answer(StatusCode::MULTI_STATUS, results.batch(&ids, &target.cluster_id, &target.topic), results))
+    Ok(respond(StatusCode::MULTI_STATUS, results.batch(&ids, &target.cluster_id, &target.topic), results))
 }
 
 /// A request as far as both routes read it alike.
@@ -170,9 +164,9 @@ impl Batch {
 }
 
 /// For the log: a failure of Kafka's comes before what is wrong with a record.
-fn answer(status: StatusCode, body: Vec<u8>, results: Results) -> Response {
+fn respond(status: StatusCode, body: Vec<u8>, results: Results) -> Response {
     let mut response = (status, [(header::CONTENT_TYPE, JSON)], body).into_response();
-    if let Some(failed) = Failed::of(&results.outcomes(), results.len(), failure::streamed_code) {
+    if let Some(failed) = Unwritten::of(&results.outcomes(), results.len(), failure::v3_code) {
         response.extensions_mut().insert(failed);
     } else if let Some(error) = results.into_refusal() {
         response.extensions_mut().insert(Arc::new(error));

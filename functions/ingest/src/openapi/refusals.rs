@@ -7,11 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::json::compact;
 
-use crate::{
-    app::App,
-    error::{Answer, Error},
-    media, records,
-};
+use crate::{app::App, error::Error, media, records, status::ErrorCode};
 
 /// OpenAPI's example object.
 #[derive(Debug, Clone, Serialize)]
@@ -25,7 +21,7 @@ pub(super) struct Example {
 /// A refused request's answer, and an example of it.
 pub(super) struct Refusal {
     pub(super) name: String,
-    pub(super) answer: Answer,
+    pub(super) code: ErrorCode,
     pub(super) example: Example,
 }
 
@@ -61,7 +57,7 @@ impl Request {
         let description = Some(format!("Sent to `{topic}`{content_type}:\n\n```json\n{body}\n```"));
         let value = serde_json::from_slice(&error.body())?;
         let example = Example { summary, description, value };
-        Ok(Some(Refusal { name, answer: error.answer(), example }))
+        Ok(Some(Refusal { name, code: error.error_code(), example }))
     }
 }
 

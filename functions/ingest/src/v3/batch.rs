@@ -6,16 +6,14 @@ use serde_json::value::RawValue;
 use shared::json::{self, Place, text};
 
 use super::{
-    entry::{Entry, MEMBERS},
-    members::Members,
+    entry::Entry,
+    members::{MEMBERS, Members},
 };
-use crate::{advice::advised, error::Error};
-
-/// The most entries of a batch.
-pub(crate) const MAX_ENTRIES: usize = 10;
-
-/// The longest id of an entry, in characters.
-pub(crate) const MAX_ID: usize = 80;
+use crate::{
+    advice::explain,
+    error::Error,
+    limits::{MAX_BATCH_ENTRIES, MAX_ENTRY_ID},
+};
 
 /// An entry with its id.
 type Identified = (String, Result<Entry, Error>);
@@ -23,7 +21,7 @@ type Identified = (String, Result<Entry, Error>);
 /// The entries of a batch.
 pub(super) fn entries(body: &[u8]) -> Result<Vec<Identified>, Error> {
     // As far as its entries are told apart; each is checked for itself.
-    let not_json = |error| Error::NotJson(advised(error, body));
+    let not_json = |error| Error::NotJson(explain(error, body));
     let whole = json::utf8(body).map_err(not_json)?;
     serde_json::from_str::<&RawValue>(whole).map_err(|error| not_json(error.into()))?;
     let entries = Members::read(whole.trim_ascii(), "the body", &["entries"])?.get("entries").unwrap_or("[]");
@@ -32,7 +30,7 @@ pub(super) fn entries(body: &[u8]) -> Result<Vec<Identified>, Error> {
     if entries.is_empty() {
         return Err(Error::BadBatch("Empty batch."));
     }
-    if entries.len() > MAX_ENTRIES {
+    if entries.len() > MAX_BATCH_ENTRIES {
         return Err(Error::BadBatch("Too many entries in batch."));
     }
     let (mut place, mut placed) = (Place::default(), 0);
@@ -53,7 +51,7 @@ pub(super) fn entries(body: &[u8]) -> Result<Vec<Identified>, Error> {
 fn identified(entry: &str, place: Place) -> Result<Identified, Error> {
     let known: Vec<_> = ["id"].into_iter().chain(MEMBERS).collect();
     let members = Members::read(entry, "an entry", &known)?;
-    let id = members.get("id").and_then(text).filter(|id| (1..=MAX_ID).contains(&id.chars().count()));
+    let id = members.get("id").and_then(text).filter(|id| (1..=MAX_ENTRY_ID).contains(&id.chars().count()));
     let id = id.map(Cow::into_owned).ok_or(Error::BadBatch("Batch entry identifier is not a valid string."))?;
     let checked = json::check(entry.as_bytes()).map_err(|error| Error::NotJson(error.after(place)));
     Ok((id, checked.and_then(|_| Entry::of(&members))))

@@ -12,22 +12,15 @@ use shared::{
     shown::shown,
 };
 
-use super::members::Members;
+use super::members::{DATA_MEMBERS, MEMBERS, Members};
 use crate::{
-    advice::{BYTE_ORDER_MARK, advised},
+    advice::{BYTE_ORDER_MARK, explain},
     error::Error,
     limits::MAX_HEADERS,
     records::{bytes_record, decode},
     topic::Topic,
     violations::Violations,
 };
-
-/// The members of a record.
-pub(super) const MEMBERS: [&str; 5] = ["partition_id", "headers", "key", "value", "timestamp"];
-
-/// The members of a key or a value: its type, its data, and every way to name a schema.
-pub(super) const DATA_MEMBERS: [&str; 7] =
-    ["type", "data", "schema", "schema_id", "schema_version", "subject", "subject_name_strategy"];
 
 /// How far ahead a record's time may be.
 const MAX_AHEAD: TimeDelta = TimeDelta::hours(1);
@@ -82,7 +75,7 @@ pub(super) struct Sizes {
 /// The records of a body of one or more objects, one after the other, each perhaps behind a byte order mark: files that were
 /// put together have several. What is no JSON ends it: where the next one would begin, nobody can tell.
 pub(super) fn stream(body: &[u8]) -> Result<impl Iterator<Item = Result<Entry, Error>>, Error> {
-    let text = json::utf8(body).map_err(|error| Error::NotJson(advised(error, body)))?;
+    let text = json::utf8(body).map_err(|error| Error::NotJson(explain(error, body)))?;
     let (mut rest, mut place, mut placed) = (text, Place::default(), 0);
     Ok(iter::from_fn(move || {
         rest = rest.trim_start_matches([' ', '\n', '\r', '\t']);
@@ -101,7 +94,7 @@ pub(super) fn stream(body: &[u8]) -> Result<impl Iterator<Item = Result<Entry, E
                 rest = &text[start + values.byte_offset()..];
                 Some(Entry::read(object.get(), place))
             }
-            Err(error) => Some(Err(Error::NotJson(advised(error.into(), &body[start..]).after(place)))),
+            Err(error) => Some(Err(Error::NotJson(explain(error.into(), &body[start..]).after(place)))),
         }
     }))
 }

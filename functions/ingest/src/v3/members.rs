@@ -6,8 +6,14 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use shared::{json::Key, shown::shown};
 
-use super::entry::{DATA_MEMBERS, MEMBERS};
 use crate::error::Error;
+
+/// The members of a record.
+pub(super) const MEMBERS: [&str; 5] = ["partition_id", "headers", "key", "value", "timestamp"];
+
+/// The members of a key or a value: its type, its data, and every way to name a schema.
+pub(super) const DATA_MEMBERS: [&str; 7] =
+    ["type", "data", "schema", "schema_id", "schema_version", "subject", "subject_name_strategy"];
 
 /// How many are kept: one more than any object of a request may have, so that one of them is unknown or there twice. (Keys and
 /// values have the most; an entry of a batch has an id beside a record's members.)

@@ -6,8 +6,14 @@ use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 use shared::publish::{Failure, Outcome, Written};
 
-use super::{MAX_ENTRIES, entry::Sizes};
-use crate::{answer::json, error::Error, failure, limits::MAX_VIOLATIONS, violations::RecordViolation};
+use super::entry::Sizes;
+use crate::{
+    error::Error,
+    failure,
+    limits::{MAX_BATCH_ENTRIES, MAX_VIOLATIONS},
+    response::json,
+    violations::RecordViolation,
+};
 
 /// What became of each record, in the request's order.
 #[derive(Debug, Default)]
@@ -18,7 +24,7 @@ pub(super) struct Results {
 }
 
 /// The most broken rules that are kept: all that the largest batch can list.
-const MAX_KEPT_VIOLATIONS: usize = MAX_ENTRIES * MAX_VIOLATIONS;
+const MAX_KEPT_VIOLATIONS: usize = MAX_BATCH_ENTRIES * MAX_VIOLATIONS;
 
 #[derive(Debug)]
 enum State {
@@ -169,7 +175,7 @@ fn problem<'a>(state: &'a State, id: Option<&'a str>, in_full: bool) -> Problem<
         State::Refused(error) => (error.code(), error, error.violations()),
         State::HandedOver(_, outcome) => {
             let failure = outcome.as_ref().err().unwrap_or(&Failure::Unconfirmed);
-            (failure::streamed_code(*failure), failure, None)
+            (failure::v3_code(*failure), failure, None)
         }
     };
     if in_full {

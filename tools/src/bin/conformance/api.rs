@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::{Request, Response};
 use bytes::Bytes;
-use ingest::Statuses;
+use ingest::StatusPolicy;
 use reqwest::{Client, redirect::Policy};
 use shared::{
     causes::in_one_line,
@@ -23,14 +23,14 @@ pub(crate) struct Described {
     pub(crate) key: Option<String>,
     pub(crate) user_id: UserId,
     pub(crate) pass_through: Option<String>,
-    pub(crate) statuses: Statuses,
+    pub(crate) statuses: StatusPolicy,
     pub(crate) gives: Vec<Need>,
 }
 
 pub(crate) struct Deployed {
     url: String,
     key: Option<String>,
-    statuses: Statuses,
+    statuses: StatusPolicy,
     gives: Vec<Need>,
     names: Names,
     client: Client,
@@ -90,8 +90,8 @@ impl Api for Deployed {
     fn meets(&self, need: Need) -> bool {
         match need {
             Need::PassThrough => self.names.pass_through().is_some(),
-            Need::HonestStatuses => self.statuses == Statuses::Honest,
-            Need::ConfluentStatuses => self.statuses == Statuses::Confluent,
+            Need::HonestStatuses => self.statuses == StatusPolicy::Strict,
+            Need::ConfluentStatuses => self.statuses == StatusPolicy::Confluent,
             _ => self.gives.contains(&need),
         }
     }

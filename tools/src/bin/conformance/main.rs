@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use ingest::Statuses;
+use ingest::StatusPolicy;
 use shared::topic::UserId;
 use vectors::{Need, Outcome, Ran, Vector, run};
 
@@ -32,7 +32,7 @@ struct Cli {
 
     /// Which statuses the API is set to
     #[arg(long, value_name = "honest|confluent", default_value = "honest")]
-    statuses: Statuses,
+    statuses: StatusPolicy,
 
     /// The key that the API's usage plan asks for
     #[arg(long, value_name = "KEY")]

@@ -1,4 +1,4 @@
-//! What an operation answers when it fails, by [`ANSWERS`].
+//! What an operation answers when it fails, by [`ERROR_CODES`].
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,8 @@ use shared::publish::{Failure, Written};
 
 use super::refusals::{Example, Refusal};
 use crate::{
-    answer,
-    error::{ANSWERS, Answer, NO_ANSWER, NO_KEY, THROTTLED},
-    failure,
+    failure, response,
+    status::{ERROR_CODES, ErrorCode, GATEWAY_TIMEOUT, INVALID_API_KEY, THROTTLED},
 };
 
 /// OpenAPI's response object.
@@ -60,10 +59,10 @@ struct Told {
     not_written: Examples,
 }
 
-/// All of [`ANSWERS`], for the document's introduction.
+/// All of [`ERROR_CODES`], for the document's introduction.
 pub(super) fn table() -> String {
-    let row = |Answer { status, code, when }: &Answer| format!("\n| {} | {code} | {when} |", status.as_u16());
-    let rows: String = ANSWERS.iter().chain([&NO_KEY, &THROTTLED, &NO_ANSWER]).map(row).collect();
+    let row = |ErrorCode { status, code, when }: &ErrorCode| format!("\n| {} | {code} | {when} |", status.as_u16());
+    let rows: String = ERROR_CODES.iter().chain([&INVALID_API_KEY, &THROTTLED, &GATEWAY_TIMEOUT]).map(row).collect();
     format!("\n\n| status | `error_code` | when |\n| --- | --- | --- |{rows}")
 }
 
@@ -75,19 +74,19 @@ pub(super) fn responses(
     refusals: &[Refusal],
 ) -> impl Iterator<Item = (StatusCode, Response)> {
     let mut told = BTreeMap::<StatusCode, Told>::new();
-    let of_gateway = asks_for_key.then_some(&NO_KEY).into_iter().chain([&THROTTLED, &NO_ANSWER]);
-    for answer in ANSWERS.iter().filter(|answer| refused.contains(&answer.code)).chain(of_gateway) {
+    let of_gateway = asks_for_key.then_some(&INVALID_API_KEY).into_iter().chain([&THROTTLED, &GATEWAY_TIMEOUT]);
+    for answer in ERROR_CODES.iter().filter(|answer| refused.contains(&answer.code)).chain(of_gateway) {
         let told = told.entry(answer.status).or_default();
         told.when(answer);
         told.codes.push(answer.code);
     }
     if writes {
-        for Refusal { name, answer, example } in refusals {
-            told.entry(answer.status).or_default().refused.insert(name.clone(), example.clone());
+        for Refusal { name, code, example } in refusals {
+            told.entry(code.status).or_default().refused.insert(name.clone(), example.clone());
         }
         for failure in Failure::ALL {
-            let told = told.entry(failure::answer_to(failure).status).or_default();
-            told.when(&failure::answer_to(failure));
+            let told = told.entry(failure::error_code(failure).status).or_default();
+            told.when(&failure::error_code(failure));
             told.not_written.extend(one_of_two(failure));
         }
     }
@@ -96,14 +95,14 @@ pub(super) fn responses(
 
 /// The answer to two records of which one is not written.
 fn one_of_two(failure: Failure) -> Option<(String, Example)> {
-    let body = answer::body(&[Ok(Written { partition: 0, offset: 4, timestamp_ms: None }), Err(failure)]);
+    let body = response::produce_body(&[Ok(Written { partition: 0, offset: 4, timestamp_ms: None }), Err(failure)]);
     let summary = format!("Of two records one: {failure}");
     let value = serde_json::from_slice(&body).ok()?;
     Some((format!("{failure:?}"), Example { summary, description: None, value }))
 }
 
 impl Told {
-    fn when(&mut self, Answer { code, when, .. }: &Answer) {
+    fn when(&mut self, ErrorCode { code, when, .. }: &ErrorCode) {
         let when = format!("`{code}`: {when}");
         if !self.when.contains(&when) {
             self.when.push(when);
@@ -125,7 +124,7 @@ impl Told {
         if !not_written.is_empty() {
             content.insert(V2, MediaType { schema: offsets, examples: not_written });
         }
-        let waits = [THROTTLED.status, NO_ANSWER.status].contains(&status);
+        let waits = [THROTTLED.status, GATEWAY_TIMEOUT.status].contains(&status);
         let headers = waits.then(|| json!({ "Retry-After": { "$ref": "#/components/headers/RetryAfter" } }));
         Response { description: when.join("; "), headers, content }
     }

@@ -14,19 +14,19 @@ pub static STATUSES: Variable = Variable {
 
 /// Which status a request has whose records were not all written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Statuses {
+pub enum StatusPolicy {
     /// Not 200.
     #[default]
-    Honest,
+    Strict,
     /// The REST Proxy's: 200, unless Kafka refuses the log-in or the right.
     Confluent,
 }
 
 /// As they are parsed.
-impl fmt::Display for Statuses {
+impl fmt::Display for StatusPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Honest => "honest",
+            Self::Strict => "honest",
             Self::Confluent => "confluent",
         })
     }
@@ -35,16 +35,16 @@ impl fmt::Display for Statuses {
 /// Neither of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("neither `honest` nor `confluent`")]
-pub struct StatusesError;
+pub struct StatusPolicyError;
 
-impl FromStr for Statuses {
-    type Err = StatusesError;
+impl FromStr for StatusPolicy {
+    type Err = StatusPolicyError;
 
-    fn from_str(text: &str) -> Result<Self, StatusesError> {
+    fn from_str(text: &str) -> Result<Self, StatusPolicyError> {
         match text {
-            "honest" => Ok(Self::Honest),
+            "honest" => Ok(Self::Strict),
             "confluent" => Ok(Self::Confluent),
-            _ => Err(StatusesError),
+            _ => Err(StatusPolicyError),
         }
     }
 }

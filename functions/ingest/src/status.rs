@@ -4,7 +4,7 @@ use http::StatusCode;
 
 /// A status and the `error_code` that goes with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answer {
+pub struct ErrorCode {
     /// The status.
     pub status: StatusCode,
     /// `error_code` of the body, or of a record's entry in it.
@@ -13,12 +13,12 @@ pub struct Answer {
     pub when: &'static str,
 }
 
-const fn row(status: StatusCode, code: u32, when: &'static str) -> Answer {
-    Answer { status, code, when }
+const fn row(status: StatusCode, code: u32, when: &'static str) -> ErrorCode {
+    ErrorCode { status, code, when }
 }
 
 /// Every answer that is not 200. Whatever else names one takes it from here.
-pub const ANSWERS: [Answer; 20] = [
+pub const ERROR_CODES: [ErrorCode; 20] = [
     row(
         StatusCode::BAD_REQUEST,
         400,
@@ -62,22 +62,23 @@ pub const ANSWERS: [Answer; 20] = [
 ];
 
 /// What is answered before `ingest` is asked: by API Gateway, by `template.yaml`, and 429 by `local` too.
-pub(crate) const NO_KEY: Answer = row(StatusCode::FORBIDDEN, 403, "on AWS: `x-api-key` holds no key of this API");
-pub(crate) const THROTTLED: Answer = row(
+pub(crate) const INVALID_API_KEY: ErrorCode =
+    row(StatusCode::FORBIDDEN, 403, "on AWS: `x-api-key` holds no key of this API");
+pub(crate) const THROTTLED: ErrorCode = row(
     StatusCode::TOO_MANY_REQUESTS,
     429,
     "on AWS: more requests than the throttle admits; in `local`: more bodies than it has room for; nothing was written",
 );
-pub(crate) const NO_ANSWER: Answer =
+pub(crate) const GATEWAY_TIMEOUT: ErrorCode =
     row(StatusCode::SERVICE_UNAVAILABLE, 503, "on AWS: no answer in time; records may or may not be written");
 
-/// The row of [`ANSWERS`]. In a constant: one that is not there does not compile.
-pub(crate) const fn answer(status: StatusCode, code: u32) -> Answer {
+/// The row of [`ERROR_CODES`]. In a constant: one that is not there does not compile.
+pub(crate) const fn error_code(status: StatusCode, code: u32) -> ErrorCode {
     let mut at = 0;
-    while ANSWERS[at].status.as_u16() != status.as_u16() || ANSWERS[at].code != code {
+    while ERROR_CODES[at].status.as_u16() != status.as_u16() || ERROR_CODES[at].code != code {
         at += 1;
     }
-    ANSWERS[at]
+    ERROR_CODES[at]
 }
 
 #[cfg(test)]
@@ -87,21 +88,21 @@ mod tests {
 
     #[test]
     fn the_table_states_the_limits_that_are_kept() {
-        let when = const { answer(StatusCode::PAYLOAD_TOO_LARGE, 413) }.when;
+        let when = const { error_code(StatusCode::PAYLOAD_TOO_LARGE, 413) }.when;
         let mib = MAX_BODY_BYTES >> 20;
         let limits = format!(
             "more than {mib} MiB, also after inflation, or than {MAX_RECORDS} records, {MAX_STREAMED_RECORDS} in v3;"
         );
         assert!(when.starts_with(&limits), "{when}");
-        let when = const { answer(StatusCode::UNPROCESSABLE_ENTITY, 42203) }.when;
+        let when = const { error_code(StatusCode::UNPROCESSABLE_ENTITY, 42203) }.when;
         assert!(when.ends_with(&format!("the first {MAX_VIOLATIONS}")));
     }
 
     #[test]
     fn an_answer_stands_once_in_the_list_of_them() {
-        for (at, answer) in ANSWERS.iter().enumerate() {
-            let same = |other: &&Answer| (other.status, other.code) == (answer.status, answer.code);
-            assert_eq!(ANSWERS.iter().filter(same).count(), 1, "{at}: {answer:?}");
+        for (at, answer) in ERROR_CODES.iter().enumerate() {
+            let same = |other: &&ErrorCode| (other.status, other.code) == (answer.status, answer.code);
+            assert_eq!(ERROR_CODES.iter().filter(same).count(), 1, "{at}: {answer:?}");
         }
     }
 }
