@@ -7,7 +7,6 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
 use axum::{
@@ -20,7 +19,7 @@ use serde_json::Value;
 use shared::kind::{CATALOG, Field, JOIN_KEY, JOIN_KEYS, Kind, Presence};
 use stack::{
     gateway::{self, Gateway},
-    lambda::{Function, Lambda, built},
+    lambda::{Function, Lambda, built, deployed_timeout},
 };
 use vectors::{Api, Difference, Names, Need, Outcome, Vector, run};
 
@@ -192,7 +191,7 @@ async fn behind(
         ("STATUSES", statuses.to_string()),
     ];
     let mut function = Function::new(&built("ingest").await.unwrap(), environment);
-    function.timeout = Duration::from_secs(29);
+    function.timeout = deployed_timeout("ingest").unwrap();
     let gateway = Gateway::start(Arc::new(Lambda::start(&function).await.unwrap()), api).await.unwrap();
     let address = gateway.url().split('/').nth(2).unwrap().parse().unwrap();
     let names = Names::new("u", &pipeline.topics()).passing_through(PASS_THROUGH);

@@ -2,7 +2,7 @@
 //! Lambda runtime, Kafka by IAM, `archive` under the Lambda runtime, S3, and a notebook's reader. What each stand-in proves
 //! and what not is in `tests/README.md`.
 
-use std::{collections::BTreeMap, fs, ops::Range, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, ops::Range, path::Path, sync::Arc};
 
 use archive::{
     layout::TopicPartition,
@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use shared::{kind::CATALOG, sample};
 use stack::{
     gateway::{Api, Gateway},
-    lambda::{Function, Lambda, built},
+    lambda::{Function, Lambda, built, deployed_timeout},
     s3::{ACCESS_KEY, Errors, Flaky, SECRET_KEY},
 };
 use tools::deployment::{BUCKET, Deployment};
@@ -39,7 +39,7 @@ async fn function(deployed: &Deployment, name: &str, more: &[(&'static str, Stri
     let mut variables = deployed.variables();
     variables.extend(more.iter().cloned());
     let mut function = Function::new(&built(name).await.unwrap(), variables);
-    function.timeout = Duration::from_secs(29);
+    function.timeout = deployed_timeout(name).unwrap();
     Lambda::start(&function).await.unwrap()
 }
 

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use shared::kind::GEO;
 use stack::{
     kafka::{Kafka, Options},
-    lambda::{Function, Lambda, built},
+    lambda::{Function, Lambda, built, deployed_timeout},
     proxy::End,
 };
 use tokio::time::sleep;
@@ -77,7 +77,8 @@ async fn the_first_request_after_a_freeze_of_twenty_minutes_is_served_by_every_e
     let mut variables = role.variables(&kafka);
     variables.push(("USER_IDS", "frozen".to_owned()));
     let mut ingest = Function::new(&built("ingest").await.unwrap(), variables);
-    (ingest.concurrency, ingest.movable_clock, ingest.timeout) = (ENVIRONMENTS, true, Duration::from_secs(29));
+    (ingest.concurrency, ingest.movable_clock, ingest.timeout) =
+        (ENVIRONMENTS, true, deployed_timeout("ingest").unwrap());
     let lambda = Lambda::start(&ingest).await.unwrap();
     let event = v1("POST", "/topics/frozen.geo", &geo());
     let all = async || {

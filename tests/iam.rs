@@ -9,7 +9,7 @@ use shared::{
 };
 use stack::{
     kafka::{Kafka, Operation, Options, Topics},
-    lambda::{Function, Lambda, built},
+    lambda::{Function, Lambda, built, deployed_timeout},
     proxy::End,
 };
 use tokio::time::{Instant, sleep};
@@ -248,7 +248,7 @@ async fn a_refused_log_in_is_one_line_in_the_functions_log() {
     let mut variables = role.variables(kafka);
     variables.extend([("USER_IDS", "oneline".to_owned()), ("RUST_LOG", "trace".to_owned())]);
     let mut ingest = Function::new(&built("ingest").await.unwrap(), variables);
-    ingest.timeout = Duration::from_secs(29);
+    ingest.timeout = deployed_timeout("ingest").unwrap();
     let lambda = Lambda::start(&ingest).await.unwrap();
     let answer = lambda.invoke(&v1("POST", "/topics/oneline.geo", &geo())).await.unwrap();
     assert_eq!(answer["statusCode"], 401, "{answer}");

@@ -13,7 +13,7 @@ use serde_json::Value;
 use shared::metrics::Metrics;
 use stack::{
     gateway::{Api, Gateway},
-    lambda::{Function, Lambda, built},
+    lambda::{Function, Lambda, built, deployed_timeout},
 };
 use tokio::process::Command;
 
@@ -106,7 +106,7 @@ async fn a_browser_shows_the_page_below_a_stage_of_api_gateway_and_sends_a_recor
     let variables = fs::read_to_string(local.settings_file()).unwrap();
     let variables = variables.lines().filter_map(|line| line.split_once('='));
     let mut function = Function::new(&built("ingest").await.unwrap(), variables);
-    function.timeout = Duration::from_secs(29);
+    function.timeout = deployed_timeout("ingest").unwrap();
     let lambda = Arc::new(Lambda::start(&function).await.unwrap());
     for api in [Api::rest("test"), Api::http("prod")] {
         let gateway = Gateway::start(Arc::clone(&lambda), api).await.unwrap();

@@ -26,7 +26,7 @@ use shared::{
     topic::UserIds,
 };
 use stack::{
-    lambda::{Function, InvokeError, Lambda, built},
+    lambda::{Function, InvokeError, Lambda, built, deployed_timeout},
     s3::SECRET_KEY,
 };
 use tokio::time::Instant;
@@ -62,8 +62,10 @@ async fn logs(deployed: &Deployment, more: &[(&'static str, &str)]) -> Vec<Strin
         let mut variables = deployed.variables();
         variables.extend([("RUST_LOG", "trace".to_owned()), ("AWS_LAMBDA_LOG_LEVEL", "TRACE".to_owned())]);
         variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let function =
-            Function { timeout: Duration::from_secs(29), ..Function::new(&built(name).await.unwrap(), variables) };
+        let function = Function {
+            timeout: deployed_timeout(name).unwrap(),
+            ..Function::new(&built(name).await.unwrap(), variables)
+        };
         let lambda = Lambda::start(&function).await.unwrap();
         for event in events {
             match lambda.invoke(&event).await {

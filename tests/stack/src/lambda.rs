@@ -19,9 +19,11 @@ mod built;
 mod clock;
 mod environment;
 mod report;
+mod template;
 
 pub use built::built;
 pub use report::Report;
+pub use template::deployed_timeout;
 
 use clock::Clock;
 use environment::Environment;
@@ -33,7 +35,7 @@ pub struct Function {
     pub binary: PathBuf,
     /// The function's variables. It sees only these and Lambda's own.
     pub environment: Vec<(String, String)>,
-    /// The invocation timeout, in whole seconds as on Lambda.
+    /// The invocation timeout, in whole seconds as on Lambda. [`deployed_timeout()`] returns the template's.
     pub timeout: Duration,
     /// The number of execution environments, each with one invocation at a time.
     pub concurrency: usize,
