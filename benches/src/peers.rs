@@ -123,7 +123,6 @@ pub(crate) fn peers(folder: &TempDir, listener: Listener) -> Result<Vec<Peer>> {
     let all = vec![
         ours(INGEST, "ingest"),
         theirs(CONFLUENT_KAFKA, "confluent-kafka", MANY, &python)?,
-        theirs("Python, kafka-python", "kafka-python", MANY, &python)?,
         theirs("Node, kafkajs", "kafkajs", 1, "node ../../../../benches/peers/kafkajs/runtime.js \"$PWD/index.js\"")?,
         theirs("Java, kafka-clients", "kafka-clients", MANY, java)?,
         ours(ECHO_ON_LAMBDA_RUNTIME, "echo-on-lambda-runtime"),

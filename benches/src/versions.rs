@@ -23,10 +23,9 @@ pub(crate) fn versions() -> Vec<String> {
         ),
         format!("Apache Kafka {}, one broker, three partitions, one replica, on {java}", stack::kafka::version()),
         format!(
-            "{}: {}; {}; {}",
+            "{}: {}; {}",
             first_line(python, &["--version"]),
             installed(&peers.join("confluent-kafka/package"), &["confluent_kafka"]),
-            installed(&peers.join("kafka-python/package"), &["kafka_python"]),
             installed(&packages(&venv), &["awslambdaric", "aws_msk_iam_sasl_signer_python"]),
         ),
         format!(
