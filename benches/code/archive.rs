@@ -1,4 +1,4 @@
-//! What the archive makes of a batch of records: the bytes of one object, next to `serde_json`'s pass over the syntax alone.
+//! Builds an archive object from a batch of records, compared with `serde_json`'s syntax-only pass.
 
 use std::hint::black_box;
 

@@ -1,8 +1,8 @@
--- wrk's part: posts the lines of a file in turn and looks at every answer.
+-- Script for wrk: posts the lines of a file in rotation and checks every response.
 --
 --   wrk … -s post.lua URL -- BODIES ENTRIES [HEADER VALUE]…
 --
--- An answer is right when it tells of at least ENTRIES offsets and of no error. The last line of the output is JSON.
+-- A response is right if it has at least ENTRIES offsets and no error. The last line of the output is JSON.
 
 local threads, requests, at = {}, {}, 0
 right, wrong, example, entries = 0, 0, "", 1
@@ -28,7 +28,8 @@ function request()
   return requests[at]
 end
 
--- Under the Lambda runtime the body stands in a JSON string, where quotes have backslashes; some print a space behind colons.
+-- Under the Lambda runtime the body is a JSON string, in which quotes are escaped; some programs print a space after
+-- colons.
 local function is_right(status, body)
   if status ~= 200 or body:find('error_code\\?": ?[1-9]') or body:find('"errorMessage"') then
     return false

@@ -1,4 +1,5 @@
-//! The archive: from a user id's topics, of one partition each, to S3, with objects as large as they get and with one a record.
+//! The archive: from the topics of a user id, one partition each, to S3, with large objects and with one object per
+//! record.
 
 use std::{process::Stdio, time::Duration};
 
@@ -19,51 +20,51 @@ use crate::{
     peers::{for_benchmarks, kafka},
     plan::Plan,
     process::{self, command, peak_memory_mb},
-    progress::say,
+    progress::log_progress,
 };
 
 pub(crate) const SCENE: &str = "from Kafka to S3";
 pub(crate) const LARGE: &str = "`archive`, large objects";
-pub(crate) const ONE_EACH: &str = "its library, one object a record";
+pub(crate) const ONE_PER_OBJECT: &str = "its library, one object per record";
 
 pub(crate) const COLUMNS: &[Metric] = &[Metric::Records, Metric::CpuPerThousand, Metric::Memory];
 
-/// The user ids whose records are archived, either way.
+/// The user ids whose records are archived in large objects and one object per record.
 const STORED: &str = "stored";
-const STORED_ONE_EACH: &str = "singly";
+const STORED_ONE_PER_OBJECT: &str = "singly";
 
 const BUCKET: &str = "archive";
 
-/// More than a run takes.
+/// Longer than a run takes.
 const TIMEOUT: Duration = Duration::from_mins(10);
 
 pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
     let kafka = kafka(for_benchmarks().with("log.retention.bytes", "-1")).await?;
-    for (user_id, count) in [(STORED, plan.archived), (STORED_ONE_EACH, plan.objects)] {
+    for (user_id, count) in [(STORED, plan.archived), (STORED_ONE_PER_OBJECT, plan.objects)] {
         let topics = UserIds::new(vec![user_id.parse::<UserId>()?])?.topic_names();
         for topic in &topics {
             kafka.create_topic(topic, 1).await?;
             librdkafka(&kafka.internal_servers(), topic, "throughput", count / topics.len()).await?;
         }
     }
-    // The first pass is thrown away: with it the broker's memory holds what is read.
+    // The first pass only fills the broker's page cache.
     for pass in 0..=plan.passes {
-        // A new one each time: it becomes slower with what it holds.
+        // A new server for each pass, because it becomes slower as it fills.
         let s3 = S3::start().await?;
         s3.create_bucket(BUCKET).await?;
-        say(&format!("{SCENE}, pass {pass} of {}: large objects", plan.passes));
+        log_progress(&format!("{SCENE}, pass {pass} of {}: large objects", plan.passes));
         let large = large(&kafka, &s3, plan.archived).await?;
-        say(&format!("{SCENE}, pass {pass} of {}: one object a record", plan.passes));
-        let one_each = one_each(&kafka, &s3, plan.objects).await?;
+        log_progress(&format!("{SCENE}, pass {pass} of {}: one object per record", plan.passes));
+        let one_per_object = one_per_object(&kafka, &s3, plan.objects).await?;
         if pass > 0 {
-            large.keep(figures, LARGE);
-            one_each.keep(figures, ONE_EACH);
+            large.record(figures, LARGE);
+            one_per_object.record(figures, ONE_PER_OBJECT);
         }
     }
     Ok(())
 }
 
-/// One run.
+/// The result of a run.
 struct Archived {
     records_per_second: f64,
     cpu_ms_per_thousand: f64,
@@ -73,23 +74,23 @@ struct Archived {
 impl Archived {
     fn of(records: u64, expected: usize, seconds: &Value, process: u32) -> Result<Self> {
         if records < expected as u64 {
-            return Err(format!("{records} records were archived, and {expected} are in the topic").into());
+            return Err(format!("only {records} of {expected} records were archived").into());
         }
         Ok(Self {
-            records_per_second: records as f64 / seconds.as_f64().ok_or("the archive told no time")?,
+            records_per_second: records as f64 / seconds.as_f64().ok_or("the archive reported no duration")?,
             cpu_ms_per_thousand: process::cpu(process)?.as_secs_f64() * 1e6 / records as f64,
             memory_mb: peak_memory_mb(process)?,
         })
     }
 
-    fn keep(&self, figures: &mut Figures, who: &'static str) {
-        figures.push(SCENE, who, Metric::Records, self.records_per_second);
-        figures.push(SCENE, who, Metric::CpuPerThousand, self.cpu_ms_per_thousand);
-        figures.push(SCENE, who, Metric::Memory, self.memory_mb);
+    fn record(&self, figures: &mut Figures, candidate: &'static str) {
+        figures.push(SCENE, candidate, Metric::Records, self.records_per_second);
+        figures.push(SCENE, candidate, Metric::CpuPerThousand, self.cpu_ms_per_thousand);
+        figures.push(SCENE, candidate, Metric::Memory, self.memory_mb);
     }
 }
 
-/// The function, by one event of its timer.
+/// Runs the function with one event of its timer.
 async fn large(kafka: &Kafka, s3: &S3, count: usize) -> Result<Archived> {
     let mut variables = s3.environment();
     variables.extend([
@@ -107,9 +108,9 @@ async fn large(kafka: &Kafka, s3: &S3, count: usize) -> Result<Archived> {
     Archived::of(records, count, &report["seconds"], process)
 }
 
-async fn one_each(kafka: &Kafka, s3: &S3, count: usize) -> Result<Archived> {
+async fn one_per_object(kafka: &Kafka, s3: &S3, count: usize) -> Result<Archived> {
     let mut command = command(&folders::program("one-object-a-record"));
-    command.args([&kafka.internal_servers(), STORED_ONE_EACH, &format!("s3://{BUCKET}/singly")]);
+    command.args([&kafka.internal_servers(), STORED_ONE_PER_OBJECT, &format!("s3://{BUCKET}/singly")]);
     command.envs(s3.environment()).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn()?;
     let stdout = child.stdout.take().ok_or("no output")?;
@@ -118,8 +119,8 @@ async fn one_each(kafka: &Kafka, s3: &S3, count: usize) -> Result<Archived> {
     let report: Value = serde_json::from_str(&line).map_err(|error| format!("one-object-a-record: {error}: {line}"))?;
     let records = report["records"].as_u64().unwrap_or_default();
     if report["objects"].as_u64() != Some(records) {
-        return Err(format!("not one object a record: {report}").into());
+        return Err(format!("not one object per record: {report}").into());
     }
-    // It waits for the end of its input, so that it can be looked at.
+    // The program waits for the end of its input, so its memory can still be read.
     Archived::of(records, count, &report["seconds"], child.id().ok_or("it has ended")?)
 }

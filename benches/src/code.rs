@@ -1,4 +1,4 @@
-//! What the code alone costs, as criterion measures it.
+//! The code alone, measured by criterion.
 
 use std::{
     fs,
@@ -14,10 +14,10 @@ use crate::{
     folders,
     plan::Plan,
     process::command,
-    progress::say,
+    progress::log_progress,
 };
 
-/// What is measured, by criterion's names.
+/// The scenes, named as in criterion.
 pub(crate) const SCENES: [&str; 9] = [
     "pin rows: 1",
     "geo rows: 1",
@@ -33,22 +33,22 @@ pub(crate) const SCENES: [&str; 9] = [
 pub(crate) const PINS: &str = "pin rows: 500";
 pub(crate) const REQUEST: &str = "request of 500";
 
-/// The pass over the syntax alone.
+/// The syntax-only pass.
 pub(crate) const SYNTAX: &str = "`serde_json`, syntax alone";
 const SCHEMA: &str = "`serde_json::Value` and jsonschema";
 pub(crate) const OURS: &str = "ours";
 
-/// By criterion's names.
-const EVERYONE: [(&str, &str); 3] = [("syntax", SYNTAX), ("schema", SCHEMA), ("ours", OURS)];
+/// The candidates, named as in criterion.
+const CANDIDATES: [(&str, &str); 3] = [("syntax", SYNTAX), ("schema", SCHEMA), ("ours", OURS)];
 
 pub(crate) const COLUMNS: &[Metric] = &[Metric::Time];
 
 pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
-    // What another run left is not this one's.
+    // Remove the results of earlier runs.
     fs::remove_dir_all(estimates())
         .or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
     for (package, bench) in [("hot-path", "time"), ("benches", "archive")] {
-        say(&format!("criterion, {bench}"));
+        log_progress(&format!("criterion, {bench}"));
         let mut cargo = command(Path::new("cargo"));
         cargo
             .args(["bench", "--quiet", "--locked", "--package", package, "--bench", bench, "--"])
@@ -60,29 +60,31 @@ pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
         }
     }
     for scene in SCENES {
-        // Only rows are held to a schema.
-        for (name, who) in EVERYONE.into_iter().filter(|(_, who)| *who != SCHEMA || scene.contains(" rows: ")) {
-            keep(figures, scene, name, who)?;
+        // Only rows are also validated by a schema.
+        for (name, candidate) in
+            CANDIDATES.into_iter().filter(|(_, candidate)| *candidate != SCHEMA || scene.contains(" rows: "))
+        {
+            record(figures, scene, name, candidate)?;
         }
     }
     Ok(())
 }
 
-/// Where criterion writes them.
+/// The folder into which criterion writes its estimates.
 fn estimates() -> PathBuf {
     folders::workspace().join("target/criterion")
 }
 
-/// The median and the bounds between which it lies, at 95 %.
-fn keep(figures: &mut Figures, scene: &'static str, name: &str, who: &'static str) -> Result<()> {
+/// Records the median and its 95 % confidence interval.
+fn record(figures: &mut Figures, scene: &'static str, name: &str, candidate: &'static str) -> Result<()> {
     let file = estimates().join(scene.replace(':', "_")).join(name).join("new/estimates.json");
     let text = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let estimates: Value = serde_json::from_slice(&text)?;
     let median = &estimates["median"];
     let interval = &median["confidence_interval"];
     for nanoseconds in [&interval["lower_bound"], &median["point_estimate"], &interval["upper_bound"]] {
-        let nanoseconds = nanoseconds.as_f64().ok_or("criterion told no time")?;
-        figures.push(scene, who, Metric::Time, nanoseconds / 1e3);
+        let nanoseconds = nanoseconds.as_f64().ok_or("criterion reported no time")?;
+        figures.push(scene, candidate, Metric::Time, nanoseconds / 1e3);
     }
     Ok(())
 }

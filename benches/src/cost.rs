@@ -1,4 +1,4 @@
-//! What it costs: the time of a request by the function's memory, and both in dollars.
+//! Costs: the duration of a request by the function's memory, and both in dollars.
 
 use stack::kafka::Kafka;
 
@@ -11,12 +11,12 @@ use crate::{
     payload::{MANY, Requests},
     peers::{CONFLUENT_KAFKA, INGEST, Listener, Peer, TOPIC, for_benchmarks, kafka, peers},
     plan::Plan,
-    progress::say,
+    progress::log_progress,
 };
 
 pub(crate) const COLUMNS: &[Metric] = &[Metric::P50, Metric::P99, Metric::Dollars];
 
-/// A memory setting in MB, and its scenes: with one record a request and with 500.
+/// A memory setting in MB with its scenes: one record per request, and 500.
 type Setting = (u32, [&'static str; 2]);
 
 pub(crate) const SETTINGS: [Setting; 4] = [
@@ -26,14 +26,14 @@ pub(crate) const SETTINGS: [Setting; 4] = [
     (1769, ["1769 MB, 1 record", "1769 MB, 500 records"]),
 ];
 
-/// The template's own.
+/// The template's setting.
 const DEPLOYED: Setting = SETTINGS[2];
 
-/// The memory with which Lambda gives one whole processor
+/// The memory at which Lambda allots one whole processor
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>).
 const MB_OF_ONE_PROCESSOR: f64 = 1769.0;
 
-// In dollars, us-east-1, as AWS's price lists had them in September 2026.
+// Prices in dollars for us-east-1, from AWS's price lists of September 2026.
 const LAMBDA_ARM64_GB_SECOND: f64 = 0.000_013_333_4;
 const LAMBDA_MILLION: f64 = 0.20;
 const REST_API_MILLION: f64 = 3.50;
@@ -43,14 +43,14 @@ const MSK_CONNECT_HOUR: f64 = 0.11;
 
 const HOURS_A_MONTH: f64 = 730.0;
 
-/// What a run of the archive's timer is taken for that finds nothing new, in seconds: some answers of Kafka's and S3's.
+/// The assumed seconds of an archive run without new records: some responses of Kafka and S3.
 const EMPTY_RUN_SECONDS: f64 = 0.2;
-/// Of the archive, in the template.
+/// The archive's memory in the template.
 const ARCHIVE_MB: u32 = 512;
 
 pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
     if let Err(error) = CpuShare::new("tried", 1.0) {
-        say(&format!("left out, since processor time cannot be shared out here: {error}"));
+        log_progress(&format!("skipped, because processor time cannot be limited here: {error}"));
         return Ok(());
     }
     let folder = tempfile::tempdir()?;
@@ -74,13 +74,13 @@ async fn measure(
     peer: &Peer,
     (memory_mb, scenes): Setting,
 ) -> Result<()> {
-    // Before the process, which has to be gone when its group goes.
+    // Dropped after the process, because a group with processes cannot be removed.
     let share = CpuShare::new(&memory_mb.to_string(), f64::from(memory_mb) / MB_OF_ONE_PROCESSOR)?;
     let warm = Warm::start(peer, kafka, Listener::Plain).await?;
     share.give(warm.process)?;
     for (scene, file, entries) in [(scenes[0], &requests.one, 1), (scenes[1], &requests.many, peer.entries)] {
         for pass in 0..=plan.passes {
-            say(&format!("{scene}, pass {pass} of {}: {}", plan.passes, peer.name));
+            log_progress(&format!("{scene}, pass {pass} of {}: {}", plan.passes, peer.name));
             let load = Load { url: &warm.url, requests: file, entries, connections: 1 };
             let passed = load.send(warm.process, plan.pass).await?;
             if pass > 0 {
@@ -95,29 +95,29 @@ async fn measure(
     Ok(())
 }
 
-/// What the tables' readers have to know.
+/// Returns the introduction to the tables.
 pub(crate) fn text(figures: &Figures) -> String {
     if figures.get(DEPLOYED.1[0], INGEST, Metric::Dollars).is_none() {
-        return "Not measured: this machine lets nobody but root share out processor time.".to_owned();
+        return "Not measured: only root can limit processor time on this machine.\n".to_owned();
     }
     format!(
-        "Lambda gives a function a processor's time by its memory, and asks for both: here a control group gives each process, once it \
-         has started, the share of a processor that Lambda gives for its memory (of a Graviton in place of this one). One function \
-         after the other is measured, not in turn. Billed is the mean of the requests, up to the next millisecond; starts are left \
-         out. The prices are those of us-east-1 in September 2026, in dollars: Lambda on arm64 {LAMBDA_ARM64_GB_SECOND} a GB-second and \
-         {LAMBDA_MILLION:.2} a million, a REST API {REST_API_MILLION:.2} a million; an hour of a t3.micro {T3_MICRO_HOUR}, of its public \
-         address {PUBLIC_ADDRESS_HOUR}, of an MCU of MSK Connect {MSK_CONNECT_HOUR}. The archive is billed by its processor time, its waiting \
-         for Kafka and S3 left out, and each minute for {EMPTY_RUN_SECONDS} s when nothing is new. Left out is what both have (cluster, \
-         database, S3, traffic), and what CloudWatch asks for the template's logs, metrics, alarms and dashboard: some dollars a month."
+        include_str!("document/cost.md"),
+        lambda_gb_second = LAMBDA_ARM64_GB_SECOND,
+        lambda_million = LAMBDA_MILLION,
+        api_million = REST_API_MILLION,
+        machine_hour = T3_MICRO_HOUR,
+        address_hour = PUBLIC_ADDRESS_HOUR,
+        connect_hour = MSK_CONNECT_HOUR,
+        empty_run_seconds = EMPTY_RUN_SECONDS
     )
 }
 
-/// Of a million invocations.
+/// Returns the price of a million invocations.
 fn lambda_dollars(memory_mb: u32, seconds: f64) -> f64 {
     1e6 * seconds * f64::from(memory_mb) / 1024.0 * LAMBDA_ARM64_GB_SECOND + LAMBDA_MILLION
 }
 
-/// The whole pipeline next to the course's, a row each; nothing when nothing was measured.
+/// Compares the whole pipeline with the course's. Empty without figures.
 pub(crate) fn table(figures: &Figures) -> String {
     let (_, scenes) = DEPLOYED;
     let lambda = |scene| figures.get(scene, INGEST, Metric::Dollars).map(Figure::median);
@@ -125,7 +125,7 @@ pub(crate) fn table(figures: &Figures) -> String {
     let (Some(one), Some(many), Some(archive_ms)) = (lambda(scenes[0]), lambda(scenes[1]), archive) else {
         return String::new();
     };
-    // A thousand records take so many milliseconds, and a million so many seconds, of a whole processor.
+    // Milliseconds per thousand records are seconds per million, of a whole processor.
     let archive_seconds = archive_ms * MB_OF_ONE_PROCESSOR / f64::from(ARCHIVE_MB);
     let archived = archive_seconds * f64::from(ARCHIVE_MB) / 1024.0 * LAMBDA_ARM64_GB_SECOND;
     let runs = HOURS_A_MONTH * 60.0 / 1e6;
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn both_pipelines_are_told_what_they_cost_idle_and_by_the_record() {
+    fn the_costs_of_both_pipelines_are_shown_idle_and_per_record() {
         let mut figures = Figures::default();
         assert_eq!(table(&figures), "");
         figures.push(DEPLOYED.1[0], INGEST, Metric::Dollars, 0.25);

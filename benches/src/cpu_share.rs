@@ -1,4 +1,4 @@
-//! A share of a processor, as Lambda gives it to a function by its memory: a control group of the kernel's.
+//! The share of a processor that Lambda allots by memory, enforced by a kernel control group.
 
 use std::{
     fs, io,
@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-/// In what time a process may use up its share. A shorter one makes for shorter waits; Lambda's is not documented.
+/// The period of the limit. Shorter ones mean shorter waits; Lambda's is not documented.
 const PERIOD_US: u32 = 20_000;
 
-/// Where distributions mount the groups of version 1 that share processor time, and all groups of version 2.
+/// The mount points of version 1's CPU controller and of version 2.
 const ROOTS: [(&str, Version); 2] = [("/sys/fs/cgroup/cpu", Version::One), ("/sys/fs/cgroup", Version::Two)];
 
 #[derive(Clone, Copy)]
@@ -19,17 +19,17 @@ enum Version {
     Two,
 }
 
-/// A group. It goes away with this, once its processes have ended.
+/// A control group. Dropping it removes it, once its processes have ended.
 #[derive(Debug)]
 pub(crate) struct CpuShare {
     group: PathBuf,
 }
 
 impl CpuShare {
-    /// A group whose processes have so many processors together.
+    /// Creates a group limited to this many processors.
     ///
     /// # Errors
-    /// When there are no such groups, or nobody but root may make one.
+    /// Fails if there are no control groups, or only root may create one.
     pub(crate) fn new(name: &str, processors: f64) -> io::Result<Self> {
         let (root, version) =
             ROOTS.into_iter().find(|(root, _)| Path::new(root).is_dir()).ok_or(io::ErrorKind::NotFound)?;
@@ -46,7 +46,7 @@ impl CpuShare {
         Ok(share)
     }
 
-    /// Moves a process into the group, with all its threads.
+    /// Moves a process with all its threads into the group.
     pub(crate) fn give(&self, process: u32) -> io::Result<()> {
         self.set("cgroup.procs", &process.to_string())
     }
@@ -58,7 +58,7 @@ impl CpuShare {
 
 impl Drop for CpuShare {
     fn drop(&mut self) {
-        // A process that was just killed is in its group for a moment.
+        // A killed process stays in its group for a moment.
         for _ in 0..50 {
             if fs::remove_dir(&self.group).is_ok() {
                 return;

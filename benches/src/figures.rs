@@ -1,37 +1,37 @@
-//! What was measured, figure by figure.
+//! The measured figures.
 
-/// What a figure says, with its unit.
+/// A measured quantity with its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Metric {
-    /// From a function's start until it asks for its first event.
+    /// From a function's start until its first request for an event.
     Init,
-    /// From the request that starts it until its answer.
+    /// From the request that starts the function until its response.
     FirstAnswer,
-    /// Of the requests that follow.
+    /// The requests after the first.
     Warm,
-    /// Of the request after a freeze.
+    /// The first request after a freeze.
     Thawed,
-    /// Of the requests after a freeze, those that were served, in percent.
+    /// The percentage of successful requests after a freeze.
     Served,
-    /// Of a thing done once.
+    /// The duration of one operation.
     Time,
     P50,
     P99,
-    /// Requests a second.
+    /// Requests per second.
     Rate,
-    /// Records a second.
+    /// Records per second.
     Records,
-    /// Of the function's or server's own process.
+    /// The measured process's CPU time per request.
     CpuPerRequest,
-    /// Of its own process for a thousand records.
+    /// The measured process's CPU time per thousand records.
     CpuPerThousand,
-    /// The highest so far in the process's life.
+    /// The peak since the process started.
     Memory,
-    /// After bodies of 6 MB.
+    /// The peak after bodies of 6 MB.
     MemoryAtMost,
-    /// As it is uploaded.
+    /// The size of the uploaded package.
     Package,
-    /// What Lambda asks for a million records.
+    /// Lambda's price for a million records.
     Dollars,
 }
 
@@ -66,21 +66,21 @@ impl Metric {
         }
     }
 
-    /// What stands behind the comma of its heading.
+    /// Returns the part after the comma of the heading.
     pub(crate) fn unit(self) -> &'static str {
         self.heading().rsplit_once(", ").map_or(self.heading(), |(_, unit)| unit)
     }
 
-    pub(crate) fn shown(self, value: f64) -> String {
+    pub(crate) fn format(self, value: f64) -> String {
         format!("{value:.*}", self.decimals())
     }
 }
 
-/// One figure as often as it was measured; never empty.
+/// The values of one figure; never empty.
 #[derive(Debug)]
 pub(crate) struct Figure {
     scene: &'static str,
-    pub(crate) who: &'static str,
+    pub(crate) candidate: &'static str,
     metric: Metric,
     /// Sorted.
     values: Vec<f64>,
@@ -96,17 +96,17 @@ impl Figure {
         }
     }
 
-    pub(crate) fn least(&self) -> f64 {
+    pub(crate) fn min(&self) -> f64 {
         self.values.first().copied().unwrap_or(f64::NAN)
     }
 
-    pub(crate) fn most(&self) -> f64 {
+    pub(crate) fn max(&self) -> f64 {
         self.values.last().copied().unwrap_or(f64::NAN)
     }
 
-    /// The median, and what it lies between where there is more than one value.
-    fn shown(&self) -> String {
-        let [median, least, most] = [self.median(), self.least(), self.most()].map(|value| self.metric.shown(value));
+    /// Formats the median, and the range if there are several values.
+    fn cell(&self) -> String {
+        let [median, least, most] = [self.median(), self.min(), self.max()].map(|value| self.metric.format(value));
         if least == most { median } else { format!("{median} ({least}–{most})") }
     }
 }
@@ -116,42 +116,42 @@ impl Figure {
 pub(crate) struct Figures(Vec<Figure>);
 
 impl Figures {
-    /// One more value of a figure.
-    pub(crate) fn push(&mut self, scene: &'static str, who: &'static str, metric: Metric, value: f64) {
-        if let Some(figure) = self.0.iter_mut().find(|figure| figure.is(scene, who, metric)) {
+    /// Adds a value to a figure.
+    pub(crate) fn push(&mut self, scene: &'static str, candidate: &'static str, metric: Metric, value: f64) {
+        if let Some(figure) = self.0.iter_mut().find(|figure| figure.is(scene, candidate, metric)) {
             let place = figure.values.partition_point(|other| *other < value);
             figure.values.insert(place, value);
         } else {
-            self.0.push(Figure { scene, who, metric, values: vec![value] });
+            self.0.push(Figure { scene, candidate, metric, values: vec![value] });
         }
     }
 
-    /// A figure, if it was measured.
-    pub(crate) fn get(&self, scene: &str, who: &str, metric: Metric) -> Option<&Figure> {
-        self.0.iter().find(|figure| figure.is(scene, who, metric))
+    /// Returns a figure, if it was measured.
+    pub(crate) fn get(&self, scene: &str, candidate: &str, metric: Metric) -> Option<&Figure> {
+        self.0.iter().find(|figure| figure.is(scene, candidate, metric))
     }
 
-    /// A metric's figures of everyone in a scene.
+    /// Returns a metric's figures of all candidates in a scene.
     pub(crate) fn all(&self, scene: &str, metric: Metric) -> impl Iterator<Item = &Figure> {
         self.0.iter().filter(move |figure| figure.scene == scene && figure.metric == metric)
     }
 
-    /// A scene as a table in Markdown, a row for everyone in the order in which they came; nothing when nothing was measured.
+    /// Formats a scene as a Markdown table, one row per candidate in order of appearance. Empty without figures.
     pub(crate) fn table(&self, scene: &str, metrics: &[Metric]) -> String {
-        let mut everyone: Vec<&str> = Vec::new();
+        let mut candidates: Vec<&str> = Vec::new();
         for figure in self.0.iter().filter(|figure| figure.scene == scene) {
-            if !everyone.contains(&figure.who) {
-                everyone.push(figure.who);
+            if !candidates.contains(&figure.candidate) {
+                candidates.push(figure.candidate);
             }
         }
-        if everyone.is_empty() {
+        if candidates.is_empty() {
             return String::new();
         }
         let headings: Vec<_> = metrics.iter().map(|metric| metric.heading()).collect();
-        let rows = everyone.into_iter().map(|who| {
+        let rows = candidates.into_iter().map(|candidate| {
             let cells =
-                metrics.iter().map(|metric| self.get(scene, who, *metric).map_or("–".to_owned(), Figure::shown));
-            format!("| {who} | {} |\n", cells.collect::<Vec<_>>().join(" | "))
+                metrics.iter().map(|metric| self.get(scene, candidate, *metric).map_or("–".to_owned(), Figure::cell));
+            format!("| {candidate} | {} |\n", cells.collect::<Vec<_>>().join(" | "))
         });
         let line = " ---: |".repeat(metrics.len());
         format!("| {scene} | {} |\n| --- |{line}\n{}", headings.join(" | "), rows.collect::<String>())
@@ -159,8 +159,8 @@ impl Figures {
 }
 
 impl Figure {
-    fn is(&self, scene: &str, who: &str, metric: Metric) -> bool {
-        self.scene == scene && self.who == who && self.metric == metric
+    fn is(&self, scene: &str, candidate: &str, metric: Metric) -> bool {
+        self.scene == scene && self.candidate == candidate && self.metric == metric
     }
 }
 
@@ -193,6 +193,6 @@ mod tests {
             measured.push("s", "w", Metric::P50, value);
         }
         let figure = measured.get("s", "w", Metric::P50).unwrap();
-        assert_eq!((figure.median(), figure.least(), figure.most()), (3.0, 1.0, 9.0));
+        assert_eq!((figure.median(), figure.min(), figure.max()), (3.0, 1.0, 9.0));
     }
 }

@@ -1,7 +1,7 @@
-//! What a freeze costs, next to a Python function that does the same.
+//! The cost of a freeze, compared with a Python function that does the same.
 //!
-//! Kafka with IAM, the Lambda runtime and the client share this machine, so the network costs nothing and the processor more
-//! than it would: the two are to be compared with each other, and not with AWS.
+//! Kafka with IAM, the Lambda runtime and the client share this machine: the network is free, and processor time is
+//! scarcer than on AWS. Compare the two with each other, not with AWS.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
     payload::small_event,
     peers::{Listener, TOPIC, kafka, peers},
     plan::Plan,
-    progress::say,
+    progress::log_progress,
 };
 
 pub(crate) const SCENE: &str = "a freeze, IAM listener";
@@ -23,26 +23,26 @@ pub(crate) const SCENE: &str = "a freeze, IAM listener";
 pub(crate) const COLUMNS: &[Metric] =
     &[Metric::FirstAnswer, Metric::Init, Metric::Warm, Metric::Thawed, Metric::Served];
 
-/// Shorter than MSK's 15 minutes, so that it ends in a freeze that can be waited for.
-const SESSION: Duration = Duration::from_secs(20);
+/// Shorter than MSK's 15 minutes, so that sessions expire within a short freeze.
+const SESSION_LIFETIME: Duration = Duration::from_secs(20);
 
-const WARM: usize = 20;
+const WARM_REQUESTS: usize = 20;
 
 pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let kafka = kafka(Options::default()).await?;
-    kafka.set_session_cap(Some(SESSION))?;
+    kafka.set_session_cap(Some(SESSION_LIFETIME))?;
     let event = small_event(TOPIC)?;
     let peers = peers(&folder, Listener::Iam)?;
     let mut lambdas = Vec::new();
     for environment in 1..=plan.environments {
         for peer in &peers {
-            say(&format!("{SCENE} {environment} of {}: {}", plan.environments, peer.name));
-            let mut function = peer.function(&kafka, Listener::Iam);
-            function.environment.push(("TOKEN_SECONDS".to_owned(), SESSION.as_secs().to_string()));
+            log_progress(&format!("{SCENE} {environment} of {}: {}", plan.environments, peer.name));
+            let mut function = peer.function(&kafka, Listener::Iam)?;
+            function.environment.push(("TOKEN_SECONDS".to_owned(), SESSION_LIFETIME.as_secs().to_string()));
             let lambda = Lambda::start(&function).await?;
             figures.push(SCENE, peer.name, Metric::FirstAnswer, invoke(&lambda, &event).await.0);
-            for _ in 0..WARM {
+            for _ in 0..WARM_REQUESTS {
                 figures.push(SCENE, peer.name, Metric::Warm, invoke(&lambda, &event).await.0);
             }
             for init in lambda.reports().into_iter().flat_map(|report| report.inits) {
@@ -52,20 +52,20 @@ pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
             lambdas.push((peer.name, lambda));
         }
     }
-    // Their connections are cut, and their sessions and tokens end, as in the twenty minutes that a test has pass. (There the
-    // clock is moved, and librdkafka's waits for a moment of the day take a second longer than they would.)
+    // Connections are cut, and sessions and tokens expire, as in the test's twenty minutes. (The test moves the clock
+    // instead, which makes librdkafka's timers take a second longer.)
     kafka.proxy().cut(End::Finish).await;
-    say(&format!("{SCENE}: {} s pass", SESSION.as_secs()));
-    sleep(SESSION).await;
-    for (who, lambda) in &lambdas {
+    log_progress(&format!("{SCENE}: {} s pass", SESSION_LIFETIME.as_secs()));
+    sleep(SESSION_LIFETIME).await;
+    for (candidate, lambda) in &lambdas {
         let (took_ms, served) = invoke(lambda, &event).await;
-        figures.push(SCENE, who, Metric::Thawed, took_ms);
-        figures.push(SCENE, who, Metric::Served, if served { 100.0 } else { 0.0 });
+        figures.push(SCENE, candidate, Metric::Thawed, took_ms);
+        figures.push(SCENE, candidate, Metric::Served, if served { 100.0 } else { 0.0 });
     }
     Ok(())
 }
 
-/// How long it took in milliseconds, and whether the record was written.
+/// Returns the duration in milliseconds, and whether the record was written.
 async fn invoke(lambda: &Lambda, event: &Value) -> (f64, bool) {
     let begun = Instant::now();
     let answer = lambda.invoke(event).await;

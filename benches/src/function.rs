@@ -1,4 +1,5 @@
-//! One warm function under the Lambda runtime's emulator: everyone has an environment of their own, and they are measured in turn.
+//! One warm function under the Lambda runtime emulator. Each candidate has its own environment, and they are measured
+//! in turn.
 
 use serde_json::Value;
 use stack::{
@@ -16,26 +17,26 @@ use crate::{
     peers::{INGEST, Listener, Peer, TOPIC, for_benchmarks, kafka, peers},
     plan::Plan,
     process::peak_memory_mb,
-    progress::say,
+    progress::log_progress,
 };
 
-/// One record a request, plain listener.
+/// One record per request, plain listener.
 pub(crate) const ONE: &str = "1 record, plain listener";
-/// [`MANY`] records a request, plain listener.
+/// [`MANY`] records per request, plain listener.
 pub(crate) const FIVE_HUNDRED: &str = "500 records, plain listener";
-/// One record a request, listener for IAM.
+/// One record per request, IAM listener.
 pub(crate) const ONE_IAM: &str = "1 record, IAM listener";
-/// [`MANY`] records a request, listener for IAM.
+/// [`MANY`] records per request, IAM listener.
 pub(crate) const FIVE_HUNDRED_IAM: &str = "500 records, IAM listener";
 
-const _: () = assert!(MANY == 500, "the scenes' names say how many");
+const _: () = assert!(MANY == 500, "the scenes' names contain the number");
 
 pub(crate) const ONE_COLUMNS: &[Metric] =
     &[Metric::P50, Metric::P99, Metric::Rate, Metric::CpuPerRequest, Metric::Memory, Metric::Package];
 pub(crate) const FIVE_HUNDRED_COLUMNS: &[Metric] =
     &[Metric::P50, Metric::P99, Metric::Rate, Metric::CpuPerRequest, Metric::Memory, Metric::MemoryAtMost];
 
-/// A function that runs.
+/// A running function.
 pub(crate) struct Warm<'a> {
     peer: &'a Peer,
     lambda: Lambda,
@@ -45,7 +46,7 @@ pub(crate) struct Warm<'a> {
 
 impl<'a> Warm<'a> {
     pub(crate) async fn start(peer: &'a Peer, kafka: &Kafka, listener: Listener) -> Result<Self> {
-        let function = Function { quiet: true, ..peer.function(kafka, listener) };
+        let function = Function { quiet: true, ..peer.function(kafka, listener)? };
         let lambda = Lambda::start(&function).await?;
         lambda.invoke(&small_event(TOPIC)?).await?;
         let url = lambda.urls().pop().ok_or("no environment")?;
@@ -89,35 +90,37 @@ async fn listen(
     [one, many]: [&'static str; 2],
 ) -> Result<()> {
     let peers = peers(folder, listener)?;
-    let mut everyone = Vec::new();
+    let mut candidates = Vec::new();
     for peer in &peers {
-        everyone.push(Warm::start(peer, kafka, listener).await?);
+        candidates.push(Warm::start(peer, kafka, listener).await?);
     }
     for (scene, file, is_many) in [(one, &requests.one, false), (many, &requests.many, true)] {
-        // Pass 0 is thrown away: it warms up.
+        // Pass 0 is a discarded warm-up.
         for pass in 0..=plan.passes {
-            for warm in &everyone {
-                say(&format!("{scene}, pass {pass} of {}: {}", plan.passes, warm.peer.name));
+            for warm in &candidates {
+                log_progress(&format!("{scene}, pass {pass} of {}: {}", plan.passes, warm.peer.name));
                 let entries = if is_many { warm.peer.entries } else { 1 };
                 let load = Load { url: &warm.url, requests: file, entries, connections: 1 };
                 let time = if pass == 0 { plan.warm_up } else { plan.pass };
                 let passed = load.send(warm.process, time).await?;
                 if pass > 0 {
-                    passed.keep(figures, scene, warm.peer.name);
+                    passed.record(figures, scene, warm.peer.name);
                 }
             }
         }
-        for warm in &everyone {
+        for warm in &candidates {
             figures.push(scene, warm.peer.name, Metric::Memory, warm.peak_memory_mb()?);
         }
     }
     let event = largest_event(TOPIC)?;
-    for warm in &everyone {
-        say(&format!("6 MB, {listener:?}: {}", warm.peer.name));
+    for warm in &candidates {
+        log_progress(&format!("6 MB, {listener:?}: {}", warm.peer.name));
         match warm.invoke(&event, plan.largest).await {
             Ok(()) => figures.push(many, warm.peer.name, Metric::MemoryAtMost, warm.peak_memory_mb()?),
             // kafkajs sends a partition's records as one batch, which brokers refuse above 1 MB.
-            Err(error) if warm.peer.name != INGEST => say(&format!("{} did not take 6 MB: {error}", warm.peer.name)),
+            Err(error) if warm.peer.name != INGEST => {
+                log_progress(&format!("{} could not process 6 MB: {error}", warm.peer.name));
+            }
             Err(error) => return Err(error),
         }
     }

@@ -1,4 +1,4 @@
-//! The load: wrk, which posts requests in turn over a number of connections and looks at every answer.
+//! The load generator: wrk, which posts requests in rotation over several connections and checks every response.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -11,32 +11,33 @@ use crate::{
     folders, process,
 };
 
-/// What wrk leaves in flight when it stops is over by then. The emulator of Lambda's runtime ends when it is asked while busy.
-const SETTLE: Duration = Duration::from_millis(700);
+/// The time in which the requests left by wrk complete. The Lambda runtime emulator exits when it gets a request while
+/// busy.
+const SETTLE_DELAY: Duration = Duration::from_millis(700);
 
-/// What is sent.
+/// The requests to send.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load<'a> {
     pub(crate) url: &'a str,
-    /// A file of requests, one a line.
+    /// A file with one request per line.
     pub(crate) requests: &'a Path,
-    /// Offsets that each answer has at least.
+    /// The minimum number of offsets in each response.
     pub(crate) entries: usize,
     pub(crate) connections: usize,
 }
 
-/// What one pass gave.
+/// The result of a pass.
 #[derive(Debug)]
 pub(crate) struct Pass {
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
     pub(crate) mean_ms: f64,
     pub(crate) per_second: f64,
-    /// Of the process that was watched, a request.
+    /// The watched process's CPU time per request.
     pub(crate) cpu_us: f64,
 }
 
-/// The last line of `post.lua`.
+/// The last line of `post.lua`'s output.
 #[derive(Debug, Deserialize)]
 struct Report {
     right: u64,
@@ -50,21 +51,22 @@ struct Report {
 }
 
 impl Load<'_> {
-    /// Sends for a time, and watches what it costs a process.
+    /// Sends requests for a time, and measures the CPU time of a process.
     ///
     /// # Errors
-    /// When any answer is wrong or missing.
+    /// Fails if any response is wrong or missing.
     pub(crate) async fn send(&self, process: u32, time: Duration) -> Result<Pass> {
         let before = process::cpu(process)?;
         let report = self.run(time).await?;
-        sleep(SETTLE).await;
+        sleep(SETTLE_DELAY).await;
         let cpu = process::cpu(process)?.saturating_sub(before);
         let Report { right, wrong, failed, duration_us, p50_us, p99_us, mean_us, example } = report;
         if wrong > 0 || failed > 0 || right == 0 {
             let url = self.url;
-            return Err(
-                format!("{url}: {right} answers right, {wrong} wrong, {failed} missing; one is {example}").into()
-            );
+            return Err(format!(
+                "{url}: {right} responses right, {wrong} wrong, {failed} missing; for example {example}"
+            )
+            .into());
         }
         Ok(Pass {
             p50_ms: p50_us / 1e3,
@@ -88,17 +90,17 @@ impl Load<'_> {
         let output = command.output().await?;
         let text = String::from_utf8_lossy(&output.stdout);
         let last = text.lines().last().unwrap_or_default();
-        let tell = |error| format!("wrk: {error}: {text}{}", String::from_utf8_lossy(&output.stderr));
-        Ok(serde_json::from_str(last).map_err(tell)?)
+        let describe = |error| format!("wrk: {error}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        Ok(serde_json::from_str(last).map_err(describe)?)
     }
 }
 
 impl Pass {
-    /// Adds it to the figures of a scene.
-    pub(crate) fn keep(&self, figures: &mut Figures, scene: &'static str, who: &'static str) {
-        figures.push(scene, who, Metric::P50, self.p50_ms);
-        figures.push(scene, who, Metric::P99, self.p99_ms);
-        figures.push(scene, who, Metric::Rate, self.per_second);
-        figures.push(scene, who, Metric::CpuPerRequest, self.cpu_us);
+    /// Adds the result to the figures of a scene.
+    pub(crate) fn record(&self, figures: &mut Figures, scene: &'static str, candidate: &'static str) {
+        figures.push(scene, candidate, Metric::P50, self.p50_ms);
+        figures.push(scene, candidate, Metric::P99, self.p99_ms);
+        figures.push(scene, candidate, Metric::Rate, self.per_second);
+        figures.push(scene, candidate, Metric::CpuPerRequest, self.cpu_us);
     }
 }

@@ -1,10 +1,10 @@
-//! What it was measured on.
+//! The machine.
 
 use std::{fs, thread::available_parallelism};
 
 use chrono::{DateTime, Utc};
 
-/// The machine, in a line.
+/// Describes the machine in one line.
 pub(crate) fn machine() -> String {
     let field = |file: &str, name: &str| {
         let text = fs::read_to_string(file).unwrap_or_default();
@@ -24,13 +24,13 @@ pub(crate) fn machine() -> String {
     )
 }
 
-/// How many processes wanted to run in the last minute, as `uptime` says it.
+/// Returns the load average of the last minute, as in `uptime`.
 pub(crate) fn load() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().unwrap_or("unknown").to_owned()
 }
 
-/// Today.
+/// Returns today's date.
 pub(crate) fn date() -> String {
     #[expect(clippy::disallowed_methods, reason = "the date of the document")]
     let now: DateTime<Utc> = Utc::now();

@@ -1,7 +1,7 @@
-//! `make bench`: how fast it is, next to what people would use instead, written down in `docs/benchmarks.md`.
+//! `make bench`: compares the performance with alternatives, and writes `docs/benchmarks.md`.
 //!
-//! A section measures everyone in turn and adds to [`figures::Figures`]; [`document`] makes tables of them and [`goals`] says
-//! what they should be. [`peers`] are the functions, [`load`] asks them.
+//! Each section measures all candidates in turn and adds to [`figures::Figures`]. [`document`] formats them as tables,
+//! and [`goals`] compares them with the goals. [`peers`] are the functions, and [`load`] sends requests.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
@@ -39,22 +39,22 @@ use plan::Plan;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Measures the functions, the server and the archive next to what people would use instead, and writes docs/benchmarks.md.
+/// Compares the functions, the server and the archive with alternatives, and writes docs/benchmarks.md.
 ///
-/// `make bench` fetches the peers and builds ours first. Leave the machine alone meanwhile.
+/// `make bench` fetches the peers and builds the programs first. Keep the machine idle meanwhile.
 #[derive(Debug, Parser)]
 #[command(name = "benches", max_term_width = 100)]
 struct Cli {
-    /// Only this section, told on standard output: docs/benchmarks.md stays as it is; may be given several times
+    /// Run only this section and print it, without writing docs/benchmarks.md; may be repeated
     #[arg(long, value_enum, value_name = "SECTION")]
     only: Vec<Section>,
 
-    /// Few and short passes, to try it out; docs/benchmarks.md says so
+    /// Use few and short passes, to try the benchmark out; marked in docs/benchmarks.md
     #[arg(long)]
     quick: bool,
 }
 
-/// A part of the document.
+/// A section of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Section {
     /// Rows and requests without Kafka
@@ -69,14 +69,14 @@ enum Section {
     Server,
     /// From Kafka to S3
     Archive,
-    /// What a freeze costs
+    /// The cost of a freeze
     Freeze,
-    /// Time by memory, and dollars
+    /// Time by memory, and prices
     Cost,
 }
 
 impl Section {
-    /// Minutes that it takes on two cores, roughly.
+    /// The approximate duration in minutes on two cores.
     const fn minutes(self) -> u64 {
         match self {
             Self::Limits => 1,
@@ -102,7 +102,7 @@ impl Section {
     }
 }
 
-/// On one thread: the machine is for what is measured, and see [`process::command`].
+/// Single-threaded, to leave the machine to the measured programs, and because of [`process::command`].
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match run(Cli::parse()).await {

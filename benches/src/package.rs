@@ -1,23 +1,23 @@
-//! How large a function's package is.
+//! The size of a function's package.
 
 use std::path::{Path, PathBuf};
 
 use crate::{Result, folders, process::command};
 
-/// What `sam build` leaves for the function `ingest`, for arm64.
+/// The arm64 package of `ingest` that `sam build` leaves.
 pub(crate) fn built_for_arm64() -> Option<PathBuf> {
     let folder = folders::workspace().join(".aws-sam/build/IngestFunction");
     folder.join("bootstrap").exists().then_some(folder)
 }
 
-/// The size in MB of a folder as the zip that `sam deploy` makes of it: by Python's `zipfile`, which no other packs like.
+/// Returns the size in MB of a folder as the zip that `sam deploy` would upload: `zipfile`'s compression is its own.
 pub(crate) async fn zip_mb(package: &Path) -> Result<f64> {
     let folder = tempfile::tempdir()?;
     let zip = folder.path().join("package.zip");
     let python = folders::tools().join("venv/bin/python");
     let ended = command(&python).args(["-m", "zipfile", "-c"]).arg(&zip).arg(".").current_dir(package).status().await?;
     if !ended.success() {
-        return Err(format!("no zip of {}: {ended}", package.display()).into());
+        return Err(format!("could not zip {}: {ended}", package.display()).into());
     }
     Ok(std::fs::metadata(zip)?.len() as f64 / 1e6)
 }

@@ -1,4 +1,4 @@
-//! What is sent: the sample pins, one a request or many.
+//! The requests: sample pins, one per request or many.
 
 use std::{fs, iter, path::PathBuf};
 
@@ -9,28 +9,28 @@ use tempfile::TempDir;
 
 use crate::Result;
 
-/// Records of a large request.
+/// The number of records in a large request.
 pub(crate) const MANY: usize = 500;
 
-/// A little less than the 6 MB that Lambda takes as an event.
-const LARGEST: usize = 6_000_000;
+/// Slightly below Lambda's limit of 6 MB for an event.
+const LARGEST_EVENT_BYTES: usize = 6_000_000;
 
-/// Requests for one topic, in files as the load reads them: one a line.
+/// Requests for one topic, in files with one request per line.
 #[derive(Debug)]
 pub(crate) struct Requests {
-    /// One record each, as many as there are rows.
+    /// One record each, a request per row.
     pub(crate) one: PathBuf,
     /// The first [`MANY`] rows.
     pub(crate) many: PathBuf,
 }
 
 impl Requests {
-    /// Bodies, as a server gets them.
+    /// Writes bodies, for a server.
     pub(crate) fn bodies(folder: &TempDir, topic: &str) -> Result<Self> {
         Self::write(folder, topic, |body| Ok(body.to_owned()))
     }
 
-    /// API Gateway's events, as a function gets them.
+    /// Writes API Gateway's events, for a function.
     pub(crate) fn events(folder: &TempDir, topic: &str) -> Result<Self> {
         Self::write(folder, topic, |body| Ok(event(topic, body)?.to_string()))
     }
@@ -47,15 +47,15 @@ impl Requests {
     }
 }
 
-/// An event with one record.
+/// Builds an event with one record.
 pub(crate) fn small_event(topic: &str) -> Result<Value> {
     event_of(topic, 1)
 }
 
-/// An event that is as large as Lambda takes it.
+/// Builds an event of the largest size that Lambda accepts.
 pub(crate) fn largest_event(topic: &str) -> Result<Value> {
     let size = event_of(topic, MANY)?.to_string().len();
-    event_of(topic, LARGEST * MANY / size)
+    event_of(topic, LARGEST_EVENT_BYTES * MANY / size)
 }
 
 fn event_of(topic: &str, count: usize) -> Result<Value> {
@@ -67,8 +67,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_event_is_one_that_lambda_takes() {
+    fn the_largest_event_is_within_lambdas_limit() {
         let size = largest_event("bench.pin").unwrap().to_string().len();
-        assert!((LARGEST * 9 / 10..=LARGEST + LARGEST / 50).contains(&size), "{size}");
+        assert!(
+            (LARGEST_EVENT_BYTES * 9 / 10..=LARGEST_EVENT_BYTES + LARGEST_EVENT_BYTES / 50).contains(&size),
+            "{size}"
+        );
     }
 }

@@ -1,32 +1,32 @@
-//! Who is measured under the Lambda runtime: ours, what people write instead, and two echoes that do nothing.
+//! The functions under the Lambda runtime: ours, alternatives that one would write instead, and two echoes that do
+//! nothing.
 
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use stack::{
     kafka::{Identity, Kafka, Operation, Options, Topics},
-    lambda::Function,
+    lambda::{Function, deployed_timeout},
 };
 use tempfile::TempDir;
 
 use crate::{Result, folders, payload::MANY};
 
-/// Ours.
+/// Our function.
 pub(crate) const INGEST: &str = "`ingest`, Rust";
-/// The same in Python.
+/// The Python alternative, also with IAM.
 pub(crate) const CONFLUENT_KAFKA: &str = "Python, confluent-kafka";
-/// The floor under everyone.
+/// The lower bound for all candidates.
 pub(crate) const ECHO: &str = "echo, standard library";
-/// The floor under ours.
+/// The lower bound for our function.
 pub(crate) const ECHO_ON_LAMBDA_RUNTIME: &str = "echo, `lambda_runtime`";
 
-/// Whose topic it is.
+/// The user id of the topic.
 pub(crate) const USER_ID: &str = "bench";
-/// Where everyone writes.
+/// The topic of all candidates.
 pub(crate) const TOPIC: &str = "bench.pin";
 const PARTITIONS: i32 = 3;
 
@@ -34,7 +34,7 @@ const ACCESS_KEY: &str = "AKIABENCH";
 const SECRET_KEY: &str = "secret";
 const SESSION_TOKEN: &str = "token";
 
-/// How Kafka is spoken to.
+/// A listener of Kafka.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Listener {
     Plain,
@@ -47,16 +47,16 @@ pub(crate) enum Listener {
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     binary: PathBuf,
-    /// What is uploaded, but for Lambda's own part of it.
+    /// The package to upload, without the part that Lambda provides.
     pub(crate) package: Option<PathBuf>,
-    /// Offsets in the answer to [`MANY`] records, at least.
+    /// The minimum number of offsets in the response to [`MANY`] records.
     pub(crate) entries: usize,
     with_iam: bool,
 }
 
 impl Peer {
-    /// The function, as it is deployed for this cluster.
-    pub(crate) fn function(&self, kafka: &Kafka, listener: Listener) -> Function {
+    /// Returns the function as it is deployed for this cluster.
+    pub(crate) fn function(&self, kafka: &Kafka, listener: Listener) -> Result<Function> {
         let (protocol, servers) = match listener {
             Listener::Plain => ("PLAINTEXT", kafka.internal_servers()),
             Listener::Iam => ("SASL_SSL", kafka.bootstrap_servers()),
@@ -76,12 +76,12 @@ impl Peer {
         if listener == Listener::Iam {
             function.environment.push(("SSL_CA_LOCATION".to_owned(), kafka.ca_file().display().to_string()));
         }
-        function.timeout = Duration::from_secs(29);
-        function
+        function.timeout = deployed_timeout("ingest")?;
+        Ok(function)
     }
 }
 
-/// A cluster where everyone may write to [`TOPIC`] by either listener.
+/// Starts a cluster in which all candidates may write to [`TOPIC`] through either listener.
 pub(crate) async fn kafka(options: Options) -> Result<Kafka> {
     let kafka = Kafka::start(options).await?;
     kafka.create_topic(TOPIC, PARTITIONS).await?;
@@ -91,13 +91,13 @@ pub(crate) async fn kafka(options: Options) -> Result<Kafka> {
     Ok(kafka)
 }
 
-/// For figures: fast brokers, which do not keep the gigabytes that a run writes.
+/// Returns options for fast brokers that discard most of the gigabytes written in a run.
 pub(crate) fn for_benchmarks() -> Options {
     let options = Options { for_benchmarks: true, ..Options::default() };
     options.with("log.retention.bytes", "134217728").with("log.retention.check.interval.ms", "5000")
 }
 
-/// Those of a listener, ours first. Their start scripts lie in `folder`.
+/// Returns the candidates for a listener, ours first. Their start scripts are in `folder`.
 pub(crate) fn peers(folder: &TempDir, listener: Listener) -> Result<Vec<Peer>> {
     let peers = folders::tools().join("peers");
     let ours = |name, program| Peer {
@@ -114,10 +114,10 @@ pub(crate) fn peers(folder: &TempDir, listener: Listener) -> Result<Vec<Peer>> {
         let binary = script(folder.path(), folder_name, &text)?;
         Ok(Peer { name, binary, package: Some(package), entries, with_iam: name == CONFLUENT_KAFKA })
     };
-    // As Lambda's: nothing is written beside the sources. `awslambdaric` is AWS's own runtime for Python.
+    // Like Lambda, without writing beside the sources. `awslambdaric` is AWS's own runtime for Python.
     let python = folders::tools().join("venv/bin/python");
     let python = format!("env PYTHONDONTWRITEBYTECODE=1 '{}' -m awslambdaric app.handle", python.display());
-    // Lambda's own flags but for the heap, which it takes from the memory of the function.
+    // Lambda's own flags, except for the heap, which Lambda derives from the function's memory.
     let java = "java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m -cp '.:lib/*:../runtime/*' \
                 com.amazonaws.services.lambda.runtime.api.client.AWSLambda App::handleRequest";
     let all = vec![
@@ -131,9 +131,9 @@ pub(crate) fn peers(folder: &TempDir, listener: Listener) -> Result<Vec<Peer>> {
     Ok(all.into_iter().filter(|peer| listener == Listener::Plain || peer.with_iam).collect())
 }
 
-/// What does nothing is no peer.
-pub(crate) fn is_echo(who: &str) -> bool {
-    who == ECHO || who == ECHO_ON_LAMBDA_RUNTIME
+/// Returns whether the candidate is an echo, which writes no records.
+pub(crate) fn is_echo(candidate: &str) -> bool {
+    candidate == ECHO || candidate == ECHO_ON_LAMBDA_RUNTIME
 }
 
 fn script(folder: &Path, name: &str, text: &str) -> Result<PathBuf> {

@@ -1,36 +1,36 @@
-//! How often and how long something is measured.
+//! The extent of a run.
 
 use std::time::Duration;
 
-/// How often and how long something is measured.
+/// The extent of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
-    /// Whether it is for trying out.
+    /// Marks the document as a trial.
     pub(crate) quick: bool,
     /// Starts of each function.
     pub(crate) starts: usize,
-    /// Environments of each function that are frozen.
+    /// Frozen environments of each function.
     pub(crate) environments: usize,
-    /// Passes of everyone in turn.
+    /// Passes of each candidate.
     pub(crate) passes: usize,
-    /// One pass.
+    /// The duration of a pass.
     pub(crate) pass: Duration,
-    /// Before the first pass.
+    /// The duration of the warm-up pass.
     pub(crate) warm_up: Duration,
     /// Requests of 6 MB to each function.
     pub(crate) largest: usize,
-    /// Records that librdkafka writes one after the other.
+    /// Records that librdkafka writes one at a time.
     pub(crate) round_trips: usize,
-    /// Records that librdkafka writes as fast as it can.
+    /// Records that librdkafka writes as fast as possible.
     pub(crate) throughput: usize,
-    /// Records that are archived in objects as large as they get.
+    /// Records archived in large objects.
     pub(crate) archived: usize,
-    /// Records that are archived in an object each.
+    /// Records archived in one object each.
     pub(crate) objects: usize,
 }
 
 impl Plan {
-    /// For figures.
+    /// For the published figures.
     pub(crate) const FULL: Self = Self {
         quick: false,
         starts: 20,
@@ -45,7 +45,7 @@ impl Plan {
         objects: 6_000,
     };
 
-    /// For trying out.
+    /// For trying the benchmark out.
     pub(crate) const QUICK: Self = Self {
         quick: true,
         starts: 3,

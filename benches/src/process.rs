@@ -1,4 +1,4 @@
-//! What a process costs, and how one is started.
+//! Starting processes and measuring their resource usage.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -7,22 +7,22 @@ use tokio::{net::TcpStream, process::Command};
 
 use crate::Result;
 
-/// Of Linux's clock ticks, in which it tells a process's time: a hundred a second on every architecture that is used here.
+/// Linux's clock tick, the unit of CPU times: 10 ms on all architectures in use.
 const TICK: Duration = Duration::from_millis(10);
 
-/// How long a server may take to start.
-const TIME_TO_START: Duration = Duration::from_secs(30);
+/// The time limit for a server's start.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The processor time that a process has used, all of its threads together.
+/// Returns the CPU time of a process, over all threads.
 pub(crate) fn cpu(process: u32) -> Result<Duration> {
     let text = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // `pid (name) state …`, where the name can hold anything; the times are the 14th and the 15th field.
+    // Parses `pid (name) state …`, in which the name may contain anything; the times are fields 14 and 15.
     let fields = text.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
     let ticks = fields.skip(11).take(2).map(str::parse::<u32>).sum::<std::result::Result<u32, _>>()?;
     Ok(TICK * ticks)
 }
 
-/// The most memory that a process has had so far, in MB.
+/// Returns the peak memory of a process in MB.
 pub(crate) fn peak_memory_mb(process: u32) -> Result<f64> {
     let text = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
@@ -30,7 +30,7 @@ pub(crate) fn peak_memory_mb(process: u32) -> Result<f64> {
     Ok(kib * 1_024.0 / 1e6)
 }
 
-/// Starts a server, and waits until it takes connections on `port`. What it prints goes to `<name>.log` in `folder`.
+/// Starts a server, and waits until it accepts connections on `port`. Its output goes to `<name>.log` in `folder`.
 pub(crate) async fn serve(
     name: &str,
     program: &Path,
@@ -42,11 +42,11 @@ pub(crate) async fn serve(
     let log = folder.join(format!("{name}.log"));
     let environment = environment.iter().map(|(name, value)| (name, value));
     let mut server = Process::start(name, program, arguments, environment, folder, &log)?;
-    server.ready(TIME_TO_START, async || TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await?;
+    server.ready(START_TIMEOUT, async || TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await?;
     Ok(server)
 }
 
-/// A program that the kernel ends with this process. This program spawns from its first thread alone, whose end is the process's.
+/// Prepares a program that the kernel kills with its parent thread. This driver spawns only from the main thread.
 pub(crate) fn command(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).arg(program);

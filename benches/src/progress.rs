@@ -1,7 +1,7 @@
-//! What the driver is at, for whoever waits.
+//! Progress messages.
 
-/// Says it on standard error.
-pub(crate) fn say(text: &str) {
+/// Reports progress on standard error.
+pub(crate) fn log_progress(text: &str) {
     #[expect(clippy::print_stderr, reason = "a program for a terminal")]
     {
         eprintln!("{text}");

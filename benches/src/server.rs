@@ -1,4 +1,4 @@
-//! A server: `local`'s HTTP front, next to what people write by hand.
+//! A server: `local`'s HTTP frontend, compared with what one would write by hand.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::{
     peers::{for_benchmarks, kafka},
     plan::Plan,
     process::{peak_memory_mb, serve},
-    progress::say,
+    progress::log_progress,
 };
 
 pub(crate) const LOCAL: &str = "`local`, Rust";
@@ -28,17 +28,17 @@ pub(crate) const FIVE_HUNDRED: &str = "500 records, 1 connection";
 
 pub(crate) const COLUMNS: &[Metric] = &[Metric::P50, Metric::P99, Metric::Rate, Metric::CpuPerRequest, Metric::Memory];
 
-/// The memory is told in this order: it is the highest so far.
+/// In this order, because memory is the peak so far.
 const SHAPES: [(&str, usize, usize); 4] = [(ONE, 1, 1), (SIXTEEN, 1, 16), (SIXTY_FOUR, 1, 64), (FIVE_HUNDRED, MANY, 1)];
 
-/// Those of `local`. The other one writes elsewhere, so that neither fills the other's partitions.
+/// `local`'s topic. The alternative writes elsewhere, so that neither fills the other's partitions.
 const USER_ID: &str = "served";
 const TOPIC: &str = "served.pin";
 const TOPIC_BY_HAND: &str = "byhand.pin";
 const PARTITIONS: i32 = 3;
 
 struct Served {
-    who: &'static str,
+    candidate: &'static str,
     server: Process,
     url: String,
     requests: Requests,
@@ -51,23 +51,23 @@ pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
         kafka.create_topic(&topic, PARTITIONS).await?;
     }
     kafka.create_topic(TOPIC_BY_HAND, PARTITIONS).await?;
-    let everyone = [local(&folder, &kafka).await?, by_hand(&folder, &kafka).await?];
+    let candidates = [local(&folder, &kafka).await?, by_hand(&folder, &kafka).await?];
     for (scene, entries, connections) in SHAPES {
-        // Pass 0 is thrown away: it warms up.
+        // Pass 0 is a discarded warm-up.
         for pass in 0..=plan.passes {
-            for Served { who, server, url, requests } in &everyone {
-                say(&format!("{scene}, pass {pass} of {}: {who}", plan.passes));
+            for Served { candidate, server, url, requests } in &candidates {
+                log_progress(&format!("{scene}, pass {pass} of {}: {candidate}", plan.passes));
                 let requests = if entries == 1 { &requests.one } else { &requests.many };
                 let load = Load { url, requests, entries, connections };
                 let time = if pass == 0 { plan.warm_up } else { plan.pass };
                 let passed = load.send(server.id(), time).await?;
                 if pass > 0 {
-                    passed.keep(figures, scene, who);
+                    passed.record(figures, scene, candidate);
                 }
             }
         }
-        for Served { who, server, .. } in &everyone {
-            figures.push(scene, who, Metric::Memory, peak_memory_mb(server.id())?);
+        for Served { candidate, server, .. } in &candidates {
+            figures.push(scene, candidate, Metric::Memory, peak_memory_mb(server.id())?);
         }
     }
     Ok(())
@@ -82,7 +82,7 @@ async fn local(folder: &TempDir, kafka: &Kafka) -> Result<Served> {
     let arguments = [&arguments[..], &files].concat();
     let server = serve("local", &folders::program("local"), &arguments, &[], folder.path(), port).await?;
     let url = format!("http://127.0.0.1:{port}/topics/{TOPIC}");
-    Ok(Served { who: LOCAL, server, url, requests: Requests::bodies(folder, TOPIC)? })
+    Ok(Served { candidate: LOCAL, server, url, requests: Requests::bodies(folder, TOPIC)? })
 }
 
 async fn by_hand(folder: &TempDir, kafka: &Kafka) -> Result<Served> {
@@ -92,5 +92,5 @@ async fn by_hand(folder: &TempDir, kafka: &Kafka) -> Result<Served> {
     let environment = [("BOOTSTRAP_SERVERS", kafka.internal_servers())];
     let server = serve("fastapi", &home.join("bin/python"), &arguments, &environment, folder.path(), port).await?;
     let url = format!("http://127.0.0.1:{port}/topics/{TOPIC_BY_HAND}");
-    Ok(Served { who: BY_HAND, server, url, requests: Requests::bodies(folder, TOPIC_BY_HAND)? })
+    Ok(Served { candidate: BY_HAND, server, url, requests: Requests::bodies(folder, TOPIC_BY_HAND)? })
 }

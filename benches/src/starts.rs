@@ -1,4 +1,4 @@
-//! Cold starts, one environment after the other, everyone in turn.
+//! Cold starts, one environment after the other, all candidates in turn.
 
 use stack::lambda::Lambda;
 use tokio::time::Instant;
@@ -9,12 +9,12 @@ use crate::{
     payload::small_event,
     peers::{Listener, TOPIC, for_benchmarks, kafka, peers},
     plan::Plan,
-    progress::say,
+    progress::log_progress,
 };
 
-/// On the plain listener.
+/// Starts on the plain listener.
 pub(crate) const PLAIN: &str = "a start, plain listener";
-/// On the listener for IAM.
+/// Starts on the IAM listener.
 pub(crate) const IAM: &str = "a start, IAM listener";
 
 pub(crate) const COLUMNS: &[Metric] = &[Metric::Init, Metric::FirstAnswer];
@@ -25,12 +25,12 @@ pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
     let event = small_event(TOPIC)?;
     for (listener, scene) in [(Listener::Plain, PLAIN), (Listener::Iam, IAM)] {
         let peers = peers(&folder, listener)?;
-        // Start 0 is thrown away: it warms up the broker.
+        // Start 0 is a discarded warm-up of the broker.
         for start in 0..=plan.starts {
             for peer in &peers {
-                say(&format!("{scene} {start} of {}: {}", plan.starts, peer.name));
-                let lambda = Lambda::start(&peer.function(&kafka, listener)).await?;
-                // The emulator starts the function when it is asked first.
+                log_progress(&format!("{scene} {start} of {}: {}", plan.starts, peer.name));
+                let lambda = Lambda::start(&peer.function(&kafka, listener)?).await?;
+                // The emulator starts the function at the first request.
                 let begun = Instant::now();
                 let answer = lambda.invoke(&event).await?;
                 let took_ms = begun.elapsed().as_secs_f64() * 1e3;

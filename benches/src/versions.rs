@@ -1,4 +1,4 @@
-//! The versions of everything that takes part, asked of what is installed.
+//! The versions of all participants, read from the installation.
 
 use std::{fs, path::Path, process::Command};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::folders;
 
-/// A line each.
+/// Returns one line per group.
 pub(crate) fn versions() -> Vec<String> {
     let peers = folders::tools().join("peers");
     let venv = folders::tools().join("venv");
@@ -53,7 +53,7 @@ pub(crate) fn versions() -> Vec<String> {
     ]
 }
 
-/// What a program prints first, on whichever of the two outputs.
+/// Returns the first line that a program prints, on either output.
 fn first_line(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> String {
     let libraries = folders::tools().join("wrk/usr/lib/x86_64-linux-gnu");
     let output = Command::new(program).args(arguments).env("LD_LIBRARY_PATH", libraries).output();
@@ -65,13 +65,13 @@ fn word(line: &str, at: usize) -> String {
     line.split_whitespace().nth(at).unwrap_or(line).to_owned()
 }
 
-/// Where a virtual environment has its packages.
+/// Returns the package folder of a virtual environment.
 fn packages(venv: &Path) -> std::path::PathBuf {
     let versions = fs::read_dir(venv.join("lib")).into_iter().flatten().flatten();
     versions.map(|version| version.path().join("site-packages")).find(|path| path.exists()).unwrap_or_default()
 }
 
-/// Python's packages by their `name-version.dist-info`.
+/// Returns the versions of Python packages, from their `name-version.dist-info`.
 fn installed(folder: &Path, names: &[&str]) -> String {
     let entries: Vec<String> = entries(folder);
     let version = |name: &str| {

@@ -6,7 +6,7 @@ use shared::{
 };
 use tokio::time::Instant;
 
-/// A publisher that keeps nothing and says of each record that it is written.
+/// A publisher that discards records and acknowledges all of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Discard;
 
@@ -17,7 +17,7 @@ impl Publish for Discard {
     }
 }
 
-/// Nothing is asked here.
+/// Unused in the benchmarks.
 impl Describe for Discard {
     async fn reach(&self, _: Duration) -> Result<(), Unreachable> {
         future::pending().await

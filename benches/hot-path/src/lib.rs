@@ -1,6 +1,6 @@
-//! What a record costs `ingest` between event and Kafka: [`payload`] is sent, [`Discard`] takes it.
+//! The cost of a record in `ingest` between event and Kafka: requests from [`payload`], records into [`Discard`].
 //!
-//! `cargo bench --package hot-path` tells the time, `make instructions` holds the instructions.
+//! `cargo bench --package hot-path` measures the time, `make instructions` checks the number of instructions.
 
 pub mod payload;
 
@@ -15,10 +15,10 @@ use shared::metrics::Metrics;
 /// The user id of the topics that [`router`] serves.
 pub const USER_ID: &str = "u";
 
-/// `ingest`'s routes, in front of [`Discard`].
+/// Returns `ingest`'s routes, in front of [`Discard`].
 ///
 /// # Panics
-/// Never: [`USER_ID`] is one.
+/// Never: [`USER_ID`] is valid.
 #[expect(clippy::expect_used, reason = "unwrap safety: a constant")]
 pub fn router(metrics: Metrics) -> Router {
     ingest::router(App::new(Discard, &USER_ID.parse().expect("a user id"), metrics))

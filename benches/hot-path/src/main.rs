@@ -1,6 +1,6 @@
-//! `make instructions`: how many instructions the work of a request takes, held to what is written down.
+//! `make instructions`: compares the instructions that a request takes with the recorded numbers.
 //!
-//! Times differ from run to run on a machine that others use as well; instructions hardly do.
+//! Unlike times, instructions hardly vary on a shared machine.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
@@ -26,24 +26,24 @@ use shared::{
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Below the folder of this crate.
+/// The recorded numbers, relative to this crate's folder.
 const RECORDED: &str = "instructions.json";
 
-/// How many more instructions than recorded are let pass, in percent: maps are hashed by random keys.
+/// The tolerated increase in percent: hash maps use random keys.
 const TOLERANCE: u64 = 5;
 
-/// How often each of two processes does it. What the second one does more is counted.
-const TIMES: [u64; 2] = [2, 7];
+/// The iterations in each of two processes. The difference is counted.
+const ITERATIONS: [u64; 2] = [2, 7];
 
-/// Counts the instructions of `ingest`'s hot path under callgrind, and fails where they are more than recorded.
+/// Counts the instructions of `ingest`'s hot path under callgrind, and fails if they exceed the recorded numbers.
 #[derive(Debug, Parser)]
 #[command(max_term_width = 100)]
 struct Cli {
-    /// Writes the counts down in place of comparing them
+    /// Records the numbers instead of comparing them
     #[arg(long)]
     record: bool,
 
-    /// Does this so many times, and no more: what callgrind runs
+    /// Runs one scene this many times, for callgrind
     #[arg(long, hide = true, requires = "times")]
     scene: Option<Scene>,
 
@@ -51,16 +51,16 @@ struct Cli {
     times: Option<u64>,
 }
 
-/// What is counted.
+/// A measured piece of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 enum Scene {
     /// The first 500 pins, each validated and compacted
     Pins,
-    /// As many rows of geo
+    /// 500 rows of geo
     Geos,
-    /// As many rows of user
+    /// 500 rows of user
     Users,
-    /// An event with one record, from API Gateway's JSON to the answer
+    /// An event with one record, from API Gateway's JSON to the response
     EventOf1,
     /// An event with 500 records
     EventOf500,
@@ -123,20 +123,20 @@ fn events(records: usize, times: u64) -> Result<()> {
     })
 }
 
-/// By name.
+/// The instructions of each scene by name.
 type Counts = BTreeMap<String, u64>;
 
 fn count_all() -> Result<Counts> {
     Scene::value_variants().iter().map(|scene| Ok((scene.name(), count(*scene)?))).collect()
 }
 
-/// The instructions of one time: what starts and ends a process is in both counts, and so in neither.
+/// Counts the instructions of one iteration. Startup and exit are in both processes and cancel out.
 fn count(scene: Scene) -> Result<u64> {
-    let [few, many] = TIMES;
+    let [few, many] = ITERATIONS;
     Ok((collected(scene, many)? - collected(scene, few)?) / (many - few))
 }
 
-/// The instructions of a process, as callgrind tells them.
+/// Runs callgrind and returns the instructions of the process.
 fn collected(scene: Scene, times: u64) -> Result<u64> {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(env::current_exe()?);

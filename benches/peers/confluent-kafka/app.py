@@ -1,7 +1,7 @@
-"""`ingest` as people write it with confluent-kafka: an event of API Gateway in, its records to Kafka, the REST Proxy's answer out.
+"""`ingest` as one would write it with confluent-kafka: takes API Gateway's event, writes its records to Kafka, and responds like the REST Proxy.
 
-It validates nothing. Its producer is made in init and shared by every request, idempotent, with the metadata fetched in init, and
-logged in by AWS's own signer where the cluster asks for IAM, as AWS advises.
+It validates nothing. As AWS advises, its idempotent producer is created in init with the metadata fetched, is shared by all
+requests, and logs in with AWS's own signer where the cluster uses IAM.
 """
 
 import json
@@ -24,7 +24,7 @@ if os.environ["SECURITY_PROTOCOL"] == "SASL_SSL":
 
     def token(_):
         value, expiry_ms = MSKAuthTokenProvider.generate_auth_token(os.environ["AWS_REGION"])
-        # A cluster that ends sessions sooner than tokens say: the client is told, as it would know on AWS.
+        # If the cluster caps sessions below the token's lifetime, the client needs to know, as it would on AWS.
         return value, min(expiry_ms / 1000, time.time() + float(os.environ.get("TOKEN_SECONDS", "900")))
 
     CONFIG |= {
@@ -35,7 +35,7 @@ if os.environ["SECURITY_PROTOCOL"] == "SASL_SSL":
     }
 
 PRODUCER = Producer(CONFIG)
-# Twice, as `ingest` does: it spares the idempotent producer the 500 ms of its first send.
+# Twice, as in `ingest`: it spares the idempotent producer the 500 ms of its first send.
 PRODUCER.list_topics(timeout=5)
 PRODUCER.list_topics(timeout=5)
 

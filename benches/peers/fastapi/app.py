@@ -1,4 +1,4 @@
-"""The REST Proxy's one route as people write it by hand: FastAPI, and confluent-kafka polled by a thread of its own."""
+"""The REST Proxy's produce route as one would write it by hand: FastAPI, with confluent-kafka polled on its own thread."""
 
 import asyncio
 import json

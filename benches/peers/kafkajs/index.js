@@ -1,5 +1,5 @@
-// `ingest` as people write it with kafkajs: an event of API Gateway in, its records to Kafka, the REST Proxy's answer out.
-// kafkajs tells a partition's first offset alone, so the answer has an entry a partition.
+// `ingest` as one would write it with kafkajs: takes API Gateway's event, writes its records to Kafka, and responds
+// like the REST Proxy. kafkajs reports only a partition's first offset, so the response has one entry per partition.
 const { Kafka, logLevel } = require("kafkajs");
 
 const kafka = new Kafka({ brokers: process.env.BOOTSTRAP_SERVERS.split(","), logLevel: logLevel.ERROR });

@@ -1,4 +1,4 @@
-// Lambda's runtime for Node, as far as it is needed here: AWS's own (aws-lambda-ric) has to be compiled where it is installed.
+// A minimal Lambda runtime for Node. AWS's own (aws-lambda-ric) has to be compiled on installation.
 const http = require("node:http");
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
@@ -25,8 +25,8 @@ async function main() {
     try {
       await call("POST", `invocation/${id}/response`, JSON.stringify(await handler(JSON.parse(text))));
     } catch (error) {
-      const told = { errorType: error.name, errorMessage: error.message };
-      await call("POST", `invocation/${id}/error`, JSON.stringify(told));
+      const failure = { errorType: error.name, errorMessage: error.message };
+      await call("POST", `invocation/${id}/error`, JSON.stringify(failure));
     }
   }
 }

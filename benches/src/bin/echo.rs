@@ -1,6 +1,6 @@
-//! The least that a function can do: it takes each event from the runtime's interface and answers with a constant.
+//! The minimal function: takes each event from the runtime interface and returns a constant.
 //!
-//! On the standard library alone, so that what it costs is the emulator's and the load's.
+//! It uses only the standard library, so its figures are the cost of the emulator and the load generator.
 
 use std::{
     env,
@@ -11,7 +11,7 @@ use std::{
 const ANSWER: &str = include_str!("echo/answer.json");
 
 fn main() -> io::Result<()> {
-    #[expect(clippy::disallowed_methods, reason = "no crate but the standard library")]
+    #[expect(clippy::disallowed_methods, reason = "only the standard library")]
     let address = env::var("AWS_LAMBDA_RUNTIME_API").map_err(io::Error::other)?;
     let mut stream = TcpStream::connect(&address)?;
     stream.set_nodelay(true)?;
@@ -27,13 +27,13 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// Reads an answer to its end, and returns the request id that it names, if any.
+/// Reads a response, and returns the request id in its headers, if any.
 fn read(reader: &mut impl BufRead) -> io::Result<String> {
     let (mut id, mut length, mut chunked) = (String::new(), 0, false);
     loop {
         let line = line(reader)?;
         let Some((name, value)) = line.split_once(':') else {
-            // The first line has no colon either.
+            // The status line has no colon either.
             if line.is_empty() {
                 break;
             }

@@ -1,7 +1,7 @@
-//! What librdkafka can do by itself: `librdkafka BOOTSTRAP_SERVERS TOPIC round-trips|throughput COUNT` writes the sample pins to a
-//! topic, one after the other or as fast as it takes them, and prints what that took as JSON.
+//! The limits of librdkafka alone: `librdkafka BOOTSTRAP_SERVERS TOPIC round-trips|throughput COUNT` writes the sample
+//! pins to a topic, one at a time or as fast as possible, and prints the figures as JSON.
 //!
-//! One thread produces and polls, as a C program would. `acks=all`.
+//! One thread produces and polls, like a C program. `acks=all`.
 
 #![expect(clippy::print_stdout, reason = "its figures are read there")]
 
@@ -23,7 +23,7 @@ use serde_json::json;
 use shared::{kind::PIN, sample};
 use tokio::time::Instant;
 
-/// What is done before anything is measured: it finds the leaders.
+/// The number of unmeasured records at the start, which find the leaders.
 const WARM_UP: usize = 100;
 
 #[derive(Debug, Parser)]
@@ -36,13 +36,13 @@ struct Cli {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Mode {
-    /// Each record is sent when the one before is written.
+    /// Sends each record after the acknowledgement of the previous one.
     RoundTrips,
-    /// Records are sent while there is room for them.
+    /// Fills the queue.
     Throughput,
 }
 
-/// Counts what became of the records.
+/// Counts acknowledged and failed records.
 #[derive(Default)]
 struct Deliveries {
     done: AtomicUsize,
@@ -64,7 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let Cli { bootstrap_servers, topic, mode, count } = Cli::parse();
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", bootstrap_servers).set("acks", "all");
-    // Alone a record has nobody to wait for; many are sent together after librdkafka's usual 5 ms.
+    // A lone record need not wait for others; batches use librdkafka's default of 5 ms.
     config.set("linger.ms", if mode == Mode::RoundTrips { "0" } else { "5" });
     config.set("queue.buffering.max.messages", "1000000");
     let producer: BaseProducer<Deliveries> = config.create_with_context(Deliveries::default())?;
@@ -90,7 +90,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seconds = begun.elapsed().as_secs_f64();
     let failed = producer.context().failed.load(Ordering::Relaxed);
     if failed > 0 {
-        return Err(format!("{failed} records were not written").into());
+        return Err(format!("{failed} records failed").into());
     }
     round_trips_us.sort_by(f64::total_cmp);
     let percentile = |percent: usize| round_trips_us.get(round_trips_us.len() * percent / 100);
@@ -106,7 +106,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Waits for room when there is none.
+/// Produces a record, waiting while the queue is full.
 fn produce(producer: &BaseProducer<Deliveries>, topic: &str, row: &str) -> Result<(), KafkaError> {
     let mut record = BaseRecord::<(), str>::to(topic).payload(row);
     loop {
@@ -121,7 +121,7 @@ fn produce(producer: &BaseProducer<Deliveries>, topic: &str, row: &str) -> Resul
     }
 }
 
-/// Asks again and again: the crate's `poll` does not return early, as C's does.
+/// Polls in a loop, because the crate's `poll` does not return early like C's.
 fn wait_for(producer: &BaseProducer<Deliveries>, done: usize) {
     while producer.context().done.load(Ordering::Relaxed) < done {
         producer.poll(Duration::ZERO);

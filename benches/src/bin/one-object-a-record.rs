@@ -1,6 +1,6 @@
-//! `archive` as its library, told to store each record by itself, which no setting of the function asks for:
-//! `one-object-a-record BOOTSTRAP_SERVERS USER_ID ARCHIVE_URL` archives the user id's topics and prints what it took as JSON. It ends
-//! with its input, so that its memory can be looked at.
+//! The library of `archive` with one object per record, for which the function has no setting: `one-object-a-record
+//! BOOTSTRAP_SERVERS USER_ID ARCHIVE_URL` archives the user id's topics and prints its figures as JSON. It exits at the
+//! end of its input, so that its memory can be read.
 
 #![expect(clippy::print_stdout, reason = "its figures are read there")]
 
@@ -24,8 +24,8 @@ use shared::{
 };
 use tokio::time::Instant;
 
-/// More than it takes.
-const TIME: Duration = Duration::from_mins(10);
+/// Longer than a run takes.
+const RUN_TIMEOUT: Duration = Duration::from_mins(10);
 
 #[derive(Debug, Parser)]
 struct Cli {
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let archiver = Archiver::new(Bucket::open(&archive).await?, limits);
     let kafka = Kafka::connect(&Cluster::plaintext(bootstrap_servers)).await?;
     let topics = UserIds::new(vec![user_id])?.topic_names();
-    let report = run::run(&kafka, &archiver, &topics, Instant::now() + TIME).await.into_result()?;
+    let report = run::run(&kafka, &archiver, &topics, Instant::now() + RUN_TIMEOUT).await.into_result()?;
     let total = report.total();
     println!("{}", json!({"records": total.records, "objects": total.objects, "seconds": report.seconds}));
     io::stdin().read_to_end(&mut Vec::new())?;

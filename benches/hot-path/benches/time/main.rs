@@ -1,5 +1,5 @@
-//! What the code alone costs: to read, validate and compact rows, next to the least that any reader has to do and to what
-//! people would write by hand.
+//! The code alone: parsing, validating and compacting rows, compared with a syntax-only pass and with what one would
+//! write by hand.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot be set up ends")]
 

@@ -1,4 +1,4 @@
-//! Whole requests through the router, to a publisher that keeps nothing.
+//! Whole requests through the router, to a publisher that discards the records.
 
 use std::hint::black_box;
 

@@ -1,5 +1,4 @@
-//! Rows of each kind: held to their kind and compacted, next to `serde_json`'s pass over the syntax alone, and to a JSON
-//! schema.
+//! Rows of each kind, validated and compacted, compared with `serde_json`'s syntax-only pass and with a JSON schema.
 
 use std::hint::black_box;
 
@@ -52,7 +51,7 @@ fn openapi() -> Value {
     })
 }
 
-/// The schema of a kind's rows.
+/// Returns the schema of a kind's rows.
 fn schema(document: &Value, kind: &Kind) -> jsonschema::Validator {
     let (first, rest) = kind.name.split_at(1);
     let reference = format!("#/components/schemas/{}{rest}", first.to_uppercase());
