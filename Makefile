@@ -74,7 +74,7 @@ test: tools build instructions rehearse ## Every test, those of what `tools` fet
 	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored
 	$(MAKE) --no-print-directory test-kafka KAFKA_VERSION=$(DEPLOYED_KAFKA_VERSION)
 	$(MAKE) --no-print-directory chaos ARGS='--amount short --seed 1'
-	$(MAKE) --no-print-directory chaos ARGS='--amount by-chance'
+	$(MAKE) --no-print-directory chaos ARGS='--amount random'
 
 # By the names of their modules. The functions' programs, which others start too, differ by nothing that a broker sees.
 .PHONY: test-kafka

@@ -42,7 +42,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{Result, plan::Plan, process::signal, progress::say};
+use crate::{Result, plan::Plan, process::signal, progress::log_progress};
 
 const BUCKET: &str = "chaos";
 
@@ -53,10 +53,10 @@ pub(crate) const WRITERS: usize = 3;
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The delay before the topic is read again.
-const BEFORE_AGAIN: Duration = Duration::from_millis(100);
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// The maximum number of fault-free runs at the end. The first ones may find an earlier run's leftovers.
-const LAST_RUNS: usize = 5;
+const FINAL_RUNS: usize = 5;
 
 /// The result.
 #[derive(Debug, Default)]
@@ -79,7 +79,7 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Archived> {
     let flaky = Flaky::start(&s3, seed).await?;
     let mut archived = Archived::default();
     for number in 0..plan.schedules {
-        say(&format!("archived, {} of {}", number + 1, plan.schedules));
+        log_progress(&format!("archived, {} of {}", number + 1, plan.schedules));
         let schedule = Schedule::start(&kafka, &s3, &flaky, number).await?;
         schedule.run(plan, seed.wrapping_add(number as u64), &mut archived).await?;
         archived.schedules += 1;
@@ -137,10 +137,10 @@ impl<'a> Schedule<'a> {
         ));
         let end = Instant::now() + plan.schedule;
         while Instant::now() < end {
-            archived.kills += self.disturb(&mut random).await?;
+            archived.kills += self.inject_fault(&mut random).await?;
         }
         going.send_replace(false);
-        self.heal()?;
+        self.remove_faults()?;
         producing.await??;
         for writer in writers {
             writer.await?;
@@ -156,15 +156,15 @@ impl<'a> Schedule<'a> {
             records.iter().filter(|record| record.offset < acknowledged && !known.contains_key(&record.offset));
         archived.problems.extend(missing.map(|record| format!("{}: acknowledged but not archived", record.offset)));
 
-        let mut said = Value::Null;
-        for _ in 0..LAST_RUNS {
+        let mut last_report = Value::Null;
+        for _ in 0..FINAL_RUNS {
             match self.lambda.invoke(&json!({})).await {
                 Ok(report) if report["left_behind"] == json!([]) && report["failures"] == json!([]) => {
-                    said = report;
+                    last_report = report;
                     break;
                 }
-                Ok(report) => said = report,
-                Err(error) => said = json!(error.to_string()),
+                Ok(report) => last_report = report,
+                Err(error) => last_report = json!(error.to_string()),
             }
         }
         if records.is_empty() {
@@ -173,14 +173,14 @@ impl<'a> Schedule<'a> {
         let (stored, objects) = stored(self.s3, &self.prefix, &self.partition).await?;
         let expected: BTreeMap<u64, Form> =
             records.iter().map(|record| (record.offset, Form::of(record.value.as_ref()))).collect();
-        archived.problems.extend(differences(&expected, &stored, &self.partition, &said));
+        archived.problems.extend(differences(&expected, &stored, &self.partition, &last_report));
         archived.records += expected.len();
         archived.objects += objects;
         Ok(())
     }
 
     /// Injects one random fault and removes it. Returns the number of killed functions.
-    async fn disturb(&self, random: &mut StdRng) -> Result<u64> {
+    async fn inject_fault(&self, random: &mut StdRng) -> Result<u64> {
         let time = Duration::from_millis(random.random_range(50..1_500));
         let mut kills = 0;
         match random.random_range(0..6) {
@@ -211,11 +211,11 @@ impl<'a> Schedule<'a> {
             }
             _ => sleep(time).await,
         }
-        self.heal()?;
+        self.remove_faults()?;
         Ok(kills)
     }
 
-    fn heal(&self) -> Result<()> {
+    fn remove_faults(&self) -> Result<()> {
         self.flaky.set(Errors::default());
         self.flaky.proxy().pass()?;
         Ok(())
@@ -248,7 +248,7 @@ async fn write(
         } else {
             let count = random.random_range(1..200);
             let Ok(records) = read(servers.clone(), &partition).await else {
-                sleep(BEFORE_AGAIN).await;
+                sleep(RETRY_DELAY).await;
                 continue;
             };
             // Unarchived records, possibly archived ones, or those after discarded batches.
@@ -380,7 +380,7 @@ fn differences(
     expected: &BTreeMap<u64, Form>,
     stored: &BTreeMap<u64, Vec<Form>>,
     partition: &TopicPartition,
-    said: &Value,
+    last_report: &Value,
 ) -> Vec<String> {
     let offsets = expected.keys().chain(stored.keys()).collect::<std::collections::BTreeSet<_>>();
     let mut problems: Vec<String> = offsets
@@ -395,7 +395,7 @@ fn differences(
         })
         .collect();
     if !problems.is_empty() {
-        problems.push(format!("{partition}: the last run returned {said}"));
+        problems.push(format!("{partition}: the last run returned {last_report}"));
     }
     problems
 }

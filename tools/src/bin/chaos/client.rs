@@ -10,41 +10,41 @@ use tokio::{
 };
 
 use crate::{
-    answer::{Told, told},
     journal::Sent,
-    post::{CONTENT_TYPE, NUMBERS, Number, Repeat, body, wrong_body},
+    post::{CONTENT_TYPE, NUMBERS_PER_CLIENT, Number, Repeat, body, invalid_body},
+    response::{RecordState, record_states},
 };
 
 /// Longer than API Gateway's timeout.
-const PATIENCE: Duration = Duration::from_secs(40);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// The default maximum pause between two requests.
-const PAUSE: Duration = Duration::from_millis(40);
+const MAX_PAUSE: Duration = Duration::from_millis(40);
 
 /// The delay before a retry.
-const BEFORE_AGAIN: Duration = Duration::from_millis(200);
+const RETRY_DELAY: Duration = Duration::from_millis(200);
 
 /// The maximum number of records in a request.
-const RECORDS: u64 = 5;
+const MAX_RECORDS: u64 = 5;
 
 /// One of this many requests is invalid.
-pub(crate) const WRONG: u32 = 20;
+pub(crate) const INVALID_ONE_IN: u32 = 20;
 
 /// Shared, because creating a client takes tens of milliseconds and would stagger clients that have to start together.
 static HTTP: LazyLock<reqwest::Client> = LazyLock::new(reqwest::Client::new);
 
 /// The client's reaction to unconfirmed records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub(crate) enum RetryPolicy {
     /// Never retries.
-    GoesOn,
+    Never,
     /// Retries until the records are confirmed.
-    Repeats,
+    UntilConfirmed,
 }
 
 /// The current round, or the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Now {
+pub(crate) enum Phase {
     Round(usize),
     Over,
 }
@@ -52,24 +52,30 @@ pub(crate) enum Now {
 #[derive(Debug)]
 pub(crate) struct Client {
     url: String,
-    manner: Manner,
+    retry_policy: RetryPolicy,
     pause: Duration,
     next: Number,
     random: StdRng,
-    now: watch::Receiver<Now>,
+    phase: watch::Receiver<Phase>,
     sent: Vec<Sent>,
 }
 
 impl Client {
     /// Creates the client with this number for a topic's URL.
-    pub(crate) fn new(number: u64, url: &str, manner: Manner, seed: u64, now: watch::Receiver<Now>) -> Self {
+    pub(crate) fn new(
+        number: u64,
+        url: &str,
+        retry_policy: RetryPolicy,
+        seed: u64,
+        phase: watch::Receiver<Phase>,
+    ) -> Self {
         Self {
             url: url.to_owned(),
-            manner,
-            pause: PAUSE,
-            next: number * NUMBERS,
+            retry_policy,
+            pause: MAX_PAUSE,
+            next: number * NUMBERS_PER_CLIENT,
             random: StdRng::seed_from_u64(seed ^ number),
-            now,
+            phase,
             sent: Vec::new(),
         }
     }
@@ -82,11 +88,11 @@ impl Client {
 
     /// Posts until the end, and returns the requests.
     pub(crate) async fn run(mut self) -> Vec<Sent> {
-        while *self.now.borrow() != Now::Over {
+        while *self.phase.borrow() != Phase::Over {
             let numbers = self.numbers();
-            if self.random.random_ratio(1, WRONG) {
-                let told = self.post(&numbers, 0, wrong_body(&numbers)).await;
-                if told.iter().any(|(_, told)| matches!(told, Told::Written(_)))
+            if self.random.random_ratio(1, INVALID_ONE_IN) {
+                let states = self.post(&numbers, 0, invalid_body(&numbers)).await;
+                if states.iter().any(|(_, state)| matches!(state, RecordState::Written(_)))
                     && let Some(sent) = self.sent.last_mut()
                 {
                     sent.broken = Some("an invalid record was written".to_owned());
@@ -101,13 +107,13 @@ impl Client {
 
     /// Posts until a request is answered with 200.
     pub(crate) async fn until_served(&mut self) {
-        while !self.post_some().await.iter().all(|(_, told)| matches!(told, Told::Written(_))) {
-            sleep(BEFORE_AGAIN).await;
+        while !self.post_some().await.iter().all(|(_, state)| matches!(state, RecordState::Written(_))) {
+            sleep(RETRY_DELAY).await;
         }
     }
 
     /// Posts one request with new records.
-    pub(crate) async fn post_some(&mut self) -> Vec<(Number, Told)> {
+    pub(crate) async fn post_some(&mut self) -> Vec<(Number, RecordState)> {
         let numbers = self.numbers();
         self.post(&numbers, 0, body(&numbers, 0)).await
     }
@@ -118,7 +124,7 @@ impl Client {
     }
 
     fn numbers(&mut self) -> Vec<Number> {
-        let count = self.random.random_range(1..=RECORDS);
+        let count = self.random.random_range(1..=MAX_RECORDS);
         let numbers = (self.next..self.next + count).collect();
         self.next += count;
         numbers
@@ -126,46 +132,55 @@ impl Client {
 
     async fn deliver(&mut self, mut numbers: Vec<Number>) {
         for repeat in 0.. {
-            let told = self.post(&numbers, repeat, body(&numbers, repeat)).await;
-            numbers = told.iter().filter(|(_, told)| *told == Told::Unconfirmed).map(|(number, _)| *number).collect();
-            if self.manner == Manner::GoesOn || numbers.is_empty() || *self.now.borrow() == Now::Over {
+            let states = self.post(&numbers, repeat, body(&numbers, repeat)).await;
+            numbers = states
+                .iter()
+                .filter(|(_, state)| *state == RecordState::Unconfirmed)
+                .map(|(number, _)| *number)
+                .collect();
+            if self.retry_policy == RetryPolicy::Never || numbers.is_empty() || *self.phase.borrow() == Phase::Over {
                 return;
             }
-            sleep(BEFORE_AGAIN).await;
+            sleep(RETRY_DELAY).await;
         }
     }
 
     /// Posts a body with these records.
-    pub(crate) async fn post(&mut self, numbers: &[Number], repeat: Repeat, body: String) -> Vec<(Number, Told)> {
-        let round = match *self.now.borrow() {
-            Now::Round(round) => round,
-            Now::Over => usize::MAX,
+    pub(crate) async fn post(
+        &mut self,
+        numbers: &[Number],
+        repeat: Repeat,
+        body: String,
+    ) -> Vec<(Number, RecordState)> {
+        let round = match *self.phase.borrow() {
+            Phase::Round(round) => round,
+            Phase::Over => usize::MAX,
         };
         let begun = Instant::now();
         // Recorded in advance, in case the caller stops waiting.
-        let unknown = numbers.iter().map(|number| (*number, Told::Unconfirmed)).collect();
-        self.sent.push(Sent { round, repeat, told: unknown, status: None, took: Duration::ZERO, broken: None });
-        let answer = self.ask(body).await;
-        let (status, told, broken) = match answer {
-            Ok(Answer { status, body, has_retry_after }) => match told(status, &body, numbers.len()) {
-                Ok(told) if matches!(status, 429 | 503) && !has_retry_after => {
-                    (Some(status), told, Some(format!("{status} without Retry-After: {body}")))
+        let unknown = numbers.iter().map(|number| (*number, RecordState::Unconfirmed)).collect();
+        self.sent.push(Sent { round, repeat, states: unknown, status: None, took: Duration::ZERO, broken: None });
+        let answer = self.send(body).await;
+        let (status, states, broken) = match answer {
+            Ok(Answer { status, body, has_retry_after }) => match record_states(status, &body, numbers.len()) {
+                Ok(states) if matches!(status, 429 | 503) && !has_retry_after => {
+                    (Some(status), states, Some(format!("{status} without Retry-After: {body}")))
                 }
-                Ok(told) => (Some(status), told, None),
+                Ok(states) => (Some(status), states, None),
                 Err(broken) => (Some(status), unconfirmed(numbers), Some(broken.0)),
             },
             // The connection was closed, or the request timed out.
             Err(_) => (None, unconfirmed(numbers), None),
         };
-        let told: Vec<_> = numbers.iter().copied().zip(told).collect();
+        let states: Vec<_> = numbers.iter().copied().zip(states).collect();
         if let Some(sent) = self.sent.last_mut() {
-            *sent = Sent { round, repeat, told: told.clone(), status, took: begun.elapsed(), broken };
+            *sent = Sent { round, repeat, states: states.clone(), status, took: begun.elapsed(), broken };
         }
-        told
+        states
     }
 
-    async fn ask(&self, body: String) -> reqwest::Result<Answer> {
-        let request = HTTP.post(&self.url).header(CONTENT_TYPE_HEADER, CONTENT_TYPE).timeout(PATIENCE);
+    async fn send(&self, body: String) -> reqwest::Result<Answer> {
+        let request = HTTP.post(&self.url).header(CONTENT_TYPE_HEADER, CONTENT_TYPE).timeout(REQUEST_TIMEOUT);
         let response = request.body(body).send().await?;
         let (status, has_retry_after) = (response.status().as_u16(), response.headers().contains_key(RETRY_AFTER));
         Ok(Answer { status, body: response.text().await?, has_retry_after })
@@ -178,6 +193,6 @@ struct Answer {
     has_retry_after: bool,
 }
 
-fn unconfirmed(numbers: &[Number]) -> Vec<Told> {
-    vec![Told::Unconfirmed; numbers.len()]
+fn unconfirmed(numbers: &[Number]) -> Vec<RecordState> {
+    vec![RecordState::Unconfirmed; numbers.len()]
 }

@@ -6,15 +6,16 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     acknowledged::CLIENTS as CLIENTS_EACH,
-    answer::Told,
-    archived::Archived,
-    client::WRONG,
+    archived::{Archived, WRITERS},
+    client::INVALID_ONE_IN,
+    fault::BROKERS,
     frozen::Frozen,
     journal::Sent,
     overload::{CLIENTS, MAX_MEMORY_MB, Overload},
+    response::RecordState,
     soak::Soak,
     storm::{CONNECTIONS, LOG_INS_PER_SECOND, Storm},
-    trouble::BROKERS,
+    system::ENVIRONMENTS,
 };
 
 /// `docs/reliability.md`: one section per promise, each with its own date. Sections that were not run again stay unchanged.
@@ -26,7 +27,7 @@ pub(crate) struct Document {
 /// The prefix of a section's title.
 const SECTION: &str = "## ";
 
-const HEAD: &str = "# Reliability\n\nExperiments that try to break the pipeline's promises, with their results. `make chaos` writes this file and fails if a promise is broken; `make soak` adds the section on long running.\n";
+const HEAD: &str = include_str!("document/head.md");
 
 /// The result for one kind of fault.
 #[derive(Debug, Clone, Default)]
@@ -49,13 +50,14 @@ pub(crate) struct Row {
 /// The result for the promise that 200 means written.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Acknowledged {
+    pub(crate) function_timeout: Duration,
     pub(crate) rows: Vec<Row>,
     /// The number of records in the topic.
     pub(crate) written: usize,
     pub(crate) written_unconfirmed: usize,
     pub(crate) repeated: usize,
     /// Violations of the promise.
-    pub(crate) faults: Vec<String>,
+    pub(crate) violations: Vec<String>,
 }
 
 impl Row {
@@ -72,7 +74,7 @@ impl Row {
             Some(_) => self.refused += 1,
             None => self.unanswered += 1,
         }
-        self.acknowledged += sent.told.iter().filter(|(_, told)| matches!(told, Told::Written(_))).count();
+        self.acknowledged += sent.states.iter().filter(|(_, state)| matches!(state, RecordState::Written(_))).count();
         self.longest = self.longest.max(sent.took);
         self.problems.extend(sent.broken.iter().cloned());
     }
@@ -96,28 +98,24 @@ impl Row {
 
 impl Acknowledged {
     pub(crate) fn problems(&self) -> Vec<String> {
-        self.faults.iter().chain(self.rows.iter().flat_map(|row| &row.problems)).cloned().collect()
+        self.violations.iter().chain(self.rows.iter().flat_map(|row| &row.problems)).cloned().collect()
     }
 
     pub(crate) fn markdown(&self) -> String {
         let rows: Vec<_> = self.rows.iter().map(Row::markdown).collect();
-        let acknowledged: usize = self.rows.iter().map(|row| row.acknowledged).sum();
         format!(
-            "{BROKERS} brokers, two of which must take a record; `ingest` in {} environments behind API Gateway's \
-             events, and `local`. For each, {CLIENTS_EACH} clients post numbered records one request after the other, and as many do so again \
-             until they are told of them; one request of {WRONG} breaks a rule \
-             and is refused, which the table leaves out. In the end each partition is read and held to the answers.\n\n\
-             | trouble | times | requests | 200 | not served | unanswered | records acknowledged | longest answer, s | served again \
-             after, s |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n{}\n\n\
-             {acknowledged} records were acknowledged. The topic has {}: the other {} are of requests without a 200, {} of them by clients who \
-             sent the same again. Records lost, doubled by the pipeline, out of a \
-             client's order, or written though refused: {}.\n",
-            crate::world::ENVIRONMENTS,
-            rows.join("\n"),
-            self.written,
-            self.written_unconfirmed,
-            self.repeated,
-            self.faults.len()
+            include_str!("document/acknowledged.md"),
+            brokers = BROKERS,
+            environments = ENVIRONMENTS,
+            timeout = self.function_timeout.as_secs(),
+            clients = CLIENTS_EACH,
+            invalid = INVALID_ONE_IN,
+            rows = rows.join("\n"),
+            acknowledged = self.rows.iter().map(|row| row.acknowledged).sum::<usize>(),
+            written = self.written,
+            unconfirmed = self.written_unconfirmed,
+            repeated = self.repeated,
+            violations = self.violations.len()
         )
     }
 }
@@ -125,13 +123,11 @@ impl Acknowledged {
 impl Frozen {
     pub(crate) fn markdown(&self) -> String {
         format!(
-            "An environment of `ingest` was stopped {} times within 30 ms after a request was \
-             sent to it, for 1 s to 20 min by the clock that it sees; two times of three, by chance, its connections were cut meanwhile. Of {} \
-             requests, those after each freeze included, {} had another answer than 200.\n\n{}\n",
-            self.freezes,
-            self.requests,
-            self.not_200,
-            verdict(&self.problems)
+            include_str!("document/frozen.md"),
+            freezes = self.freezes,
+            requests = self.requests,
+            not_200 = self.not_200,
+            verdict = verdict(&self.problems)
         )
     }
 }
@@ -139,19 +135,15 @@ impl Frozen {
 impl Archived {
     pub(crate) fn markdown(&self) -> String {
         format!(
-            "{} topics, each archived by {} environments of `archive` at the same time, by runs and by \
-             batches that are delivered twice and cut anew, while S3 refuses, does what it says to have failed, is slow or silent, \
-             connections are reset, and environments are killed and timed out. Of {} invocations {} failed; {} environments were \
-             killed. In the end the archive is held to the topic.\n\n{} records are in {} objects. Records missing, doubled, or not \
-             byte for byte as the topic has them: {}.\n",
-            self.schedules,
-            crate::archived::WRITERS,
-            self.invocations,
-            self.failed,
-            self.kills,
-            self.records,
-            self.objects,
-            self.problems.len()
+            include_str!("document/archived.md"),
+            schedules = self.schedules,
+            writers = WRITERS,
+            invocations = self.invocations,
+            failed = self.failed,
+            kills = self.kills,
+            records = self.records,
+            objects = self.objects,
+            problems = self.problems.len()
         )
     }
 }
@@ -159,20 +151,19 @@ impl Archived {
 impl Storm {
     pub(crate) fn markdown(&self) -> String {
         format!(
-            "{} environments of `ingest` start at once before a broker that admits {LOG_INS_PER_SECOND} log-ins a second, \
-             each with a client that sends until it is served. The last one was served after {:.1} s. Of {} requests {} were \
-             answered 503 with `Retry-After`; the longest answer took {:.1} s. At most {} connections were open, of {CONNECTIONS} an \
-             environment that are admitted. A client of a warm environment sent {} requests beside it, all of which were served, \
-             within {:.1} s.\n\n{}\n",
-            self.environments,
-            self.served_after.as_secs_f64(),
-            self.requests,
-            self.refused,
-            self.longest.as_secs_f64(),
-            self.most_connections,
-            self.steady_requests,
-            self.steady_longest.as_secs_f64(),
-            verdict(&self.problems)
+            include_str!("document/storm.md"),
+            environments = self.environments,
+            timeout = self.function_timeout.as_secs(),
+            log_ins = LOG_INS_PER_SECOND,
+            served_after = self.served_after.as_secs_f64(),
+            requests = self.requests,
+            refused = self.refused,
+            longest = self.longest.as_secs_f64(),
+            most_connections = self.most_connections,
+            connections = CONNECTIONS,
+            warm_requests = self.warm_requests,
+            warm_longest = self.warm_longest.as_secs_f64(),
+            verdict = verdict(&self.problems)
         )
     }
 }
@@ -181,37 +172,32 @@ impl Overload {
     pub(crate) fn markdown(&self) -> String {
         let answers: Vec<_> = self.answers.iter().map(|(status, count)| format!("{count} with {status}")).collect();
         format!(
-            "Four times {CLIENTS} clients of one `local`: they send small requests one after the other, bodies of 6 MB, \
-             bodies a byte at a time, and hang up in the middle ({} times). Whole requests were answered: {}. The process took {} MB \
-             at most (the bound is {MAX_MEMORY_MB}) and served a new client {:.2} s after all that ended.\n\n{}\n",
-            self.hung_up,
-            answers.join(", "),
-            self.memory_mb,
-            self.served_after.as_secs_f64(),
-            verdict(&self.problems)
+            include_str!("document/overload.md"),
+            clients = CLIENTS,
+            hung_up = self.hung_up,
+            answers = answers.join(", "),
+            memory_mb = self.memory_mb,
+            max_memory_mb = MAX_MEMORY_MB,
+            served_after = self.served_after.as_secs_f64(),
+            verdict = verdict(&self.problems)
         )
     }
 }
 
 impl Soak {
     pub(crate) fn markdown(&self) -> String {
-        let [first, second] = self.held;
+        let [first, second] = self.usage;
         format!(
-            "One `local` served for {} s, made posts itself and archived, while connections were cut and slow and the broker stood \
-             still, {} times. Of {} posts {} were answered 503; {} questions were answered. Usual in the first half after the \
-             start, and in the second: {} and {} MB of memory, {} and {} files, {} and {} threads.\n\n{}\n",
-            self.time.as_secs(),
-            self.troubles,
-            self.requests,
-            self.refused,
-            self.questions,
-            first.memory_mb,
-            second.memory_mb,
-            first.files,
-            second.files,
-            first.threads,
-            second.threads,
-            verdict(&self.problems)
+            include_str!("document/soak.md"),
+            seconds = self.time.as_secs(),
+            faults = self.faults,
+            requests = self.requests,
+            refused = self.refused,
+            reads = self.reads,
+            memory = format_args!("{} and {}", first.memory_mb, second.memory_mb),
+            files = format_args!("{} and {}", first.files, second.files),
+            threads = format_args!("{} and {}", first.threads, second.threads),
+            verdict = verdict(&self.problems)
         )
     }
 }
@@ -270,5 +256,24 @@ mod tests {
         }
         assert_eq!(document.markdown(), format!("{HEAD}\n## A\n\n2\n\n## B\n\n1\n\nmore\n"));
         assert_eq!(Document::of(&document.markdown()).markdown(), document.markdown());
+    }
+
+    #[test]
+    fn the_published_page_has_the_current_texts() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reliability.md");
+        let published = std::fs::read_to_string(file).unwrap();
+        let templates = [
+            HEAD,
+            include_str!("document/acknowledged.md"),
+            include_str!("document/frozen.md"),
+            include_str!("document/archived.md"),
+            include_str!("document/storm.md"),
+            include_str!("document/overload.md"),
+            include_str!("document/soak.md"),
+        ];
+        // The values of a run stand between the texts.
+        for text in templates.iter().flat_map(|template| template.split(['{', '}']).step_by(2)) {
+            assert!(published.contains(text.trim()), "{text}");
+        }
     }
 }

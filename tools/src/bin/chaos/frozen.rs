@@ -18,27 +18,27 @@ use tokio::{
 
 use crate::{
     Result,
-    client::{Client, Manner, Now},
+    client::{Client, Phase, RetryPolicy},
     journal::Journal,
     plan::Plan,
     process::signal,
-    progress::say,
+    progress::log_progress,
+    system::{PARTITIONS, TOPIC, ingest, kafka},
     topic,
-    world::{PARTITIONS, TOPIC, ingest, kafka},
 };
 
 /// The latest start of a freeze. Requests take less, so some freezes follow them.
-const LATEST: Duration = Duration::from_millis(30);
+const MAX_FREEZE_DELAY: Duration = Duration::from_millis(30);
 
 /// The wall-clock durations of a freeze, which determine the age of tokens.
-const APPARENTLY: [Duration; 4] =
+const WALL_CLOCK_JUMPS: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_mins(1), Duration::from_mins(12), Duration::from_mins(20)];
 
 /// The maximum duration by the monotonic clock.
-const STEADILY: Duration = Duration::from_millis(1_500);
+const MAX_FREEZE: Duration = Duration::from_millis(1_500);
 
 /// The time within which a request has to succeed after a freeze, including retries.
-const TIME_TO_RECOVER: Duration = Duration::from_secs(30);
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The result.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ pub(crate) struct Frozen {
 /// # Errors
 /// Fails if the experiment itself fails. Broken promises are in the result.
 pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Frozen> {
-    say(&format!("frozen, {} times", plan.freezes));
+    log_progress(&format!("frozen, {} times", plan.freezes));
     let mut random = StdRng::seed_from_u64(seed);
     // The brokers' clock does not move, so records arrive from hours ahead.
     let any = i64::MAX.to_string();
@@ -61,9 +61,9 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Frozen> {
     function.movable_clock = true;
     let lambda = Arc::new(Lambda::start(&function).await?);
     let gateway = Gateway::start(Arc::clone(&lambda), Api::rest("frozen")).await?;
-    let (_now, seen) = watch::channel(Now::Round(0));
+    let (_phase, seen) = watch::channel(Phase::Round(0));
     let url = format!("{}/topics/{TOPIC}", gateway.url());
-    let mut client = Client::new(1, &url, Manner::GoesOn, seed, seen);
+    let mut client = Client::new(1, &url, RetryPolicy::Never, seed, seen);
     client.until_served().await;
 
     let mut frozen = Frozen::default();
@@ -73,21 +73,21 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Frozen> {
             client.post_some().await;
             client
         });
-        sleep(random.random_range(Duration::ZERO..LATEST)).await;
+        sleep(random.random_range(Duration::ZERO..MAX_FREEZE_DELAY)).await;
         let processes = lambda.processes();
         processes.iter().try_for_each(|process| signal(*process, Signal::SIGSTOP))?;
         if let Some(end) = [Some(End::Finish), Some(End::Reset), None].choose(&mut random).copied().flatten() {
             kafka.proxy().cut(end).await;
         }
-        let apparently = APPARENTLY.choose(&mut random).copied().unwrap_or_default();
-        passed += apparently;
-        lambda.move_clock(apparently)?;
+        let jump = WALL_CLOCK_JUMPS.choose(&mut random).copied().unwrap_or_default();
+        passed += jump;
+        lambda.move_clock(jump)?;
         kafka.set_clock_offset(passed.as_secs().try_into()?)?;
-        sleep(random.random_range(Duration::ZERO..STEADILY)).await;
+        sleep(random.random_range(Duration::ZERO..MAX_FREEZE)).await;
         processes.iter().try_for_each(|process| signal(*process, Signal::SIGCONT))?;
         client = posting.await?;
-        if timeout(TIME_TO_RECOVER, client.until_served()).await.is_err() {
-            frozen.problems.push(format!("frozen: no response 200 after freeze {freeze} of {apparently:?}"));
+        if timeout(RECOVERY_TIMEOUT, client.until_served()).await.is_err() {
+            frozen.problems.push(format!("frozen: no response 200 after freeze {freeze} of {jump:?}"));
         }
         frozen.freezes += 1;
     }

@@ -1,6 +1,6 @@
 //! `make chaos`: tests the pipeline's promises under injected faults, and writes `docs/reliability.md`.
 //!
-//! [`acknowledged`] starts a [`world`], lets [`client`]s post while [`trouble`] comes and goes, and compares the
+//! [`acknowledged`] starts a [`system`], lets [`client`]s post while [`fault`] comes and goes, and compares the
 //! [`topic`] with the [`journal`] of responses. [`archived`] compares an archive with its topic. [`document`] formats
 //! the results.
 
@@ -12,10 +12,10 @@ use clap::{Parser, ValueEnum};
 use tokio::time::Instant;
 
 mod acknowledged;
-mod answer;
 mod archived;
 mod client;
 mod document;
+mod fault;
 mod frozen;
 mod journal;
 mod overload;
@@ -23,15 +23,15 @@ mod plan;
 mod post;
 mod process;
 mod progress;
+mod response;
 mod soak;
 mod storm;
+mod system;
 mod topic;
-mod trouble;
-mod world;
 
 use document::{Document, section};
 use plan::Plan;
-use progress::say;
+use progress::log_progress;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -63,7 +63,7 @@ enum Amount {
     /// Each kind of fault once; takes minutes
     Short,
     /// Random pairs of faults; takes minutes
-    ByChance,
+    Random,
 }
 
 impl Amount {
@@ -71,7 +71,7 @@ impl Amount {
         match self {
             Self::Full => Plan::full(),
             Self::Short => Plan::short(),
-            Self::ByChance => Plan::by_chance(),
+            Self::Random => Plan::random(),
         }
     }
 
@@ -80,7 +80,7 @@ impl Amount {
         use Promise::{Acknowledged, Archived, Frozen, Overload, Storm};
         match self {
             Self::Full | Self::Short => &[Acknowledged, Frozen, Archived, Storm, Overload],
-            Self::ByChance => &[Acknowledged, Frozen, Archived],
+            Self::Random => &[Acknowledged, Frozen, Archived],
         }
     }
 }
@@ -115,7 +115,7 @@ impl Promise {
     }
 
     /// Runs the experiment. Returns the report and the violations.
-    async fn try_to_break(self, plan: &Plan, seed: u64) -> Result<(String, Vec<String>)> {
+    async fn run(self, plan: &Plan, seed: u64) -> Result<(String, Vec<String>)> {
         Ok(match self {
             Self::Acknowledged => {
                 let acknowledged = acknowledged::run(plan, seed).await?;
@@ -167,14 +167,14 @@ async fn main() -> ExitCode {
 async fn run(Cli { seed, amount, only }: Cli) -> Result<Vec<String>> {
     let plan = amount.plan();
     let seed = seed.unwrap_or_else(rand::random);
-    say(&format!("seed {seed}"));
+    log_progress(&format!("seed {seed}"));
     let mut problems = Vec::new();
     for promise in only.as_ref().map_or(amount.promises(), slice::from_ref) {
         let begun = Instant::now();
-        match promise.try_to_break(&plan, seed).await {
+        match promise.run(&plan, seed).await {
             Ok((text, broken)) => {
                 let text = section(promise.title(), seed, begun.elapsed(), &text);
-                say(&text);
+                log_progress(&text);
                 if amount == Amount::Full {
                     write(text)?;
                 }

@@ -18,14 +18,14 @@ use tokio::{
 
 use crate::{
     Result,
-    client::{Client, Manner, Now},
+    client::{Client, Phase, RetryPolicy},
     journal::{Journal, Sent},
     plan::Plan,
-    post::{CONTENT_TYPE, NUMBERS, body, body_of_large},
-    process::Held,
-    progress::say,
+    post::{CONTENT_TYPE, NUMBERS_PER_CLIENT, body, body_of_large},
+    process::Usage,
+    progress::log_progress,
+    system::{PARTITIONS, PASSIVE, TOPIC, kafka, local},
     topic,
-    world::{PARTITIONS, PASSIVE, TOPIC, kafka, local},
 };
 
 /// The maximum peak memory of `local` in MB: ten times its budget for bodies (for their copies as bytes, as records, in
@@ -33,7 +33,7 @@ use crate::{
 pub(crate) const MAX_MEMORY_MB: u64 = 320;
 
 /// The time within which it has to serve again.
-pub(crate) const TIME_TO_RECOVER: Duration = Duration::from_secs(1);
+pub(crate) const RECOVERY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The number of clients of each kind.
 pub(crate) const CLIENTS: usize = 100;
@@ -42,15 +42,15 @@ pub(crate) const CLIENTS: usize = 100;
 const BODIES: [Body; 2] = [Body { records: 38_000, size: 0 }, Body { records: 6, size: 900_000 }];
 
 /// The `Content-Length` of requests that are sent partially.
-const PROMISED: usize = 6_000_000;
+const CONTENT_LENGTH: usize = 6_000_000;
 
 /// The interval between two bytes of a slow client.
-const SLOWLY: Duration = Duration::from_millis(200);
+const BYTE_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The delay between two requests of a client.
-const BEFORE_AGAIN: Duration = Duration::from_millis(20);
+const RETRY_DELAY: Duration = Duration::from_millis(20);
 
-const TIME_TO_ANSWER: Duration = Duration::from_secs(35);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(35);
 
 /// The result.
 #[derive(Debug, Default)]
@@ -66,33 +66,33 @@ pub(crate) struct Overload {
 /// # Errors
 /// Fails if the experiment itself fails. Broken promises are in the result.
 pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Overload> {
-    say(&format!("overload, {CLIENTS} clients of each kind"));
+    log_progress(&format!("overload, {CLIENTS} clients of each kind"));
     let kafka = kafka(Options::default()).await?;
     let (folder, port) = (tempfile::tempdir()?, free_port()?);
     let local = local(&kafka, &folder, port, PASSIVE).await?;
     let address: SocketAddr = (Ipv4Addr::LOCALHOST, port).into();
     let url = format!("http://{address}/topics/{TOPIC}");
-    let (now, seen) = watch::channel(Now::Round(0));
+    let (phase, seen) = watch::channel(Phase::Round(0));
 
     let clients = (0..CLIENTS as u64).map(|number| {
-        tokio::spawn(Client::new(number, &url, Manner::GoesOn, seed, seen.clone()).pausing(BEFORE_AGAIN).run())
+        tokio::spawn(Client::new(number, &url, RetryPolicy::Never, seed, seen.clone()).pausing(RETRY_DELAY).run())
     });
     let clients: Vec<_> = clients.collect();
     let large = (CLIENTS as u64..).zip(BODIES.into_iter().cycle().take(CLIENTS));
     let large = large.map(|(number, body)| {
-        let client = Client::new(number, &url, Manner::GoesOn, seed, seen.clone());
+        let client = Client::new(number, &url, RetryPolicy::Never, seed, seen.clone());
         tokio::spawn(send_large(client, number, body, seen.clone()))
     });
     let large: Vec<_> = large.collect();
     let slow: Vec<_> = (0..CLIENTS).map(|_| tokio::spawn(send_slowly(address, seen.clone()))).collect();
     let hasty: Vec<_> = (0..CLIENTS).map(|_| tokio::spawn(hang_up(address, seen.clone()))).collect();
     sleep(plan.overload).await;
-    now.send_replace(Now::Over);
+    phase.send_replace(Phase::Over);
     // Overlaps with the requests still in flight.
-    let mut after = Client::new(2 * CLIENTS as u64, &url, Manner::GoesOn, seed, seen);
+    let mut after = Client::new(2 * CLIENTS as u64, &url, RetryPolicy::Never, seed, seen);
     let begun = Instant::now();
     // Longer than the limit, to measure by how much it is exceeded.
-    drop(timeout(TIME_TO_ANSWER, after.until_served()).await);
+    drop(timeout(RESPONSE_TIMEOUT, after.until_served()).await);
     let served_after = begun.elapsed();
 
     let mut overload = Overload { served_after, ..Overload::default() };
@@ -107,7 +107,7 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Overload> {
         journal.sent.extend(sent?);
     }
     journal.sent.extend(after.into_sent());
-    overload.memory_mb = Held::by(local.id())?.peak_memory_mb;
+    overload.memory_mb = Usage::of(local.id())?.peak_memory_mb;
 
     for Sent { status, .. } in &journal.sent {
         *overload.answers.entry(status.map_or("none".to_owned(), |status| status.to_string())).or_default() += 1;
@@ -121,7 +121,7 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Overload> {
     if overload.memory_mb > MAX_MEMORY_MB {
         overload.problems.push(format!("overload: {} MB, more than {MAX_MEMORY_MB} MB", overload.memory_mb));
     }
-    if overload.served_after > TIME_TO_RECOVER {
+    if overload.served_after > RECOVERY_TIMEOUT {
         overload.problems.push(format!("overload: served again only after {:?}", overload.served_after));
     }
     Ok(overload)
@@ -140,10 +140,10 @@ async fn send_large(
     mut client: Client,
     number: u64,
     Body { records, size }: Body,
-    now: watch::Receiver<Now>,
+    phase: watch::Receiver<Phase>,
 ) -> Vec<Sent> {
-    let mut first = number * NUMBERS;
-    while *now.borrow() != Now::Over {
+    let mut first = number * NUMBERS_PER_CLIENT;
+    while *phase.borrow() != Phase::Over {
         let numbers: Vec<_> = (first..first + records).collect();
         first += records;
         // Built on another thread, so that the other clients go on.
@@ -153,22 +153,22 @@ async fn send_large(
         });
         let Ok((numbers, body)) = made.await else { break };
         client.post(&numbers, 0, body).await;
-        sleep(BEFORE_AGAIN).await;
+        sleep(RETRY_DELAY).await;
     }
     client.into_sent()
 }
 
 fn head() -> String {
     format!(
-        "POST /topics/{TOPIC} HTTP/1.1\r\nHost: local\r\nContent-Type: {CONTENT_TYPE}\r\nContent-Length: {PROMISED}\r\n\r\n"
+        "POST /topics/{TOPIC} HTTP/1.1\r\nHost: local\r\nContent-Type: {CONTENT_TYPE}\r\nContent-Length: {CONTENT_LENGTH}\r\n\r\n"
     )
 }
 
 /// Sends a body byte by byte.
-async fn send_slowly(address: SocketAddr, now: watch::Receiver<Now>) {
-    while *now.borrow() != Now::Over {
+async fn send_slowly(address: SocketAddr, phase: watch::Receiver<Phase>) {
+    while *phase.borrow() != Phase::Over {
         let Ok(mut stream) = TcpStream::connect(address).await else {
-            sleep(BEFORE_AGAIN).await;
+            sleep(RETRY_DELAY).await;
             continue;
         };
         // Until the server times out and closes the connection.
@@ -176,27 +176,27 @@ async fn send_slowly(address: SocketAddr, now: watch::Receiver<Now>) {
             stream.write_all(head().as_bytes()).await?;
             loop {
                 stream.write_all(b" ").await?;
-                sleep(SLOWLY).await;
+                sleep(BYTE_INTERVAL).await;
             }
             #[expect(unreachable_code, reason = "declares the error type")]
             std::io::Result::Ok(())
         };
-        drop(timeout(TIME_TO_ANSWER, send).await);
+        drop(timeout(RESPONSE_TIMEOUT, send).await);
     }
 }
 
 /// Closes connections in the middle of the body. Returns their number.
-async fn hang_up(address: SocketAddr, now: watch::Receiver<Now>) -> usize {
-    let beginning = vec![b' '; PROMISED / 100];
+async fn hang_up(address: SocketAddr, phase: watch::Receiver<Phase>) -> usize {
+    let beginning = vec![b' '; CONTENT_LENGTH / 100];
     let mut times = 0;
-    while *now.borrow() != Now::Over {
+    while *phase.borrow() != Phase::Over {
         let send = async {
             let mut stream = TcpStream::connect(address).await?;
             stream.write_all(head().as_bytes()).await?;
             stream.write_all(&beginning).await
         };
-        times += usize::from(matches!(timeout(TIME_TO_ANSWER, send).await, Ok(Ok(()))));
-        sleep(BEFORE_AGAIN).await;
+        times += usize::from(matches!(timeout(RESPONSE_TIMEOUT, send).await, Ok(Ok(()))));
+        sleep(RETRY_DELAY).await;
     }
     times
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// Runs of each fault alone.
-    pub(crate) times_each: usize,
+    pub(crate) runs_each: usize,
     /// Runs of random pairs.
-    pub(crate) mixtures: usize,
+    pub(crate) pairs: usize,
     /// The duration of faults.
-    pub(crate) trouble: Duration,
+    pub(crate) fault_duration: Duration,
     /// The durations of a broker's freeze.
     pub(crate) broker_freezes: Vec<Duration>,
     /// Freezes of an environment in a request.
@@ -31,9 +31,9 @@ impl Plan {
     /// For `docs/reliability.md`.
     pub(crate) fn full() -> Self {
         Self {
-            times_each: 3,
-            mixtures: 20,
-            trouble: Duration::from_secs(8),
+            runs_each: 3,
+            pairs: 20,
+            fault_duration: Duration::from_secs(8),
             broker_freezes: [5, 20, 60].map(Duration::from_secs).into(),
             freezes: 200,
             storm: 200,
@@ -47,9 +47,9 @@ impl Plan {
     /// For every change: each kind of fault once.
     pub(crate) fn short() -> Self {
         Self {
-            times_each: 1,
-            mixtures: 0,
-            trouble: Duration::from_secs(2),
+            runs_each: 1,
+            pairs: 0,
+            fault_duration: Duration::from_secs(2),
             broker_freezes: vec![Duration::from_secs(5)],
             freezes: 20,
             storm: 30,
@@ -61,7 +61,7 @@ impl Plan {
     }
 
     /// A few random choices.
-    pub(crate) fn by_chance() -> Self {
-        Self { times_each: 0, mixtures: 4, freezes: 10, schedules: 2, ..Self::short() }
+    pub(crate) fn random() -> Self {
+        Self { runs_each: 0, pairs: 4, freezes: 10, schedules: 2, ..Self::short() }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Posted {
 }
 
 /// The size of a client's range of numbers.
-pub(crate) const NUMBERS: Number = 10_000_000;
+pub(crate) const NUMBERS_PER_CLIENT: Number = 10_000_000;
 
 /// Builds a request with these records.
 pub(crate) fn body(numbers: &[Number], repeat: Repeat) -> String {
@@ -27,7 +27,7 @@ pub(crate) fn body(numbers: &[Number], repeat: Repeat) -> String {
 }
 
 /// Builds a request whose last record is invalid, so that none may be written.
-pub(crate) fn wrong_body(numbers: &[Number]) -> String {
+pub(crate) fn invalid_body(numbers: &[Number]) -> String {
     let last = numbers.last();
     let latitude = |number| if Some(number) == last { "91.5" } else { LATITUDE };
     envelope(numbers.iter().map(|number| row(Posted { number: *number, repeat: 0 }, latitude(number), COUNTRY)))

@@ -20,7 +20,7 @@ pub(crate) fn signal(process: u32, signal: Signal) -> Result<()> {
 
 /// The current resource usage of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Held {
+pub(crate) struct Usage {
     pub(crate) memory_mb: u64,
     pub(crate) peak_memory_mb: u64,
     /// Open files, including connections.
@@ -28,9 +28,9 @@ pub(crate) struct Held {
     pub(crate) threads: u64,
 }
 
-impl Held {
+impl Usage {
     /// Reads the usage of a process from `/proc`.
-    pub(crate) fn by(process: u32) -> Result<Self> {
+    pub(crate) fn of(process: u32) -> Result<Self> {
         let status = fs::read_to_string(format!("/proc/{process}/status"))?;
         let number = |name: &str| -> Result<u64> {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or_else(|| format!("no {name}"))?;

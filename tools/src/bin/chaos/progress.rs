@@ -1,7 +1,7 @@
 //! Progress messages.
 
 /// Reports progress on standard error.
-pub(crate) fn say(text: &str) {
+pub(crate) fn log_progress(text: &str) {
     #[expect(clippy::print_stderr, reason = "a program for a terminal")]
     {
         eprintln!("{text}");

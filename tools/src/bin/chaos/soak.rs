@@ -23,39 +23,39 @@ use tokio::{
 
 use crate::{
     Result,
-    client::{Client, Manner, Now},
+    client::{Client, Phase, RetryPolicy},
     journal::{Journal, Sent},
     plan::Plan,
-    post::{NUMBERS, body},
-    process::{Held, signal},
-    progress::say,
+    post::{NUMBERS_PER_CLIENT, body},
+    process::{Usage, signal},
+    progress::log_progress,
+    system::{PARTITIONS, TOPIC, kafka, local},
     topic,
-    world::{PARTITIONS, TOPIC, kafka, local},
 };
 
 /// The number of clients with small requests, of either retry policy.
 const CLIENTS: u64 = 4;
 
 /// The number of records in a large request.
-const MANY: u64 = 500;
+const LARGE_REQUEST_RECORDS: u64 = 500;
 
 /// The pause between two large requests, and between two reads.
-const PAUSE: Duration = Duration::from_millis(200);
+const READ_PAUSE: Duration = Duration::from_millis(200);
 
 /// The maximum time between two faults.
-const CALM: Duration = Duration::from_secs(20);
+const MAX_CALM: Duration = Duration::from_secs(20);
 
 /// The maximum duration of a fault, short enough for requests to outlast it.
-const TROUBLE: Duration = Duration::from_secs(3);
+const MAX_FAULT: Duration = Duration::from_secs(3);
 
 /// The added latency in each direction.
 const DELAY: Duration = Duration::from_millis(200);
 
 /// Longer than any read may take.
-const TIME_TO_ANSWER: Duration = Duration::from_secs(35);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(35);
 
 /// The interval between two samples of the process.
-const LOOKING: Duration = Duration::from_secs(5);
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The allowed growth from the first half to the second, without the start: a tenth of the memory, plus one more
 /// request's share.
@@ -64,7 +64,7 @@ const MORE_FILES: u64 = 10;
 const MORE_THREADS: u64 = 2;
 
 /// The paths of read requests.
-const QUESTIONS: [&str; 6] = ["/health", "/topics", "/topics/chaos.geo", "/openapi.json", "/brokers", "/v3/clusters"];
+const READ_PATHS: [&str; 6] = ["/health", "/topics", "/topics/chaos.geo", "/openapi.json", "/brokers", "/v3/clusters"];
 
 /// The result.
 #[derive(Debug)]
@@ -72,48 +72,48 @@ pub(crate) struct Soak {
     pub(crate) time: Duration,
     pub(crate) requests: usize,
     pub(crate) refused: usize,
-    pub(crate) questions: usize,
-    pub(crate) troubles: usize,
+    pub(crate) reads: usize,
+    pub(crate) faults: usize,
     /// The usage in the two halves.
-    pub(crate) held: [Held; 2],
+    pub(crate) usage: [Usage; 2],
     pub(crate) problems: Vec<String>,
 }
 
 /// # Errors
 /// Fails if the experiment itself fails. Broken promises are in the result.
 pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Soak> {
-    say(&format!("soak, {} s", plan.soak.as_secs()));
+    log_progress(&format!("soak, {} s", plan.soak.as_secs()));
     let kafka = kafka(Options::default()).await?;
     let (folder, port) = (tempfile::tempdir()?, free_port()?);
     let local = local(&kafka, &folder, port, &["--archive", "archive", "--posts-per-second", "5"]).await?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let url = format!("http://{address}/topics/{TOPIC}");
-    let (now, seen) = watch::channel(Now::Round(0));
+    let (phase, seen) = watch::channel(Phase::Round(0));
 
-    let manners = [Manner::GoesOn, Manner::Repeats].into_iter().cycle();
+    let retry_policies = [RetryPolicy::Never, RetryPolicy::UntilConfirmed].into_iter().cycle();
     let clients = (1..=CLIENTS)
-        .zip(manners)
-        .map(|(number, manner)| tokio::spawn(Client::new(number, &url, manner, seed, seen.clone()).run()));
+        .zip(retry_policies)
+        .map(|(number, retry_policy)| tokio::spawn(Client::new(number, &url, retry_policy, seed, seen.clone()).run()));
     let mut posting: Vec<_> = clients.collect();
     posting.push(tokio::spawn(post_many(
-        Client::new(CLIENTS + 1, &url, Manner::GoesOn, seed, seen.clone()),
+        Client::new(CLIENTS + 1, &url, RetryPolicy::Never, seed, seen.clone()),
         seen.clone(),
     )));
-    let asking = tokio::spawn(ask(address, seen));
-    let looking = look(local.id(), now.subscribe());
-    let troubles = make_trouble(&kafka, plan.soak, seed).await?;
-    now.send_replace(Now::Over);
+    let reading = tokio::spawn(send_reads(address, seen));
+    let sampling = sample(local.id(), phase.subscribe());
+    let faults = inject_faults(&kafka, plan.soak, seed).await?;
+    phase.send_replace(Phase::Over);
 
     let mut journal = Journal::default();
     for sent in join_all(posting).await {
         journal.sent.extend(sent?);
     }
-    let (questions, mut problems) = asking.await?;
-    let samples = looking.await??;
+    let (reads, mut problems) = reading.await?;
+    let samples = sampling.await??;
     let mut written = topic::content(kafka.internal_servers(), TOPIC, PARTITIONS).await?;
     // The pipeline's own posts have lower numbers than any client's.
     let all = written.len();
-    written.retain(|_, posted| posted.is_none_or(|posted| posted.number >= NUMBERS));
+    written.retain(|_, posted| posted.is_none_or(|posted| posted.number >= NUMBERS_PER_CLIENT));
     if written.len() == all {
         problems.push("soak: the pipeline generated no posts".to_owned());
     }
@@ -121,137 +121,137 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Soak> {
         problems.push("soak: nothing was archived".to_owned());
     }
     problems.extend(journal.problems("soak", &[200, 422, 503], &written));
-    let held = halves(&samples).ok_or("the process was not sampled")?;
-    problems.extend(grown(held));
+    let usage = halves(&samples).ok_or("the process was not sampled")?;
+    problems.extend(growth(usage));
     Ok(Soak {
         time: plan.soak,
         requests: journal.sent.len(),
         refused: journal.sent.iter().filter(|sent| sent.status == Some(503)).count(),
-        questions,
-        troubles,
-        held,
+        reads,
+        faults,
+        usage,
         problems,
     })
 }
 
 /// Injects faults for a time. Returns their number.
-async fn make_trouble(kafka: &Kafka, time: Duration, seed: u64) -> Result<usize> {
+async fn inject_faults(kafka: &Kafka, time: Duration, seed: u64) -> Result<usize> {
     let mut random = StdRng::seed_from_u64(seed);
     let end = Instant::now() + time;
-    let mut troubles = 0;
+    let mut faults = 0;
     while Instant::now() < end {
-        let calm = random.random_range(Duration::ZERO..CALM);
+        let calm = random.random_range(Duration::ZERO..MAX_CALM);
         sleep(calm.min(end.saturating_duration_since(Instant::now()))).await;
-        let trouble = random.random_range(Duration::ZERO..TROUBLE);
+        let duration = random.random_range(Duration::ZERO..MAX_FAULT);
         match random.random_range(0..4) {
             0 => kafka.proxy().cut(End::Finish).await,
             1 => kafka.proxy().cut(End::Reset).await,
             2 => {
                 kafka.proxy().delay(DELAY);
-                sleep(trouble).await;
+                sleep(duration).await;
                 kafka.proxy().delay(Duration::ZERO);
             }
             _ => {
                 let broker = kafka.broker_process_id(1).await?.ok_or("no broker")?;
                 signal(broker, Signal::SIGSTOP)?;
-                sleep(trouble).await;
+                sleep(duration).await;
                 signal(broker, Signal::SIGCONT)?;
             }
         }
-        troubles += 1;
+        faults += 1;
     }
-    Ok(troubles)
+    Ok(faults)
 }
 
 /// Sends large requests, one after the other.
-async fn post_many(mut client: Client, now: watch::Receiver<Now>) -> Vec<Sent> {
-    let mut first = (CLIENTS + 1) * NUMBERS;
-    while *now.borrow() != Now::Over {
-        let numbers: Vec<_> = (first..first + MANY).collect();
-        first += MANY;
+async fn post_many(mut client: Client, phase: watch::Receiver<Phase>) -> Vec<Sent> {
+    let mut first = (CLIENTS + 1) * NUMBERS_PER_CLIENT;
+    while *phase.borrow() != Phase::Over {
+        let numbers: Vec<_> = (first..first + LARGE_REQUEST_RECORDS).collect();
+        first += LARGE_REQUEST_RECORDS;
         client.post(&numbers, 0, body(&numbers, 0)).await;
-        sleep(PAUSE).await;
+        sleep(READ_PAUSE).await;
     }
     client.into_sent()
 }
 
 /// Sends read requests until the end. Returns their number, and statuses other than 200 and 503.
-async fn ask(address: SocketAddr, now: watch::Receiver<Now>) -> (usize, Vec<String>) {
+async fn send_reads(address: SocketAddr, phase: watch::Receiver<Phase>) -> (usize, Vec<String>) {
     let http = reqwest::Client::new();
-    let (mut asked, mut problems) = (0, Vec::new());
-    for path in QUESTIONS.into_iter().cycle() {
-        if *now.borrow() == Now::Over {
+    let (mut reads, mut problems) = (0, Vec::new());
+    for path in READ_PATHS.into_iter().cycle() {
+        if *phase.borrow() == Phase::Over {
             break;
         }
-        let question = http.get(format!("http://{address}{path}")).timeout(TIME_TO_ANSWER);
-        match question.send().await.map(|answer| answer.status().as_u16()) {
+        let read = http.get(format!("http://{address}{path}")).timeout(RESPONSE_TIMEOUT);
+        match read.send().await.map(|answer| answer.status().as_u16()) {
             Ok(200 | 503) => {}
             other => problems.push(format!("soak: {path}: {other:?}")),
         }
-        asked += 1;
-        sleep(PAUSE).await;
+        reads += 1;
+        sleep(READ_PAUSE).await;
     }
-    (asked, problems)
+    (reads, problems)
 }
 
 /// Samples the process until the end.
-fn look(process: u32, now: watch::Receiver<Now>) -> JoinHandle<Result<Vec<Held>>> {
+fn sample(process: u32, phase: watch::Receiver<Phase>) -> JoinHandle<Result<Vec<Usage>>> {
     tokio::spawn(async move {
-        let (mut looks, mut samples) = (interval(LOOKING), Vec::new());
-        while *now.borrow() != Now::Over {
-            looks.tick().await;
-            samples.push(Held::by(process)?);
+        let (mut ticks, mut samples) = (interval(SAMPLE_INTERVAL), Vec::new());
+        while *phase.borrow() != Phase::Over {
+            ticks.tick().await;
+            samples.push(Usage::of(process)?);
         }
         Ok(samples)
     })
 }
 
 /// Returns the medians of the two halves after the start, which is the first fifth.
-fn halves(samples: &[Held]) -> Option<[Held; 2]> {
+fn halves(samples: &[Usage]) -> Option<[Usage; 2]> {
     let after_start = samples.get(samples.len() / 5..)?;
     let (first, second) = after_start.split_at(after_start.len() / 2);
-    Some([usual(first)?, usual(second)?])
+    Some([medians(first)?, medians(second)?])
 }
 
 /// Returns the median of each value.
-fn usual(samples: &[Held]) -> Option<Held> {
-    let median = |of: fn(&Held) -> u64| {
+fn medians(samples: &[Usage]) -> Option<Usage> {
+    let median = |of: fn(&Usage) -> u64| {
         let mut values: Vec<_> = samples.iter().map(of).collect();
         values.sort_unstable();
         values.get(values.len() / 2).copied()
     };
-    Some(Held {
-        memory_mb: median(|held| held.memory_mb)?,
-        peak_memory_mb: median(|held| held.peak_memory_mb)?,
-        files: median(|held| held.files)?,
-        threads: median(|held| held.threads)?,
+    Some(Usage {
+        memory_mb: median(|usage| usage.memory_mb)?,
+        peak_memory_mb: median(|usage| usage.peak_memory_mb)?,
+        files: median(|usage| usage.files)?,
+        threads: median(|usage| usage.threads)?,
     })
 }
 
 /// Returns the values that grew by more than allowed.
-fn grown([first, second]: [Held; 2]) -> Vec<String> {
+fn growth([first, second]: [Usage; 2]) -> Vec<String> {
     let bounds = [
         ("MB of memory", first.memory_mb, second.memory_mb, first.memory_mb / 10 + MORE_MEMORY_MB),
         ("files", first.files, second.files, MORE_FILES),
         ("threads", first.threads, second.threads, MORE_THREADS),
     ];
-    let grown = bounds.into_iter().filter(|(_, first, second, more)| *second > first + more);
-    grown.map(|(what, first, second, _)| format!("soak: from {first} to {second} {what}")).collect()
+    let growth = bounds.into_iter().filter(|(_, first, second, more)| *second > first + more);
+    growth.map(|(what, first, second, _)| format!("soak: from {first} to {second} {what}")).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const fn held(memory_mb: u64, files: u64, threads: u64) -> Held {
-        Held { memory_mb, peak_memory_mb: 0, files, threads }
+    const fn usage(memory_mb: u64, files: u64, threads: u64) -> Usage {
+        Usage { memory_mb, peak_memory_mb: 0, files, threads }
     }
 
     #[test]
     fn growth_after_the_start_is_reported() {
-        let flat = [held(10, 5, 5), held(50, 20, 9), held(50, 21, 9), held(51, 20, 9), held(50, 20, 9)];
-        assert_eq!(grown(halves(&flat).unwrap()), Vec::<String>::new());
-        let leaking: Vec<_> = (0..100).map(|at| held(50 + at, 20 + at, 9 + at)).collect();
-        assert_eq!(grown(halves(&leaking).unwrap()).len(), 3);
+        let flat = [usage(10, 5, 5), usage(50, 20, 9), usage(50, 21, 9), usage(51, 20, 9), usage(50, 20, 9)];
+        assert_eq!(growth(halves(&flat).unwrap()), Vec::<String>::new());
+        let leaking: Vec<_> = (0..100).map(|at| usage(50 + at, 20 + at, 9 + at)).collect();
+        assert_eq!(growth(halves(&leaking).unwrap()).len(), 3);
     }
 }

@@ -10,12 +10,12 @@ use shared::cluster::Cluster;
 
 use crate::{
     Result,
-    answer::Place,
     post::{Posted, posted},
+    response::Position,
 };
 
 /// A topic's records by position.
-pub(crate) type Content = BTreeMap<Place, Option<Posted>>;
+pub(crate) type Content = BTreeMap<Position, Option<Posted>>;
 
 /// Reads a topic. Values that are not our rows are `None`.
 pub(crate) async fn content(servers: String, topic: &str, partitions: i32) -> Result<Content> {
@@ -30,8 +30,8 @@ pub(crate) async fn content(servers: String, topic: &str, partitions: i32) -> Re
             let Some(last) = records.last() else { break };
             next = last.offset + 1;
             content.extend(records.iter().map(|record| {
-                let place = Place { partition, offset: record.offset };
-                (place, record.value.as_deref().and_then(posted))
+                let position = Position { partition, offset: record.offset };
+                (position, record.value.as_deref().and_then(posted))
             }));
         }
     }

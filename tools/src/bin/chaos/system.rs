@@ -6,7 +6,7 @@ use shared::topic::UserId;
 use stack::{
     gateway::{Api, Gateway},
     kafka::{Identity, Kafka, Operation, Options, Topics},
-    lambda::{Function, Lambda, built},
+    lambda::{Function, Lambda, built, deployed_timeout},
     ports::free_port,
     process::Process,
 };
@@ -22,13 +22,10 @@ pub(crate) const PARTITIONS: i32 = 3;
 
 /// The functions' principal.
 pub(crate) const PRINCIPAL: &str = "pipeline";
-const ACCESS_KEY: &str = "ASIAFIRE";
+const ACCESS_KEY: &str = "ASIACHAOS";
 const SECRET: &str = "chaos/secret+key";
 
-/// The template's.
-const FUNCTION_TIMEOUT: Duration = Duration::from_secs(29);
-
-const TIME_TO_START: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Flags with which `local` neither archives nor posts.
 pub(crate) const PASSIVE: &[&str] = &["--no-archive", "--posts-per-second", "0"];
@@ -37,28 +34,38 @@ pub(crate) const PASSIVE: &[&str] = &["--no-archive", "--posts-per-second", "0"]
 pub(crate) const ENVIRONMENTS: usize = 4;
 
 #[derive(Debug)]
-pub(crate) struct World {
+pub(crate) struct System {
     // Dropped in this order.
     _local: Process,
     local_port: u16,
     gateway: Gateway,
     pub(crate) lambda: Arc<Lambda>,
     pub(crate) kafka: Kafka,
+    pub(crate) function_timeout: Duration,
     _folder: TempDir,
 }
 
-impl World {
+impl System {
     /// Builds the programs and starts the system.
     pub(crate) async fn start() -> Result<Self> {
         // Shorter than the brokers' default of 9 s, to detect lost brokers sooner.
         let kafka = kafka(Options::three().with("broker.session.timeout.ms", "3000")).await?;
-        let lambda = Arc::new(Lambda::start(&Function { concurrency: ENVIRONMENTS, ..ingest(&kafka).await? }).await?);
+        let function = Function { concurrency: ENVIRONMENTS, ..ingest(&kafka).await? };
+        let lambda = Arc::new(Lambda::start(&function).await?);
         let gateway = Gateway::start(Arc::clone(&lambda), Api::rest("chaos")).await?;
 
         let folder = tempfile::tempdir()?;
         let local_port = free_port()?;
         let local = local(&kafka, &folder, local_port, PASSIVE).await?;
-        Ok(Self { _local: local, local_port, gateway, lambda, kafka, _folder: folder })
+        Ok(Self {
+            _local: local,
+            local_port,
+            gateway,
+            lambda,
+            kafka,
+            function_timeout: function.timeout,
+            _folder: folder,
+        })
     }
 
     /// The topic's URL at each frontend.
@@ -71,8 +78,9 @@ impl World {
 
     /// Adds or removes the functions' identity.
     pub(crate) fn admit(&self, admitted: bool) -> Result<()> {
-        let told = if admitted { self.kafka.add_identity(identity()) } else { self.kafka.remove_identity(ACCESS_KEY) };
-        Ok(told?)
+        let changed =
+            if admitted { self.kafka.add_identity(identity()) } else { self.kafka.remove_identity(ACCESS_KEY) };
+        Ok(changed?)
     }
 }
 
@@ -94,7 +102,7 @@ pub(crate) async fn ingest(kafka: &Kafka) -> Result<Function> {
     let mut variables = variables(kafka);
     variables.push(("USER_IDS", USER_ID.to_owned()));
     let ingest = Function::new(&built("ingest").await?, variables);
-    Ok(Function { timeout: FUNCTION_TIMEOUT, quiet: true, ..ingest })
+    Ok(Function { timeout: deployed_timeout("ingest")?, quiet: true, ..ingest })
 }
 
 fn identity() -> Identity {
@@ -122,6 +130,6 @@ pub(crate) async fn local(kafka: &Kafka, folder: &TempDir, port: u16, flags: &[&
     let log = folder.path().join("local.log");
     let program = built("local").await?;
     let mut process = Process::start("local", program, arguments, variables(kafka), folder.path(), &log)?;
-    process.ready(TIME_TO_START, async || TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await?;
+    process.ready(START_TIMEOUT, async || TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await?;
     Ok(process)
 }

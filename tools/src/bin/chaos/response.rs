@@ -4,16 +4,16 @@ use serde_json::Value;
 
 /// A record's position in the topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Place {
+pub(crate) struct Position {
     pub(crate) partition: i32,
     pub(crate) offset: u64,
 }
 
 /// The state of a record according to the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum RecordState {
     /// Written at this position.
-    Written(Place),
+    Written(Position),
     /// Not written.
     NotWritten,
     /// Possibly written.
@@ -25,39 +25,39 @@ pub(crate) enum Told {
 pub(crate) struct BrokenContract(pub(crate) String);
 
 /// Returns the state of each of `records`.
-pub(crate) fn told(status: u16, body: &str, records: usize) -> Result<Vec<Told>, BrokenContract> {
+pub(crate) fn record_states(status: u16, body: &str, records: usize) -> Result<Vec<RecordState>, BrokenContract> {
     let broken = |why: &str| BrokenContract(format!("{why}: {status} {}", body.chars().take(300).collect::<String>()));
     let answer: Value = serde_json::from_str(body).unwrap_or_default();
     let Some(entries) = answer["offsets"].as_array() else {
         return match status {
             200 => Err(broken("200 without offsets")),
-            400..500 => Ok(vec![Told::NotWritten; records]),
-            500.. => Ok(vec![Told::Unconfirmed; records]),
+            400..500 => Ok(vec![RecordState::NotWritten; records]),
+            500.. => Ok(vec![RecordState::Unconfirmed; records]),
             _ => Err(broken("unexpected status")),
         };
     };
     if entries.len() != records {
         return Err(broken("the number of entries differs from the number of records"));
     }
-    let told: Vec<_> = entries.iter().map(entry).collect();
-    if status == 200 && !told.iter().all(|told| matches!(told, Told::Written(_))) {
+    let states: Vec<_> = entries.iter().map(entry).collect();
+    if status == 200 && !states.iter().all(|state| matches!(state, RecordState::Written(_))) {
         return Err(broken("200 with a record that has no offset"));
     }
-    Ok(told)
+    Ok(states)
 }
 
-fn entry(entry: &Value) -> Told {
-    match (place(entry), entry["error_code"].as_u64()) {
-        (Some(place), _) => Told::Written(place),
+fn entry(entry: &Value) -> RecordState {
+    match (position(entry), entry["error_code"].as_u64()) {
+        (Some(position), _) => RecordState::Written(position),
         // The log-in, the permission or the record was refused.
-        (None, Some(40101 | 40301 | 50002)) => Told::NotWritten,
-        (None, _) => Told::Unconfirmed,
+        (None, Some(40101 | 40301 | 50002)) => RecordState::NotWritten,
+        (None, _) => RecordState::Unconfirmed,
     }
 }
 
-fn place(entry: &Value) -> Option<Place> {
+fn position(entry: &Value) -> Option<Position> {
     let partition = entry["partition"].as_i64()?.try_into().ok()?;
-    Some(Place { partition, offset: entry["offset"].as_u64()? })
+    Some(Position { partition, offset: entry["offset"].as_u64()? })
 }
 
 #[cfg(test)]
@@ -66,22 +66,22 @@ mod tests {
 
     #[test]
     fn a_response_defines_the_state_of_each_record() {
-        let at = |partition, offset| Told::Written(Place { partition, offset });
+        let at = |partition, offset| RecordState::Written(Position { partition, offset });
         let both = r#"{"offsets":[{"partition":0,"offset":2},{"partition":1,"offset":0}]}"#;
         let one = r#"{"offsets":[{"partition":0,"offset":2},{"partition":null,"offset":null,"error_code":50003}]}"#;
         let error = r#"{"error_code":42200,"message":"…"}"#;
         for (status, body, expected) in [
             (200, both, vec![at(0, 2), at(1, 0)]),
-            (503, one, vec![at(0, 2), Told::Unconfirmed]),
-            (401, &one.replace("50003", "40101"), vec![at(0, 2), Told::NotWritten]),
-            (422, error, vec![Told::NotWritten; 2]),
-            (503, error, vec![Told::Unconfirmed; 2]),
-            (502, "Bad Gateway", vec![Told::Unconfirmed; 2]),
+            (503, one, vec![at(0, 2), RecordState::Unconfirmed]),
+            (401, &one.replace("50003", "40101"), vec![at(0, 2), RecordState::NotWritten]),
+            (422, error, vec![RecordState::NotWritten; 2]),
+            (503, error, vec![RecordState::Unconfirmed; 2]),
+            (502, "Bad Gateway", vec![RecordState::Unconfirmed; 2]),
         ] {
-            assert_eq!(told(status, body, 2), Ok(expected), "{status} {body}");
+            assert_eq!(record_states(status, body, 2), Ok(expected), "{status} {body}");
         }
         for (status, body) in [(200, one), (200, error), (200, ""), (200, r#"{"offsets":[]}"#), (302, "")] {
-            assert!(told(status, body, 2).is_err(), "{status} {body}");
+            assert!(record_states(status, body, 2).is_err(), "{status} {body}");
         }
     }
 }

@@ -12,17 +12,17 @@ use tokio::process::Command;
 
 use crate::{
     Result, process,
-    world::{PRINCIPAL, USER_ID, World},
+    system::{PRINCIPAL, System, USER_ID},
 };
 
 pub(crate) const BROKERS: usize = 3;
 
 /// The file size in bytes at which a full disk is simulated; a broker's log is larger by then.
-const FULL: u64 = 4_096;
+const FULL_DISK_BYTES: u64 = 4_096;
 
 /// A kind of fault. Brokers count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum Fault {
     /// `kill -9`, and a restart at its end.
     KillBrokers(usize),
     /// Stops a broker gracefully, so that its leaderships move away and return.
@@ -51,7 +51,7 @@ pub(crate) enum Trouble {
     KillFunction,
 }
 
-impl Trouble {
+impl Fault {
     /// Returns each kind once.
     pub(crate) fn each() -> Vec<Self> {
         let delays = [50, 400, 2_000].map(|millis| Self::Delay(Duration::from_millis(millis)));
@@ -73,7 +73,7 @@ impl Trouble {
     }
 }
 
-impl Trouble {
+impl Fault {
     /// Returns whether it makes brokers unavailable. Two of these at once would break the quorum.
     const fn takes_brokers(self) -> bool {
         matches!(
@@ -84,12 +84,12 @@ impl Trouble {
 
     /// Returns whether the two are compatible. Changing permissions needs all brokers.
     pub(crate) fn goes_with(self, other: Self) -> bool {
-        let whole = |trouble: Self| trouble.takes_brokers() || trouble == Self::DenyWrites;
+        let whole = |fault: Self| fault.takes_brokers() || fault == Self::DenyWrites;
         self != other && !(whole(self) && whole(other))
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::KillBrokers(1) => f.write_str("a broker is killed"),
@@ -113,22 +113,22 @@ impl fmt::Display for Trouble {
 
 /// An injected fault.
 #[derive(Debug)]
-pub(crate) struct Begun {
-    trouble: Trouble,
+pub(crate) struct ActiveFault {
+    fault: Fault,
     /// The affected brokers.
     brokers: Vec<usize>,
     processes: Vec<u32>,
 }
 
-impl Trouble {
-    pub(crate) async fn begin(self, world: &World, random: &mut StdRng) -> Result<Begun> {
-        let kafka = &world.kafka;
+impl Fault {
+    pub(crate) async fn begin(self, system: &System, random: &mut StdRng) -> Result<ActiveFault> {
+        let kafka = &system.kafka;
         let broker = random.random_range(1..=BROKERS);
-        let mut begun = Begun { trouble: self, brokers: vec![broker], processes: Vec::new() };
+        let mut active = ActiveFault { fault: self, brokers: vec![broker], processes: Vec::new() };
         match self {
             Self::KillBrokers(count) => {
-                begun.brokers = (0..count).map(|next| (broker + next - 1) % BROKERS + 1).collect();
-                for broker in &begun.brokers {
+                active.brokers = (0..count).map(|next| (broker + next - 1) % BROKERS + 1).collect();
+                for broker in &active.brokers {
                     kafka.kill_broker(*broker).await?;
                 }
             }
@@ -140,56 +140,56 @@ impl Trouble {
                 }
             }
             Self::FreezeBroker => {
-                begun.processes.push(kafka.broker_process_id(broker).await?.ok_or("the broker is not running")?);
-                begun.signal(Signal::SIGSTOP)?;
+                active.processes.push(kafka.broker_process_id(broker).await?.ok_or("the broker is not running")?);
+                active.signal(Signal::SIGSTOP)?;
             }
             Self::FillDisk => {
                 let process = kafka.broker_process_id(broker).await?.ok_or("the broker is not running")?;
-                limit_files(process, FULL).await?;
+                limit_files(process, FULL_DISK_BYTES).await?;
             }
-            Self::Cut(end) => cut(world, end).await,
+            Self::Cut(end) => cut(system, end).await,
             Self::Forget => kafka.proxies().for_each(stack::proxy::Proxy::forget),
             Self::Hold => kafka.proxies().for_each(stack::proxy::Proxy::hold),
             Self::Delay(time) => kafka.proxies().for_each(|proxy| proxy.delay(time)),
             Self::RefuseLogIns => {
-                world.admit(false)?;
-                cut(world, End::Finish).await;
+                system.admit(false)?;
+                cut(system, End::Finish).await;
             }
             Self::DenyWrites => kafka.deny(PRINCIPAL, &[Operation::Write], topics()).await?,
             Self::FreezeFunction | Self::KillFunction => {
-                begun.processes.push(*world.lambda.processes().choose(random).ok_or("no environment runs")?);
+                active.processes.push(*system.lambda.processes().choose(random).ok_or("no environment runs")?);
                 let kills = self == Self::KillFunction;
-                begun.signal(if kills { Signal::SIGKILL } else { Signal::SIGSTOP })?;
+                active.signal(if kills { Signal::SIGKILL } else { Signal::SIGSTOP })?;
             }
         }
-        Ok(begun)
+        Ok(active)
     }
 }
 
-impl Begun {
-    pub(crate) async fn end(self, world: &World) -> Result<()> {
-        let kafka = &world.kafka;
-        match self.trouble {
-            Trouble::KillBrokers(_) | Trouble::MoveLeaders => self.restart(world).await?,
-            Trouble::FillDisk => {
+impl ActiveFault {
+    pub(crate) async fn end(self, system: &System) -> Result<()> {
+        let kafka = &system.kafka;
+        match self.fault {
+            Fault::KillBrokers(_) | Fault::MoveLeaders => self.restart(system).await?,
+            Fault::FillDisk => {
                 // It may still be running.
                 for broker in &self.brokers {
                     kafka.kill_broker(*broker).await?;
                 }
-                self.restart(world).await?;
+                self.restart(system).await?;
             }
-            Trouble::FreezeBroker | Trouble::FreezeFunction => self.signal(Signal::SIGCONT)?,
-            Trouble::Hold | Trouble::Delay(_) => kafka.proxies().try_for_each(stack::proxy::Proxy::pass)?,
-            Trouble::RefuseLogIns => world.admit(true)?,
-            Trouble::DenyWrites => kafka.revoke(PRINCIPAL, &[Operation::Write], topics()).await?,
-            Trouble::RestartBrokers | Trouble::Cut(_) | Trouble::Forget | Trouble::KillFunction => {}
+            Fault::FreezeBroker | Fault::FreezeFunction => self.signal(Signal::SIGCONT)?,
+            Fault::Hold | Fault::Delay(_) => kafka.proxies().try_for_each(stack::proxy::Proxy::pass)?,
+            Fault::RefuseLogIns => system.admit(true)?,
+            Fault::DenyWrites => kafka.revoke(PRINCIPAL, &[Operation::Write], topics()).await?,
+            Fault::RestartBrokers | Fault::Cut(_) | Fault::Forget | Fault::KillFunction => {}
         }
         Ok(())
     }
 
     /// Restarts the brokers concurrently: of two killed ones neither finds a quorum alone.
-    async fn restart(&self, world: &World) -> Result<()> {
-        let restarts = self.brokers.iter().map(|broker| world.kafka.restart_broker(*broker));
+    async fn restart(&self, system: &System) -> Result<()> {
+        let restarts = self.brokers.iter().map(|broker| system.kafka.restart_broker(*broker));
         futures::future::try_join_all(restarts).await?;
         Ok(())
     }
@@ -203,8 +203,8 @@ const fn topics() -> Topics<'static> {
     Topics::Prefixed(USER_ID)
 }
 
-async fn cut(world: &World, end: End) {
-    for proxy in world.kafka.proxies() {
+async fn cut(system: &System, end: End) {
+    for proxy in system.kafka.proxies() {
         proxy.cut(end).await;
     }
 }
