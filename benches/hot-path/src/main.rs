@@ -142,9 +142,9 @@ fn collected(scene: Scene, times: u64) -> Result<u64> {
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(env::current_exe()?);
     valgrind.args(["--scene", &scene.name(), "--times", &times.to_string()]);
     let output = valgrind.output().map_err(|error| format!("valgrind: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    let line = said.lines().find_map(|line| line.split_once("Collected : ")).filter(|_| output.status.success());
-    let (_, count) = line.ok_or_else(|| format!("valgrind, {}: {said}", output.status))?;
+    let report = String::from_utf8_lossy(&output.stderr);
+    let line = report.lines().find_map(|line| line.split_once("Collected : ")).filter(|_| output.status.success());
+    let (_, count) = line.ok_or_else(|| format!("valgrind, {}: {report}", output.status))?;
     Ok(count.trim().parse()?)
 }
 

@@ -244,8 +244,8 @@ mod tests {
             let error = bucket(&s3, &[change]).get(&file).await.unwrap_err();
             assert!(matches!(error, Error::PermissionDenied { .. }), "{change:?}: {error}");
         }
-        let nobody = s3.client.get(format!("{}/pinterest/a", s3.endpoint())).send().await.unwrap();
-        assert_eq!(nobody.status(), 403);
+        let unsigned = s3.client.get(format!("{}/pinterest/a", s3.endpoint())).send().await.unwrap();
+        assert_eq!(unsigned.status(), 403);
         let error = bucket(&s3, &[("AWS_BUCKET", "missing")]).get(&file).await.unwrap_err();
         assert!(matches!(error, Error::NotFound { .. }), "{error}");
     }

@@ -54,8 +54,8 @@ public final class MskIamVerifier implements AuthenticateCallbackHandler {
     }
 
     /** Builds an exception, because the callback's own `error` would send JSON to the client. */
-    private static SaslAuthenticationException refusal(String said, String reason) {
-        String message = "[" + UUID.randomUUID() + "]: " + said;
+    private static SaslAuthenticationException refusal(String answer, String reason) {
+        String message = "[" + UUID.randomUUID() + "]: " + answer;
         System.err.println("IAM refused " + message + ": " + reason);
         return new SaslAuthenticationException(message);
     }

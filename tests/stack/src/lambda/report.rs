@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Report {
     /// From the start of each process until its first request for an event.
     pub inits: Vec<Duration>,
-    /// From an event until the process asked for the next one.
+    /// From each event until the process requested the next one.
     pub invocations: Vec<Duration>,
 }
 

@@ -124,8 +124,8 @@ async fn forgotten_connections_stay_silent_until_cut_and_new_ones_work() {
 
 #[tokio::test]
 async fn a_client_is_disconnected_when_the_target_is_down() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let proxy = Proxy::start(nobody).unwrap();
+    let target = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let proxy = Proxy::start(target).unwrap();
     // The connection may be closed before it is used.
     let used = async { TcpStream::connect(("localhost", proxy.port())).await?.read(&mut [0]).await };
     assert_eq!(timeout(STEP_TIMEOUT, used).await.unwrap().unwrap_err().kind(), ErrorKind::ConnectionReset);

@@ -1,4 +1,4 @@
-"""Sends one record to Kafka with Amazon's own signer, and says what became of it, or the first error.
+"""Sends one record to Kafka with Amazon's own signer, and prints its offset or the first error.
 
     produce.py BOOTSTRAP_SERVERS TOPIC REGION CA_FILE
 """
