@@ -19,11 +19,11 @@ use tokio::{
 };
 use tools::deployment::Deployment;
 
-/// `local`'s own.
-const USER_ID: &str = "demo";
+/// `local`'s default.
+const DEFAULT_USER_ID: &str = "demo";
 
-/// What this program sets.
-const TAKEN: [&str; 5] =
+/// The flags that this program sets.
+const RESERVED: [&str; 5] =
     ["--security-protocol", "--bootstrap-servers", "--ssl-ca-location", "--database-url", "--archive"];
 
 #[tokio::main]
@@ -41,7 +41,7 @@ async fn run() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let flags = Flags::read(env::args_os().skip(1).collect())?;
     println!("Building");
     let local = built("local").await?;
-    if flags.ask_for_help() {
+    if flags.prints_only() {
         let status = Command::new(local).args(flags.all).status().await?;
         return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
@@ -49,16 +49,16 @@ async fn run() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     println!("Starting Kafka, MySQL and S3");
     let deployed = tokio::select! {
         deployed = start(&flags.user_ids) => deployed?,
-        // What is started ends with the future.
-        _ = interrupt.recv() => return Err("stopped before all was started".into()),
-        _ = terminate.recv() => return Err("stopped before all was started".into()),
+        // Dropping the future stops the services that have started.
+        _ = interrupt.recv() => return Err("interrupted while the services were starting".into()),
+        _ = terminate.recv() => return Err("interrupted while the services were starting".into()),
     };
     let variables = deployed.variables();
     for (name, value) in variables.iter().filter(|(name, _)| **name != "RUST_LOG") {
         println!("  export {name}='{value}'");
     }
     println!();
-    // Told to end when this process is killed.
+    // `local` gets SIGTERM when this process is killed.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "TERM", "--"]).arg(local);
     command.args(["--security-protocol", "SASL_SSL", "--bootstrap-servers"]).arg(deployed.kafka.bootstrap_servers());
@@ -69,7 +69,7 @@ async fn run() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let status = loop {
         tokio::select! {
             status = local.wait() => break status?,
-            // The terminal's Ctrl-C is for `local` as well: it ends in order, and then so do we.
+            // The terminal sends Ctrl-C to `local` too. It shuts down in order, and this program follows.
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {
                 if let Some(id) = local.id() {
@@ -82,18 +82,18 @@ async fn run() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
 }
 
 async fn start(user_ids: &UserIds) -> Result<Deployment, Box<dyn Error + Send + Sync>> {
-    #[expect(clippy::disallowed_methods, reason = "says how long it took, decides nothing")]
-    let begun = Instant::now();
+    #[expect(clippy::disallowed_methods, reason = "only printed")]
+    let started = Instant::now();
     let deployed = Deployment::start(user_ids).await?;
     for topic in user_ids.topic_names() {
         deployed.kafka.create_topic(&topic, 1).await?;
     }
     deployed.set_up_database().await?;
-    println!("Ready after {:.1} s. They can be reached with", begun.elapsed().as_secs_f64());
+    println!("Ready after {:.1} s. To use them from another terminal:", started.elapsed().as_secs_f64());
     Ok(deployed)
 }
 
-/// The flags for `local`.
+/// The flags that are passed on to `local`.
 struct Flags {
     all: Vec<OsString>,
     user_ids: UserIds,
@@ -103,10 +103,11 @@ impl Flags {
     fn read(all: Vec<OsString>) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let text: Vec<_> = all.iter().map(|flag| flag.to_string_lossy()).collect();
         let name = |flag: &str| flag.split_once('=').map_or(flag, |(name, _)| name).to_owned();
-        if let Some(taken) = text.iter().find(|flag| TAKEN.contains(&&*name(flag))) {
-            return Err(
-                format!("{taken}: this is what the parts are for; `cargo run -- {taken} …` takes another one").into()
-            );
+        if let Some(reserved) = text.iter().find(|flag| RESERVED.contains(&&*name(flag))) {
+            return Err(format!(
+                "{reserved}: local-stack sets this flag; use `cargo run -- {reserved} …` to choose a value"
+            )
+            .into());
         }
         let mut user_ids = Vec::new();
         for (at, flag) in text.iter().enumerate().filter(|(_, flag)| name(flag) == "--user-id") {
@@ -115,13 +116,13 @@ impl Flags {
             user_ids.push(value.parse::<UserId>().map_err(|error| format!("--user-id {value}: {error}"))?);
         }
         if user_ids.is_empty() {
-            user_ids.push(USER_ID.parse()?);
+            user_ids.push(DEFAULT_USER_ID.parse()?);
         }
         drop(text);
         Ok(Self { all, user_ids: UserIds::new(user_ids)? })
     }
 
-    fn ask_for_help(&self) -> bool {
+    fn prints_only(&self) -> bool {
         self.all.iter().any(|flag| ["-h", "--help", "-V", "--version"].iter().any(|help| flag == help))
     }
 }

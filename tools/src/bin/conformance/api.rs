@@ -1,5 +1,4 @@
-//! An API that is reached by its URL. Its client asks for any type (`Accept: */*`) where a vector asks for none, which the
-//! contract answers alike.
+//! An API behind a URL. Its client sends `Accept: */*` for a vector without an `Accept`; the contract answers both alike.
 
 use std::time::Duration;
 
@@ -15,36 +14,36 @@ use shared::{
 use vectors::{Api, Names, Need, Vector};
 
 /// Longer than API Gateway waits for its function.
-const TIME_TO_ANSWER: Duration = Duration::from_secs(35);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(35);
 
-/// What a user says of an API.
-pub(crate) struct Described {
+/// The user's description of an API.
+pub(crate) struct Target {
     pub(crate) url: String,
     pub(crate) key: Option<String>,
     pub(crate) user_id: UserId,
     pub(crate) pass_through: Option<String>,
     pub(crate) statuses: StatusPolicy,
-    pub(crate) gives: Vec<Need>,
+    pub(crate) supports: Vec<Need>,
 }
 
 pub(crate) struct Deployed {
     url: String,
     key: Option<String>,
     statuses: StatusPolicy,
-    gives: Vec<Need>,
+    supports: Vec<Need>,
     names: Names,
     client: Client,
 }
 
 impl Deployed {
-    /// Asks an API for its topics, among which those of the user id have to be, and the pass-through topic.
+    /// Lists the API's topics, and checks that the user id's topics and the pass-through topic are among them.
     pub(crate) async fn find(
-        Described { url, key, user_id, pass_through, statuses, gives }: Described,
+        Target { url, key, user_id, pass_through, statuses, supports }: Target,
     ) -> Result<Self, String> {
-        let client = Client::builder().redirect(Policy::none()).timeout(TIME_TO_ANSWER).build();
+        let client = Client::builder().redirect(Policy::none()).timeout(RESPONSE_TIMEOUT).build();
         let client = client.map_err(|error| in_one_line(&error))?;
         let url = url.trim_end_matches('/').to_owned();
-        let mut api = Self { url, key, statuses, gives, names: Names::new("", &[]), client };
+        let mut api = Self { url, key, statuses, supports, names: Names::new("", &[]), client };
         let request = Request::get("/topics").body(Bytes::new()).map_err(|error| in_one_line(&error))?;
         let root = api.send(request).await.map_err(|error| format!("{} cannot be reached: {error}", api.url))?;
         let (status, text) = (root.status(), String::from_utf8_lossy(root.body()));
@@ -52,30 +51,30 @@ impl Deployed {
         let Some(topics) = topics.filter(|_| status == 200) else {
             let text: String = text.chars().take(200).collect();
             return Err(format!(
-                "{}/topics does not name its topics; is it an API of this project? {status}: {text}",
+                "{}/topics does not list its topics; is this URL an API of this project? {status}: {text}",
                 api.url
             ));
         };
         if !topics.iter().any(|topic| topic.starts_with(&format!("{user_id}."))) {
-            let there = topics.join(", ");
-            return Err(format!("there are no topics of {user_id}: --user-id names one of {there}, without its kind"));
+            let existing = topics.join(", ");
+            return Err(format!("{user_id} has no topics: set --user-id to the first part of one of {existing}"));
         }
         api.names = Names::new(&user_id.to_string(), &topics);
         if let Some(topic) = pass_through {
             if CATALOG.iter().any(|kind| topic == Topic::of(&user_id, kind).name) {
                 return Err(format!(
-                    "the records of {topic} are validated: --pass-through names a topic that takes any"
+                    "{topic} validates its records: set --pass-through to a topic that accepts any record"
                 ));
             }
             if !topics.contains(&topic) {
-                return Err(format!("there is no topic {topic}: --pass-through names one of {}", topics.join(", ")));
+                return Err(format!("no topic {topic}: set --pass-through to one of {}", topics.join(", ")));
             }
             api.names = api.names.passing_through(&topic);
         }
         Ok(api)
     }
 
-    /// How many records a vector writes here.
+    /// The number of records that a vector writes to this API.
     pub(crate) fn records(&self, vector: &Vector) -> usize {
         let runs = vector.needs.iter().all(|need| self.meets(*need));
         if runs { vector.records(&self.names).count() } else { 0 }
@@ -92,19 +91,19 @@ impl Api for Deployed {
             Need::PassThrough => self.names.pass_through().is_some(),
             Need::HonestStatuses => self.statuses == StatusPolicy::Strict,
             Need::ConfluentStatuses => self.statuses == StatusPolicy::Confluent,
-            _ => self.gives.contains(&need),
+            _ => self.supports.contains(&need),
         }
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
         let (parts, body) = request.into_parts();
-        let sent = self.client.request(parts.method, format!("{}{}", self.url, parts.uri)).headers(parts.headers);
-        let sent = match &self.key {
-            Some(key) => sent.header("x-api-key", key),
-            None => sent,
+        let request = self.client.request(parts.method, format!("{}{}", self.url, parts.uri)).headers(parts.headers);
+        let request = match &self.key {
+            Some(key) => request.header("x-api-key", key),
+            None => request,
         };
         let failed = |error: reqwest::Error| in_one_line(&error);
-        let answer = sent.body(body).send().await.map_err(failed)?;
+        let answer = request.body(body).send().await.map_err(failed)?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let mut response = Response::new(answer.bytes().await.map_err(failed)?);
         *response.status_mut() = status;

@@ -1,4 +1,4 @@
-//! `make conformance`: runs the vectors of the HTTP contract on an API, deployed or `local`, and says where it differs.
+//! `make conformance`: runs the vectors of the HTTP contract on an API, deployed or `local`, and prints each difference.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
@@ -11,56 +11,55 @@ use vectors::{Need, Outcome, Ran, Vector, run};
 
 mod api;
 
-use api::{Deployed, Described};
+use api::{Deployed, Target};
 
-/// Sends the requests of the HTTP contract to an API, and compares its answers.
+/// Sends the HTTP contract's requests to an API and compares its answers.
 ///
-/// Tens of thousands of records are written, and stay there: choose a user id whose topics nobody needs.
+/// It writes tens of thousands of records, which stay: choose a user id whose topics nobody needs.
 #[derive(Debug, Parser)]
 #[command(name = "conformance", max_term_width = 100)]
 struct Cli {
     /// The API with its stage, such as <https://abcdefghij.execute-api.eu-west-1.amazonaws.com/prod>
     url: Option<String>,
 
-    /// The user id whose topics the records go to
+    /// The user id whose topics get the records
     #[arg(long, value_name = "ID", default_value = "demo")]
     user_id: UserId,
 
-    /// A topic of the API's that takes any record, which records go to as well
+    /// A topic that accepts any record, which gets records too
     #[arg(long, value_name = "TOPIC")]
     pass_through: Option<String>,
 
-    /// Which statuses the API is set to
+    /// The API's status policy
     #[arg(long, value_name = "honest|confluent", default_value = "honest")]
     statuses: StatusPolicy,
 
-    /// The key that the API's usage plan asks for
+    /// The API key
     #[arg(long, value_name = "KEY")]
     api_key: Option<String>,
 
-    /// Something that this API gives and API Gateway does not, as tests/vectors/README.md names it; may be given several
-    /// times
+    /// A feature of this API that API Gateway lacks, by its name in tests/vectors/README.md; repeatable
     #[arg(long = "gives", value_name = "NEED")]
-    gives: Vec<Need>,
+    supports: Vec<Need>,
 
-    /// Only vectors with this text in their file's name or their own
+    /// Only run vectors whose file name or title contains this text
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
 }
 
-/// What the API's setting of statuses gives.
-const STATUSES: [Need; 2] = [Need::HonestStatuses, Need::ConfluentStatuses];
+/// The needs that the status policy meets.
+const STATUS_NEEDS: [Need; 2] = [Need::HonestStatuses, Need::ConfluentStatuses];
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { url, user_id, pass_through, statuses, api_key: key, gives, only } = Cli::parse();
-    for need in &gives {
+    let Cli { url, user_id, pass_through, statuses, api_key: key, supports, only } = Cli::parse();
+    for need in &supports {
         let flag = match need {
             Need::PassThrough => "--pass-through",
-            need if STATUSES.contains(need) => "--statuses",
+            need if STATUS_NEEDS.contains(need) => "--statuses",
             _ => continue,
         };
-        eprintln!("error: --gives {}: say it with {flag}", need.name());
+        eprintln!("error: --gives {}: use {flag} instead", need.name());
         return ExitCode::FAILURE;
     }
     let Some(url) = url else {
@@ -77,7 +76,7 @@ async fn main() -> ExitCode {
     let vectors: Vec<_> = vectors.iter().filter(|vector| vector.to_string().contains(&only)).collect();
     let also = pass_through.as_ref().map_or(String::new(), |topic| format!(" and to {topic}"));
     let topics = format!("the topics of {user_id}{also}");
-    let api = match Deployed::find(Described { url, key, user_id, pass_through, statuses, gives }).await {
+    let api = match Deployed::find(Target { url, key, user_id, pass_through, statuses, supports }).await {
         Ok(api) => api,
         Err(error) => {
             eprintln!("error: {error}");
@@ -85,15 +84,15 @@ async fn main() -> ExitCode {
         }
     };
     let records: usize = vectors.iter().map(|vector| api.records(vector)).sum();
-    println!("{records} records go to {topics}. Only answers are compared: Kafka cannot be seen from here.");
+    println!("Writing {records} records to {topics}. Only the answers are compared, not Kafka's contents.");
     let mut ran = Vec::new();
     for file in vectors.chunk_by(|one, other| one.file == other.file) {
         ran.extend(run_file(file, &api).await);
     }
-    summed_up(&ran)
+    summarize(&ran)
 }
 
-/// Runs the vectors of one file, and says so.
+/// Runs the vectors of one file and prints its result.
 async fn run_file<'v>(vectors: &[&'v Vector], api: &Deployed) -> Vec<Ran<'v>> {
     let mut ran = Vec::new();
     for vector in vectors {
@@ -108,13 +107,13 @@ async fn run_file<'v>(vectors: &[&'v Vector], api: &Deployed) -> Vec<Ran<'v>> {
     let file = vectors.first().map_or("", |vector| &vector.file);
     match failed {
         0 => println!("ok      {file}: {run} vectors"),
-        _ => println!("BROKEN  {file}: {failed} of {run} vectors"),
+        _ => println!("FAILED  {file}: {failed} of {run} vectors"),
     }
     ran
 }
 
-/// Each difference, and how many vectors are kept.
-fn summed_up(ran: &[Ran<'_>]) -> ExitCode {
+/// Prints each difference and the totals.
+fn summarize(ran: &[Ran<'_>]) -> ExitCode {
     let failed: Vec<_> = ran.iter().filter(|one| one.failed()).collect();
     let skipped = ran.iter().filter(|one| matches!(one.outcome, Outcome::Skipped(_))).count();
     let run = ran.len() - skipped;
@@ -122,16 +121,16 @@ fn summed_up(ran: &[Ran<'_>]) -> ExitCode {
         println!("\n{one}");
     }
     if run == 0 {
-        println!("No vector was run.");
+        println!("No vector ran.");
         return ExitCode::FAILURE;
     }
     if failed.is_empty() {
-        println!("All of {run} vectors are kept; {skipped} were skipped.");
+        println!("All {run} vectors passed; {skipped} skipped.");
         return ExitCode::SUCCESS;
     }
-    println!("\n{} of {run} vectors are NOT kept; {skipped} were skipped.", failed.len());
-    if failed.iter().any(|one| one.vector.needs.iter().any(|need| STATUSES.contains(need))) {
-        println!("Is the API set to other statuses? --statuses says to which.");
+    println!("\n{} of {run} vectors FAILED; {skipped} skipped.", failed.len());
+    if failed.iter().any(|one| one.vector.needs.iter().any(|need| STATUS_NEEDS.contains(need))) {
+        println!("Does the API use the other status policy? Pass it with --statuses.");
     }
     ExitCode::FAILURE
 }

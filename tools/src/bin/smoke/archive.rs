@@ -1,4 +1,4 @@
-//! The records in the archive: each once, and byte for byte.
+//! The check that the archive holds each record once, byte for byte.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,30 +15,28 @@ use shared::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{api::Place, say};
+use crate::{api::Place, print_line};
 
-/// How often the archive is looked at.
-const EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often it is said that it is waited for.
-const SAID_EVERY: Duration = Duration::from_secs(10);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// An object that holds an offset begins no further before it: `archive` stores up to 10,000 records in one.
-const REACH: u64 = 20_000;
+/// The most offsets between an object's start and a record in it: `archive` stores up to 10,000 records in one.
+const MAX_OBJECT_OFFSETS: u64 = 20_000;
 
-const NEVER: &str = "`archive` runs each minute: look at its log and its alarms; ArchiveLag and PartitionsFailed tell \
-                     what it could not store";
+const MISSING_ADVICE: &str = "`archive` runs each minute: check its log and its alarms; ArchiveLag and PartitionsFailed \
+show what it could not store";
 
 pub(crate) struct Archive(Arc<dyn ObjectStore>);
 
-/// A record that was written.
-pub(crate) struct Sent {
+/// A written record.
+pub(crate) struct WrittenRecord {
     pub(crate) topic: String,
     pub(crate) place: Place,
     pub(crate) value: String,
 }
 
-/// Without them the store would ask an EC2 machine's metadata, again and again.
+/// Checks for AWS credentials. Without them the store would retry EC2's metadata service.
 fn credentials() -> Result<(), String> {
     let mut reader = Reader::new(environment);
     let signer = Signer::read(&mut reader);
@@ -52,7 +50,7 @@ fn credentials() -> Result<(), String> {
 }
 
 impl Archive {
-    /// Lists it once, so that what may not be read is told before anything is posted.
+    /// Opens the archive and lists it once, so that a missing right is reported before anything is posted.
     pub(crate) async fn open(url: &ArchiveUrl) -> Result<Self, String> {
         let failed = |error: object_store::Error| format!("it cannot be read: {}", in_one_line(&error));
         let store: Arc<dyn ObjectStore> = match url {
@@ -67,43 +65,52 @@ impl Archive {
         Ok(Self(store))
     }
 
-    /// What became of each record by `deadline`, by topic.
-    pub(crate) async fn wait(&self, mut sent: Vec<Sent>, deadline: Instant) -> Vec<(String, Result<String, String>)> {
-        let (begun, all) = (Instant::now(), sent.len());
-        let mut said = begun;
+    /// Waits for the records until `deadline`, and returns each one's outcome with its topic.
+    pub(crate) async fn wait(
+        &self,
+        mut sent: Vec<WrittenRecord>,
+        deadline: Instant,
+    ) -> Vec<(String, Result<String, String>)> {
+        let (started, all) = (Instant::now(), sent.len());
+        let mut reported = started;
         let mut found = Vec::new();
         loop {
             let mut missing = Vec::new();
             for record in sent {
-                match self.look(&record).await {
+                match self.find(&record).await {
                     Ok(Some(outcome)) => found.push((record.topic, outcome)),
                     Ok(None) => missing.push((record, None)),
                     Err(error) => missing.push((record, Some(in_one_line(&error)))),
                 }
             }
-            let over = Instant::now() >= deadline;
-            if over || missing.is_empty() {
+            let expired = Instant::now() >= deadline;
+            if expired || missing.is_empty() {
                 found.extend(missing.into_iter().map(|(record, error)| {
-                    let seconds = begun.elapsed().as_secs();
-                    let why = error.map_or_else(|| NEVER.to_owned(), |error| format!("it cannot be read: {error}"));
-                    (record.topic, Err(format!("not there after {seconds} s: {why}")))
+                    let seconds = started.elapsed().as_secs();
+                    let why =
+                        error.map_or_else(|| MISSING_ADVICE.to_owned(), |error| format!("it cannot be read: {error}"));
+                    (record.topic, Err(format!("not archived after {seconds} s: {why}")))
                 }));
                 return found;
             }
-            if said.elapsed() >= SAID_EVERY {
-                said = Instant::now();
-                say(&format!("…       archive: {} of {all} after {} s", found.len(), begun.elapsed().as_secs()));
+            if reported.elapsed() >= PROGRESS_INTERVAL {
+                reported = Instant::now();
+                print_line(&format!(
+                    "…       archive: {} of {all} records after {} s",
+                    found.len(),
+                    started.elapsed().as_secs()
+                ));
             }
             sent = missing.into_iter().map(|(record, _)| record).collect();
-            sleep(EVERY).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// `None` while the record's offset is not archived.
-    async fn look(&self, sent: &Sent) -> Result<Option<Result<String, String>>, object_store::Error> {
+    /// Looks a record up. `None` means that its offset is not archived yet.
+    async fn find(&self, sent: &WrittenRecord) -> Result<Option<Result<String, String>>, object_store::Error> {
         let Place { partition, offset } = sent.place;
         let partition = TopicPartition { topic: sent.topic.clone(), partition };
-        let (folder, from) = (Folder::Topics, offset.saturating_sub(REACH));
+        let (folder, from) = (Folder::Topics, offset.saturating_sub(MAX_OBJECT_OFFSETS));
         let after = partition.before(folder, from);
         let objects: Vec<_> = self.0.list_with_offset(Some(&partition.folder(folder)), &after).try_collect().await?;
         let mut starts: Vec<_> = objects
@@ -111,8 +118,8 @@ impl Archive {
             .filter_map(|object| Some((partition.offset_of(folder, &object.location)?, object.location)))
             .collect();
         starts.sort();
-        let (mut there, mut copies) = (None, 0);
-        // From the object that may hold it on: a second copy would come later.
+        let (mut found, mut copies) = (None, 0);
+        // A second copy would be in a later object.
         let first = starts.partition_point(|(start, _)| *start <= offset).saturating_sub(1);
         for (start, location) in &starts[first.min(starts.len())..] {
             let bytes = self.0.get(location).await?.bytes().await?;
@@ -122,16 +129,16 @@ impl Archive {
                 }
                 copies += usize::from(line == sent.value.as_bytes());
                 if at == offset {
-                    there = Some((location.clone(), line == sent.value.as_bytes()));
+                    found = Some((location.clone(), line == sent.value.as_bytes()));
                 }
             }
         }
-        Ok(there.map(|(location, same)| match (same, copies) {
+        Ok(found.map(|(location, same)| match (same, copies) {
             (true, 1) => Ok(format!("once and byte for byte in {location}")),
-            (true, copies) => Err(format!("{copies} times from {location} on: is there a second archive at work?")),
-            (false, _) => {
-                Err(format!("another record stands at offset {offset} of {location}: is it of another cluster?"))
-            }
+            (true, copies) => Err(format!("{copies} copies from {location} on: does a second archive run?")),
+            (false, _) => Err(format!(
+                "another record has offset {offset} in {location}: does the archive belong to another cluster?"
+            )),
         }))
     }
 }

@@ -1,5 +1,5 @@
-//! `make smoke`: posts one record of each kind to a deployed API, or to `local`, waits for them in the archive, and says what
-//! is broken and where to look.
+//! `make smoke`: posts one record of each kind to a deployed API or to `local`, waits until the archive has them, and
+//! reports failures with advice.
 
 use std::{
     io::{Write, stderr, stdout},
@@ -22,31 +22,31 @@ mod api;
 mod archive;
 
 use api::{Api, Failure};
-use archive::{Archive, Sent};
+use archive::{Archive, WrittenRecord};
 
-/// Posts a record of each kind, and follows it into the archive.
+/// Posts a record of each kind and follows it into the archive.
 ///
-/// The records stay where they are written: with a user id of its own, such as `smoke` among the stack's `UserIds`, they
-/// are not among yours. An API that asks for a signature (`Authentication` is `iam`) is not for this program, which cannot sign.
+/// The records stay. Add a user id such as `smoke` to the stack's `UserIds` to keep them apart from yours. This program cannot
+/// sign requests, so it does not work with `Authentication=iam`.
 #[derive(Debug, Parser)]
 #[command(name = "smoke", max_term_width = 100)]
 struct Cli {
-    #[arg(help = "The API with its stage: https://abcdefghij.execute-api.eu-west-1.amazonaws.com/test")]
+    #[arg(help = "The API with its stage, such as https://abcdefghij.execute-api.eu-west-1.amazonaws.com/test")]
     url: Option<String>,
 
-    /// The user id whose topics the records go to
+    /// The user id whose topics get the records
     #[arg(long, value_name = "ID", default_value = "demo")]
     user_id: UserId,
 
-    /// The key that the API's usage plan asks for
+    /// The API key
     #[arg(long, value_name = "KEY")]
     api_key: Option<String>,
 
-    /// Where the archive is, read with the environment's AWS credentials; without it the records are only posted
+    /// The archive, read with the environment's AWS credentials; without it the records are only posted
     #[arg(long, value_name = "FOLDER|s3://…")]
     archive: Option<ArchiveUrl>,
 
-    /// How long to wait for the archive
+    /// The longest wait for the archive
     #[arg(long, value_name = "TIME", default_value = "3m", value_parser = humantime::parse_duration)]
     within: Duration,
 }
@@ -62,7 +62,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// What keeps it from trying anything is the error.
+/// Runs the checks. An error means that none could run.
 async fn run(Cli { url, user_id, api_key, archive, within }: Cli) -> Result<ExitCode, String> {
     let url = url.ok_or("no URL: make smoke URL=https://….execute-api.….amazonaws.com/<stage>")?;
     let api = Api::new(&url, api_key)?;
@@ -71,8 +71,8 @@ async fn run(Cli { url, user_id, api_key, archive, within }: Cli) -> Result<Exit
         None => None,
     };
     let mut checks = Checks::default();
-    let health = api.health().await.map(|()| "a broker answers".to_owned());
-    let mut reached = checks.note_answer("GET /health", health);
+    let health = api.health().await.map(|()| "Kafka is reachable".to_owned());
+    let mut reached = checks.record_response("GET /health", health);
     let mut sent = Vec::new();
     for kind in CATALOG {
         if !reached {
@@ -80,21 +80,21 @@ async fn run(Cli { url, user_id, api_key, archive, within }: Cli) -> Result<Exit
         }
         let (topic, value) = (Topic::of(&user_id, kind).name, value(kind));
         let posted = api.post(&topic, &value).await;
-        sent.extend(posted.as_ref().ok().map(|place| Sent { topic: topic.clone(), place: *place, value }));
-        reached = checks.note_answer(&format!("POST /topics/{topic}"), posted.map(|place| place.to_string()));
+        sent.extend(posted.as_ref().ok().map(|place| WrittenRecord { topic: topic.clone(), place: *place, value }));
+        reached = checks.record_response(&format!("POST /topics/{topic}"), posted.map(|place| place.to_string()));
     }
     if let Some(archive) = archive {
         for (topic, found) in archive.wait(sent, Instant::now() + within).await {
-            checks.note(&format!("archive of {topic}"), found);
+            checks.record(&format!("archive of {topic}"), found);
         }
     }
     if !reached {
-        say("Nobody answers, so the rest was not tried.");
+        print_line("The API is unreachable, so the other checks were skipped.");
     }
-    Ok(checks.end())
+    Ok(checks.finish())
 }
 
-/// A row of the sample that can be told from every other one: its first text names this test.
+/// A sample row made unique by a random first text.
 fn value(kind: &Kind) -> String {
     let row = sample::rows(kind.table).and_then(|rows| rows.lines().next()).unwrap_or("{}");
     let mut row: serde_json::Map<String, serde_json::Value> = serde_json::from_str(row).unwrap_or_default();
@@ -104,43 +104,43 @@ fn value(kind: &Kind) -> String {
     serde_json::Value::Object(row).to_string()
 }
 
-/// A line for whoever still reads: without a reader, such as a `head` that has enough, the exit code tells.
-fn say(line: &str) {
+/// Prints a line. A closed pipe, such as `| head`, is ignored: the exit code still reports the result.
+fn print_line(line: &str) {
     drop(writeln!(stdout(), "{line}"));
 }
 
-/// What was tried.
+/// The checks so far.
 #[derive(Default)]
 struct Checks {
     all: usize,
-    broken: usize,
+    failed: usize,
 }
 
 impl Checks {
-    fn note(&mut self, what: &str, outcome: Result<String, String>) {
+    fn record(&mut self, what: &str, outcome: Result<String, String>) {
         self.all += 1;
-        self.broken += usize::from(outcome.is_err());
+        self.failed += usize::from(outcome.is_err());
         match outcome {
-            Ok(said) => say(&format!("ok      {what}: {said}")),
-            Err(said) => say(&format!("BROKEN  {what}: {said}")),
+            Ok(detail) => print_line(&format!("ok      {what}: {detail}")),
+            Err(advice) => print_line(&format!("FAILED  {what}: {advice}")),
         }
     }
 
-    /// `false` when nobody answered: nobody would answer the next one.
-    fn note_answer(&mut self, what: &str, answer: Result<String, Failure>) -> bool {
-        let reached = !matches!(answer, Err(Failure::Unreachable(_)));
-        self.note(what, answer.map_err(|(Failure::Unreachable(said) | Failure::Refused(said))| said));
+    /// Records a response. Returns whether the API was reached: if not, no other request would reach it.
+    fn record_response(&mut self, what: &str, response: Result<String, Failure>) -> bool {
+        let reached = !matches!(response, Err(Failure::Unreachable(_)));
+        self.record(what, response.map_err(|(Failure::Unreachable(advice) | Failure::Rejected(advice))| advice));
         reached
     }
 
-    fn end(self) -> ExitCode {
-        let Self { all, broken } = self;
-        if broken == 0 {
-            say(&format!("All of {all} checks are ok."));
+    fn finish(self) -> ExitCode {
+        let Self { all, failed } = self;
+        if failed == 0 {
+            print_line(&format!("All {all} checks passed."));
             return ExitCode::SUCCESS;
         }
-        let (checks, are) = if all == 1 { ("check", "is") } else { ("checks", if broken == 1 { "is" } else { "are" }) };
-        say(&format!("{broken} of {all} {checks} {are} BROKEN."));
+        let checks = if all == 1 { "check" } else { "checks" };
+        print_line(&format!("{failed} of {all} {checks} FAILED."));
         ExitCode::FAILURE
     }
 }
