@@ -59,7 +59,7 @@ async fn too_few_replicas_for_a_while_are_waited_for() {
 #[tokio::test]
 async fn too_few_replicas_for_good_are_a_503_before_the_requests_own_time_runs_out() {
     let mut pipeline = Pipeline::start().await;
-    pipeline.time = Duration::from_secs(1);
+    pipeline.request_timeout = Duration::from_secs(1);
     pipeline
         .cluster
         .request_errors(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS; 1000]);
@@ -67,7 +67,7 @@ async fn too_few_replicas_for_good_are_a_503_before_the_requests_own_time_runs_o
     let answer = post(&pipeline).await;
     assert_eq!((answer.status, answer.body.as_str()), (StatusCode::SERVICE_UNAVAILABLE, unconfirmed().as_str()));
     assert_eq!(answer.header(header::RETRY_AFTER), "1");
-    assert!(begun.elapsed() >= pipeline.time, "it was given its whole time");
+    assert!(begun.elapsed() >= pipeline.request_timeout, "it was given its whole time");
     assert!(begun.elapsed() < LONG_BEFORE_LIBRDKAFKA, "{:?}", begun.elapsed());
 }
 
@@ -98,7 +98,7 @@ async fn a_record_that_is_too_large_for_its_topic_is_a_413_and_the_next_one_is_w
 
 #[tokio::test]
 async fn a_record_that_the_broker_refuses_for_good_is_a_500_and_the_log_alone_says_why() {
-    let (log, _guard) = Log::from(Level::WARN);
+    let (log, _guard) = Log::capture(Level::WARN);
     let pipeline = Pipeline::start().await;
     let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD;
     pipeline.cluster.request_errors(RDKafkaApiKey::Produce, &[error]);
@@ -128,7 +128,7 @@ async fn a_broker_that_comes_back_within_the_requests_time_costs_nothing_but_tim
 #[tokio::test]
 async fn a_broker_that_stays_away_is_a_503_and_health_says_so() {
     let mut pipeline = Pipeline::start().await;
-    pipeline.time = Duration::from_secs(1);
+    pipeline.request_timeout = Duration::from_secs(1);
     pipeline.cluster.broker_down(1).unwrap();
     let begun = Instant::now();
     let answer = post(&pipeline).await;
@@ -142,7 +142,7 @@ async fn a_broker_that_stays_away_is_a_503_and_health_says_so() {
     assert_eq!(health.body, r#"{"error_code":50003,"message":"no Kafka broker answered within 2.0 s"}"#);
     assert_eq!(health.header(header::RETRY_AFTER), "1");
     pipeline.cluster.broker_up(1).unwrap();
-    pipeline.time = Duration::from_secs(20);
+    pipeline.request_timeout = Duration::from_secs(20);
     assert_eq!(post(&pipeline).await.status, StatusCode::OK);
     assert_eq!(pipeline.send(get()).await.body, r#"{"status":"ok"}"#);
 }

@@ -1,5 +1,4 @@
-//! What `sam build` leaves is what Lambda starts: programs for arm64 that need no newer C library than Amazon Linux
-//! 2023 has, small, and that say what is missing.
+//! The output of `sam build`: small arm64 programs that run with Amazon Linux 2023's C library and report missing settings.
 
 use std::{
     collections::BTreeMap,
@@ -16,13 +15,13 @@ use crate::support::template::{parameters, stack, workspace};
 /// Amazon Linux 2023's glibc: 2.34.
 const C_LIBRARY: u32 = 34;
 
-/// Of the machine in a program's header: arm64, in little endian.
+/// The machine field of an ELF header: arm64, little endian.
 const ARM64: [u8; 2] = [183, 0];
 
-/// Lambda fetches an environment's program before it starts it.
+/// The download is part of a cold start.
 const MAX_ZIPPED_BYTES: usize = 6_000_000;
 
-/// Each function's program, by its folder's name. Functions of one folder share one.
+/// The programs by folder. Functions of one folder share one.
 async fn programs() -> BTreeMap<String, PathBuf> {
     let stack = stack(&parameters(&[("UserIds", "demo"), ("Database", "create")])).await;
     let mut programs = BTreeMap::new();
@@ -40,22 +39,22 @@ async fn programs() -> BTreeMap<String, PathBuf> {
 
 #[tokio::test]
 #[ignore = "needs the built functions: make test"]
-async fn every_program_is_for_arm64_and_for_the_c_library_of_amazon_linux() {
+async fn every_program_runs_on_arm64_with_amazon_linuxs_c_library() {
     for (function, program) in programs().await {
         let bytes = fs::read(&program).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        assert_eq!(&bytes[..6], b"\x7fELF\x02\x01", "{function}: no program of 64 bits");
+        assert_eq!(&bytes[..6], b"\x7fELF\x02\x01", "{function}: not a 64-bit program");
         assert_eq!(bytes[18..20], ARM64, "{function}");
         let versions = bytes.windows(8).enumerate().filter(|(_, window)| window == b"GLIBC_2.");
         let digits = |at: usize| bytes[at + 8..].iter().take_while(|byte| byte.is_ascii_digit()).copied().collect();
         let versions = versions.filter_map(|(at, _)| String::from_utf8(digits(at)).unwrap().parse::<u32>().ok());
-        let newest = versions.max().expect("a program that is linked to no C library");
+        let newest = versions.max().expect("a dynamically linked program");
         assert!(newest <= C_LIBRARY, "{function} needs glibc 2.{newest}");
     }
 }
 
 #[tokio::test]
 #[ignore = "needs the built functions: make test"]
-async fn ingest_is_small_so_that_a_cold_start_is_short() {
+async fn ingest_is_small_enough_for_a_short_cold_start() {
     let program = fs::read(&programs().await["ingest"]).unwrap();
     let mut zip = DeflateEncoder::new(Vec::new(), Compression::default());
     zip.write_all(&program).unwrap();
@@ -65,15 +64,12 @@ async fn ingest_is_small_so_that_a_cold_start_is_short() {
 
 #[tokio::test]
 #[ignore = "needs the built functions: make test"]
-async fn the_built_template_still_has_a_resource_for_each_user_id_to_come() {
+async fn the_built_template_keeps_its_loop_over_the_user_ids() {
     let built = fs::read_to_string(workspace(".aws-sam/build/template.yaml")).unwrap();
-    assert!(
-        built.contains("Fn::ForEach::MappedUserIds"),
-        "what is deployed would be of the user ids of the build alone"
-    );
+    assert!(built.contains("Fn::ForEach::MappedUserIds"), "a deployment would use the user ids of the build");
 }
 
-/// Starts a program as Lambda does, on another processor's behalf, with no variable set.
+/// Starts a program like Lambda, in an emulator of arm64, without environment variables.
 fn start(program: &PathBuf) -> Output {
     Command::new(workspace(".tools/qemu/usr/bin/qemu-aarch64-static"))
         .arg("-L")
@@ -86,18 +82,18 @@ fn start(program: &PathBuf) -> Output {
 
 #[tokio::test]
 #[ignore = "needs the built functions: make test"]
-async fn every_program_starts_and_says_what_is_not_set() {
+async fn every_program_starts_and_reports_missing_settings() {
     for (function, program) in programs().await {
         let missing = match function.as_str() {
             "ingest" => ingest::Settings::from_lookup(|_| None).unwrap_err().to_string(),
             "emulator" => emulator::Settings::from_lookup(|_| None).unwrap_err().to_string(),
             "archive" => archive::settings::Settings::from_lookup(|_| None).unwrap_err().to_string(),
-            // These have no variable that is required, and go on to ask Lambda for work.
+            // These have no required variable, and go on to poll Lambda's runtime API.
             _ => "AWS_LAMBDA_".to_owned(),
         };
         let output = start(&program);
-        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        assert!(!output.status.success(), "{function} runs without settings: {said}");
-        assert!(said.contains(&missing), "{function} does not say `{missing}`: {said}");
+        let log = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!output.status.success(), "{function} runs without settings: {log}");
+        assert!(log.contains(&missing), "{function} does not report `{missing}`: {log}");
     }
 }

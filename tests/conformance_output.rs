@@ -19,7 +19,7 @@ async fn conformance(args: &[&str]) -> ProgramOutput {
 }
 
 #[tokio::test]
-async fn local_with_the_rest_proxys_settings_passes_every_vector_and_the_skipped_ones_are_listed() {
+async fn local_with_rest_proxy_settings_passes_every_vector_and_the_skipped_ones_are_listed() {
     let set = ["--pass-through", "clicks", "--statuses", "confluent"];
     let local = Local::start(&[&["--posts-per-second", "0"], &set[..]].concat()).await;
     let url = format!("http://{}/", local.address);

@@ -312,7 +312,7 @@ async fn an_answer_that_does_not_come_leaves_the_records_unconfirmed_in_time() {
 
 #[tokio::test]
 async fn what_kept_records_from_being_delivered_is_one_line_of_the_log() {
-    let (log, _guard) = Log::from(Level::WARN);
+    let (log, _guard) = Log::capture(Level::WARN);
     let lambda = Stub::start([(INVOCATIONS, vec![refused(StatusCode::FORBIDDEN, "AccessDeniedException")])]).await;
     let records = CATALOG.iter().map(|kind| record(&format!("u.{kind}"), "1", &with(kind, &[]))).collect();
     ingest_at(lambda.address()).await.publish(records, in_a_while()).await;

@@ -16,7 +16,7 @@ use crate::support::{
 
 #[tokio::test]
 async fn no_more_than_the_beginning_of_a_path_is_logged() {
-    let (log, _guard) = Log::from(Level::INFO);
+    let (log, _guard) = Log::capture(Level::INFO);
     let request = Request::get(format!("/{}", "a".repeat(5_000))).body(Body::empty()).unwrap();
     answer(&Recorder::default().router(), request).await;
     let log = log.text();

@@ -194,7 +194,7 @@ async fn a_cluster_that_takes_no_log_in_in_time_is_a_503_that_may_be_sent_again(
     kafka.set_connects_per_second(Some(0.001)).unwrap();
     let cluster = cluster(&kafka, kafka.region(), role.credentials());
     let mut ingest = Ingest::start(&cluster, &user_ids).await;
-    ingest.time = Duration::from_secs(5);
+    ingest.request_timeout = Duration::from_secs(5);
     let answer = ingest.post("/topics/quota.geo", geo()).await;
     assert_eq!(answer.status, 503, "not a refusal of the identity: {}", answer.body);
     assert!(answer.headers.contains_key("retry-after"), "{:?}", answer.headers);
@@ -211,11 +211,11 @@ async fn a_cluster_that_is_away_at_the_start_does_not_keep_the_function_from_sta
     let begun = Instant::now();
     let mut ingest = Ingest::start(&cluster(&kafka, kafka.region(), role.credentials()), &user_ids).await;
     assert!(begun.elapsed() < Duration::from_secs(9), "Lambda gives an init 10 s: {:?}", begun.elapsed());
-    ingest.time = Duration::from_secs(2);
+    ingest.request_timeout = Duration::from_secs(2);
     let answer = ingest.post("/topics/away.geo", geo()).await;
     assert_eq!(answer.status, 503, "{}", answer.body);
     kafka.proxy().pass().unwrap();
-    ingest.time = shared::deadline::USUAL_TIME;
+    ingest.request_timeout = shared::deadline::USUAL_TIME;
     assert_written(&ingest.post("/topics/away.geo", geo()).await, "once it is there");
 }
 
@@ -230,7 +230,7 @@ async fn a_broker_whose_certificate_nobody_known_has_signed_is_not_spoken_to() {
         *authorities = Authorities::System;
     }
     let mut ingest = Ingest::start(&cluster, &user_ids).await;
-    ingest.time = Duration::from_secs(2);
+    ingest.request_timeout = Duration::from_secs(2);
     let answer = ingest.post("/topics/unsigned.geo", geo()).await;
     assert_eq!(answer.status, 503, "{}", answer.body);
     assert_eq!(kafka.refusals().unwrap(), [], "no token was shown to it");

@@ -1,4 +1,4 @@
-//! A post's records stay together. Which partition a key, a record or a path leads to stands in the vectors.
+//! The partitions of a post's records. The vectors cover the partition for each key, record and path.
 
 use serde_json::json;
 use shared::kind::CATALOG;
@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_post_s_records_go_to_the_same_partition_of_topics_with_several() {
+async fn a_posts_records_go_to_the_same_partition_of_each_topic() {
     let pipeline = Pipeline::start().await;
     for key in 0..20 {
         let mut partitions = Vec::new();

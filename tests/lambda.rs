@@ -1,6 +1,6 @@
-//! The functions as `cargo lambda` runs them beside `cargo run`, on the same Kafka and archive: the README's commands.
+//! The documented `cargo lambda` commands, beside a running `local` with the same Kafka and archive.
 //!
-//! It proves the Runtime API's protocol, not Lambda's limits, freezing or API Gateway's mapping.
+//! It proves the runtime API's protocol, not Lambda's limits, its freezes or API Gateway's mapping.
 
 use std::{fs, net::TcpListener, path::Path, process::Stdio, time::Duration};
 
@@ -13,8 +13,8 @@ use tokio::{
 
 use crate::support::local::Local;
 
-/// A build of the functions included.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// Includes a build of the functions.
+const COMMAND_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// `cargo lambda watch` for a running `local`.
 struct Watch {
@@ -43,7 +43,7 @@ impl Watch {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        while let Some(line) = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap() {
+        while let Some(line) = timeout(COMMAND_TIMEOUT, lines.next_line()).await.unwrap().unwrap() {
             if line.contains("starting Runtime server") {
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
                 return Self { _process: process, port };
@@ -61,7 +61,7 @@ impl Watch {
             .args([function, "--invoke-address", "127.0.0.1", "--invoke-port", &self.port, "--data-file"])
             .arg(format!("events/{event}.json"))
             .output();
-        let output = timeout(PATIENCE, output).await.unwrap().unwrap();
+        let output = timeout(COMMAND_TIMEOUT, output).await.unwrap().unwrap();
         assert!(output.status.success(), "{event}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
@@ -69,15 +69,15 @@ impl Watch {
 
 #[tokio::test]
 #[ignore = "needs cargo-lambda: make test"]
-async fn each_function_answers_an_event_of_its_own() {
+async fn each_function_handles_its_example_event() {
     let local = Local::start_without_emulator().await;
     let watch = Watch::start(&local).await;
 
     let answer = watch.invoke_for_text("ingest", "ingest-geo").await;
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/README.md")).unwrap();
-    let shown = readme.lines().find(|line| line.starts_with(r#"{"statusCode":200"#)).unwrap();
-    let with_offset_0 = shown.replace(r#"\"offset\":8"#, r#"\"offset\":0"#);
-    assert_eq!(answer.trim_end(), with_offset_0, "but for the offset, as the README says");
+    let documented = readme.lines().find(|line| line.starts_with(r#"{"statusCode":200"#)).unwrap();
+    let with_offset_0 = documented.replace(r#"\"offset\":8"#, r#"\"offset\":0"#);
+    assert_eq!(answer.trim_end(), with_offset_0, "the README's answer, except for the offset");
     for event in ["ingest-http-api-stage", "ingest-function-url", "ingest-gzip"] {
         assert_eq!(watch.invoke("ingest", event).await["statusCode"], 200, "{event}");
     }
@@ -85,7 +85,7 @@ async fn each_function_answers_an_event_of_its_own() {
     let report = watch.invoke("emulator", "emulator-five-posts").await;
     assert_eq!((&report["posts"], &report["records_written"]), (&5.into(), &15.into()), "{report}");
 
-    // `local` archives the same topics into the same folder, so each record is in it once, whoever was faster.
+    // `local` archives the same topics into the same folder, and each record is still in it once.
     let report = watch.invoke("archive", "archive-tick").await;
     assert_eq!(
         (&report["failures"], &report["left_behind"]),

@@ -24,7 +24,7 @@ use tokio::{
 
 use crate::support::{
     golden::assert_golden,
-    local::{Answer, Ended, Local, Process, answer, head, output, post, python},
+    local::{Answer, Exited, Local, Process, answer, head, output, post, python},
     pipeline::{JSON, envelope},
     rows::{parse, with},
 };
@@ -70,7 +70,7 @@ fn assert_offsets((status, body): &Answer, count: usize) {
     assert!(offsets.iter().cloned().eq(expected), "{body}");
 }
 
-fn assert_all_archived(ended: &Ended, records: u64) {
+fn assert_all_archived(ended: &Exited, records: u64) {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(ended.figure(" records written"), records, "{}", ended.summary());
     assert_eq!(ended.figure(" archived"), records, "{}", ended.summary());

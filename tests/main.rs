@@ -1,4 +1,4 @@
-//! What the parts do together, one file a promise. One binary: it links once.
+//! The end-to-end tests, one module per promise, in one binary that links once.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 

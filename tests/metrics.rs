@@ -117,7 +117,7 @@ async fn each_request_is_counted_once_by_its_answer() {
 async fn a_record_that_kafka_does_not_confirm_is_counted_with_the_code_of_its_answer() {
     let mut pipeline = Pipeline::start().await;
     drop(pipeline.metrics.take());
-    pipeline.time = Duration::from_secs(1);
+    pipeline.request_timeout = Duration::from_secs(1);
     pipeline.cluster.broker_down(1).unwrap();
     pipeline.post("/topics/u.geo", geo()).await;
     assert_eq!(taken(&pipeline.metrics), map([("RecordsUnconfirmed", 1), ("RequestsRefused 50003", 1)]));

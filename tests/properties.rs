@@ -1,4 +1,4 @@
-//! What holds for any row and for any body.
+//! Properties of any row and any request body.
 
 use archive::record::Form;
 use axum::{
@@ -39,7 +39,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A value that keeps its field's rule, or null where that is accepted.
+/// A value that satisfies its field's rule, or null where null is accepted.
 fn valid(rule: Rule, presence: Presence) -> BoxedStrategy<Value> {
     let value = match rule {
         Rule::Text => any::<String>().prop_map(Value::from).boxed(),
@@ -66,7 +66,7 @@ fn valid(rule: Rule, presence: Presence) -> BoxedStrategy<Value> {
     if presence == Presence::NotNull { value } else { prop_oneof![9 => value, 1 => Just(Value::Null)].boxed() }
 }
 
-/// A row of a kind that is valid, with any further fields, as text with any whitespace.
+/// A valid row with further fields, as text with any whitespace.
 fn any_row(kind: &'static Kind) -> impl Strategy<Value = String> {
     let fields: Vec<_> =
         kind.fields.iter().map(|field| (Just(field.name), valid(field.rule, field.presence))).collect();
@@ -87,7 +87,7 @@ fn any_row(kind: &'static Kind) -> impl Strategy<Value = String> {
     )
 }
 
-/// The value's text with whitespace between its tokens.
+/// The value's JSON with whitespace between its tokens.
 fn spaced<'a>(value: &Value, spaces: &mut impl Iterator<Item = &'a &'static str>) -> String {
     let mut space = || (*spaces.next().unwrap()).to_owned();
     match value {
@@ -107,7 +107,7 @@ fn spaced<'a>(value: &Value, spaces: &mut impl Iterator<Item = &'a &'static str>
     }
 }
 
-/// The text less its whitespace outside of strings: told by reading it as tokens, not by the code that is tested.
+/// Removes the whitespace outside of strings, independently of the tested code.
 fn without_whitespace(text: &str) -> String {
     let mut out = String::new();
     let (mut in_string, mut escaped) = (false, false);
@@ -132,7 +132,7 @@ fn post(runtime: &Runtime, recorder: &Recorder, kind: &Kind, content_type: &str,
     (answer.status.as_u16(), json)
 }
 
-/// Bodies of every kind of wrongness: any bytes, any JSON, an envelope of any JSON, a valid one with some bytes changed.
+/// Wrong bodies: any bytes, any JSON, envelopes of any JSON, and a valid one with some changed bytes.
 fn any_body(kind: &'static Kind) -> impl Strategy<Value = Vec<u8>> {
     let good = envelope(&[&with(kind, &[])]).into_bytes();
     let changed =
@@ -169,12 +169,12 @@ proptest! {
         prop_assert_eq!(written.len(), 1);
         let value = std::str::from_utf8(written[0].value.as_ref().unwrap()).unwrap();
         prop_assert_eq!(value, without_whitespace(&row));
-        // What is archived is what was written, and so what was sent.
+        // The archive stores the value as it was written, and so as it was sent.
         prop_assert_eq!(Form::of(written[0].value.as_ref()), Form::Line(written[0].value.clone().unwrap()));
     }
 
     #[test]
-    fn no_body_whatsoever_makes_a_panic_or_a_5xx_and_what_is_refused_is_not_written(
+    fn no_body_causes_a_panic_or_a_5xx_and_rejected_records_are_not_written(
         (kind, body) in any_kind().prop_flat_map(|kind| (Just(kind), any_body(kind))),
         content_type in select(&[JSON, BINARY]),
     ) {
@@ -186,7 +186,7 @@ proptest! {
         if status == 200 {
             prop_assert_eq!(answer["offsets"].as_array().unwrap().len(), written);
             let archived = |record: &Record| matches!(Form::of(record.value.as_ref()), Form::Line(_));
-            prop_assert!(records.iter().all(archived), "what is accepted never lands in quarantine");
+            prop_assert!(records.iter().all(archived), "accepted records are never quarantined");
         } else {
             prop_assert!(answer["message"].is_string() && answer["error_code"].is_u64(), "{}", answer);
             prop_assert_eq!(written, 0);

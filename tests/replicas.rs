@@ -73,13 +73,13 @@ async fn without_enough_replicas_a_record_is_a_503_and_written_at_most_once() {
 
     kafka.kill_broker(2).await.unwrap();
     kafka.kill_broker(3).await.unwrap();
-    ingest.time = Duration::from_secs(5);
+    ingest.request_timeout = Duration::from_secs(5);
     let answer = ingest.post("/topics/alone.geo", geo(2)).await;
     assert_eq!(answer.status, 503, "{}", answer.body);
     assert!(answer.headers.contains_key("retry-after"), "{:?}", answer.headers);
 
     tokio::join!(async { kafka.restart_broker(2).await.unwrap() }, async { kafka.restart_broker(3).await.unwrap() });
-    ingest.time = USUAL_TIME;
+    ingest.request_timeout = USUAL_TIME;
     let answer = ingest.post("/topics/alone.geo", geo(3)).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     let written = written(&cluster, "alone.geo").await;

@@ -1,5 +1,5 @@
-//! What nobody gets: secrets out of a log, another tenant's topics, a line or a header of his own making, or the environment's
-//! producer with a defect.
+//! Security: no secrets in logs, no access to another tenant's topics, no injected log lines or headers, and no lost producer
+//! after a panic.
 
 use std::{
     sync::{
@@ -42,10 +42,10 @@ use crate::support::{
     rows::with,
 };
 
-/// In every body that is sent.
+/// Text in every request body.
 const BODY: &str = "a body's own words";
 
-/// Neither S3, nor Kafka, nor MySQL know it.
+/// A key that S3, Kafka and MySQL reject.
 const WRONG_SECRET: &str = "wr0ng/secret+key";
 
 /// Invokes every function that has secrets, and returns their logs.
@@ -69,7 +69,7 @@ async fn logs(deployed: &Deployment, more: &[(&'static str, &str)]) -> Vec<Strin
         let lambda = Lambda::start(&function).await.unwrap();
         for event in events {
             match lambda.invoke(&event).await {
-                // Without the right key to the archive its function does not start.
+                // With a wrong key to the archive, its function does not start.
                 Ok(_) | Err(InvokeError::Function { .. } | InvokeError::Ended(_)) => {}
                 Err(error) => panic!("{name}: {error}"),
             }
@@ -81,7 +81,7 @@ async fn logs(deployed: &Deployment, more: &[(&'static str, &str)]) -> Vec<Strin
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka, MariaDB, S3 and the Lambda runtime: make test"]
-async fn nothing_that_is_secret_is_in_a_functions_log_whatever_is_asked_for() {
+async fn no_functions_log_holds_a_secret_at_any_level() {
     let deployed = Deployment::start(&"secret".parse().unwrap()).await.unwrap();
     deployed.set_up_database().await.unwrap();
     for kind in shared::kind::CATALOG {
@@ -96,14 +96,14 @@ async fn nothing_that_is_secret_is_in_a_functions_log_whatever_is_asked_for() {
         assert!(log.contains(says), "{says}: {log}");
     }
     for log in right.iter().chain(&wrong) {
-        // A token for Kafka is a URL in base64, one for MySQL a URL.
+        // Kafka's tokens are URLs in base64, MySQL's are plain URLs.
         for secret in [SECRET_KEY, WRONG_SECRET, "X-Amz-Signature", "aHR0cHM6Ly9rYWZrYS", BODY] {
             assert!(!log.contains(secret), "{secret}: {log}");
         }
     }
 }
 
-/// Every route that names a topic, as it reads or writes it: what it takes, and what it says to who may not.
+/// Requests every route that reads or writes a topic, and returns the routes with their answers.
 async fn answers(ingest: &Ingest, topic: &str) -> Vec<(String, String)> {
     let (row, clusters) = (with(&GEO, &[]), format!("/v3/clusters/c/topics/{topic}/records"));
     let streamed = format!(r#"{{"value":{{"type":"JSON","data":{row}}}}}"#);
@@ -121,22 +121,22 @@ async fn answers(ingest: &Ingest, topic: &str) -> Vec<(String, String)> {
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn another_tenants_topic_is_neither_written_nor_read_through_any_route() {
+async fn no_route_reads_or_writes_another_tenants_topic() {
     let kafka = shared_kafka().await;
     let (owner_ids, owner) = tenant(kafka, "owner").await;
     let (stranger_ids, stranger) = tenant(kafka, "stranger").await;
     let start = async |role: &support::msk::Role, user_ids: &UserIds| {
         Ingest::start(&cluster(kafka, kafka.region(), role.credentials()), user_ids).await
     };
-    // The front knows its own topics alone.
-    let front = start(&stranger, &stranger_ids).await;
-    for (route, answer) in answers(&front, "owner.geo").await {
+    // `ingest` serves only its own topics.
+    let separate = start(&stranger, &stranger_ids).await;
+    for (route, answer) in answers(&separate, "owner.geo").await {
         let unknown = answer.starts_with("404 ") || route.contains("/v3/") && answer.contains("\"error_code\":40401");
         assert!(unknown, "{route}: {answer}");
     }
-    // And if it were told of others, the cluster would know.
-    let deceived = start(&stranger, &owner_ids).await;
-    for (route, answer) in answers(&deceived, "owner.geo").await {
+    // If it is configured with another tenant's, the cluster denies access.
+    let misconfigured = start(&stranger, &owner_ids).await;
+    for (route, answer) in answers(&misconfigured, "owner.geo").await {
         let refused = answer.starts_with("403 ") || route.contains("/v3/") && answer.contains("\"error_code\":40301");
         assert!(refused, "{route}: {answer}");
     }
@@ -149,7 +149,7 @@ async fn another_tenants_topic_is_neither_written_nor_read_through_any_route() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_request_makes_a_line_or_a_header_of_its_own() {
+async fn no_request_can_inject_a_log_line_or_a_header() {
     const FORGED: &str = "x\r\nSet-Cookie: forged=1\n ERROR forged\u{1b}[31m\u{85}\u{2028}";
     for event in [
         json!({"httpMethod": "POST", "path": format!("/topics/{FORGED}"), "body": "{}"}),
@@ -162,20 +162,20 @@ async fn nothing_of_a_request_makes_a_line_or_a_header_of_its_own() {
                "body": json!({FORGED: 1}).to_string()}),
         json!({"rawPath": format!("/{FORGED}"), "requestContext": {"stage": FORGED, "http": {"method": "GET"}}}),
     ] {
-        let (log, _guard) = Log::from(Level::INFO);
+        let (log, _guard) = Log::capture(Level::INFO);
         let invocation = support::invocation(support::event(&event.to_string()), Duration::from_secs(28));
         let answer = event::handle(Recorder::default().router(), &Metrics::default(), Duration::ZERO, invocation).await;
         let log = log.text();
         assert!(log.lines().count() == 1 && log.ends_with('\n'), "{event}: {log}");
         assert!(!log.trim_end().contains(|c: char| c.is_control() || c == '\u{2028}'), "{event}: {log:?}");
         for (name, value) in &answer.headers {
-            let said = format!("{name}: {value:?}");
-            assert!(!said.contains("forged") && !said.contains("set-cookie"), "{event}: {said}");
+            let header = format!("{name}: {value:?}");
+            assert!(!header.contains("forged") && !header.contains("set-cookie"), "{event}: {header}");
         }
     }
 }
 
-/// A producer with a defect that shows once, behind what it is asked for.
+/// A producer that panics once, after it has published.
 #[derive(Clone)]
 struct PanicsOnce {
     producer: Producer,
@@ -185,7 +185,7 @@ struct PanicsOnce {
 impl Publish for PanicsOnce {
     async fn publish(&self, records: Vec<Record>, deadline: Instant) -> Vec<Outcome> {
         let outcomes = self.producer.publish(records, deadline).await;
-        assert!(self.panicked.swap(true, Ordering::Relaxed), "a defect");
+        assert!(self.panicked.swap(true, Ordering::Relaxed), "a bug");
         outcomes
     }
 }
@@ -213,12 +213,12 @@ impl Describe for PanicsOnce {
 }
 
 #[tokio::test]
-async fn a_panic_leaves_the_environment_its_producer() {
+async fn the_producer_survives_a_panic() {
     let pipeline = Pipeline::start().await;
     let cluster = Cluster::plaintext(pipeline.cluster.bootstrap_servers());
     let producer = Producer::new(&cluster, Batching::OneRequest, Metrics::default()).unwrap();
-    let defective = PanicsOnce { producer, panicked: Arc::default() };
-    let router = ingest::router(App::new(defective, &"u".parse().unwrap(), Metrics::default()));
+    let panicking = PanicsOnce { producer, panicked: Arc::default() };
+    let router = ingest::router(App::new(panicking, &"u".parse().unwrap(), Metrics::default()));
     for (path, kind, status) in
         [("/topics/u.pin", &PIN, 500), ("/topics/u.pin", &PIN, 200), ("/topics/u.geo", &GEO, 200)]
     {

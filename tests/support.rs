@@ -1,4 +1,4 @@
-//! What several tests need.
+//! Helpers that several tests share.
 
 use std::time::{Duration, SystemTime};
 
@@ -23,16 +23,16 @@ pub(crate) mod rows;
 pub(crate) mod stub;
 pub(crate) mod template;
 
-/// API Gateway's event, as `lambda_runtime` reads it: to its own end, not to that of the text.
+/// Parses API Gateway's event as `lambda_runtime` does: trailing text is ignored.
 pub(crate) fn event(text: &str) -> Event {
     Event::deserialize(&mut serde_json::Deserializer::from_str(text)).unwrap()
 }
 
-/// An invocation of a function that is ended after `time`.
-pub(crate) fn invocation<T>(payload: T, time: Duration) -> LambdaEvent<T> {
+/// An invocation of a function that times out after `timeout`.
+pub(crate) fn invocation<T>(payload: T, timeout: Duration) -> LambdaEvent<T> {
     let mut context = Context::default();
-    #[expect(clippy::disallowed_methods, reason = "Lambda tells the deadline as a time of day")]
+    #[expect(clippy::disallowed_methods, reason = "Lambda's deadline is a time of day")]
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    context.deadline = u64::try_from((now + time).as_millis()).unwrap();
+    context.deadline = u64::try_from((now + timeout).as_millis()).unwrap();
     LambdaEvent::new(payload, context)
 }

@@ -1,5 +1,5 @@
-//! The template is what it says: for each profile and each choice it resolves, and what it makes is safe, bounded, and
-//! free when idle.
+//! The template for each profile and each parameter value: it resolves, and its resources are safe, bounded and free when
+//! idle.
 
 mod api;
 mod archive;
@@ -25,19 +25,19 @@ use cases::{every, of_profiles, with};
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn every_profile_and_every_choice_resolves_without_a_reference_to_what_is_not_there() {
+async fn every_profile_and_every_choice_resolves_without_dangling_references() {
     let stacks = every().await;
     let made: BTreeSet<_> = stacks.iter().flat_map(|(_, stack)| stack.resources.keys().cloned()).collect();
-    // Each resource is made for some choice, or nobody would ever see it.
+    // Each resource is created for some choice.
     let all = stack(&with(&[])).await.names.iter().cloned().collect::<BTreeSet<_>>();
-    // A deployment of the API has another name each time.
+    // The API's deployment has a name of its own for each stack.
     let never = all.difference(&made).filter(|name| !name.starts_with("ApiDeployment"));
     assert_eq!(never.collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn nothing_refers_to_a_name_that_sam_makes_of_a_value() {
+async fn no_reference_uses_a_name_that_sam_generates_from_a_value() {
     let template = std::fs::read_to_string(workspace("template.yaml")).unwrap();
     let stacks = every().await;
     let all: BTreeSet<_> = stacks.iter().flat_map(|(_, stack)| &stack.names).collect();
@@ -45,17 +45,17 @@ async fn nothing_refers_to_a_name_that_sam_makes_of_a_value() {
     let changing: Vec<_> = changing.collect();
     assert!(changing.iter().any(|name| name.starts_with("IngestFunctionVersion")), "{changing:?}");
     for name in changing {
-        assert!(!template.contains(name.as_str()), "{name} is not there for each value");
+        assert!(!template.contains(name.as_str()), "{name} does not exist for every value");
     }
 }
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn a_stacks_name_of_53_characters_is_not_too_long_for_what_is_called_by_it() {
+async fn a_stack_name_of_53_characters_fits_every_derived_name() {
     for (case, stack) in every().await {
         for (_, cluster) in stack.of_type("AWS::MSK::ServerlessCluster") {
             let more = cluster["ClusterName"].as_str().unwrap().len() - crate::support::template::STACK.len();
-            assert!(53 + more <= 64, "{case:?}: MSK takes 64");
+            assert!(53 + more <= 64, "{case:?}: MSK allows 64");
         }
     }
     let deploy = std::fs::read_to_string(workspace("docs/deploy.md")).unwrap();
@@ -64,8 +64,8 @@ async fn a_stacks_name_of_53_characters_is_not_too_long_for_what_is_called_by_it
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn two_stacks_lie_beside_each_other() {
-    // Names that are unique in an account; a log group's goes with its stack's.
+async fn two_stacks_can_exist_in_one_account() {
+    // Names that are unique to the stack within an account.
     let own = |name: &str| {
         let name = name.strip_prefix("/aws/vendedlogs").unwrap_or(name);
         name.starts_with(crate::support::template::STACK) || name.starts_with("/my-pins/") || name == "my_pins"
@@ -91,27 +91,27 @@ async fn two_stacks_lie_beside_each_other() {
                 "AWS::RDS::DBInstance" => &properties["DBInstanceIdentifier"],
                 _ => &Value::Null,
             };
-            assert!(given.as_str().is_none_or(own), "{case:?}: {name} is called {given} in each stack");
+            assert!(given.as_str().is_none_or(own), "{case:?}: {name} is named {given} in every stack");
         }
     }
 }
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn each_profile_may_be_built_and_deployed_as_it_stands() {
+async fn each_profile_can_be_built_and_deployed_unchanged() {
     let profiles = crate::support::template::profiles();
     assert_eq!(profiles.as_object().unwrap().keys().collect::<Vec<_>>(), ["default", "drop-in", "serverless"]);
     for (profile, options) in profiles.as_object().unwrap() {
-        // Without either, `sam build` ends with an error of its own.
+        // `sam build` fails without either.
         assert_eq!(options["build"]["language_extensions"], true, "{profile}");
         assert_eq!(options["build"]["parameter_overrides"], options["deploy"]["parameter_overrides"], "{profile}");
-        // IAM: roles, none of which has a name. Auto-expand: both transforms.
+        // CAPABILITY_IAM: roles without names. CAPABILITY_AUTO_EXPAND: both transforms.
         assert_eq!(
             texts(&options["deploy"]["capabilities"]),
             ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             "{profile}"
         );
-        // CloudFormation passes a stack's tags to each resource that takes some.
+        // CloudFormation copies a stack's tags to its resources.
         assert_eq!(options["deploy"]["tags"], json!({"Project": "pinterest-data-pipeline"}), "{profile}");
         assert_eq!(
             (&options["deploy"]["resolve_s3"], &options["deploy"]["confirm_changeset"]),
@@ -122,29 +122,23 @@ async fn each_profile_may_be_built_and_deployed_as_it_stands() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn a_profile_that_lacks_ids_is_told_which() {
-    let refused: Vec<(String, Vec<String>)> = {
-        let mut told = Vec::new();
-        for (profile, parameters) in of_profiles() {
-            told.push((profile, stack(&parameters).await.refused.clone()));
-        }
-        told
+async fn a_profile_without_required_ids_names_each_one() {
+    let lists = |names: &[&str], violations: &[String]| {
+        names.len() == violations.len()
+            && names.iter().zip(violations).all(|(name, violation)| violation.contains(&format!("{name} ")))
     };
-    let missing = |names: &[&str], told: &[String]| {
-        names.len() == told.len()
-            && names.iter().zip(told).all(|(name, sentence)| sentence.contains(&format!("{name} ")))
-    };
-    for (profile, told) in refused {
+    for (profile, parameters) in of_profiles() {
+        let violations = &stack(&parameters).await.refused;
         let names: &[&str] = if profile == "drop-in" {
             &["ClusterArn", "VpcId", "ClusterSecurityGroupId", "ConnectPluginArn"]
         } else {
             &[]
         };
-        assert!(missing(names, &told), "{profile}: {told:?}");
+        assert!(lists(names, violations), "{profile}: {violations:?}");
     }
 }
 
-/// The functions' names, without the word that each ends with.
+/// The functions, by logical id without the suffix `Function`.
 fn functions(stack: &Stack) -> impl Iterator<Item = (&str, &Value)> {
     stack
         .of_type("AWS::Lambda::Function")

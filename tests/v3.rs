@@ -125,7 +125,7 @@ async fn a_record_has_so_many_headers_and_no_more() {
 
 #[tokio::test]
 async fn the_log_and_the_answer_tell_the_same_error_code() {
-    let (log, _guard) = Log::from(Level::INFO);
+    let (log, _guard) = Log::capture(Level::INFO);
     let answer = answer(&Recorder::failing(Failure::TooLarge).router(), post(GEO_RECORDS, geo())).await;
     assert_eq!(results(&answer)[0]["error_code"], 413);
     assert!(log.text().contains("error.code=413"), "{}", log.text());

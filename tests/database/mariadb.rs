@@ -207,7 +207,7 @@ async fn who_is_refused_reads_what_to_check_and_no_secret() {
 async fn a_token_is_in_no_log_whatever_is_logged() {
     let rds = Rds::start().await;
     rds.set_up_as_usual().await;
-    let (log, _guard) = Log::from(Level::TRACE);
+    let (log, _guard) = Log::capture(Level::TRACE);
     draw(&rds.source("emulator", &[]), 1).await.unwrap();
     let text = log.text();
     assert!(text.contains("ORDER BY RAND()"), "it is the log of the run: {text}");
@@ -305,7 +305,7 @@ async fn a_secret_logs_in_is_kept_and_is_read_again_once_it_was_rotated() {
 async fn the_password_of_a_secret_is_in_no_log_and_no_error_whatever_is_logged() {
     let rds = Rds::start().await;
     rds.set_up_as_usual().await;
-    let (log, _guard) = Log::from(Level::TRACE);
+    let (log, _guard) = Log::capture(Level::TRACE);
     let source = rds.source_by_secret().await;
     let mut said = String::new();
     for (password, of_the_secret) in [("s3cret-1", "s3cret-1"), ("s3cret-2", "s3cret-2"), ("s3cret-3", "s3cret-4")] {

@@ -76,7 +76,7 @@ async fn a_member_of_an_unexpected_type_costs_that_member_alone() {
                 let mut changed = event.clone();
                 *changed.pointer_mut(&pointer).unwrap() = value.clone();
                 let recorder = Recorder::default();
-                let router = ingest::router(recorder.app_of("demo"));
+                let router = ingest::router(recorder.app_for("demo"));
                 let (response, body) = answer(router, &changed.to_string()).await;
                 let status = u16::try_from(response["statusCode"].as_u64().unwrap()).unwrap();
                 let expected = expected(&event, &pointer, &value);

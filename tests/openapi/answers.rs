@@ -38,7 +38,7 @@ async fn the_answer_to_every_vector_is_one_of_its_operation() {
         let request = vector.request(&names()).unwrap();
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
         let answer = answer(&router, request.map(Body::from)).await;
-        match openapi.asked(&method, &path) {
+        match openapi.find(&method, &path) {
             Some(operation) => {
                 openapi.assert_describes(&operation, &answer);
                 described.insert(operation.path);
@@ -65,7 +65,7 @@ async fn every_answer_to_records_that_kafka_does_not_take_is_in_the_document() {
             ("/v3/clusters/c/topics/u.geo/records:batch", "application/json", &batch),
         ] {
             let answer = send(&router, "post", path, content_type, body.clone()).await;
-            openapi.assert_describes(&openapi.asked("POST", path).unwrap(), &answer);
+            openapi.assert_describes(&openapi.find("POST", path).unwrap(), &answer);
         }
     }
 }

@@ -62,11 +62,11 @@ async fn every_example_of_a_request_is_written_to_the_topic_of_its_kind() {
     let router = recorder.router();
     let openapi = OpenApi::of(&router).await;
     let at = openapi.operation("post", "/topics/{topic}");
-    let content = openapi.at(&at.described["requestBody"])["content"].as_object().unwrap();
+    let content = openapi.resolve(&at.described["requestBody"])["content"].as_object().unwrap();
     let mut kinds = BTreeSet::new();
     for (content_type, described) in content {
         for (name, example) in described["examples"].as_object().unwrap() {
-            let body = &openapi.at(example)["value"];
+            let body = &openapi.resolve(example)["value"];
             assert_eq!(openapi.problems(&described["schema"], body), <[String; 0]>::default(), "{name}");
             let kind = name.split('-').next().unwrap();
             let answer = send(&router, "post", &format!("/topics/u.{kind}"), content_type, body.to_string()).await;
@@ -92,7 +92,7 @@ async fn every_example_of_v3_has_the_results_that_it_tells() {
         let examples = described["examples"].as_object().unwrap();
         assert_eq!(examples.len(), written.len());
         for ((name, example), written) in examples.iter().zip(written) {
-            let body = &openapi.at(example)["value"];
+            let body = &openapi.resolve(example)["value"];
             assert_eq!(openapi.problems(&described["schema"], body), <[String; 0]>::default(), "{name}");
             let path = format!("/v3/clusters/c/topics/u.geo/{path}");
             let answer = send(&router, "post", &path, "application/json", body.to_string()).await;
@@ -109,7 +109,7 @@ async fn every_example_of_a_refusal_is_what_the_api_answers() {
     let at = openapi.operation("post", "/topics/{topic}");
     let mut refusals = 0;
     for (status, response) in at.described["responses"].as_object().unwrap() {
-        let examples = openapi.at(response)["content"]["application/json"]["examples"].as_object();
+        let examples = openapi.resolve(response)["content"]["application/json"]["examples"].as_object();
         for (name, example) in examples.into_iter().flatten() {
             // Those of records that Kafka did not take were sent nowhere.
             let Some(sent) = example["description"].as_str() else { continue };

@@ -1,4 +1,4 @@
-//! What a request wrote to the mock cluster, held to what it should have written.
+//! The comparison of the records that a request wrote to the mock cluster with the expected ones.
 
 use std::{collections::BTreeMap, sync::Mutex};
 
@@ -14,72 +14,75 @@ use vectors::{Difference, Record};
 
 use crate::support::pipeline::{Pipeline, next};
 
-/// A partition of a topic.
-type Place = (String, i32);
+/// A topic and a partition.
+type TopicPartition = (String, i32);
 
-/// What the topics hold, as far as it was looked at.
+/// A reader of all topics that remembers its positions.
 pub(crate) struct Contents<'p> {
     pipeline: &'p Pipeline,
-    seen: Mutex<BTreeMap<Place, Seen>>,
+    positions: Mutex<BTreeMap<TopicPartition, Position>>,
 }
 
-/// How far a partition was looked at, and what goes on from there once it had records.
-struct Seen {
+/// The end of the records read so far, and the consumer that goes on from there.
+struct Position {
     end: i64,
     reader: Option<BaseConsumer>,
 }
 
 impl<'p> Contents<'p> {
     pub(crate) fn of(pipeline: &'p Pipeline) -> Self {
-        let places = pipeline
+        let partitions = pipeline
             .topics()
             .into_iter()
             .flat_map(|topic| (0..Pipeline::partitions(&topic)).map(move |partition| (topic.clone(), partition)));
-        let seen = |(topic, partition): &Place| Seen { end: pipeline.end(topic, *partition), reader: None };
-        Self { pipeline, seen: Mutex::new(places.map(|place| (place.clone(), seen(&place))).collect()) }
+        let position =
+            |(topic, partition): &TopicPartition| Position { end: pipeline.end(topic, *partition), reader: None };
+        let positions = partitions.map(|partition| (partition.clone(), position(&partition))).collect();
+        Self { pipeline, positions: Mutex::new(positions) }
     }
 
-    /// How what was written since the last time differs from `expected`. Each record has to be where the answer says.
+    /// Compares the records written since the last call with `expected`. Each one has to be at the offset in the answer.
     pub(crate) fn differences(
         &self,
         expected: impl Iterator<Item = Record>,
         answer: &Response<Bytes>,
     ) -> Vec<Difference> {
-        let written = self.written();
+        let written = self.new_records();
         let expected: Vec<_> = expected.collect();
-        let told = told(answer.body());
-        if (written.len(), told.len()) != (expected.len(), expected.len()) {
-            let found = format!("{} records, of which the answer names {}", written.len(), told.len());
+        let reported = reported_offsets(answer.body());
+        if (written.len(), reported.len()) != (expected.len(), expected.len()) {
+            let found = format!("{} records, of which the answer reports {}", written.len(), reported.len());
             return vec![Difference::new("Kafka", format!("{} records", expected.len()), found)];
         }
         let mut differences = Vec::new();
-        for (at, (expected, (told, offset))) in expected.into_iter().zip(told).enumerate() {
-            // Where the contract does not say which, any is as it should be.
-            let found = written.get(&((expected.topic.clone(), told), offset)).map(|found| Record {
+        for (at, (expected, (partition, offset))) in expected.into_iter().zip(reported).enumerate() {
+            // An expected record without a partition or a timestamp matches any.
+            let found = written.get(&((expected.topic.clone(), partition), offset)).map(|found| Record {
                 partition: expected.partition.and(found.partition),
                 timestamp_ms: expected.timestamp_ms.and(found.timestamp_ms),
                 ..found.clone()
             });
             if found.as_ref() != Some(&expected) {
                 differences.push(Difference::new(
-                    format!("Kafka, record {at} of {} in partition {told} at {offset}", expected.topic),
-                    shown(&expected),
-                    found.as_ref().map_or("nothing".to_owned(), shown),
+                    format!("Kafka, record {at} of {} in partition {partition} at {offset}", expected.topic),
+                    describe(&expected),
+                    found.as_ref().map_or("nothing".to_owned(), describe),
                 ));
             }
         }
         differences
     }
 
-    /// What was written since the last time, with its offsets.
-    fn written(&self) -> BTreeMap<(Place, i64), Record> {
+    /// The records written since the last call, with their offsets.
+    fn new_records(&self) -> BTreeMap<(TopicPartition, i64), Record> {
         let mut written = BTreeMap::new();
-        for (place, seen) in self.seen.lock().unwrap().iter_mut() {
+        for (place, position) in self.positions.lock().unwrap().iter_mut() {
             let (topic, partition) = place;
-            let offsets = seen.end..self.pipeline.end(topic, *partition);
-            seen.end = offsets.end;
+            let offsets = position.end..self.pipeline.end(topic, *partition);
+            position.end = offsets.end;
             if !offsets.is_empty() {
-                let reader = seen.reader.get_or_insert_with(|| self.pipeline.reader(topic, *partition, offsets.start));
+                let reader =
+                    position.reader.get_or_insert_with(|| self.pipeline.reader(topic, *partition, offsets.start));
                 let records = next(reader, offsets.clone());
                 written.extend(offsets.zip(records).map(|(offset, found)| ((place.clone(), offset), record(&found))));
             }
@@ -88,7 +91,7 @@ impl<'p> Contents<'p> {
     }
 }
 
-/// As it is in Kafka.
+/// A consumed message as the vectors' record.
 fn record(found: &OwnedMessage) -> Record {
     let bytes = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
     let headers = found.headers().into_iter().flat_map(Headers::iter);
@@ -102,8 +105,8 @@ fn record(found: &OwnedMessage) -> Record {
     }
 }
 
-/// Partition and offset of each record that an answer says is written: of v2's entries, or of v3's results or successes.
-fn told(answer: &[u8]) -> Vec<(i32, i64)> {
+/// The partition and offset of each record that an answer reports as written, in v2's entries or v3's results or successes.
+fn reported_offsets(answer: &[u8]) -> Vec<(i32, i64)> {
     let texts = serde_json::Deserializer::from_slice(answer).into_iter::<Value>();
     let entries = texts.map_while(Result::ok).flat_map(|answer| {
         let list = answer["offsets"].as_array().or(answer["successes"].as_array());
@@ -116,13 +119,13 @@ fn told(answer: &[u8]) -> Vec<(i32, i64)> {
     entries.filter_map(place).collect()
 }
 
-fn shown(record: &Record) -> String {
+fn describe(record: &Record) -> String {
     let text = |bytes: &Option<Vec<u8>>| {
         bytes.as_deref().map_or("null".into(), |bytes| String::from_utf8_lossy(bytes).into_owned())
     };
-    let mut shown = format!("{}: {}", text(&record.key), text(&record.value));
-    shown.extend(record.headers.iter().map(|(name, value)| format!(", header {name}: {}", text(value))));
-    shown.extend(record.partition.map(|partition| format!(", in partition {partition}")));
-    shown.extend(record.timestamp_ms.map(|timestamp_ms| format!(", at {timestamp_ms} ms")));
-    shown
+    let mut text_form = format!("{}: {}", text(&record.key), text(&record.value));
+    text_form.extend(record.headers.iter().map(|(name, value)| format!(", header {name}: {}", text(value))));
+    text_form.extend(record.partition.map(|partition| format!(", in partition {partition}")));
+    text_form.extend(record.timestamp_ms.map(|timestamp_ms| format!(", at {timestamp_ms} ms")));
+    text_form
 }

@@ -1,8 +1,8 @@
-//! The events that API Gateway makes of requests.
+//! API Gateway's events.
 
 use serde_json::{Value, json};
 
-/// A REST API's: the file of an event with another request in it.
+/// A REST API's event for a request, made from an example file.
 pub(crate) fn v1(method: &str, path: &str, body: &str) -> Value {
     let mut event: Value = serde_json::from_str(include_str!("../../events/ingest-geo.json")).unwrap();
     event["httpMethod"] = json!(method);

@@ -1,4 +1,4 @@
-//! HTTP over a socket, byte by byte: nothing is added to a request, and nothing of an answer is mended.
+//! HTTP over a raw socket: requests get nothing added, and malformed responses stay malformed.
 
 use std::{io::Write, net::SocketAddr, time::Duration};
 
@@ -10,10 +10,10 @@ use tokio::{
     time::timeout,
 };
 
-/// More than any answer takes, on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// Longer than any response takes on a busy machine.
+const RESPONSE_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Sends a request below `prefix`, and reads its answer.
+/// Sends a request below `prefix` and reads the response.
 pub(crate) async fn send(server: SocketAddr, prefix: &str, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
     let (parts, body) = request.into_parts();
     let mut sent = Vec::new();
@@ -29,20 +29,21 @@ pub(crate) async fn send(server: SocketAddr, prefix: &str, request: Request<Byte
     exchange(server, &parts.method, &sent).await
 }
 
-/// Sends bytes and reads the answer to them, until the server ends the connection.
+/// Sends bytes and reads until the server closes the connection.
 pub(crate) async fn exchange(server: SocketAddr, method: &Method, sent: &[u8]) -> Result<Response<Bytes>, String> {
     let mut client = TcpStream::connect(server).await.map_err(|error| error.to_string())?;
     let (mut answers, mut requests) = client.split();
     let mut answer = Vec::new();
     let both = async { tokio::join!(requests.write_all(sent), answers.read_to_end(&mut answer)) };
-    let (written, read) = timeout(PATIENCE, both).await.map_err(|_| format!("none within {PATIENCE:?}"))?;
-    // A server that answers before it has read everything may end the connection: what it said counts.
+    let (written, read) =
+        timeout(RESPONSE_TIMEOUT, both).await.map_err(|_| format!("no response within {RESPONSE_TIMEOUT:?}"))?;
+    // A server may respond and close before it has read everything: its response counts.
     read.or_else(|error| if answer.is_empty() { Err(error) } else { Ok(0) }).map_err(|error| error.to_string())?;
     written.or_else(|error| if answer.is_empty() { Err(error) } else { Ok(()) }).map_err(|error| error.to_string())?;
     parsed(&answer, method).ok_or_else(|| format!("not HTTP: {}", String::from_utf8_lossy(&answer)))
 }
 
-/// `None` where the answer is none, or not as long as it says.
+/// Parses a response. `None` if it is malformed or shorter than its `Content-Length`.
 fn parsed(answer: &[u8], method: &Method) -> Option<Response<Bytes>> {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
     let (head, body) = (std::str::from_utf8(&answer[..end]).ok()?, &answer[end + 4..]);

@@ -1,4 +1,4 @@
-//! The program `local` as a process of its own, in a folder of its own, and what its clients send it.
+//! The program `local` as a process in its own folder, and its clients.
 
 use std::{
     fs,
@@ -30,15 +30,15 @@ use tokio::{
 
 use crate::support::pipeline::JSON;
 
-/// More than anything takes that ends at all, on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// Longer than any step takes on a busy machine.
+const STEP_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A started `local`, killed when dropped.
 pub(crate) struct Process {
     child: Child,
     stdout: JoinHandle<String>,
     stderr: UnboundedReceiver<String>,
-    heard: Vec<String>,
+    stderr_lines: Vec<String>,
     folder: TempDir,
 }
 
@@ -48,9 +48,9 @@ pub(crate) struct Local {
     pub(crate) address: SocketAddr,
 }
 
-/// A `local` that has ended, and what it left.
-pub(crate) struct Ended {
-    /// `None` after a signal that it did not handle.
+/// An exited `local`: its exit code, output and folder.
+pub(crate) struct Exited {
+    /// `None` if a signal killed it.
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -76,7 +76,7 @@ impl Process {
             stdout.read_to_string(&mut text).await.unwrap();
             text
         });
-        // Always read, heard or not: a full pipe would stop the program.
+        // A full pipe would block the program, so a task drains it.
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (sender, stderr) = unbounded_channel();
         tokio::spawn(async move {
@@ -86,16 +86,16 @@ impl Process {
                 }
             }
         });
-        Self { child, stdout, stderr, heard: Vec::new(), folder }
+        Self { child, stdout, stderr, stderr_lines: Vec::new(), folder }
     }
 
-    /// The next line on stderr that holds `text`.
+    /// Waits for the next line on stderr that contains `text`.
     pub(crate) async fn wait_for_line(&mut self, text: &str) -> String {
         loop {
-            let Some(line) = timeout(PATIENCE, self.stderr.recv()).await.ok().flatten() else {
-                panic!("never said `{text}`:\n{}", self.heard.join("\n"));
+            let Some(line) = timeout(STEP_TIMEOUT, self.stderr.recv()).await.ok().flatten() else {
+                panic!("no line with `{text}` on stderr:\n{}", self.stderr_lines.join("\n"));
             };
-            self.heard.push(line.clone());
+            self.stderr_lines.push(line.clone());
             if line.contains(text) {
                 return line;
             }
@@ -110,44 +110,44 @@ impl Process {
         kill(Pid::from_raw(self.id().try_into().unwrap()), signal).unwrap();
     }
 
-    pub(crate) async fn wait_for_exit(self) -> Ended {
-        self.wait_for_exit_within(PATIENCE).await
+    pub(crate) async fn wait_for_exit(self) -> Exited {
+        self.wait_for_exit_within(STEP_TIMEOUT).await
     }
 
-    pub(crate) async fn wait_for_exit_within(mut self, time: Duration) -> Ended {
+    pub(crate) async fn wait_for_exit_within(mut self, time: Duration) -> Exited {
         let Ok(status) = timeout(time, self.child.wait()).await else {
-            panic!("still runs after {time:?}:\n{}", self.heard.join("\n"));
+            panic!("still runs after {time:?}:\n{}", self.stderr_lines.join("\n"));
         };
         while let Some(line) = self.stderr.recv().await {
-            self.heard.push(line);
+            self.stderr_lines.push(line);
         }
-        Ended {
+        Exited {
             code: status.unwrap().code(),
             stdout: self.stdout.await.unwrap(),
-            stderr: self.heard.join("\n"),
+            stderr: self.stderr_lines.join("\n"),
             folder: self.folder,
         }
     }
 }
 
 impl Local {
-    /// Starts it on a free port and waits until it serves.
+    /// Starts it on a free port and waits until it serves requests.
     pub(crate) async fn start(args: &[&str]) -> Self {
         let mut process = Process::start(&[&["--listen", "127.0.0.1:0"], args].concat()).await;
-        let greeting = process.wait_for_line("HTTP API").await;
-        let (_, after) = greeting.split_once("http://").unwrap();
+        let banner = process.wait_for_line("HTTP API").await;
+        let (_, after) = banner.split_once("http://").unwrap();
         let address = after.split('/').next().unwrap().parse().unwrap();
         process.wait_for_line("Stop with Ctrl-C").await;
         Self { process, address }
     }
 
-    /// Starts it without the emulator: what is written is what a test sends.
+    /// Starts it without the emulator, so that only the test writes records.
     pub(crate) async fn start_without_emulator() -> Self {
         Self::start(&["--posts-per-second", "0"]).await
     }
 
     /// Stops it as Ctrl-C does.
-    pub(crate) async fn stop(self) -> Ended {
+    pub(crate) async fn stop(self) -> Exited {
         self.process.signal(Signal::SIGINT);
         self.process.wait_for_exit().await
     }
@@ -156,25 +156,25 @@ impl Local {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// Posts in the JSON format: all is sent before anything of the answer is read.
+    /// Posts in the JSON format. The whole request is sent before the response is read.
     pub(crate) async fn post(&self, topic: &str, body: &str) -> Answer {
         let mut client = self.connect().await;
         client.write_all(post(topic, body).as_bytes()).await.unwrap();
         answer(&mut client).await
     }
 
-    /// What it wrote for `cargo lambda watch`.
+    /// The settings file that it wrote for `cargo lambda watch`.
     pub(crate) fn settings_file(&self) -> PathBuf {
         self.process.folder.path().join("target/local.env")
     }
 
-    /// Where Kafka is, by the settings file.
+    /// The bootstrap servers in the settings file.
     pub(crate) fn bootstrap_servers(&self) -> String {
         let settings = fs::read_to_string(self.settings_file()).unwrap();
         settings.lines().find_map(|line| line.strip_prefix("BOOTSTRAP_SERVERS=")).unwrap().to_owned()
     }
 
-    /// The first record of a topic, read by a Kafka client that knows only what the settings file says. Waits for it.
+    /// Waits for the first record of a topic, with a Kafka client configured by the settings file alone.
     pub(crate) fn first_record(&self, topic: &str) -> String {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", self.bootstrap_servers())
@@ -184,28 +184,28 @@ impl Local {
         let mut place = TopicPartitionList::new();
         place.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
         consumer.assign(&place).unwrap();
-        let record = consumer.poll(PATIENCE).expect("a record").unwrap();
+        let record = consumer.poll(STEP_TIMEOUT).expect("a record").unwrap();
         String::from_utf8(record.payload().unwrap().to_vec()).unwrap()
     }
 }
 
-impl Ended {
+impl Exited {
     /// The last line on stdout.
     pub(crate) fn summary(&self) -> &str {
         self.stdout.lines().last().unwrap_or_default()
     }
 
-    /// The figure before `words` in the summary.
+    /// The number before `words` in the summary.
     pub(crate) fn figure(&self, words: &str) -> u64 {
         let before = self.summary().split_once(words).map(|(before, _)| before);
         let figure = before.and_then(|before| before.trim_end().rsplit(' ').next()?.parse().ok());
         figure.unwrap_or_else(|| panic!("no figure before `{words}`: {}\n{}", self.summary(), self.stderr))
     }
 
-    /// The lines of each of a topic's objects, in order.
+    /// The lines of each object of a topic, in order.
     ///
     /// # Panics
-    /// When an object's name is not the contract's: notebooks find the objects by it.
+    /// If an object's name breaks the contract: notebooks find the objects by it.
     pub(crate) fn objects(&self, topic: &str) -> Vec<Vec<String>> {
         let [archive] = &children(&self.folder.path().join("target/archive"))[..] else {
             panic!("one run, one archive")
@@ -221,7 +221,7 @@ impl Ended {
         objects
     }
 
-    /// A topic's records in the archive, as a notebook reads them.
+    /// A topic's archived records, parsed as a notebook does.
     pub(crate) fn archived(&self, topic: &str) -> Vec<Value> {
         let lines = self.objects(topic).concat();
         lines.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
@@ -231,12 +231,12 @@ impl Ended {
 /// A status and a body.
 pub(crate) type Answer = (u16, String);
 
-/// A whole request, whose answer ends the connection.
+/// A complete request that asks for `Connection: close`.
 pub(crate) fn post(topic: &str, body: &str) -> String {
     format!("{}\r\n{body}", head(topic, body.len()))
 }
 
-/// What comes before a body of this length, without the empty line that ends it.
+/// The head of a request with a body of this length, without its final empty line.
 pub(crate) fn head(topic: &str, length: usize) -> String {
     format!(
         "POST /topics/{topic} HTTP/1.1\r\nHost: local\r\nContent-Type: {JSON}\r\nContent-Length: {length}\r\n\
@@ -244,31 +244,32 @@ pub(crate) fn head(topic: &str, length: usize) -> String {
     )
 }
 
-/// Reads until the connection ends.
+/// Reads the response until the connection closes.
 pub(crate) async fn answer(client: &mut (impl AsyncRead + Unpin)) -> Answer {
     let mut text = String::new();
-    timeout(PATIENCE, client.read_to_string(&mut text)).await.expect("an answer in time").unwrap();
+    timeout(STEP_TIMEOUT, client.read_to_string(&mut text)).await.expect("an answer in time").unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: `{text}`"));
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     (status, body.to_owned())
 }
 
-/// What another program prints that gets `input` on its stdin and has to succeed.
+/// Runs a program with `input` on its stdin and returns its stdout. It has to succeed.
 pub(crate) async fn output(command: &mut Command, input: &str) -> String {
-    // A proxy that is set for the machine is not meant for an address of the machine itself.
+    // The machine's proxy must not see requests to loopback.
     let command = command.env("NO_PROXY", "*").kill_on_drop(true);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let write = async move { stdin.write_all(input.as_bytes()).await };
-    let (written, output) = timeout(PATIENCE, async { tokio::join!(write, child.wait_with_output()) }).await.unwrap();
+    let (written, output) =
+        timeout(STEP_TIMEOUT, async { tokio::join!(write, child.wait_with_output()) }).await.unwrap();
     let output = output.unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {said}", output.status);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {stderr}", output.status);
     written.unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The Python of `make test`, about to run a script of `tests/clients`.
+/// A command that runs a script of `tests/clients` with the Python of `make test`.
 pub(crate) fn python(script: &str) -> Command {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = tests.join("../.tools/venv/bin/python");
@@ -278,7 +279,7 @@ pub(crate) fn python(script: &str) -> Command {
     command
 }
 
-/// What a folder holds, by name; nothing where there is no folder.
+/// A folder's children, sorted by name. Empty if the folder does not exist.
 fn children(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();

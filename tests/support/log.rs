@@ -1,4 +1,4 @@
-//! A log that can be read back.
+//! A log captured in memory.
 
 use std::{
     io,
@@ -10,13 +10,13 @@ use lambda_runtime::tracing::{
     subscriber::{fmt, util::SubscriberInitExt},
 };
 
-/// Keeps what is written to it. Clones share it.
+/// A captured log. Clones share it.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// All that is logged on this thread from `level` on, until the guard is dropped.
-    pub(crate) fn from(level: Level) -> (Self, impl Drop + use<>) {
+    /// Captures this thread's log from `level` on, until the guard is dropped.
+    pub(crate) fn capture(level: Level) -> (Self, impl Drop + use<>) {
         let log = Self::default();
         let writer = log.clone();
         let lines = fmt().with_max_level(level).with_ansi(false).with_writer(move || writer.clone());

@@ -1,4 +1,4 @@
-//! Kafka as MSK is reached: TLS, a log-in by IAM, rights by topic. What it proves and what not is in `stack::kafka`.
+//! Kafka behind MSK's protocol: TLS, IAM authentication, rights by topic. `stack::kafka` lists what it proves.
 
 use std::{path::Path, time::Duration};
 
@@ -23,13 +23,13 @@ use tokio::{sync::OnceCell, time::Instant};
 
 use crate::support::pipeline::{Answer, JSON, answer};
 
-/// A cluster for tests that leave it as they found it.
+/// A cluster shared by tests that do not change it.
 pub(crate) async fn shared_kafka() -> &'static Kafka {
     static KAFKA: OnceCell<Kafka> = OnceCell::const_new();
     KAFKA.get_or_init(async || Kafka::start(Options::default()).await.unwrap()).await
 }
 
-/// The credentials of a function's role: temporary ones, with characters that have to be escaped.
+/// A function role's temporary credentials, with characters that need escapes.
 #[derive(Debug, Clone)]
 pub(crate) struct Role {
     pub(crate) name: String,
@@ -48,7 +48,7 @@ impl Role {
         }
     }
 
-    /// A role that may log in and do nothing.
+    /// Registers the role with the cluster. It may log in and do nothing else.
     pub(crate) fn registered_with(self, kafka: &Kafka) -> Self {
         let identity = kafka::Identity::new(&self.access_key, &self.secret, &self.name);
         let token = self.session_token.as_deref().unwrap();
@@ -60,18 +60,18 @@ impl Role {
         Credentials::new(&self.access_key, &self.secret, self.session_token.clone(), None, "test")
     }
 
-    /// Holds a log or an error to telling nothing to log in with: neither the secret, nor the session token as it is or as
-    /// it stands in a URL, nor a token for Kafka, which is a URL in base64.
+    /// Asserts that a log or an error holds no credentials: not the secret, not the session token (plain or in a URL), and no
+    /// Kafka token, which is a URL in base64.
     pub(crate) fn assert_no_credentials_in(&self, text: &str) {
         let session_token = self.session_token.clone().unwrap();
         let in_url = session_token.replace('/', "%2F").replace('+', "%2B").replace('=', "%3D");
         let token = BASE64_URL_SAFE_NO_PAD.encode("https://kafk");
-        for told in [&self.secret, &session_token, &in_url, &token, "X-Amz-Signature="] {
-            assert!(!text.contains(told), "{told}: {text}");
+        for credential in [&self.secret, &session_token, &in_url, &token, "X-Amz-Signature="] {
+            assert!(!text.contains(credential), "{credential}: {text}");
         }
     }
 
-    /// What Lambda sets in a function's environment.
+    /// The environment variables that Lambda sets for a function.
     pub(crate) fn variables(&self, kafka: &Kafka) -> Vec<(&'static str, String)> {
         vec![
             ("BOOTSTRAP_SERVERS", kafka.bootstrap_servers()),
@@ -84,14 +84,14 @@ impl Role {
     }
 }
 
-/// A cluster as `role` reaches it from `region`.
+/// The connection settings of a client with `credentials` for `region`.
 pub(crate) fn cluster(kafka: &Kafka, region: &str, credentials: Credentials) -> Cluster {
     let authorities = Authorities::File(Path::new(kafka.ca_file()).to_owned());
     let signer = Signer { region: region.to_owned(), credentials };
     Cluster { bootstrap_servers: kafka.bootstrap_servers(), security: Security::Iam { signer, authorities } }
 }
 
-/// `user_id`'s topics, and a role that may write them as the function's policy says.
+/// Creates `user_id`'s topics and a role with the rights of the function's policy on them.
 pub(crate) async fn tenant(kafka: &Kafka, user_id: &str) -> (UserIds, Role) {
     let user_ids: UserIds = user_id.parse().unwrap();
     for topic in user_ids.topic_names() {
@@ -103,18 +103,17 @@ pub(crate) async fn tenant(kafka: &Kafka, user_id: &str) -> (UserIds, Role) {
     (user_ids, role)
 }
 
-/// `ingest` in this process, started as its `main` does.
+/// `ingest` in this process, started like its `main`.
 #[derive(Clone)]
 pub(crate) struct Ingest {
     router: Router,
-    /// How long a request may take.
-    pub(crate) time: Duration,
+    pub(crate) request_timeout: Duration,
 }
 
 impl Ingest {
     pub(crate) async fn start(cluster: &Cluster, user_ids: &UserIds) -> Self {
         let producer = Producer::start(cluster, user_ids.topic_names(), Metrics::default()).await.unwrap();
-        Self { router: router(App::new(producer, user_ids, Metrics::default())), time: USUAL_TIME }
+        Self { router: router(App::new(producer, user_ids, Metrics::default())), request_timeout: USUAL_TIME }
     }
 
     pub(crate) async fn post(&self, path: &str, body: String) -> Answer {
@@ -131,7 +130,7 @@ impl Ingest {
     }
 
     async fn send(&self, mut request: Request<Body>) -> Answer {
-        request.extensions_mut().insert(Deadline(Instant::now() + self.time));
+        request.extensions_mut().insert(Deadline(Instant::now() + self.request_timeout));
         answer(&self.router, request).await
     }
 }

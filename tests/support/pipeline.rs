@@ -1,7 +1,7 @@
-//! The router of `ingest` on librdkafka's mock cluster, and what is then in Kafka.
+//! The router of `ingest` on librdkafka's mock cluster, and a consumer of its topics.
 //!
 //! The mock cluster proves the client's side of the protocol: retries, errors, timeouts, what is on the wire. It does not
-//! prove logging in, TLS, replication or a broker's own limits.
+//! prove authentication, TLS, replication or a broker's own limits.
 
 use std::{ops::Range, time::Duration};
 
@@ -32,18 +32,18 @@ use tower::ServiceExt;
 pub(crate) const JSON: &str = "application/vnd.kafka.json.v2+json";
 pub(crate) const BINARY: &str = "application/vnd.kafka.binary.v2+json";
 
-/// One broker, and the topics of two user ids: `u` with one partition each, `v` with three.
+/// One broker with the topics of two user ids: `u` has one partition per topic, `v` three.
 pub(crate) struct Pipeline {
     pub(crate) cluster: MockCluster<'static, DefaultProducerContext>,
     consumer: BaseConsumer,
     topics: Vec<String>,
     pub(crate) router: Router,
     pub(crate) metrics: Metrics,
-    /// How long a request may take; a test that waits for the deadline makes it short.
-    pub(crate) time: Duration,
+    /// The time until a request's deadline. Tests of the deadline shorten it.
+    pub(crate) request_timeout: Duration,
 }
 
-/// An answer, read to its end.
+/// A response with its whole body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -61,7 +61,7 @@ impl Answer {
     }
 }
 
-/// A key and a value, as they are in Kafka.
+/// A record's key and value in Kafka.
 pub(crate) type KeyValue = (Option<Vec<u8>>, Option<Vec<u8>>);
 
 impl Pipeline {
@@ -73,7 +73,7 @@ impl Pipeline {
         Self::start_as(user_ids, "", StatusPolicy::Strict).await
     }
 
-    /// With topics that take any record, and these statuses.
+    /// Starts with pass-through topics and a status policy.
     pub(crate) async fn start_as(user_ids: &str, pass_through: &str, statuses: StatusPolicy) -> Self {
         let (user_ids, pass_through): (UserIds, PassThroughTopics) =
             (user_ids.parse().unwrap(), pass_through.parse().unwrap());
@@ -91,10 +91,10 @@ impl Pipeline {
             App::new(producer, &user_ids, metrics.clone()).passing_through(&pass_through).with_status_policy(statuses);
         let router = router(app);
         let consumer = consumer(&cluster.bootstrap_servers());
-        Self { cluster, consumer, topics, router, metrics, time: Duration::from_secs(20) }
+        Self { cluster, consumer, topics, router, metrics, request_timeout: Duration::from_secs(20) }
     }
 
-    /// How many partitions a topic has.
+    /// The number of a topic's partitions.
     pub(crate) fn partitions(topic: &str) -> i32 {
         if topic.starts_with('v') { 3 } else { 1 }
     }
@@ -105,7 +105,7 @@ impl Pipeline {
     }
 
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
-        request.extensions_mut().insert(Deadline(Instant::now() + self.time));
+        request.extensions_mut().insert(Deadline(Instant::now() + self.request_timeout));
         answer(&self.router, request).await
     }
 
@@ -123,22 +123,22 @@ impl Pipeline {
         self.post_as(JSON, path, body).await
     }
 
-    /// How many records a topic of one partition holds.
+    /// The number of records in a topic with one partition.
     pub(crate) fn count(&self, topic: &str) -> usize {
         usize::try_from(self.end(topic, 0)).unwrap()
     }
 
-    /// The offset that the next record of a partition gets.
+    /// The end offset of a partition.
     pub(crate) fn end(&self, topic: &str, partition: i32) -> i64 {
         self.consumer.fetch_watermarks(topic, partition, Duration::from_secs(10)).unwrap().1
     }
 
-    /// Everything that a topic of one partition holds.
+    /// All records of a topic with one partition.
     pub(crate) fn records(&self, topic: &str) -> Vec<KeyValue> {
         self.read(topic, 0, 0..self.end(topic, 0))
     }
 
-    /// The records of a partition with these offsets.
+    /// The records at these offsets of a partition.
     pub(crate) fn read(&self, topic: &str, partition: i32, offsets: Range<i64>) -> Vec<KeyValue> {
         if offsets.is_empty() {
             return Vec::new();
@@ -149,9 +149,9 @@ impl Pipeline {
         read.iter().map(key_value).collect()
     }
 
-    /// A consumer of a partition's records from an offset on.
+    /// A consumer that starts at an offset of a partition.
     pub(crate) fn reader(&self, topic: &str, partition: i32, start: i64) -> BaseConsumer {
-        // A new one each time: one that is assigned another topic stays silent on the mock cluster.
+        // On the mock cluster a consumer that is assigned another topic receives nothing more.
         let consumer = consumer(&self.cluster.bootstrap_servers());
         let mut place = TopicPartitionList::new();
         place.add_partition_offset(topic, partition, Offset::Offset(start)).unwrap();
@@ -159,13 +159,13 @@ impl Pipeline {
         consumer
     }
 
-    /// The values of a topic of one partition, as text.
+    /// The values of a topic with one partition, as text.
     pub(crate) fn values(&self, topic: &str) -> Vec<String> {
         self.records(topic).into_iter().map(|(_, value)| String::from_utf8(value.unwrap()).unwrap()).collect()
     }
 }
 
-/// The next records of a reader, which have these offsets.
+/// Reads the next records and asserts that they have these offsets.
 pub(crate) fn next(reader: &BaseConsumer, offsets: Range<i64>) -> Vec<OwnedMessage> {
     let next = |offset| {
         let message = reader.poll(Duration::from_secs(10)).expect("a record before the end").unwrap();
@@ -178,7 +178,7 @@ pub(crate) fn next(reader: &BaseConsumer, offsets: Range<i64>) -> Vec<OwnedMessa
 fn consumer(bootstrap_servers: &str) -> BaseConsumer {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", bootstrap_servers).set("group.id", "tests").set("fetch.wait.max.ms", "10");
-    // A commit would end a wait for records early.
+    // A commit would end a poll early.
     config.set("enable.auto.commit", "false");
     config.create().unwrap()
 }

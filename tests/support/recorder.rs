@@ -1,4 +1,4 @@
-//! A publisher that writes to memory, or fails as it is told to, for what needs no Kafka.
+//! A test double of the producer that writes to memory, or fails as configured.
 
 use std::{
     sync::{Arc, Mutex},
@@ -15,17 +15,16 @@ use shared::{
 };
 use tokio::time::Instant;
 
-/// Writes everything that it is given, unless it is told otherwise. Each topic has one partition; offsets are counted over
-/// all of them.
+/// An in-memory publisher. Each topic has one partition, and all topics share one sequence of offsets.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Recorder {
     written: Arc<Mutex<Vec<Record>>>,
-    conduct: Conduct,
+    behavior: Behavior,
 }
 
-/// What becomes of records.
+/// The treatment of published records.
 #[derive(Debug, Clone, Copy, Default)]
-enum Conduct {
+enum Behavior {
     #[default]
     Written,
     Failed(Failure),
@@ -33,28 +32,28 @@ enum Conduct {
 }
 
 impl Recorder {
-    /// One that writes nothing, for this reason.
+    /// A publisher that fails every record with `failure`.
     pub(crate) fn failing(failure: Failure) -> Self {
-        Self { conduct: Conduct::Failed(failure), ..Self::default() }
+        Self { behavior: Behavior::Failed(failure), ..Self::default() }
     }
 
-    /// One with a defect.
+    /// A publisher that panics.
     pub(crate) fn panicking() -> Self {
-        Self { conduct: Conduct::Panic, ..Self::default() }
+        Self { behavior: Behavior::Panic, ..Self::default() }
     }
 
-    /// What was written since the last time this was asked.
+    /// Returns the records written since the last call.
     pub(crate) fn take(&self) -> Vec<Record> {
         std::mem::take(&mut self.written.lock().unwrap())
     }
 
-    /// The application of `ingest` for the user id `u`, which writes here.
+    /// An `ingest` application for the user id `u` that publishes here.
     pub(crate) fn app(&self) -> App<Self> {
-        self.app_of("u")
+        self.app_for("u")
     }
 
     /// The same for another user id.
-    pub(crate) fn app_of(&self, user_id: &str) -> App<Self> {
+    pub(crate) fn app_for(&self, user_id: &str) -> App<Self> {
         let user_ids: UserIds = user_id.parse().unwrap();
         App::new(self.clone(), &user_ids, Metrics::default())
     }
@@ -68,14 +67,14 @@ impl Recorder {
 impl Publish for Recorder {
     async fn publish(&self, records: Vec<Record>, _: Instant) -> Vec<Outcome> {
         let mut written = self.written.lock().unwrap();
-        let write = |record: Record| match self.conduct {
-            Conduct::Written => {
+        let write = |record: Record| match self.behavior {
+            Behavior::Written => {
                 let (partition, timestamp_ms) = (record.partition.unwrap_or(0), record.timestamp_ms);
                 written.push(record);
                 Ok(Written { partition, offset: i64::try_from(written.len()).unwrap() - 1, timestamp_ms })
             }
-            Conduct::Failed(failure) => Err(failure),
-            Conduct::Panic => panic!("arn:aws:secret"),
+            Behavior::Failed(failure) => Err(failure),
+            Behavior::Panic => panic!("arn:aws:secret"),
         };
         records.into_iter().map(write).collect()
     }

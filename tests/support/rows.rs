@@ -1,4 +1,4 @@
-//! Valid rows, real ones.
+//! Valid rows, taken from the sample.
 
 use serde_json::{Map, Value, json};
 use shared::{
@@ -6,7 +6,7 @@ use shared::{
     sample,
 };
 
-/// The row of a kind for the first post of the sample. A kind without sample rows gets one by its rules.
+/// The first sample row of a kind. A kind without sample rows gets one made from its rules.
 pub(crate) fn row(kind: &Kind) -> Map<String, Value> {
     if let Some(rows) = sample::rows(kind.table) {
         return parse(rows.lines().next().unwrap());
@@ -25,7 +25,7 @@ pub(crate) fn parse(row: &str) -> Map<String, Value> {
     serde_json::from_str(row).unwrap()
 }
 
-/// The row with some fields replaced; a field that is given as `None` is left out.
+/// The row with some fields replaced. `None` removes a field.
 pub(crate) fn with(kind: &Kind, changes: &[(&str, Option<Value>)]) -> String {
     let mut row = row(kind);
     for (name, value) in changes {

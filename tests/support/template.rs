@@ -1,8 +1,8 @@
-//! The template for some parameters, as CloudFormation makes it: transformed by AWS's own code, its functions resolved,
-//! and what has a condition that does not hold left out.
+//! The template evaluated for given parameters: transformed by AWS's own code, with its functions resolved and without
+//! resources whose condition is false.
 //!
-//! Nothing is asked of AWS. What it proves: what is handed to each service, and that nothing refers to what is not
-//! there. What it does not: that the services take it.
+//! It runs offline. It proves each resource's properties and that no reference dangles, not that AWS's services accept
+//! them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +20,7 @@ use shared::custom_resource::answer;
 use tokio::sync::Mutex;
 
 pub(crate) use intrinsics::{ACCOUNT, REGION, STACK};
-use intrinsics::{Scope, shown};
+use intrinsics::{Scope, as_text};
 
 use crate::support::{
     cloudformation::CloudFormation,
@@ -30,37 +30,37 @@ use crate::support::{
 mod intrinsics;
 mod order;
 
-/// Parameters as a deployment gives them.
+/// A deployment's parameters.
 pub(crate) type Parameters = BTreeMap<String, String>;
 
-/// What is deployed.
+/// An evaluated stack.
 #[derive(Debug)]
 pub(crate) struct Stack {
-    /// The parameters as the template declares them.
+    /// The template's declarations of parameters.
     pub(crate) declared: Value,
     /// Every parameter's value.
     pub(crate) parameters: BTreeMap<String, Value>,
-    /// The names of all resources, made or not.
+    /// The logical ids of all resources, created or not.
     pub(crate) names: Vec<String>,
-    /// Each resource that is made, resolved.
+    /// The created resources, resolved.
     pub(crate) resources: BTreeMap<String, Value>,
     pub(crate) outputs: BTreeMap<String, Value>,
-    /// The made resources that each made resource refers to or depends on.
-    named: BTreeMap<String, BTreeSet<String>>,
-    /// What the functions behind custom resources tell, by the resource's name.
+    /// The resources that each created resource refers to or depends on.
+    dependencies: BTreeMap<String, BTreeSet<String>>,
+    /// The attributes that custom resources return, by logical id.
     pub(crate) answers: BTreeMap<&'static str, Value>,
-    /// What the parameters' patterns and the template's rules have against it.
+    /// The violations of the parameters' patterns and the template's rules.
     pub(crate) refused: Vec<String>,
-    /// The rules that were asked.
+    /// The rules that apply to these parameters.
     pub(crate) rules: Vec<String>,
     /// All of the template's rules.
     pub(crate) all_rules: Value,
 }
 
 impl Stack {
-    /// A resource of the template.
+    /// A created resource.
     pub(crate) fn resource(&self, name: &str) -> &Value {
-        self.resources.get(name).unwrap_or_else(|| panic!("{name} is not made"))
+        self.resources.get(name).unwrap_or_else(|| panic!("{name} is not created"))
     }
 
     /// Its properties.
@@ -68,18 +68,18 @@ impl Stack {
         &self.resource(name)["Properties"]
     }
 
-    /// Each resource of a type, with its name.
+    /// The resources of a type: logical ids and properties.
     pub(crate) fn of_type(&self, kind: &str) -> impl Iterator<Item = (&str, &Value)> {
         let all = self.resources.iter().filter(move |(_, resource)| resource["Type"] == kind);
         all.map(|(name, resource)| (name.as_str(), &resource["Properties"]))
     }
 
-    /// Whose topics there are.
+    /// The user ids with topics.
     pub(crate) fn user_ids(&self) -> Vec<&str> {
         self.parameters["UserIds"].as_array().unwrap().iter().map(|user_id| user_id.as_str().unwrap()).collect()
     }
 
-    /// What a role may do: each statement of its own policies.
+    /// The statements of a role's inline policies.
     pub(crate) fn statements(&self, role: &str) -> Vec<&Value> {
         let policies = self.properties(role)["Policies"].as_array();
         let of = |policy: &'static str| move |value| list(&Value::get(value, policy).unwrap()["Statement"]);
@@ -87,27 +87,27 @@ impl Stack {
     }
 }
 
-/// One value or a list of them, as policies have it.
+/// Policies allow one value in place of a list; this returns a list of either.
 pub(crate) fn list(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |values| values.iter().collect())
 }
 
-/// The same of texts.
+/// The same for strings.
 pub(crate) fn texts(value: &Value) -> Vec<&str> {
-    list(value).into_iter().map(|value| value.as_str().unwrap_or_else(|| panic!("no text: {value}"))).collect()
+    list(value).into_iter().map(|value| value.as_str().unwrap_or_else(|| panic!("not a string: {value}"))).collect()
 }
 
-/// Parameters of these values.
+/// Parameters from names and values.
 pub(crate) fn parameters(given: &[(&str, &str)]) -> Parameters {
     given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// The stack of these parameters. One that the rules refuse is resolved as far as they go.
+/// Evaluates the template for `given`. A stack that violates a rule has no resources.
 pub(crate) async fn stack(given: &Parameters) -> Arc<Stack> {
     stacks(std::slice::from_ref(given)).await.remove(0)
 }
 
-/// The same for several, of which each is made once.
+/// Evaluates the template for several sets of parameters, each once per process.
 pub(crate) async fn stacks(given: &[Parameters]) -> Vec<Arc<Stack>> {
     static MADE: Mutex<BTreeMap<Parameters, Arc<Stack>>> = Mutex::const_new(BTreeMap::new());
     let mut made = MADE.lock().await;
@@ -127,13 +127,12 @@ fn pseudo() -> Value {
     json!({"region": REGION, "account_id": ACCOUNT, "stack_name": STACK})
 }
 
-/// The template as it is written (`source`), and its resources (`early`) with each function evaluated that SAM's code for
-/// `AWS::LanguageExtensions` evaluates.
+/// The unmodified template (`source`), and its resources after SAM's code for `AWS::LanguageExtensions` (`early`).
 pub(crate) fn early(given: &Parameters) -> Value {
     python("early.py", &json!({"pseudo": pseudo(), "parameters": given}))
 }
 
-/// `samconfig.toml`, by SAM's own reader: each profile's options of `build` and `deploy`.
+/// The options of `build` and `deploy` in each profile of `samconfig.toml`, read by SAM's own parser.
 pub(crate) fn profiles() -> Value {
     python("profiles.py", &Value::Null)
 }
@@ -147,12 +146,12 @@ pub(crate) fn python(program: &str, input: &Value) -> Value {
     python_in("template", program, input)
 }
 
-/// The same of another folder of tests.
+/// Runs a Python program of a folder of tests with JSON input, and returns its JSON output.
 pub(crate) fn python_in(folder: &str, program: &str, input: &Value) -> Value {
     let mut python = Command::new(workspace(".tools/venv/bin/python"))
         .arg(workspace("tests").join(folder).join(program))
         .arg(workspace("template.yaml"))
-        // SAM asks for one, and for nothing in it.
+        // SAM requires a region and calls nothing in it.
         .env("AWS_DEFAULT_REGION", REGION)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -165,7 +164,7 @@ pub(crate) fn python_in(folder: &str, program: &str, input: &Value) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// `refused` are the sentences about single values.
+/// Evaluates a transformed template. `refused` starts with the violations of single parameters.
 async fn resolved(template: &Value, given: &Parameters, mut refused: Vec<String>) -> Stack {
     let parameters = values(&template["Parameters"], given);
     let (broken, rules) = refusals(template, &parameters);
@@ -174,9 +173,9 @@ async fn resolved(template: &Value, given: &Parameters, mut refused: Vec<String>
     let all_rules = template["Rules"].clone();
     let names = template["Resources"].as_object().unwrap().keys().cloned().collect();
     let (resources, outputs) = (BTreeMap::new(), BTreeMap::new());
-    let (answers, named) = (BTreeMap::new(), BTreeMap::new());
+    let (answers, dependencies) = (BTreeMap::new(), BTreeMap::new());
     let mut stack =
-        Stack { declared, parameters, names, resources, outputs, named, answers, refused, rules, all_rules };
+        Stack { declared, parameters, names, resources, outputs, dependencies, answers, refused, rules, all_rules };
     if !stack.refused.is_empty() {
         return stack;
     }
@@ -184,7 +183,7 @@ async fn resolved(template: &Value, given: &Parameters, mut refused: Vec<String>
     let brokers = Scope { template, parameters: &stack.parameters, answers: &answers };
     let brokers = brokers.resolve(&template["Resources"]["Brokers"]["Properties"]).unwrap().unwrap();
     answers.insert("Brokers", found(&brokers).await);
-    // `topics` is asked where there is a Kafka; this is what else it tells.
+    // The template may read these attributes. `rights` runs `topics` itself, on Kafka.
     answers.insert("Topics", json!({"Topics": "", "Created": "", "Existing": "", "Differing": ""}));
     let scope = Scope { template, parameters: &stack.parameters, answers: &answers };
     let section = |section: &str| {
@@ -200,18 +199,18 @@ async fn resolved(template: &Value, given: &Parameters, mut refused: Vec<String>
             assert!(!template["Resources"][needed].is_null(), "{name} depends on {needed}");
         }
     }
-    let named = order::named(scope, &resources);
-    (stack.resources, stack.outputs, stack.named, stack.answers) = (resources, outputs, named, answers);
+    let dependencies = order::dependencies(scope, &resources);
+    (stack.resources, stack.outputs, stack.dependencies, stack.answers) = (resources, outputs, dependencies, answers);
     stack
 }
 
-/// What each parameter is: what is given, or its default.
+/// Each parameter's value: the given one or its default.
 fn values(declared: &Value, given: &Parameters) -> BTreeMap<String, Value> {
     for name in given.keys() {
         assert!(!declared[name].is_null(), "there is no parameter {name}");
     }
     let value = |name: &String, declared: &Value| {
-        let default = || shown(declared.get("Default").unwrap_or_else(|| panic!("{name} has to be given")));
+        let default = || as_text(declared.get("Default").unwrap_or_else(|| panic!("{name} has to be given")));
         let value = given.get(name).cloned().unwrap_or_else(default);
         match declared["Type"].as_str().unwrap() {
             "CommaDelimitedList" => value.split(',').collect::<Vec<_>>().into(),
@@ -221,22 +220,22 @@ fn values(declared: &Value, given: &Parameters) -> BTreeMap<String, Value> {
     declared.as_object().unwrap().iter().map(|(name, it)| (name.clone(), value(name, it))).collect()
 }
 
-/// The sentences of the assertions that do not hold, and the rules that were asked.
+/// The descriptions of the failed assertions, and the rules that apply.
 fn refusals(template: &Value, parameters: &BTreeMap<String, Value>) -> (Vec<String>, Vec<String>) {
     let scope = Scope { template, parameters, answers: &BTreeMap::new() };
-    let (mut refused, mut asked) = (Vec::new(), Vec::new());
+    let (mut refused, mut applied) = (Vec::new(), Vec::new());
     for (name, rule) in template["Rules"].as_object().unwrap() {
-        if rule.get("RuleCondition").is_some_and(|condition| !scope.truth(condition).unwrap()) {
+        if rule.get("RuleCondition").is_some_and(|condition| !scope.evaluate(condition).unwrap()) {
             continue;
         }
-        asked.push(name.clone());
-        let broken = list(&rule["Assertions"]).into_iter().filter(|it| !scope.truth(&it["Assert"]).unwrap());
+        applied.push(name.clone());
+        let broken = list(&rule["Assertions"]).into_iter().filter(|it| !scope.evaluate(&it["Assert"]).unwrap());
         refused.extend(broken.map(|it| it["AssertDescription"].as_str().unwrap().to_owned()));
     }
-    (refused, asked)
+    (refused, applied)
 }
 
-/// What `brokers` answers to these very properties.
+/// The attributes that the function `brokers` returns for these properties.
 async fn found(properties: &Value) -> Value {
     let cluster = properties["ClusterArn"].as_str().unwrap().split('/').nth(1).unwrap();
     let servers = ["b-1", "b-2", "b-3"].map(|broker| format!("{broker}.{cluster}:9098")).join(",");

@@ -1,4 +1,4 @@
-//! The HTTP API: who may ask, and what the gateway answers itself.
+//! The HTTP API: authentication, and the gateway's own responses.
 
 use axum::{
     body::Body,
@@ -15,10 +15,9 @@ use crate::support::{
     template::{Stack, stack},
 };
 
-/// Every answer that a REST API makes itself:
-/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>. Those of
-/// authorizers are left out: there are none.
-const ANSWERS: [&str; 19] = [
+/// All gateway responses of a REST API, except for those of authorizers, which the API does not use:
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>.
+const GATEWAY_RESPONSES: [&str; 19] = [
     "ACCESS_DENIED",
     "API_CONFIGURATION_ERROR",
     "BAD_REQUEST_BODY",
@@ -40,15 +39,15 @@ const ANSWERS: [&str; 19] = [
     "WAF_FILTERED",
 ];
 
-/// What a browser gets without a key: the page.
-const OPEN: [&str; 3] = ["/docs", "/docs/{proxy+}", "/openapi.json"];
+/// The paths that need no key: the documentation page.
+const PUBLIC_PATHS: [&str; 3] = ["/docs", "/docs/{proxy+}", "/openapi.json"];
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn what_the_gateway_answers_itself_has_our_form_and_tells_when_to_come_again() {
+async fn gateway_responses_have_our_error_format_and_retry_after() {
     let stack = stack(&with(&[])).await;
     let answers = &stack.properties("Api")["Body"]["x-amazon-apigateway-gateway-responses"];
-    assert_eq!(answers.as_object().unwrap().keys().collect::<Vec<_>>(), ANSWERS);
+    assert_eq!(answers.as_object().unwrap().keys().collect::<Vec<_>>(), GATEWAY_RESPONSES);
     for (name, answer) in answers.as_object().unwrap() {
         let status = match name.as_str() {
             "DEFAULT_4XX" => 400,
@@ -56,39 +55,46 @@ async fn what_the_gateway_answers_itself_has_our_form_and_tells_when_to_come_aga
             _ => answer["statusCode"].as_u64().unwrap(),
         };
         let header = |name: &str| answer["responseParameters"][format!("gatewayresponse.header.{name}")].as_str();
-        assert_eq!(header("Access-Control-Allow-Origin"), Some("'*'"), "{name}: a browser would not see it");
-        let again = header("Retry-After").map(|seconds| seconds.trim_matches('\'').parse::<u64>().unwrap());
-        assert_eq!(again.is_some(), status == 429 || status >= 500, "{name}: {again:?}");
-        // The gateway puts a text in quotes there.
+        assert_eq!(
+            header("Access-Control-Allow-Origin"),
+            Some("'*'"),
+            "{name}: a browser would not show it to a script"
+        );
+        let retry_after = header("Retry-After").map(|seconds| seconds.trim_matches('\'').parse::<u64>().unwrap());
+        assert_eq!(retry_after.is_some(), status == 429 || status >= 500, "{name}: {retry_after:?}");
+        // The gateway inserts a quoted string here.
         let body = answer["responseTemplates"]["application/json"].as_str().unwrap();
         let body: Value = serde_json::from_str(&body.replace("$context.error.messageString", "\"why\"")).unwrap();
         assert_eq!(body["error_code"], status, "{name}");
         assert!(body["message"].is_string() && body.as_object().unwrap().len() == 2, "{name}: {body}");
         if name == "REQUEST_TOO_LARGE" {
-            assert_eq!(body["message"], Error::BodyTooLarge.to_string(), "whoever sees it first says the same");
+            assert_eq!(body["message"], Error::BodyTooLarge.to_string(), "the gateway and `ingest` answer alike");
         }
     }
 }
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn answers_are_compressed_from_the_size_on_that_local_compresses_them() {
+async fn responses_are_compressed_from_the_same_size_as_in_local() {
     let stack = stack(&with(&[])).await;
     assert_eq!(stack.properties("Api")["MinimumCompressionSize"], ingest::MIN_COMPRESSED_BYTES);
 }
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn who_may_ask_is_what_was_chosen_and_a_browser_may_ask_what_it_may() {
+async fn every_route_has_the_chosen_authentication_except_for_preflights_and_the_page() {
     let cases = [("api-key", json!([{"api_key": []}])), ("iam", json!([{"sigv4": []}])), ("none", json!([]))];
     for (authentication, expected) in cases {
         let stack = stack(&with(&[("Authentication", authentication)])).await;
         let body = &stack.properties("Api")["Body"];
         let paths = body["paths"].as_object().unwrap();
-        assert_eq!(paths.keys().collect::<Vec<_>>(), ["/", OPEN[0], OPEN[1], OPEN[2], "/{proxy+}"]);
+        assert_eq!(
+            paths.keys().collect::<Vec<_>>(),
+            ["/", PUBLIC_PATHS[0], PUBLIC_PATHS[1], PUBLIC_PATHS[2], "/{proxy+}"]
+        );
         for (path, methods) in paths {
             for (method, asked) in methods.as_object().unwrap() {
-                let open = method == "options" || OPEN.contains(&path.as_str());
+                let open = method == "options" || PUBLIC_PATHS.contains(&path.as_str());
                 let expected = if open { &json!([]) } else { &expected };
                 assert_eq!(asked["security"], *expected, "{authentication}: {method} {path}");
             }
@@ -96,7 +102,7 @@ async fn who_may_ask_is_what_was_chosen_and_a_browser_may_ask_what_it_may() {
         for scheme in expected.as_array().unwrap().iter().flat_map(|scheme| scheme.as_object().unwrap().keys()) {
             assert!(body["components"]["securitySchemes"][scheme].is_object(), "{scheme}");
         }
-        // A key alone opens nothing: it takes a plan for this stage.
+        // A key works only with a usage plan for this stage.
         let made = ["ApiKey", "UsagePlan", "UsagePlanKey"].map(|name| stack.resources.contains_key(name));
         assert_eq!(made, [authentication == "api-key"; 3]);
         if authentication == "api-key" {
@@ -111,7 +117,7 @@ async fn who_may_ask_is_what_was_chosen_and_a_browser_may_ask_what_it_may() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn what_is_asked_for_no_key_is_what_the_document_says() {
+async fn routes_without_a_key_are_those_in_the_openapi_document() {
     let stack = stack(&with(&[])).await;
     let paths = &stack.properties("Api")["Body"]["paths"];
     let openapi = OpenApi::of(&Recorder::default().router()).await;
@@ -128,7 +134,7 @@ async fn what_is_asked_for_no_key_is_what_the_document_says() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn the_gateways_own_answers_are_in_the_document_too() {
+async fn the_gateways_own_responses_are_in_the_openapi_document() {
     let stack = stack(&with(&[])).await;
     let answers = &stack.properties("Api")["Body"]["x-amazon-apigateway-gateway-responses"];
     let openapi = OpenApi::of(&Recorder::default().router()).await;
@@ -140,23 +146,23 @@ async fn the_gateways_own_answers_are_in_the_document_too() {
         let response = &produce.described["responses"][status.to_string()];
         let problems = openapi.problems(&response["content"]["application/json"]["schema"], &body);
         assert_eq!(problems, <[String; 0]>::default(), "{name}: {body}");
-        let again = answers[name]["responseParameters"].get("gatewayresponse.header.Retry-After").is_some();
-        assert_eq!(response["headers"].get("Retry-After").is_some(), again, "{name}");
+        let retry_after = answers[name]["responseParameters"].get("gatewayresponse.header.Retry-After").is_some();
+        assert_eq!(response["headers"].get("Retry-After").is_some(), retry_after, "{name}");
     }
 }
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn every_request_but_a_browsers_question_reaches_the_alias_which_the_gateway_may_invoke() {
+async fn every_request_except_for_preflights_reaches_the_alias_which_the_gateway_may_invoke() {
     for (case, stack) in every().await {
         let alias = "arn:aws:lambda:eu-west-1:123456789012:function:my-pins-IngestFunction-1A2B3C:live";
         let uri = format!("arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{alias}/invocations");
         for (path, methods) in stack.properties("Api")["Body"]["paths"].as_object().unwrap() {
             let methods = methods.as_object().unwrap();
-            // Any is what has no method of its own.
+            // ANY covers each method without an entry of its own.
             let any = "x-amazon-apigateway-any-method";
             assert!(methods.contains_key(any), "{case:?}");
-            let mocked = if OPEN.contains(&path.as_str()) { any } else { "options" };
+            let mocked = if PUBLIC_PATHS.contains(&path.as_str()) { any } else { "options" };
             for (_, method) in methods.iter().filter(|(method, _)| *method != mocked) {
                 let integration = &method["x-amazon-apigateway-integration"];
                 assert_eq!(
@@ -164,7 +170,7 @@ async fn every_request_but_a_browsers_question_reaches_the_alias_which_the_gatew
                     (&"aws_proxy".into(), &uri.clone().into()),
                     "{case:?}"
                 );
-                // Lambda is invoked by POST, whatever the request is.
+                // Lambda is always invoked with POST.
                 assert_eq!(integration["httpMethod"], "POST", "{case:?}");
             }
         }
@@ -173,30 +179,30 @@ async fn every_request_but_a_browsers_question_reaches_the_alias_which_the_gatew
         let stage = case.get("StageName").map_or("test", String::as_str);
         let allowed = format!("arn:aws:execute-api:eu-west-1:123456789012:my-pins-Api-1A2B3C/{stage}/*");
         assert_eq!(permission["SourceArn"], allowed, "{case:?}");
-        // SAM would make one called Stage beside it, which nothing throttles.
+        // SAM would add an unthrottled stage named `Stage`.
         for (name, deployment) in stack.of_type("AWS::ApiGateway::Deployment") {
             assert_eq!(deployment["StageName"], Value::Null, "{name}");
         }
     }
 }
 
-/// The API's one stage. SAM makes its resource's name of the stage's own.
+/// The API's only stage. SAM derives its logical id from the stage's name.
 fn stage(stack: &Stack) -> &Value {
     let [(_, stage)] = stack.of_type("AWS::ApiGateway::Stage").collect::<Vec<_>>()[..] else { panic!("not one stage") };
     stage
 }
 
-/// Fails unless what a mock integration answers by `pattern` is the status, the body and the headers of `by_ingest`.
+/// Asserts that the mock integration's response for `pattern` equals `by_ingest` in status, body and headers.
 fn assert_mocks(method: &Value, pattern: &str, by_ingest: &Answer) {
     let answer = &method["x-amazon-apigateway-integration"]["responses"][pattern];
     let status = by_ingest.status.as_u16().to_string();
     assert_eq!(answer["statusCode"], status);
     assert_eq!(answer["responseTemplates"]["application/json"], by_ingest.body);
-    let mut told = Vec::new();
+    let mut headers = Vec::new();
     for (name, value) in answer["responseParameters"].as_object().unwrap() {
         let name = name.strip_prefix("method.response.header.").unwrap();
         assert!(method["responses"][&status]["headers"][name].is_object(), "{status}: {name} is not passed on");
-        told.push((name.to_lowercase(), value.as_str().unwrap().trim_matches('\'').to_owned()));
+        headers.push((name.to_lowercase(), value.as_str().unwrap().trim_matches('\'').to_owned()));
     }
     let mut expected: Vec<_> = by_ingest
         .headers
@@ -204,14 +210,14 @@ fn assert_mocks(method: &Value, pattern: &str, by_ingest: &Answer) {
         .filter(|(name, _)| name.as_str().starts_with("access-control-") || *name == header::ALLOW)
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
         .collect();
-    told.sort();
+    headers.sort();
     expected.sort();
-    assert_eq!(told, expected);
+    assert_eq!(headers, expected);
 }
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn what_needs_no_function_is_answered_by_the_gateway_as_by_ingest() {
+async fn mock_integrations_answer_like_ingest() {
     let router = Recorder::default().router();
     let by_ingest = async |method: &str, path: &str| {
         let path = path.replace("{proxy+}", "index.css");
@@ -220,11 +226,11 @@ async fn what_needs_no_function_is_answered_by_the_gateway_as_by_ingest() {
     };
     let stack = stack(&with(&[])).await;
     for (path, methods) in stack.properties("Api")["Body"]["paths"].as_object().unwrap() {
-        let page = OPEN.contains(&path.as_str());
+        let page = PUBLIC_PATHS.contains(&path.as_str());
         let method = &methods[if page { "x-amazon-apigateway-any-method" } else { "options" }];
         let integration = &method["x-amazon-apigateway-integration"];
         assert_eq!(integration["type"], "mock", "{path}");
-        // The mock takes its status from what the request is made into, and that picks the answer.
+        // The request template sets the status that selects the response.
         let request = &integration["requestTemplates"]["application/json"];
         if page {
             assert_eq!(request, r#"{"statusCode": #if($context.httpMethod == "OPTIONS")200#{else}405#end}"#, "{path}");
@@ -241,23 +247,23 @@ async fn what_needs_no_function_is_answered_by_the_gateway_as_by_ingest() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn the_stage_has_the_name_the_throttle_and_the_log_that_were_chosen() {
+async fn the_stage_has_the_chosen_name_throttle_and_log() {
     let stack =
         stack(&with(&[("StageName", "v1"), ("ThrottleRate", "7"), ("ThrottleBurst", "9"), ("AccessLog", "on")])).await;
     let stage = stage(&stack);
     assert_eq!(stage["StageName"], "v1");
     assert!(stack.outputs["ApiUrl"]["Value"].as_str().unwrap().ends_with(".amazonaws.com/v1"));
-    // `~1` is a slash. A method that has no setting of its own has the first.
+    // `~1` is an escaped slash. The first entry applies to methods without one of their own.
     let others = json!({"ResourcePath": "/*", "HttpMethod": "*", "ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 1});
     let chosen = |method| json!({"ResourcePath": "/~1{proxy+}", "HttpMethod": method, "ThrottlingRateLimit": "7", "ThrottlingBurstLimit": "9"});
-    // The page loads its files at once.
+    // The page loads its files in parallel.
     let files = json!({"ResourcePath": "/~1docs~1{proxy+}", "HttpMethod": "GET", "ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 2});
     assert_eq!(stage["MethodSettings"], json!([others, chosen("POST"), chosen("OPTIONS"), files]));
     assert!(stack.properties("Api")["Body"]["paths"]["/docs/{proxy+}"]["get"].is_object());
-    // There is such a method: a setting of none is refused, or of no effect.
+    // A setting for a missing method is rejected or ignored.
     let methods = &stack.properties("Api")["Body"]["paths"]["/{proxy+}"];
     assert!(methods["post"].is_object() && methods["options"].is_object(), "{methods}");
-    // Each `$context` is a text, a number or `-`, all of which go between quotes; API Gateway escapes none.
+    // API Gateway inserts each `$context` value without escapes, so each one is between quotes.
     let format = stage["AccessLogSetting"]["Format"].as_str().unwrap();
     let line: Value = serde_json::from_str(format).unwrap_or_else(|error| panic!("{error}: {format}"));
     assert!(line.as_object().unwrap().values().all(|value| value.as_str().unwrap().starts_with("$context.")), "{line}");
@@ -269,7 +275,7 @@ async fn the_stage_has_the_name_the_throttle_and_the_log_that_were_chosen() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn a_stage_that_logs_waits_for_the_role_that_the_stack_makes() {
+async fn a_stage_with_an_access_log_is_created_after_the_logging_role() {
     for (access_log, made) in [("off", false), ("on", false), ("on-and-make-role", true)] {
         let stack = stack(&with(&[("AccessLog", access_log)])).await;
         assert_eq!(stack.resources.contains_key("GatewayAccount"), made, "{access_log}");
@@ -278,9 +284,9 @@ async fn a_stage_that_logs_waits_for_the_role_that_the_stack_makes() {
             let [(stage, _)] = stack.of_type("AWS::ApiGateway::Stage").collect::<Vec<_>>()[..] else {
                 panic!("not one")
             };
-            assert!(stack.made_before(stage).contains("GatewayAccount"));
-            // An account that never had an API has no settings to change.
-            assert!(stack.made_before("GatewayAccount").contains("Api"));
+            assert!(stack.created_before(stage).contains("GatewayAccount"));
+            // An account's API Gateway settings exist only after its first API.
+            assert!(stack.created_before("GatewayAccount").contains("Api"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is looked at: the views of the archive, and the dashboard.
+//! The archive's schedule and views, the dashboard and the alarms.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
@@ -7,11 +7,11 @@ use shared::metrics::CATALOG;
 use super::cases::{every, with};
 use crate::support::template::{Stack, list, stack};
 
-/// Athena's types in the words of Hive.
+/// Athena's types and Hive's names for them.
 const TYPES: [(&str, &str); 5] =
     [("varchar", "string"), ("integer", "int"), ("bigint", "bigint"), ("double", "double"), ("timestamp", "timestamp")];
 
-/// The views: each one's name, and what Athena reads of it.
+/// The views: name, Athena's decoded definition, and Glue's table input.
 pub(crate) fn views(stack: &Stack) -> Vec<(&str, Value, &Value)> {
     let tables = stack.of_type("AWS::Glue::Table").map(|(_, properties)| &properties["TableInput"]);
     let views = tables.filter(|table| table["TableType"] == "VIRTUAL_VIEW");
@@ -27,7 +27,7 @@ pub(crate) fn views(stack: &Stack) -> Vec<(&str, Value, &Value)> {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn each_view_has_the_same_columns_in_both_of_its_descriptions() {
+async fn each_view_has_the_same_columns_in_glue_and_athena() {
     let stack = stack(&with(&[])).await;
     let views = views(&stack);
     assert_eq!(views.len(), 3);
@@ -47,7 +47,7 @@ async fn each_view_has_the_same_columns_in_both_of_its_descriptions() {
         let glue: Vec<_> =
             glue.map(|column| (column["Name"].as_str().unwrap(), column["Type"].as_str().unwrap())).collect();
         assert_eq!(athena, glue, "{name}");
-        // The query gives them in this order, by these names.
+        // The query selects them in this order, by these names.
         let sql = view["originalSql"].as_str().unwrap();
         let mut rest = sql.rsplit_once("\nSELECT ").or_else(|| sql.rsplit_once(") SELECT ")).unwrap().1;
         for (column, _) in &athena {
@@ -58,7 +58,7 @@ async fn each_view_has_the_same_columns_in_both_of_its_descriptions() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn a_run_each_hour_stores_what_a_mapping_gave_up() {
+async fn an_hourly_run_stores_batches_that_a_mapping_gave_up() {
     for (case, stack) in every().await {
         let expected = match stack.parameters["Archive"].as_str().unwrap() {
             "schedule" => Some("rate(1 minute)"),
@@ -86,14 +86,14 @@ async fn a_mapping_retries_a_batch_until_it_is_stored() {
         for limit in ["MaximumRetryAttempts", "MaximumRecordAgeInSeconds"] {
             assert_eq!(mapping[limit], -1, "{name}: {limit}");
         }
-        // With one, Lambda makes ten attempts all the same.
+        // With a destination, Lambda stops after ten attempts despite these limits.
         assert!(mapping.get("DestinationConfig").is_none(), "{name}");
     }
 }
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn the_dashboard_is_json_and_shows_this_stack() {
+async fn the_dashboard_is_valid_and_shows_this_stack() {
     for (case, stack) in every().await {
         let body = stack.properties("Dashboard")["DashboardBody"].as_str().unwrap();
         let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{case:?}: {error}: {body}"));
@@ -107,7 +107,7 @@ async fn the_dashboard_is_json_and_shows_this_stack() {
     }
 }
 
-/// Each of our metrics that is named, with its function and further dimension.
+/// The pipeline's metrics on a dashboard, with their functions.
 fn metrics(body: &Value) -> Vec<(String, String)> {
     let mut named = Vec::new();
     for widget in body["widgets"].as_array().unwrap() {
@@ -128,7 +128,7 @@ fn metrics(body: &Value) -> Vec<(String, String)> {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn the_dashboard_and_the_alarms_name_metrics_that_the_functions_write() {
+async fn every_metric_of_the_dashboard_and_the_alarms_is_written_by_its_function() {
     let stack = stack(&with(&[])).await;
     let body: Value = serde_json::from_str(stack.properties("Dashboard")["DashboardBody"].as_str().unwrap()).unwrap();
     let mut named = metrics(&body);
@@ -154,15 +154,15 @@ async fn the_dashboard_and_the_alarms_name_metrics_that_the_functions_write() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn no_alarm_and_no_graph_makes_one_number_of_one_series() {
-    // SUM, AVG, MAX and MIN of one id are a number, which neither takes.
-    let number = |expression: &str| {
+async fn no_alarm_and_no_graph_aggregates_a_single_series() {
+    // SUM, AVG, MAX and MIN of a single id are a scalar, which CloudWatch rejects here.
+    let scalar = |expression: &str| {
         let inside = expression.split_once('(').and_then(|(function, rest)| Some((function, rest.strip_suffix(')')?)));
         inside.is_some_and(|(function, inside)| {
             ["SUM", "AVG", "MAX", "MIN"].contains(&function) && inside.chars().all(char::is_alphanumeric)
         })
     };
-    assert!(number("SUM(ingest)") && !number("SUM(METRICS())") && !number("SUM([a, b])"));
+    assert!(scalar("SUM(ingest)") && !scalar("SUM(METRICS())") && !scalar("SUM([a, b])"));
     for (case, stack) in every().await {
         let alarms = stack.of_type("AWS::CloudWatch::Alarm").map(|(_, alarm)| alarm["Metrics"].clone());
         let body = stack.properties("Dashboard")["DashboardBody"].as_str().unwrap();
@@ -171,7 +171,7 @@ async fn no_alarm_and_no_graph_makes_one_number_of_one_series() {
         for metrics in alarms.chain(graphs) {
             let parts = metrics.as_array().into_iter().flatten().flat_map(list);
             for expression in parts.filter_map(|part| part.get("Expression").or(part.get("expression"))) {
-                assert!(!number(expression.as_str().unwrap()), "{case:?}: {expression}");
+                assert!(!scalar(expression.as_str().unwrap()), "{case:?}: {expression}");
             }
         }
     }
@@ -179,13 +179,13 @@ async fn no_alarm_and_no_graph_makes_one_number_of_one_series() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn an_alarm_tells_the_topic_that_was_named_and_nobody_else() {
+async fn alarms_notify_the_given_topic_only() {
     for (case, stack) in every().await {
         let topic = &stack.parameters["AlarmTopicArn"];
         for (name, alarm) in stack.of_type("AWS::CloudWatch::Alarm") {
             for actions in ["AlarmActions", "OKActions"] {
-                let told = alarm.get(actions).map(|actions| &actions[0]);
-                assert_eq!(told.unwrap_or(&"".into()), topic, "{case:?}: {name}");
+                let notified = alarm.get(actions).map(|actions| &actions[0]);
+                assert_eq!(notified.unwrap_or(&"".into()), topic, "{case:?}: {name}");
             }
         }
     }

@@ -1,7 +1,7 @@
-"""Athena's views and queries on DuckDB, with the functions of Trino's that they call.
+"""Runs Athena's views and queries on DuckDB, with the Trino functions that they call as macros.
 
-In: `schema`, `lines` (of each kind, lists of a user id and a line), `views` and `queries` (names and SQL), as JSON. Out: each one's rows.
-What it proves is the SQL and what it makes of each line; Trino's own parser and its casts are Athena's.
+Input (JSON): `schema`, `lines` (per kind, lists of a user id and a line), `views` and `queries` (names and SQL). Output: their rows.
+It proves the SQL and its results for each line, not Trino's parser and casts.
 """
 
 import json

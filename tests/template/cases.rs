@@ -1,4 +1,4 @@
-//! The stacks that are looked at: each profile, and each value that a parameter offers.
+//! The tested stacks: each profile, and each allowed value of each parameter.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use crate::support::template::{Parameters, Stack, parameters, profiles, stacks};
 
-/// Names and values.
+/// Parameter names and values.
 type Given = &'static [(&'static str, &'static str)];
 
-/// What a user has to fill in, by the parameter's value that asks for it.
-const ASKED_FOR: &[(&str, &str, Given)] = &[
+/// The further parameters that a parameter's value requires.
+const REQUIRED: &[(&str, &str, Given)] = &[
     (
         "Cluster",
         "existing",
@@ -51,8 +51,8 @@ const ASKED_FOR: &[(&str, &str, Given)] = &[
     ),
 ];
 
-/// Values of parameters that offer no choice, together where they belong together.
-const GIVEN: &[Given] = &[
+/// Sets of values for parameters without allowed values.
+const FREE_TEXT: &[Given] = &[
     &[("VpcId", "vpc-0a"), ("SubnetIds", "subnet-0a,subnet-0b,subnet-0c")],
     &[
         ("VpcId", "vpc-0a"),
@@ -87,25 +87,25 @@ const GIVEN: &[Given] = &[
     &[("Cluster", "serverless"), ("VpcId", "vpc-0a"), ("SubnetIds", "subnet-0a,subnet-0b")],
 ];
 
-/// These parameters on top of the default profile's, and what they ask for.
+/// These parameters on top of the default profile's, with the ones that they require.
 pub(crate) fn with(given: &[(&str, &str)]) -> Parameters {
     completed(&parameters(given))
 }
 
 fn completed(given: &Parameters) -> Parameters {
-    let asked_for = |(name, value, _): &&(&str, &str, _)| given.get(*name).is_some_and(|given| given == value);
-    let ids = ASKED_FOR.iter().filter(asked_for).flat_map(|(_, _, ids)| parameters(ids));
-    // Two user ids, since a list of one may be taken for a text.
+    let requires = |(name, value, _): &&(&str, &str, _)| given.get(*name).is_some_and(|given| given == value);
+    let ids = REQUIRED.iter().filter(requires).flat_map(|(_, _, ids)| parameters(ids));
+    // Two user ids: a list of one could pass for a string.
     [("UserIds".to_owned(), "demo,b-2".to_owned())].into_iter().chain(ids).chain(given.clone()).collect()
 }
 
-/// What each profile sets.
+/// Each profile's parameters.
 pub(crate) fn of_profiles() -> BTreeMap<String, Parameters> {
     let overrides = |options: &Value| serde_json::from_value(options["deploy"]["parameter_overrides"].clone()).unwrap();
     profiles().as_object().unwrap().iter().map(|(profile, options)| (profile.clone(), overrides(options))).collect()
 }
 
-/// Every stack, with what was chosen for it.
+/// Every tested stack with its parameters.
 pub(crate) async fn every() -> Vec<(Parameters, Arc<Stack>)> {
     let plain = with(&[]);
     let declared = stacks(&[plain]).await.remove(0).declared.clone();
@@ -116,7 +116,7 @@ pub(crate) async fn every() -> Vec<(Parameters, Arc<Stack>)> {
             cases.push(with(&[(name, &value)]));
         }
     }
-    cases.extend(GIVEN.iter().map(|given| with(given)));
+    cases.extend(FREE_TEXT.iter().map(|given| with(given)));
     let stacks = stacks(&cases).await;
     for (case, stack) in cases.iter().zip(&stacks) {
         assert!(stack.refused.is_empty(), "{case:?}: {:?}", stack.refused);

@@ -1,12 +1,11 @@
-//! What costs money while nobody sends anything.
+//! The resources that cost money while idle.
 
 use std::collections::BTreeSet;
 
 use super::cases::{every, of_profiles};
 use crate::support::template::{list, stack, workspace};
 
-/// Types that cost nothing as long as nothing is sent. A dashboard (three an account) and alarms (ten) are free too, and
-/// beyond that some dollars a month.
+/// Types that are free while idle. Three dashboards and ten alarms per account are free; more cost some dollars a month.
 const FREE: &[&str] = &[
     "AWS::ApiGateway::Account",
     "AWS::ApiGateway::ApiKey",
@@ -47,8 +46,8 @@ const FREE: &[&str] = &[
     "Custom::Topics",
 ];
 
-/// Those that are paid by the hour, and what is chosen to have one.
-const CHOSEN: &[(&str, &str, &str)] = &[
+/// Types that are billed by the hour, with the parameter and the value that create them.
+const HOURLY: &[(&str, &str, &str)] = &[
     ("AWS::MSK::Cluster", "Cluster", "provisioned"),
     ("AWS::MSK::ServerlessCluster", "Cluster", "serverless"),
     ("AWS::RDS::DBInstance", "Database", "create"),
@@ -58,17 +57,17 @@ const CHOSEN: &[(&str, &str, &str)] = &[
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn nothing_costs_while_idle_but_what_was_chosen() {
+async fn only_chosen_resources_cost_money_while_idle() {
     for (case, stack) in every().await {
         for (name, resource) in &stack.resources {
             let kind = resource["Type"].as_str().unwrap();
-            let chosen = CHOSEN.iter().find(|(paid, ..)| *paid == kind);
+            let chosen = HOURLY.iter().find(|(paid, ..)| *paid == kind);
             match chosen {
                 Some((_, parameter, value)) => assert_eq!(stack.parameters[*parameter], *value, "{case:?}: {name}"),
                 None => assert!(FREE.contains(&kind), "{case:?}: {name}, {kind}"),
             }
         }
-        // An interface endpoint is paid by the hour, a gateway endpoint is not.
+        // Interface endpoints are billed by the hour, gateway endpoints are free.
         for (name, endpoint) in stack.of_type("AWS::EC2::VPCEndpoint") {
             assert_eq!(endpoint["VpcEndpointType"], "Gateway", "{case:?}: {name}");
         }
@@ -82,23 +81,23 @@ async fn nothing_costs_while_idle_but_what_was_chosen() {
             .of_type("AWS::Lambda::EventSourceMapping")
             .map(|(_, mapping)| mapping["ProvisionedPollerConfig"]["PollerGroupName"].to_string())
             .collect();
-        assert!(groups.len() <= 1, "{case:?}: pollers are paid by the group: {groups:?}");
+        assert!(groups.len() <= 1, "{case:?}: pollers are billed by the group: {groups:?}");
     }
 }
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn the_default_profile_pays_for_three_small_brokers_and_nothing_else() {
+async fn the_default_profile_only_pays_for_three_small_brokers() {
     let stack = stack(&of_profiles()["default"]).await;
     let paid: Vec<_> =
-        CHOSEN.iter().filter(|(kind, ..)| stack.of_type(kind).next().is_some()).map(|(kind, ..)| *kind).collect();
+        HOURLY.iter().filter(|(kind, ..)| stack.of_type(kind).next().is_some()).map(|(kind, ..)| *kind).collect();
     assert_eq!(paid, ["AWS::MSK::Cluster"]);
     let cluster = stack.properties("ProvisionedCluster");
     assert_eq!(
         (&cluster["BrokerNodeGroupInfo"]["InstanceType"], &cluster["NumberOfBrokerNodes"]),
         (&"kafka.t3.small".into(), &"3".into())
     );
-    // More detail than this is paid by the metric.
+    // More detailed metrics are billed.
     assert_eq!(cluster["EnhancedMonitoring"], "DEFAULT");
 }
 

@@ -1,6 +1,6 @@
-"""The template as it is written, and its resources with every function evaluated that SAM's code for `AWS::LanguageExtensions` evaluates.
+"""Returns the unmodified template, and its resources after SAM's code for `AWS::LanguageExtensions`.
 
-In: `pseudo`, what AWS knows of the stack, and `parameters`, as JSON. Out: `source` and `early`, as JSON.
+Input (JSON): `pseudo`, the pseudo parameters, and `parameters`. Output (JSON): `source` and `early`.
 """
 
 import json

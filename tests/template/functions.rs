@@ -1,4 +1,4 @@
-//! The functions' settings, times and logs.
+//! The functions' settings, timeouts and logs.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use super::{
 };
 use crate::support::template::{Stack, stack, texts};
 
-/// What Lambda sets.
-const OF_LAMBDA: [(&str, &str); 4] = [
+/// Variables that Lambda sets.
+const LAMBDA_VARIABLES: [(&str, &str); 4] = [
     ("AWS_REGION", "eu-west-1"),
     ("AWS_ACCESS_KEY_ID", "ASIA0A1B"),
     ("AWS_SECRET_ACCESS_KEY", "secret"),
@@ -29,15 +29,15 @@ fn variables(function: &str) -> Vec<&'static Variable> {
         "Database" | "DatabaseSetup" => database::Settings::VARIABLES.to_vec(),
         "Topics" => topics::VARIABLES.to_vec(),
         "Brokers" => Vec::new(),
-        other => panic!("a function that is new: {other}"),
+        other => panic!("unknown function {other}"),
     }
 }
 
-/// What the function itself says of its settings.
-fn read(function: &str, set: &BTreeMap<String, String>) -> Result<(), SettingsError> {
+/// Parses the settings with the function's own code.
+fn parse(function: &str, set: &BTreeMap<String, String>) -> Result<(), SettingsError> {
     let lookup = |name: &str| {
-        let of_lambda = OF_LAMBDA.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        set.get(name).cloned().or(of_lambda)
+        let by_lambda = LAMBDA_VARIABLES.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        set.get(name).cloned().or(by_lambda)
     };
     match function {
         "Ingest" => ingest::Settings::from_lookup(lookup).map(drop),
@@ -56,7 +56,7 @@ fn environment(properties: &Value) -> BTreeMap<String, String> {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn each_function_is_set_what_it_reads_and_nothing_else() {
+async fn each_function_gets_the_settings_that_it_reads_and_no_others() {
     for (case, stack) in every().await {
         for (function, properties) in functions(&stack) {
             let set = environment(properties);
@@ -64,15 +64,15 @@ async fn each_function_is_set_what_it_reads_and_nothing_else() {
                 let known = variables(function).iter().any(|variable| variable.name == name);
                 assert!(known, "{case:?}: {function} does not read {name}");
             }
-            // What is required and not set, or does not parse, is what this says.
-            read(function, &set).unwrap_or_else(|error| panic!("{case:?}: {function}: {error}"));
+            // The error names missing and invalid settings.
+            parse(function, &set).unwrap_or_else(|error| panic!("{case:?}: {function}: {error}"));
         }
     }
 }
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn each_function_logs_to_a_group_of_its_stack_that_is_kept_for_a_while() {
+async fn each_function_logs_to_its_own_group_with_a_retention_time() {
     for (case, stack) in every().await {
         let groups: BTreeMap<_, _> =
             stack.of_type("AWS::Logs::LogGroup").map(|(_, it)| (it["LogGroupName"].as_str().unwrap(), it)).collect();
@@ -84,7 +84,7 @@ async fn each_function_logs_to_a_group_of_its_stack_that_is_kept_for_a_while() {
             assert!(groups.contains_key(group), "{case:?}: {function} logs to {group}");
             assert_eq!(properties["LoggingConfig"]["LogFormat"], "JSON", "{case:?}: {function}");
         }
-        // AWS adds a group elsewhere, to which it delivers logs itself, to the account's one resource policy, until that is full.
+        // For log groups with other prefixes AWS extends the account's resource policy, whose size is limited.
         let delivered = ["ProvisionedCluster", "Connector"].into_iter().filter_map(|name| stack.resources.get(name));
         for resource in delivered {
             let logging = resource["Properties"].get("LoggingInfo").or(resource["Properties"].get("LogDelivery"));
@@ -97,7 +97,7 @@ async fn each_function_logs_to_a_group_of_its_stack_that_is_kept_for_a_while() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn the_template_admits_as_many_posts_of_a_run_as_the_emulator() {
+async fn the_template_and_the_emulator_allow_the_same_number_of_posts_per_run() {
     let declared = &stack(&with(&[])).await.declared["EmulatorPosts"];
     assert_eq!((&declared["MinValue"], &declared["MaxValue"]), (&1.into(), &PostsPerRun::MAX.into()));
 }
@@ -108,14 +108,14 @@ fn seconds(value: &Value) -> u64 {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn each_time_ends_before_the_one_around_it() {
-    /// API Gateway's own limit.
-    const GATEWAY: u64 = 29;
+async fn each_timeout_is_shorter_than_the_enclosing_one() {
+    /// API Gateway's timeout in seconds.
+    const GATEWAY_TIMEOUT: u64 = 29;
     let stack = stack(&with(&[("Database", "create")])).await;
     let timeout = |function: &str| stack.properties(&format!("{function}Function"))["Timeout"].as_u64().unwrap();
 
-    assert!(timeout("Ingest") < GATEWAY);
-    // A broker's session ends after 9 s; records that wait for its successor are written all the same.
+    assert!(timeout("Ingest") < GATEWAY_TIMEOUT);
+    // A broker's session ends after 9 s. Records that wait for the new leader must still be written in time.
     assert!(timeout("Ingest") - ingest::event::RESPONSE_MARGIN.as_secs() > 2 * 9);
 
     for (function, schedule) in [("Emulator", "EmulatorFunctionEachMinute"), ("Archive", "ArchiveSchedule")] {
@@ -125,16 +125,16 @@ async fn each_time_ends_before_the_one_around_it() {
         assert_eq!((&retry["MaximumRetryAttempts"], &retry["MaximumEventAgeInSeconds"]), (&0.into(), &60.into()));
     }
     let spread = seconds(&stack.properties("EmulatorFunction")["Environment"]["Variables"]["SPREAD_SECONDS"]);
-    assert!(spread + 10 < timeout("Emulator"), "a lost broker takes 9 s of the last post");
+    assert!(spread + 10 < timeout("Emulator"), "a lost broker delays the last post by 9 s");
 
     for (resource, function) in [("Brokers", "Brokers"), ("Topics", "Topics"), ("DatabaseContent", "Database")] {
         assert!(timeout(function) < seconds(&stack.properties(resource)["ServiceTimeout"]), "{resource}");
     }
-    assert!(timeout("Topics") > 90, "new rights take up to a minute and a half");
-    assert!(timeout("Database") > timeout("DatabaseSetup") + 2 * 90, "and here there are two to be waited for");
+    assert!(timeout("Topics") > 90, "new rights take up to 90 s");
+    assert!(timeout("Database") > timeout("DatabaseSetup") + 2 * 90, "here two new rights are waited for");
 }
 
-/// The version that the gateway calls, by what makes CloudFormation publish another: its resource's name and its description.
+/// The published version's logical id and description. A change of either publishes a new version.
 fn version(stack: &Stack) -> (&str, &str) {
     let [(name, version)] = stack.of_type("AWS::Lambda::Version").collect::<Vec<_>>()[..] else { panic!("not one") };
     (name, version["Description"].as_str().unwrap())
@@ -142,31 +142,31 @@ fn version(stack: &Stack) -> (&str, &str) {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn ingest_is_published_again_when_what_a_version_holds_has_changed_and_only_then() {
-    // Lambda refuses to publish what is as it was, and the alias keeps a version that is not published again.
-    let held = |stack: &Stack| {
-        let mut held = stack.properties("IngestFunction").clone();
-        held.as_object_mut().unwrap().remove("ReservedConcurrentExecutions");
-        held
+async fn ingest_gets_a_new_version_exactly_when_its_configuration_changes() {
+    // Lambda refuses to publish an unchanged version, and without a new version the alias keeps the old configuration.
+    let configuration = |stack: &Stack| {
+        let mut configuration = stack.properties("IngestFunction").clone();
+        configuration.as_object_mut().unwrap().remove("ReservedConcurrentExecutions");
+        configuration
     };
     let plain = stack(&with(&[])).await;
-    let mut again = 0;
+    let mut published = 0;
     for (case, stack) in every().await {
-        let changed = held(&stack) != held(&plain);
+        let changed = configuration(&stack) != configuration(&plain);
         assert_eq!(version(&stack) != version(&plain), changed, "{case:?}: {:?}", version(&stack));
-        again += usize::from(changed);
+        published += usize::from(changed);
         let (name, description) = version(&stack);
         let function = stack.properties("IngestFunction");
-        let of_the_template = format!(" {} MB {} s", function["MemorySize"], function["Timeout"]);
-        assert!(description.ends_with(&of_the_template), "{description}");
+        let suffix = format!(" {} MB {} s", function["MemorySize"], function["Timeout"]);
+        assert!(description.ends_with(&suffix), "{description}");
         assert_eq!(stack.resource(name)["DeletionPolicy"], "Delete", "it would keep its network interfaces");
     }
-    assert!(again > 5, "{again}");
+    assert!(published > 5, "{published}");
 }
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn a_versions_description_has_room_for_as_many_subnets_as_may_be_given() {
+async fn a_versions_description_fits_the_most_subnets() {
     let subnets = [1, 2, 3, 4, 5, 6].map(|n| format!("subnet-{n:017x}")).join(",");
     let given = with(&[("VpcId", "vpc-0a"), ("SubnetIds", &subnets), ("Statuses", "confluent"), ("LogLevel", "error")]);
     let stack = stack(&given).await;
@@ -174,8 +174,7 @@ async fn a_versions_description_has_room_for_as_many_subnets_as_may_be_given() {
     assert!(version(&stack).1.len() <= 256, "{}", version(&stack).1);
 }
 
-/// For each method of each path that starts `ingest`, how many requests at once the stage's throttle admits. Those of a
-/// method that stands for any are bounded each.
+/// The burst limit of each method of each path that invokes `ingest`. ANY has one limit per method.
 fn bursts(stack: &Stack) -> Vec<u64> {
     let [(_, stage)] = stack.of_type("AWS::ApiGateway::Stage").collect::<Vec<_>>()[..] else { panic!("not one stage") };
     let settings = stage["MethodSettings"].as_array().unwrap();
@@ -192,8 +191,8 @@ fn bursts(stack: &Stack) -> Vec<u64> {
     for (path, methods) in stack.properties("Api")["Body"]["paths"].as_object().unwrap() {
         for method in ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"] {
             let own = methods.get(method.to_lowercase());
-            let asked = own.unwrap_or(&methods["x-amazon-apigateway-any-method"]);
-            if asked["x-amazon-apigateway-integration"]["type"] == "aws_proxy" {
+            let operation = own.unwrap_or(&methods["x-amazon-apigateway-any-method"]);
+            if operation["x-amazon-apigateway-integration"]["type"] == "aws_proxy" {
                 bursts.push(burst(path, method));
             }
         }
@@ -203,8 +202,8 @@ fn bursts(stack: &Stack) -> Vec<u64> {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn a_burst_of_cold_starts_logs_in_within_a_requests_time() {
-    /// A `kafka.t3.small` admits so many new log-ins a second.
+async fn a_burst_of_cold_starts_authenticates_before_the_requests_time_out() {
+    /// The new authentications per second of a `kafka.t3.small`.
     const LOG_INS_A_SECOND: u64 = 4;
     let stack = stack(&with(&[])).await;
     let time =
@@ -213,19 +212,19 @@ async fn a_burst_of_cold_starts_logs_in_within_a_requests_time() {
     let bursts = bursts(&stack);
     let starts: u64 = bursts.iter().sum();
     for brokers in [2, 3] {
-        // One to begin with, and one at each broker.
+        // One for the bootstrap connection, and one at each broker.
         let log_ins = starts * (1 + brokers);
         let needed = log_ins.div_ceil(brokers * LOG_INS_A_SECOND);
         assert!(needed <= time, "{brokers} brokers: {needed} s of {time}");
         if seconds(&stack.parameters["BrokerCount"]) == brokers {
-            let told = stack.declared["ThrottleBurst"]["Description"].as_str().unwrap();
+            let description = stack.declared["ThrottleBurst"]["Description"].as_str().unwrap();
             for number in [
                 format!("{burst} of them and {} of other methods", starts - burst),
                 format!("make {} log-ins each", 1 + brokers),
                 format!("{log_ins} over three"),
                 format!("{needed} s, within the {time} s"),
             ] {
-                assert!(told.contains(&number), "{number}: {told}");
+                assert!(description.contains(&number), "{number}: {description}");
             }
         }
     }
@@ -233,7 +232,7 @@ async fn a_burst_of_cold_starts_logs_in_within_a_requests_time() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn a_run_that_fails_is_kept_and_not_repeated() {
+async fn a_failed_run_is_queued_and_not_retried() {
     for (case, stack) in every().await {
         let queue = format!("arn:aws:sqs:eu-west-1:123456789012:{}", "my-pins-FailedRuns-1A2B3C");
         for (name, config) in stack.of_type("AWS::Lambda::EventInvokeConfig") {
@@ -259,19 +258,19 @@ async fn a_run_that_fails_is_kept_and_not_repeated() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn a_function_is_in_the_vpc_when_it_speaks_to_what_is_there_and_only_then() {
+async fn exactly_the_functions_that_reach_the_vpc_are_in_it() {
     for (case, stack) in every().await {
         let database = stack.parameters["Database"].as_str().unwrap();
         for (function, properties) in functions(&stack) {
             let inside = match function {
-                // `archive` reads Kafka with a mapping as well: what that leaves out.
+                // With a mapping, `archive` still reads Kafka for the batches that the mapping gave up.
                 "Ingest" | "Topics" | "DatabaseSetup" | "Archive" => true,
                 "Brokers" | "Database" => false,
                 "Emulator" => database != "existing-public",
-                other => panic!("a function that is new: {other}"),
+                other => panic!("unknown function {other}"),
             };
             assert_eq!(properties.get("VpcConfig").is_some(), inside, "{case:?}: {function}");
-            // What SAM adds for it, once it sees which it is.
+            // SAM adds this policy if it can see the VPC's configuration.
             let policies = texts(&stack.properties(&format!("{function}FunctionRole"))["ManagedPolicyArns"]);
             let may = policies.iter().any(|policy| policy.ends_with("/AWSLambdaVPCAccessExecutionRole"));
             assert_eq!(may, inside, "{case:?}: {function}");

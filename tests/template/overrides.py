@@ -1,6 +1,6 @@
-"""Elements of `parameter_overrides`, as SAM reads them.
+"""Parses elements of `parameter_overrides` with SAM's own parser.
 
-In: a list of texts, each one element as it stands in samconfig.toml. Out: for each the parameters that SAM makes of it, as JSON.
+Input (JSON): a list of elements as written in samconfig.toml. Output (JSON): the parameters in each.
 """
 
 import json

@@ -1,4 +1,4 @@
-//! Who may do what: each right is one that a call of ours needs, on what is ours.
+//! The roles' policies: each right is needed by a call, and limited to the stack's own resources.
 
 use std::collections::BTreeSet;
 
@@ -7,37 +7,37 @@ use serde_json::{Value, json};
 use super::{cases::every, functions};
 use crate::support::template::{ACCOUNT, REGION, Stack, list, texts};
 
-/// What each role does at Kafka. An action that stands in the template and not here has no call of ours.
+/// Each role's Kafka actions and the calls that need them.
 const NEEDED: &[(&str, &str, &str)] = &[
     ("Ingest", "Connect", "it logs in"),
-    ("Ingest", "WriteDataIdempotently", "its producer asks for an id, so that a retry is no duplicate"),
-    ("Ingest", "DescribeTopic", "its producer asks for a topic's partitions and their leaders"),
+    ("Ingest", "WriteDataIdempotently", "its idempotent producer asks for an id"),
+    ("Ingest", "DescribeTopic", "its producer fetches a topic's partitions and their leaders"),
     ("Ingest", "WriteData", "it writes records"),
     ("Emulator", "Connect", "it logs in"),
     ("Emulator", "WriteDataIdempotently", "its producer is ingest's"),
     ("Emulator", "DescribeTopic", "its producer is ingest's"),
     ("Emulator", "WriteData", "it writes records"),
     ("Archive", "Connect", "it logs in"),
-    ("Archive", "DescribeTopic", "it asks for partitions, leaders and both ends of each"),
+    ("Archive", "DescribeTopic", "it fetches partitions, leaders and offsets"),
     ("Archive", "ReadData", "it reads records, without a group"),
-    ("Archive", "DescribeGroup", "a mapping's pollers look for their coordinator"),
+    ("Archive", "DescribeGroup", "a mapping's pollers find their coordinator"),
     ("Archive", "AlterGroup", "a mapping's pollers join a group and commit"),
     // https://docs.aws.amazon.com/lambda/latest/dg/msk-cluster-auth.html lists it.
-    ("Archive", "DescribeClusterDynamicConfiguration", "a mapping's pollers look at the cluster's settings"),
+    ("Archive", "DescribeClusterDynamicConfiguration", "a mapping's pollers read the cluster's settings"),
     ("Topics", "Connect", "it logs in"),
     ("Topics", "CreateTopic", "it makes topics"),
-    ("Topics", "DescribeTopic", "it looks which are there, and with how many partitions"),
+    ("Topics", "DescribeTopic", "it lists the existing ones and their partitions"),
     ("Connector", "Connect", "MSK Connect's worker logs in"),
-    ("Connector", "DescribeCluster", "MSK Connect asks for it: msk-connect-service-execution-role"),
-    ("Connector", "DescribeTopic", "it looks for topics that match, and at its own"),
-    ("Connector", "ReadData", "it reads records, and what it kept"),
-    ("Connector", "CreateTopic", "it makes the topics in which it keeps its state"),
+    ("Connector", "DescribeCluster", "MSK Connect requires it: msk-connect-service-execution-role"),
+    ("Connector", "DescribeTopic", "it finds matching topics and its own"),
+    ("Connector", "ReadData", "it reads records and its state"),
+    ("Connector", "CreateTopic", "it creates the topics of its state"),
     ("Connector", "WriteData", "it keeps its state"),
     ("Connector", "DescribeGroup", "its tasks are a group"),
     ("Connector", "AlterGroup", "its tasks are a group"),
 ];
 
-/// What SAM adds: a function's log, the network interfaces of one in the VPC, and the gateway's log.
+/// Managed policies that SAM adds: logs, network interfaces in the VPC, the gateway's log.
 const MANAGED: [&str; 3] =
     ["AWSLambdaBasicExecutionRole", "AWSLambdaVPCAccessExecutionRole", "AmazonAPIGatewayPushToCloudWatchLogs"];
 
@@ -49,14 +49,14 @@ fn statements(stack: &Stack) -> Vec<(&str, &Value)> {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn no_action_is_a_wildcard_and_only_what_has_no_resource_is_on_any() {
+async fn no_action_is_a_wildcard_and_only_actions_without_resources_are_on_any() {
     for (case, stack) in every().await {
         for (role, statement) in statements(&stack) {
             assert_eq!(statement["Effect"], "Allow", "{role}: {statement}");
             for action in texts(&statement["Action"]) {
                 assert!(!action.contains('*'), "{case:?}: {role} may {action}");
             }
-            // What stands in the service authorization reference without a resource type; the template says so beside it.
+            // Actions without a resource type in the service authorization reference.
             let any = texts(&statement["Resource"]) == ["*"];
             for action in texts(&statement["Action"]) {
                 let without = action.starts_with("ec2:") || action == "kafka:GetBootstrapBrokers";
@@ -74,12 +74,12 @@ async fn no_action_is_a_wildcard_and_only_what_has_no_resource_is_on_any() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn every_policy_has_the_version_whose_language_it_is_written_in() {
-    // Without one it is of 2008, which knows no variables such as `${aws:PrincipalAccount}`.
+async fn every_policy_has_the_current_policy_version() {
+    // The default version is 2008, which has no variables such as `${aws:PrincipalAccount}`.
     for (case, stack) in every().await {
         for (role, properties) in stack.of_type("AWS::IAM::Role") {
             let inline = properties["Policies"].as_array().into_iter().flatten().map(|it| &it["PolicyDocument"]);
-            // SAM writes one itself, for a failed run's queue, without an id.
+            // SAM writes one for the queue of failed runs, without statement ids.
             let own = inline.filter(|policy| list(&policy["Statement"]).iter().all(|it| it.get("Sid").is_some()));
             for policy in own.chain([&properties["AssumeRolePolicyDocument"]]) {
                 assert_eq!(policy["Version"], "2012-10-17", "{case:?}: {role}: {policy}");
@@ -90,7 +90,7 @@ async fn every_policy_has_the_version_whose_language_it_is_written_in() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn each_right_at_kafka_is_needed_by_a_call_of_ours_and_each_that_is_needed_is_there() {
+async fn each_kafka_right_is_needed_and_each_needed_one_is_granted() {
     let mut given = BTreeSet::new();
     for (_, stack) in every().await {
         for (role, statement) in statements(&stack) {
@@ -106,7 +106,7 @@ async fn each_right_at_kafka_is_needed_by_a_call_of_ours_and_each_that_is_needed
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn rights_at_kafka_are_on_this_cluster_and_on_the_topics_of_the_user_ids_alone() {
+async fn kafka_rights_are_limited_to_this_cluster_and_the_user_ids_topics() {
     for (case, stack) in every().await {
         let cluster = stack.outputs["ClusterArn"]["Value"].as_str().unwrap();
         let of = |what: &str| cluster.replacen(":cluster/", &format!(":{what}/"), 1);
@@ -125,7 +125,7 @@ async fn rights_at_kafka_are_on_this_cluster_and_on_the_topics_of_the_user_ids_a
                         let own = ["/my-pins-*", "/__amazon_msk_connect_*", "/connect-*"].map(|own| of("group") + own);
                         assert!(on.iter().all(|on| own.contains(&(*on).to_owned())), "{may}");
                     }
-                    // What MSK Connect calls the topics of its state.
+                    // MSK Connect's names for the topics of its state.
                     _ if statement["Sid"] == "KeepState" => {
                         assert_eq!(on, [of("topic") + "/__amazon_msk_connect_*"], "{may}");
                     }
@@ -144,10 +144,10 @@ async fn rights_at_kafka_are_on_this_cluster_and_on_the_topics_of_the_user_ids_a
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn the_other_rights_are_on_what_the_stack_made_or_was_told_of() {
+async fn the_other_rights_are_limited_to_the_stacks_resources_and_given_arns() {
     for (case, stack) in every().await {
         let cluster = stack.outputs["ClusterArn"]["Value"].as_str().unwrap();
-        let told: Vec<_> = ["DatabaseUserArn", "DatabaseSecretArn", "KmsKeyArn"]
+        let given: Vec<_> = ["DatabaseUserArn", "DatabaseSecretArn", "KmsKeyArn"]
             .map(|it| stack.parameters[it].as_str().unwrap())
             .into();
         for (role, statement) in statements(&stack) {
@@ -160,7 +160,7 @@ async fn the_other_rights_are_on_what_the_stack_made_or_was_told_of() {
                     ))
                     || on.starts_with(&format!("arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/my-pins"))
                     || *on == "DatabaseInstance.MasterUserSecret.SecretArn";
-                !own && !told.contains(on) && *on != cluster
+                !own && !given.contains(on) && *on != cluster
             };
             let kafka = texts(&statement["Action"]).iter().all(|action| action.starts_with("kafka-cluster:"));
             let on = texts(&statement["Resource"]);
@@ -177,7 +177,7 @@ async fn the_other_rights_are_on_what_the_stack_made_or_was_told_of() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn archive_reads_what_lies_under_a_former_key_and_uses_no_key_for_anything_else() {
+async fn archive_can_decrypt_with_former_keys_and_uses_keys_for_nothing_else() {
     for (case, stack) in every().await {
         for (role, statement) in statements(&stack) {
             if statement["Sid"] == "ReadUnderFormerKeys" {
@@ -190,7 +190,7 @@ async fn archive_reads_what_lies_under_a_former_key_and_uses_no_key_for_anything
                 assert_eq!(statement["Resource"], stack.parameters["KmsKeyArn"], "{case:?}: {role}");
             }
         }
-        // Whatever the key is now: a former one is known to nobody.
+        // Independent of the current key: the stack does not know former ones.
         let reads =
             statements(&stack).iter().filter(|(_, statement)| statement["Sid"] == "ReadUnderFormerKeys").count();
         assert_eq!(reads == 1, stack.resources.contains_key("ArchiveFunction"), "{case:?}");
@@ -199,15 +199,14 @@ async fn archive_reads_what_lies_under_a_former_key_and_uses_no_key_for_anything
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn each_function_has_a_role_that_it_alone_may_take() {
+async fn each_function_has_a_role_that_only_it_can_assume() {
     for (case, stack) in every().await {
         let roles: Vec<_> = functions(&stack).map(|(_, properties)| properties["Role"].as_str().unwrap()).collect();
         assert_eq!(roles.len(), roles.iter().collect::<BTreeSet<_>>().len(), "{case:?}: {roles:?}");
         for (role, properties) in stack.of_type("AWS::IAM::Role") {
             let [statement] = list(&properties["AssumeRolePolicyDocument"]["Statement"])[..] else { panic!("{role}") };
             let service = texts(&statement["Principal"]["Service"]);
-            // A service that is told a role's name by any account asks whether the account is right. Lambda and API Gateway take
-            // none of another's.
+            // Services that accept role ARNs of other accounts need a condition on the account. Lambda and API Gateway accept none.
             let (expected, of_this_account) = match role {
                 "ArchiveScheduleRole" | "EmulatorScheduleRole" => ("scheduler.amazonaws.com", true),
                 "ConnectorRole" => ("kafkaconnect.amazonaws.com", true),

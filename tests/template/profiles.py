@@ -1,4 +1,4 @@
-"""The profiles of samconfig.toml, as SAM reads them: each one's options of `sam build` and `sam deploy`, as JSON."""
+"""Reads samconfig.toml with SAM's own parser, and prints each profile's options of `sam build` and `sam deploy` as JSON."""
 
 import json
 import pathlib

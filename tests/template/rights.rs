@@ -1,9 +1,9 @@
-//! The policies hold: with what the template gives a function and nothing else, it does its work on Kafka; with one
-//! right less it does not, and says so as documented.
+//! The functions on Kafka with exactly the rights of their policies: with all of them each function works, with one fewer
+//! it fails as documented.
 //!
-//! Kafka's access control lists stand in for IAM. They have no word for `Connect` (whoever is unknown cannot log in), for
-//! `WriteDataIdempotently` (who may write some topic may), and none of its own for `DescribeTopic` (who may read or
-//! write a topic may): those are held to a list in `policies`.
+//! Kafka's access control lists stand in for IAM. They lack `Connect` (unknown identities cannot authenticate) and
+//! `WriteDataIdempotently` (implied by the right to write any topic), and `DescribeTopic` is implied by the right to read or
+//! write the topic. `policies` checks those against a list.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -24,26 +24,26 @@ use crate::support::{
     template::{Stack, stack, texts},
 };
 
-/// The actions that have an entry of their own in an access control list.
+/// The actions with an access control list entry of their own.
 const WORDS: [(&str, Operation); 3] =
     [("ReadData", Operation::Read), ("WriteData", Operation::Write), ("CreateTopic", Operation::Create)];
 
-/// Not removed alone: reading and writing imply it.
+/// Implied by reading and writing, so not removed alone.
 const DESCRIBE: (&str, Operation) = ("DescribeTopic", Operation::Describe);
 
-/// The others that the policies of these functions name.
+/// The policies' other actions.
 const WORDLESS: [&str; 2] = ["Connect", "WriteDataIdempotently"];
 
-/// A function under its policy, on Kafka.
-struct Tried {
+/// A function with the rights of its policy, on Kafka.
+struct PolicyTest {
     stack: Arc<Stack>,
     function: &'static str,
     kafka: &'static Kafka,
     role: Role,
 }
 
-impl Tried {
-    /// `function` for one user id of this name, with its policy but for one action.
+impl PolicyTest {
+    /// `function` for one user id, with its policy except for one action.
     async fn without(action: Option<&str>, function: &'static str, user_id: &str) -> Self {
         let kafka = shared_kafka().await;
         let stack = stack(&with(&[("UserIds", user_id)])).await;
@@ -64,7 +64,7 @@ impl Tried {
         Self { stack, function, kafka, role }
     }
 
-    /// The function's own topics, as the deployment made them.
+    /// The function's topics, created like the deployment's.
     async fn topics(&self) -> UserIds {
         let user_ids: UserIds = self.stack.user_ids().join(",").parse().unwrap();
         for topic in user_ids.topic_names() {
@@ -73,7 +73,7 @@ impl Tried {
         user_ids
     }
 
-    /// The environment that the template sets, but for where things are.
+    /// The template's environment with this machine's addresses.
     fn environment(&self, more: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> + use<> {
         let (_, properties) = functions(&self.stack).find(|(name, _)| *name == self.function).unwrap();
         let set = properties["Environment"]["Variables"].as_object().unwrap().iter();
@@ -86,9 +86,9 @@ impl Tried {
     }
 }
 
-/// What `ingest` answers to a geo record for `topic`.
-async fn ingested(tried: &Tried, user_ids: &UserIds, topic: &str) -> (u16, Value) {
-    let cluster = cluster(tried.kafka, tried.kafka.region(), tried.role.credentials());
+/// The answer of `ingest` to a geo record for `topic`.
+async fn post_to_ingest(test: &PolicyTest, user_ids: &UserIds, topic: &str) -> (u16, Value) {
+    let cluster = cluster(test.kafka, test.kafka.region(), test.role.credentials());
     let ingest = Ingest::start(&cluster, user_ids).await;
     let answer = ingest.post(&format!("/topics/{topic}"), envelope(&[&row_with(&GEO, &[])])).await;
     (answer.status.as_u16(), answer.json()["offsets"][0]["error_code"].clone())
@@ -96,32 +96,32 @@ async fn ingested(tried: &Tried, user_ids: &UserIds, topic: &str) -> (u16, Value
 
 #[tokio::test]
 #[ignore = "needs Kafka and SAM: make test"]
-async fn ingest_writes_under_its_policy_and_without_write_data_it_is_a_403() {
-    let tried = Tried::without(None, "Ingest", "rights-a").await;
-    let user_ids = tried.topics().await;
-    assert_eq!(ingested(&tried, &user_ids, "rights-a.geo").await, (200, Value::Null));
+async fn ingest_writes_with_its_policy_and_answers_403_without_write_data() {
+    let test = PolicyTest::without(None, "Ingest", "rights-a").await;
+    let user_ids = test.topics().await;
+    assert_eq!(post_to_ingest(&test, &user_ids, "rights-a.geo").await, (200, Value::Null));
 
-    let tried = Tried::without(Some("WriteData"), "Ingest", "rights-b").await;
-    let user_ids = tried.topics().await;
-    assert_eq!(ingested(&tried, &user_ids, "rights-b.geo").await, (403, 40301.into()));
+    let test = PolicyTest::without(Some("WriteData"), "Ingest", "rights-b").await;
+    let user_ids = test.topics().await;
+    assert_eq!(post_to_ingest(&test, &user_ids, "rights-b.geo").await, (403, 40301.into()));
 }
 
 #[tokio::test]
 #[ignore = "needs Kafka and SAM: make test"]
-async fn another_user_ids_topic_is_refused_under_the_policy() {
-    let tried = Tried::without(None, "Ingest", "rights-c").await;
-    tried.topics().await;
-    tried.kafka.create_topic("rights-cc.geo", 1).await.unwrap();
-    // A function that would serve it.
+async fn the_policy_denies_another_user_ids_topic() {
+    let test = PolicyTest::without(None, "Ingest", "rights-c").await;
+    test.topics().await;
+    test.kafka.create_topic("rights-cc.geo", 1).await.unwrap();
+    // This function is configured to serve it.
     let user_ids: UserIds = "rights-c,rights-cc".parse().unwrap();
-    assert_eq!(ingested(&tried, &user_ids, "rights-cc.geo").await, (403, 40301.into()));
-    assert_eq!(ingested(&tried, &user_ids, "rights-c.geo").await, (200, Value::Null));
+    assert_eq!(post_to_ingest(&test, &user_ids, "rights-cc.geo").await, (403, 40301.into()));
+    assert_eq!(post_to_ingest(&test, &user_ids, "rights-c.geo").await, (200, Value::Null));
 }
 
 /// One run of the emulator.
-async fn emulated(tried: &Tried) -> emulator::Report {
-    let user_ids = tried.topics().await;
-    let lookup = tried.environment(&[("SPREAD_SECONDS", "0")]);
+async fn run_emulator(test: &PolicyTest) -> emulator::Report {
+    let user_ids = test.topics().await;
+    let lookup = test.environment(&[("SPREAD_SECONDS", "0")]);
     let settings = emulator::Settings::from_lookup(&lookup).unwrap();
     let metrics = Metrics::default();
     let aws = Aws::default();
@@ -135,26 +135,26 @@ async fn emulated(tried: &Tried) -> emulator::Report {
 
 #[tokio::test]
 #[ignore = "needs Kafka and SAM: make test"]
-async fn the_emulator_writes_under_its_policy_and_without_write_data_nothing_is_confirmed() {
-    let report = emulated(&Tried::without(None, "Emulator", "rights-d").await).await;
+async fn the_emulator_writes_with_its_policy_and_nothing_without_write_data() {
+    let report = run_emulator(&PolicyTest::without(None, "Emulator", "rights-d").await).await;
     assert_eq!((report.records_written, report.records_unconfirmed), (6, 0));
-    let report = emulated(&Tried::without(Some("WriteData"), "Emulator", "rights-e").await).await;
+    let report = run_emulator(&PolicyTest::without(Some("WriteData"), "Emulator", "rights-e").await).await;
     assert_eq!((report.records_written, report.records_unconfirmed), (0, 6));
 }
 
 /// One run of `archive` into a folder, over one record in each topic.
-async fn archived(tried: &Tried) -> Result<u64, String> {
-    let user_ids = tried.topics().await;
-    let writer = format!("{}-writer", tried.role.name);
-    let writer = Role::new(&writer).registered_with(tried.kafka);
+async fn run_archive(test: &PolicyTest) -> Result<u64, String> {
+    let user_ids = test.topics().await;
+    let writer = format!("{}-writer", test.role.name);
+    let writer = Role::new(&writer).registered_with(test.kafka);
     let topics = format!("{user_ids}.");
-    tried.kafka.allow(&writer.name, &[Operation::Write], Topics::Prefixed(&topics)).await.unwrap();
-    let ingest = Ingest::start(&cluster(tried.kafka, tried.kafka.region(), writer.credentials()), &user_ids).await;
+    test.kafka.allow(&writer.name, &[Operation::Write], Topics::Prefixed(&topics)).await.unwrap();
+    let ingest = Ingest::start(&cluster(test.kafka, test.kafka.region(), writer.credentials()), &user_ids).await;
     let answer = ingest.post(&format!("/topics/{user_ids}.geo"), envelope(&[&row_with(&GEO, &[])])).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
 
     let folder = tempfile::tempdir().unwrap();
-    let lookup = tried.environment(&[("ARCHIVE_URL", folder.path().to_str().unwrap())]);
+    let lookup = test.environment(&[("ARCHIVE_URL", folder.path().to_str().unwrap())]);
     let settings = archive::settings::Settings::from_lookup(lookup).unwrap();
     let function = archive::Function::new(settings).await.unwrap();
     let event = invocation(serde_json::from_value(json!({})).unwrap(), Duration::from_secs(20));
@@ -164,42 +164,42 @@ async fn archived(tried: &Tried) -> Result<u64, String> {
 
 #[tokio::test]
 #[ignore = "needs Kafka and SAM: make test"]
-async fn the_archive_reads_under_its_policy_and_without_read_data_its_run_fails_by_name() {
-    assert_eq!(archived(&Tried::without(None, "Archive", "rights-f").await).await, Ok(1));
-    let failed = archived(&Tried::without(Some("ReadData"), "Archive", "rights-g").await).await.unwrap_err();
+async fn the_archive_reads_with_its_policy_and_names_the_missing_read_data() {
+    assert_eq!(run_archive(&PolicyTest::without(None, "Archive", "rights-f").await).await, Ok(1));
+    let failed = run_archive(&PolicyTest::without(Some("ReadData"), "Archive", "rights-g").await).await.unwrap_err();
     assert!(failed.contains("rights-g.geo") && failed.contains("TopicAuthorizationFailed"), "{failed}");
 }
 
-/// What `topics` tells CloudFormation.
-async fn made(tried: &Tried) -> CloudFormation {
-    let mut properties = tried.stack.properties("Topics").clone();
-    properties["BootstrapServers"] = tried.kafka.bootstrap_servers().into();
+/// Runs `topics` and returns CloudFormation with its response.
+async fn create_topics(test: &PolicyTest) -> CloudFormation {
+    let mut properties = test.stack.properties("Topics").clone();
+    properties["BootstrapServers"] = test.kafka.bootstrap_servers().into();
     let cloudformation = CloudFormation::start().await;
     let event = cloudformation.request("Create", &properties).payload;
-    // Rights that are missing are waited for, as long as there is time.
+    // `topics` retries missing rights until its deadline.
     let event = cloudformation.event(event, Duration::from_secs(15));
-    answer(event, |request| topics::make(request, tried.environment(&[]))).await.unwrap();
+    answer(event, |request| topics::make(request, test.environment(&[]))).await.unwrap();
     cloudformation
 }
 
 #[tokio::test]
 #[ignore = "needs Kafka and SAM: make test"]
-async fn the_topics_are_made_under_their_policy_and_without_create_topic_the_right_is_named() {
-    let tried = Tried::without(None, "Topics", "rights-h").await;
-    let told = made(&tried).await.data();
-    assert_eq!(told["Created"], "3");
-    // What the template may read of it.
-    let known = tried.stack.answers["Topics"].as_object().unwrap();
-    assert_eq!(told.as_object().unwrap().keys().collect::<Vec<_>>(), known.keys().collect::<Vec<_>>());
+async fn the_topics_are_created_with_the_policy_and_a_missing_create_topic_is_named() {
+    let test = PolicyTest::without(None, "Topics", "rights-h").await;
+    let data = create_topics(&test).await.data();
+    assert_eq!(data["Created"], "3");
+    // The attributes that the template may read.
+    let known = test.stack.answers["Topics"].as_object().unwrap();
+    assert_eq!(data.as_object().unwrap().keys().collect::<Vec<_>>(), known.keys().collect::<Vec<_>>());
 
-    let refused = made(&Tried::without(Some("CreateTopic"), "Topics", "rights-i").await).await.reason();
+    let refused = create_topics(&PolicyTest::without(Some("CreateTopic"), "Topics", "rights-i").await).await.reason();
     assert!(refused.starts_with("0 of 3 topics are there: Kafka refuses the function's role"), "{refused}");
     assert!(refused.contains("kafka-cluster:CreateTopic"), "{refused}");
 }
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn each_right_is_tried_or_one_that_kafka_has_no_word_for() {
+async fn each_right_is_tested_or_has_no_kafka_equivalent() {
     let tried =
         [("Ingest", "WriteData"), ("Emulator", "WriteData"), ("Archive", "ReadData"), ("Topics", "CreateTopic")];
     let stack = stack(&with(&[])).await;
@@ -207,7 +207,7 @@ async fn each_right_is_tried_or_one_that_kafka_has_no_word_for() {
         for statement in stack.statements(&format!("{function}FunctionRole")) {
             for name in texts(&statement["Action"]).into_iter().filter_map(|name| name.strip_prefix("kafka-cluster:")) {
                 let known = tried.contains(&(function, name)) || WORDLESS.contains(&name) || name == DESCRIBE.0;
-                assert!(known, "{function} may {name}, and nobody tries it");
+                assert!(known, "{function} may {name}, which no test covers");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What does not go together is refused with a sentence, before anything is made.
+//! The template's rules reject wrong combinations of parameters before anything is created.
 
 use std::collections::BTreeSet;
 
@@ -13,10 +13,10 @@ const KRAFT: (&str, &str) = ("KafkaVersion", "4.2.x.kraft");
 const USER: (&str, &str) = ("DatabaseUserArn", "arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-0A1B/a");
 const GROUP: (&str, &str) = ("DatabaseSecurityGroupId", "sg-0d");
 
-/// The description of a function's version has no room for more than six.
+/// A version's description fits six subnets.
 const SEVEN_SUBNETS: &str = "subnet-0a,subnet-0b,subnet-0c,subnet-0d,subnet-0e,subnet-0f,subnet-1a";
 
-/// How the sentence begins, and a choice that it is about.
+/// The start of a violation, and parameters that cause it.
 const WRONG: &[(&str, &[(&str, &str)])] = &[
     ("Cluster is existing: ClusterArn", &[("Cluster", "existing"), ("ClusterArn", "")]),
     ("Cluster is existing: VpcId and SubnetIds", &[("Cluster", "existing"), ("VpcId", ""), ("SubnetIds", "")]),
@@ -71,7 +71,7 @@ const WRONG: &[(&str, &[(&str, &str)])] = &[
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn each_wrong_choice_is_refused_with_one_sentence_and_each_sentence_has_one() {
+async fn each_wrong_choice_violates_one_rule_and_each_rule_has_a_wrong_choice() {
     let cases: Vec<Parameters> = WRONG.iter().map(|(_, given)| with(given)).collect();
     let stacks = stacks(&cases).await;
     for ((begins, given), stack) in WRONG.iter().zip(&stacks) {
@@ -89,8 +89,8 @@ async fn each_wrong_choice_is_refused_with_one_sentence_and_each_sentence_has_on
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn no_right_choice_is_refused_and_each_rule_has_one() {
-    // None of these is refused.
+async fn no_right_choice_is_rejected_and_each_rule_has_one() {
+    // `every` asserts that none of these is rejected.
     let asked: BTreeSet<_> = every().await.iter().flat_map(|(_, stack)| stack.rules.clone()).collect();
     let (_, stack) = every().await.remove(0);
     let rules: BTreeSet<_> = stack.all_rules.as_object().unwrap().keys().cloned().collect();

@@ -1,4 +1,4 @@
-//! Where records lie, and on which ways they go there.
+//! Buckets, clusters, databases and the networks between them.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::support::template::{list, stack, texts};
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn every_bucket_is_private_encrypted_by_tls_alone_and_outlives_the_stack() {
+async fn every_bucket_is_private_encrypted_tls_only_and_outlives_the_stack() {
     for (case, stack) in every().await {
         for (name, bucket) in stack.of_type("AWS::S3::Bucket") {
             let access = bucket["PublicAccessBlockConfiguration"].as_object().unwrap();
@@ -31,11 +31,11 @@ async fn every_bucket_is_private_encrypted_by_tls_alone_and_outlives_the_stack()
             let policy = stack.properties(&format!("{name}Policy"));
             assert_eq!(policy["PolicyDocument"]["Statement"], json!([only_by_tls]), "{case:?}");
             for resource in [name, &format!("{name}Policy")] {
-                // A first deployment that fails leaves none behind.
+                // A failed first deployment leaves no bucket behind.
                 assert_eq!(stack.resource(resource)["DeletionPolicy"], "RetainExceptOnCreate", "{case:?}: {resource}");
                 assert_eq!(stack.resource(resource)["UpdateReplacePolicy"], "Retain", "{case:?}: {resource}");
             }
-            // Records are kept for good: only results of queries are deleted, and uploads that nobody finished.
+            // Records are kept forever. Only query results and unfinished uploads expire.
             let [results, uploads] = &list(&bucket["LifecycleConfiguration"]["Rules"])[..] else { panic!("{case:?}") };
             assert_eq!(results["Prefix"], "query-results/", "{case:?}");
             let abort = json!({"Id": "UnfinishedUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}});
@@ -46,7 +46,7 @@ async fn every_bucket_is_private_encrypted_by_tls_alone_and_outlives_the_stack()
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn every_cluster_takes_tls_and_iam_alone() {
+async fn every_cluster_accepts_only_tls_and_iam() {
     for (case, stack) in every().await {
         for (_, cluster) in stack.of_type("AWS::MSK::Cluster") {
             let authentication = json!({"Sasl": {"Iam": {"Enabled": true}}, "Unauthenticated": {"Enabled": false}});
@@ -72,7 +72,7 @@ async fn every_cluster_takes_tls_and_iam_alone() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn the_brokers_are_as_many_as_their_subnets_and_write_a_record_twice_when_there_are_three() {
+async fn there_is_one_broker_per_subnet_and_three_brokers_need_two_in_sync_replicas() {
     for (count, in_sync) in [("2", "1"), ("3", "2")] {
         let stack = stack(&with(&[("BrokerCount", count)])).await;
         let cluster = stack.properties("ProvisionedCluster");
@@ -82,10 +82,10 @@ async fn the_brokers_are_as_many_as_their_subnets_and_write_a_record_twice_when_
         let settings = stack.properties("ClusterConfiguration")["ServerProperties"].as_str().unwrap();
         assert!(settings.contains(&format!("default.replication.factor={count}\n")), "{settings}");
         assert!(settings.contains(&format!("min.insync.replicas={in_sync}\n")), "{settings}");
-        // A record is as large as a request may be.
+        // The brokers accept a record as large as a request.
         let largest = settings.lines().find_map(|line| line.strip_prefix("message.max.bytes=")).unwrap();
         assert!(largest.parse::<usize>().unwrap() > ingest::MAX_BODY_BYTES, "{largest}");
-        // Two networks that overlap are refused by EC2.
+        // EC2 rejects overlapping networks.
         let blocks: Vec<_> =
             stack.of_type("AWS::EC2::Subnet").map(|(_, it)| it["CidrBlock"].as_str().unwrap()).collect();
         assert_eq!(blocks, ["10.0.0.0/26", "10.0.0.64/26", "10.0.0.128/26"][..subnets.len()]);
@@ -94,7 +94,7 @@ async fn the_brokers_are_as_many_as_their_subnets_and_write_a_record_twice_when_
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn a_database_is_private_encrypted_by_iam_and_leaves_a_snapshot() {
+async fn a_database_is_private_encrypted_uses_iam_and_leaves_a_snapshot() {
     for (case, stack) in every().await {
         for (name, database) in stack.of_type("AWS::RDS::DBInstance") {
             let is = |property: &str| database[property] == true;
@@ -115,7 +115,7 @@ async fn a_database_is_private_encrypted_by_iam_and_leaves_a_snapshot() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn nothing_is_reached_from_outside_and_inside_only_kafka_and_mysql() {
+async fn only_kafka_and_mysql_are_reachable_and_only_from_inside() {
     for (case, stack) in every().await {
         let groups: Vec<_> = stack.of_type("AWS::EC2::SecurityGroup").collect();
         for (name, group) in &groups {
@@ -135,7 +135,7 @@ async fn nothing_is_reached_from_outside_and_inside_only_kafka_and_mysql() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn each_kind_of_archive_has_a_folder_of_its_own_and_queries_look_there() {
+async fn each_kind_of_archive_has_its_own_folder_and_queries_read_it() {
     for (archive, folder) in [("schedule", "second/"), ("msk-connect", "second/connect/4f0c1b6e-13/")] {
         let stack = stack(&with(&[("Archive", archive), ("ArchivePrefix", "second/")])).await;
         let bucket = "s3://my-pins-archivebucket-1a2b3c/";
@@ -152,7 +152,7 @@ async fn each_kind_of_archive_has_a_folder_of_its_own_and_queries_look_there() {
             assert_eq!(connector["topics.regex"], r"(demo|b-2)\.(pin|geo|user)");
             assert!(
                 connector.as_object().unwrap().values().all(Value::is_string),
-                "MSK Connect takes texts: {connector}"
+                "MSK Connect requires strings: {connector}"
             );
         } else {
             let variables = &stack.properties("ArchiveFunction")["Environment"]["Variables"];
@@ -161,7 +161,7 @@ async fn each_kind_of_archive_has_a_folder_of_its_own_and_queries_look_there() {
     }
 }
 
-/// The clients' properties that MSK Connect takes in a worker's configuration, of those that say how soon to connect again:
+/// The client properties for reconnects that MSK Connect allows in a worker configuration:
 /// <https://docs.aws.amazon.com/msk/latest/developerguide/msk-connect-supported-worker-config-properties.html>
 const RECONNECT: [&str; 6] = [
     "reconnect.backoff.ms",
@@ -174,7 +174,7 @@ const RECONNECT: [&str; 6] = [
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn a_connectors_workers_wait_a_second_before_they_connect_again() {
+async fn a_connectors_workers_wait_a_second_before_they_reconnect() {
     for (case, stack) in every().await {
         let Some(connector) = stack.resources.get("Connector") else { continue };
         let workers = stack.properties("ConnectorWorkers");
@@ -189,7 +189,7 @@ async fn a_connectors_workers_wait_a_second_before_they_connect_again() {
         let (converters, reconnect): (Vec<_>, Vec<_>) = set.iter().partition(|(name, _)| name.contains(".converter"));
         assert_eq!(reconnect.iter().map(|(name, _)| *name).collect::<Vec<_>>(), RECONNECT, "{case:?}");
         assert!(reconnect.iter().all(|(_, ms)| ms.parse::<u32>().unwrap() >= 1_000), "{case:?}: {reconnect:?}");
-        // A worker's configuration has to name converters: the connector's own.
+        // A worker configuration has to name converters: these are the connector's own.
         for (name, value) in converters {
             assert_eq!(connector["Properties"]["ConnectorConfiguration"][name], *value, "{case:?}: {name}");
         }

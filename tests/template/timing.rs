@@ -1,14 +1,14 @@
-//! No text depends on when its functions are evaluated.
+//! No string depends on the time at which its functions are evaluated.
 //!
-//! `AWS::LanguageExtensions` evaluates what it knows, and CloudFormation the rest, when the resources are there. A text that
-//! the first leaves half done would be read again by the other.
+//! `AWS::LanguageExtensions` evaluates functions with known arguments, and CloudFormation the rest once the resources exist.
+//! A partially evaluated string would be evaluated a second time.
 
 use serde_json::Value;
 
 use super::cases::with;
 use crate::support::template::{early, stack};
 
-/// Every function of CloudFormation in `value`, with its argument.
+/// Collects all functions in `value` with their arguments.
 fn intrinsics<'a>(value: &'a Value, found: &mut Vec<(&'a str, &'a Value)>) {
     match value {
         Value::Array(values) => values.iter().for_each(|value| intrinsics(value, found)),
@@ -24,7 +24,7 @@ fn intrinsics<'a>(value: &'a Value, found: &mut Vec<(&'a str, &'a Value)>) {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn no_text_holds_a_literal_placeholder_and_none_is_encoded_with_a_resource_in_it() {
+async fn no_string_has_a_literal_placeholder_and_no_base64_refers_to_a_resource() {
     let stack = stack(&with(&[])).await;
     let Value::Object(template) = early(&with(&[])) else { panic!("no template") };
     let mut all = Vec::new();
@@ -46,10 +46,10 @@ async fn no_text_holds_a_literal_placeholder_and_none_is_encoded_with_a_resource
                     || text.contains(&format!("${{{name}}}"))
                     || text.contains(&format!("${{{name}."))
             };
-            assert!(!inside.iter().any(named), "{name} is encoded before it is there: {argument}");
+            assert!(!inside.iter().any(named), "{name} is encoded before it exists: {argument}");
         }
     }
-    // SAM's own code for the transform makes the same of them, early, as CloudFormation does later.
+    // SAM's early evaluation gives the same result as CloudFormation's late one.
     for view in ["PinView", "GeoView", "UserView"] {
         let text = |properties: &Value| properties["TableInput"]["ViewOriginalText"].clone();
         assert_eq!(text(&template["early"][view]["Properties"]), text(stack.properties(view)), "{view}");

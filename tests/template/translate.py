@@ -1,7 +1,7 @@
-"""What CloudFormation makes of the template: `AWS::LanguageExtensions`, then SAM's transform, each by AWS's own code.
+"""Transforms the template like CloudFormation, offline: `AWS::LanguageExtensions`, then SAM's transform, each by AWS's own code.
 
-In: `pseudo`, what AWS knows of the stack, and `cases`, lists of parameters' values, as JSON. Out: for each case its template, and the
-sentences by which CloudFormation would refuse a value. Nothing is asked of AWS.
+Input (JSON): `pseudo`, the pseudo parameters, and `cases`, lists of parameter values. Output (JSON): each case's template, and the
+violations for which CloudFormation would reject a value.
 """
 
 import copy
@@ -15,22 +15,22 @@ from samcli.yamlhelper import yaml_parse
 from samtranslator.translator.transform import transform
 
 
-# Functions that make texts. `AWS::LanguageExtensions` evaluates those whose arguments it knows, and SAM CLI's own code for it, made for
-# `sam build`, also writes references to resources into the texts of others. The template holds no text for which that moment counts.
+# Functions that return strings. `AWS::LanguageExtensions` evaluates those with known arguments. SAM CLI's own code for it, made for
+# `sam build`, also writes references to resources into other strings. No string of the template depends on the difference.
 TEXTS = {"Fn::Base64", "Fn::Join", "Fn::Sub"}
 
 
 class ManagedPolicies:
-    """SAM adds those of Lambda by their full names, and the template names none."""
+    """An empty list: SAM adds Lambda's managed policies by their full names, and the template names no others."""
 
     def load(self):
         return {}
 
 
 def expanded(template, parameters, pseudo, left):
-    """The whole step: loops, and each intrinsic that needs no resource. SAM sees values, and makes its names of them.
+    """Expands loops and evaluates each intrinsic that needs no resource. SAM derives its logical ids from the values.
 
-    The functions in `left` stay, with values for what is known in their arguments: CloudFormation resolves them later.
+    The functions in `left` stay, with their known arguments replaced by values: CloudFormation resolves them later.
     """
     context = api.TemplateProcessingContext(
         fragment=copy.deepcopy(template),
@@ -50,7 +50,7 @@ def expanded(template, parameters, pseudo, left):
 
 
 def refusals(declared, parameters):
-    """What CloudFormation asks of each value before anything else."""
+    """Yields the violations of the parameters' patterns and allowed values, which CloudFormation checks first."""
     for name, value in parameters.items():
         parameter = declared[name]
         values = value.split(",") if parameter["Type"] == "CommaDelimitedList" else [value]
@@ -61,7 +61,7 @@ def refusals(declared, parameters):
 
 
 def packaged(template):
-    """As `sam package` leaves it: the code is in a bucket."""
+    """Replaces the code's folders by a bucket, like `sam package`."""
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://code/" + resource["Properties"]["CodeUri"]
@@ -83,7 +83,7 @@ def main():
     template = yaml_parse(pathlib.Path(sys.argv[1]).read_text())
     given = json.load(sys.stdin)
     answers = [answer(template, case, given["pseudo"]) for case in given["cases"]]
-    # SAM leaves a date or two as YAML reads them.
+    # SAM leaves some dates as YAML's types.
     json.dump(answers, sys.stdout, default=str)
 
 

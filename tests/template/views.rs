@@ -1,7 +1,6 @@
-//! The views and queries of the archive, on `DuckDB` with Trino's functions: each line that may be in the archive
-//! becomes the values that it says.
+//! The archive's views and queries, on `DuckDB` with Trino's functions.
 //!
-//! It proves the SQL. That Athena parses it alike is read in Trino's documentation.
+//! It proves the SQL's results. That Athena parses it alike rests on Trino's documentation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,11 +21,11 @@ use crate::{
     },
 };
 
-/// A user id and a line, by kind.
+/// User ids and archived lines, by kind.
 type Lines = BTreeMap<&'static str, Vec<(String, String)>>;
 
-/// What Athena would answer: the rows of each view, and of each named query.
-fn asked(stack: &Stack, lines: &Lines) -> Value {
+/// Runs every view and named query, and returns their rows.
+fn query(stack: &Stack, lines: &Lines) -> Value {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let views: BTreeMap<_, _> =
         views(stack).into_iter().map(|(name, view, _)| (name, text(&view["originalSql"]))).collect();
@@ -36,7 +35,7 @@ fn asked(stack: &Stack, lines: &Lines) -> Value {
     python("athena.py", &json!({"schema": schema, "lines": lines, "views": views, "queries": queries}))
 }
 
-/// The row of a line, which may stand in a list.
+/// The row of a line, which may be in a list.
 fn row(line: &str) -> Map<String, Value> {
     let value: Value = serde_json::from_str(line).unwrap();
     let row = if let Value::Array(rows) = &value { &rows[0] } else { &value };
@@ -51,20 +50,20 @@ fn whole(value: &Value) -> Value {
     number(value).map_or(Value::Null, integer)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "what is no whole number is not valid there")]
+#[expect(clippy::cast_possible_truncation, reason = "only whole numbers are valid here")]
 fn integer(number: f64) -> Value {
     json!(number as i64)
 }
 
-/// `20k` or `2M` as a number.
+/// Parses `20k` or `2M`.
 fn followers(value: &Value) -> Value {
     let text = value.as_str().unwrap_or_default();
     let by = |suffix, by| text.strip_suffix(suffix)?.parse::<f64>().ok().map(|number| integer(number * by));
     by('k', 1e3).or_else(|| by('M', 1e6)).unwrap_or_else(|| whole(value))
 }
 
-/// Without fraction and zone.
-fn moment(value: &Value) -> Value {
+/// The timestamp without fraction and time zone.
+fn timestamp(value: &Value) -> Value {
     let value = value.get("$date").unwrap_or(value);
     let value = value.get("$numberLong").unwrap_or(value);
     let as_text = |moment: NaiveDateTime| json!(moment.format("%Y-%m-%d %H:%M:%S").to_string());
@@ -78,10 +77,10 @@ fn moment(value: &Value) -> Value {
     }
     let forms = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y:%m:%d %H:%M:%S", "%m/%d/%Y, %H:%M:%S"];
     let read = forms.iter().find_map(|form| NaiveDateTime::parse_and_remainder(text, form).ok());
-    as_text(read.unwrap_or_else(|| panic!("no date: {text}")).0)
+    as_text(read.unwrap_or_else(|| panic!("not a date: {text}")).0)
 }
 
-/// What a column should hold.
+/// A column's expected value.
 fn expected(row: &Map<String, Value>, column: &str, kind: &str) -> Value {
     let value = if column == "ind" { JOIN_KEYS.iter().find_map(|key| row.get(*key)) } else { row.get(column) };
     let value = value.unwrap_or(&Value::Null);
@@ -89,7 +88,7 @@ fn expected(row: &Map<String, Value>, column: &str, kind: &str) -> Value {
         ("follower_count", _) => followers(value),
         (_, "integer" | "bigint") => whole(value),
         (_, "double") => number(value).map_or(Value::Null, |number| json!(number)),
-        (_, "timestamp") => moment(value),
+        (_, "timestamp") => timestamp(value),
         _ if value.is_array() => value.to_string().into(),
         _ => value.clone(),
     }
@@ -97,7 +96,7 @@ fn expected(row: &Map<String, Value>, column: &str, kind: &str) -> Value {
 
 #[tokio::test]
 #[ignore = "needs SAM and DuckDB: make test"]
-async fn every_accepted_line_becomes_the_values_that_it_says() {
+async fn views_return_the_values_of_every_accepted_line() {
     let stack = stack(&with(&[])).await;
     let mut lines = Lines::new();
     for kind in CATALOG {
@@ -106,10 +105,10 @@ async fn every_accepted_line_becomes_the_values_that_it_says() {
         let rows = sample::rows(kind.table).unwrap().lines();
         lines.get_mut(kind.name).unwrap().extend(rows.map(|row| ("b-2".to_owned(), row.to_owned())));
     }
-    let told = asked(&stack, &lines);
+    let results = query(&stack, &lines);
     for (name, view, _) in views(&stack) {
         let kind = CATALOG.iter().find(|kind| kind.table == name).unwrap();
-        let rows = told[name].as_array().unwrap();
+        let rows = results[name].as_array().unwrap();
         assert_eq!(rows.len(), lines[kind.name].len(), "{name}");
         for ((user_id, line), found) in lines[kind.name].iter().zip(rows) {
             let row = row(line);
@@ -132,7 +131,7 @@ fn rows(kind: &Kind) -> BTreeMap<i64, Map<String, Value>> {
     rows.map(|row| (row[kind.join_key].as_i64().unwrap(), row)).collect()
 }
 
-/// Of each group, what most posts have, with how many; all of them if several have as many.
+/// Each group's most frequent category with its count, or several categories with the same count.
 fn most<G: Ord + Clone>(posts: &[(G, String)]) -> BTreeSet<(G, String, usize)> {
     let mut counts: BTreeMap<G, BTreeMap<String, usize>> = BTreeMap::new();
     for (group, category) in posts {
@@ -149,9 +148,9 @@ fn most<G: Ord + Clone>(posts: &[(G, String)]) -> BTreeSet<(G, String, usize)> {
 
 #[tokio::test]
 #[ignore = "needs SAM and DuckDB: make test"]
-async fn the_named_queries_answer_what_a_count_by_hand_does() {
+async fn the_named_queries_agree_with_a_count_in_rust() {
     let stack = stack(&with(&[])).await;
-    // A post that was sent again counts once, and one of another user id by itself.
+    // A duplicate counts once; the same post of another user id counts separately.
     let lines: Lines = CATALOG
         .iter()
         .map(|kind| {
@@ -160,7 +159,7 @@ async fn the_named_queries_answer_what_a_count_by_hand_does() {
             (kind.name, sent.collect())
         })
         .collect();
-    let told = asked(&stack, &lines);
+    let results = query(&stack, &lines);
     let [pins, geos, users] =
         ["pin", "geo", "user"].map(|name| rows(CATALOG.iter().find(|kind| kind.name == name).unwrap()));
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -171,7 +170,7 @@ async fn the_named_queries_answer_what_a_count_by_hand_does() {
     let by_country: Vec<_> = by_country
         .map(|(country, category, posts)| json!({"country": country, "category": category, "posts": 2 * posts}))
         .collect();
-    assert_eq!(told["CategoryByCountry"], json!(by_country));
+    assert_eq!(results["CategoryByCountry"], json!(by_country));
 
     let by_year: Vec<_> = geos
         .iter()
@@ -181,7 +180,7 @@ async fn the_named_queries_answer_what_a_count_by_hand_does() {
     let by_year: Vec<_> = by_year
         .map(|(year, category, posts)| json!({"post_year": year, "category": category, "posts": 2 * posts}))
         .collect();
-    assert_eq!(told["CategoryByYear"], json!(by_year));
+    assert_eq!(results["CategoryByYear"], json!(by_year));
 
     let mut by_age: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     for (ind, user) in &users {
@@ -202,5 +201,5 @@ async fn the_named_queries_answer_what_a_count_by_hand_does() {
         .into_iter()
         .map(|(group, counts)| json!({"age_group": group, "median_follower_count": median(counts)}))
         .collect();
-    assert_eq!(told["FollowersByAge"], json!(by_age));
+    assert_eq!(results["FollowersByAge"], json!(by_age));
 }

@@ -34,7 +34,7 @@ async fn every_answer_has_the_members_that_generated_clients_require() {
     for vector in vectors().iter().filter(|vector| !vector.needs.contains(&Need::ThreePartitions)) {
         let request = vector.request(&names).unwrap();
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-        let Some(operation) = openapi.asked(&method, &path).filter(|of| of.path.starts_with("/v3/")) else { continue };
+        let Some(operation) = openapi.find(&method, &path).filter(|of| of.path.starts_with("/v3/")) else { continue };
         let answer = answer(&router, request.map(Body::from)).await;
         for json in serde_json::Deserializer::from_str(&answer.body).into_iter::<Value>() {
             let json = json.unwrap();

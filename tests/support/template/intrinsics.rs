@@ -1,32 +1,32 @@
-//! CloudFormation's intrinsic functions. What only AWS knows, such as a function's ARN, is made up in its form.
+//! CloudFormation's intrinsic functions. Values that only AWS knows, such as ARNs, are invented in the right form.
 
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value, json};
 
-/// The region and the account that everything lies in.
+/// The stack's region and account.
 pub(crate) const REGION: &str = "eu-west-1";
 pub(crate) const ACCOUNT: &str = "123456789012";
 
-/// The stack's name. A hyphen is allowed there and not everywhere.
+/// The stack's name. Its hyphen finds names that do not allow one.
 pub(crate) const STACK: &str = "my-pins";
 
-/// Nothing where `AWS::NoValue` stands; an error where a reference leads nowhere.
+/// A resolved value: `None` for `AWS::NoValue`, an error for a dangling reference.
 pub(super) type Resolved = Result<Option<Value>, String>;
 
-/// What functions are resolved with.
+/// The environment that functions are resolved in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scope<'a> {
     pub(super) template: &'a Value,
-    /// Each parameter's value: a text or, for a list, texts.
+    /// Each parameter's value: a string or, for a list, strings.
     pub(super) parameters: &'a BTreeMap<String, Value>,
-    /// What the functions behind custom resources answered, by the resource's name.
+    /// The attributes that custom resources return, by logical id.
     pub(super) answers: &'a BTreeMap<&'static str, Value>,
 }
 
 impl Scope<'_> {
-    /// A value with all functions in it replaced.
+    /// Replaces all functions in a value.
     pub(super) fn resolve(&self, value: &Value) -> Resolved {
         match value {
             Value::Object(object) => {
@@ -47,29 +47,29 @@ impl Scope<'_> {
         }
     }
 
-    /// Whether a condition of this name holds.
+    /// Evaluates the condition of this name.
     pub(super) fn holds(&self, name: &str) -> Result<bool, String> {
         let condition = &self.template["Conditions"][name];
         if condition.is_null() {
-            return Err(format!("there is no condition {name}"));
+            return Err(format!("there is not a condition {name}"));
         }
-        self.truth(condition)
+        self.evaluate(condition)
     }
 
-    /// Whether what stands in `Conditions` or `Rules` holds.
-    pub(super) fn truth(&self, value: &Value) -> Result<bool, String> {
-        let (name, argument) = value.as_object().and_then(one).ok_or_else(|| format!("{value} is no condition"))?;
-        let each = || argument.as_array().into_iter().flatten().map(|value| self.truth(value));
+    /// Evaluates an expression of `Conditions` or `Rules`.
+    pub(super) fn evaluate(&self, value: &Value) -> Result<bool, String> {
+        let (name, argument) = value.as_object().and_then(one).ok_or_else(|| format!("{value} is not a condition"))?;
+        let each = || argument.as_array().into_iter().flatten().map(|value| self.evaluate(value));
         match name {
             "Condition" => self.holds(text(argument)?),
             "Fn::Equals" => {
                 let sides = self.list(argument)?;
-                Ok(shown(&sides[0]) == shown(&sides[1]))
+                Ok(as_text(&sides[0]) == as_text(&sides[1]))
             }
-            "Fn::Not" => Ok(!each().next().ok_or("a Not of nothing")??),
+            "Fn::Not" => Ok(!each().next().ok_or("Fn::Not without an argument")??),
             "Fn::And" => each().try_fold(true, |all, one| Ok(all & one?)),
             "Fn::Or" => each().try_fold(false, |any, one| Ok(any | one?)),
-            other => Err(format!("{other} is no condition")),
+            other => Err(format!("{other} is not a condition")),
         }
     }
 
@@ -98,23 +98,23 @@ impl Scope<'_> {
             }
             "Fn::Join" => {
                 let parts = self.list(&argument[1])?;
-                parts.iter().map(shown).collect::<Vec<_>>().join(text(&argument[0])?).into()
+                parts.iter().map(as_text).collect::<Vec<_>>().join(text(&argument[0])?).into()
             }
             "Fn::Split" => {
                 let whole = self.some(&argument[1])?;
                 text(&whole)?.split(text(&argument[0])?).collect::<Vec<_>>().into()
             }
             "Fn::Select" => {
-                let index = shown(&argument[0]).parse::<usize>().map_err(|error| error.to_string())?;
+                let index = as_text(&argument[0]).parse::<usize>().map_err(|error| error.to_string())?;
                 self.list(&argument[1])?.get(index).cloned().ok_or_else(|| format!("there is no element {index}"))?
             }
             "Fn::Base64" => BASE64_STANDARD.encode(text(&self.some(argument)?)?).into(),
             "Fn::GetAZs" => json!(["a", "b", "c"].map(|zone| format!("{REGION}{zone}"))),
             "Fn::Cidr" => {
                 let (block, count, bits) = (self.some(&argument[0])?, &argument[1], &argument[2]);
-                blocks(text(&block)?, shown(count).parse().ok(), shown(bits).parse().ok())?
+                blocks(text(&block)?, as_text(count).parse().ok(), as_text(bits).parse().ok())?
             }
-            other => return Err(format!("{other} is not known")),
+            other => return Err(format!("unsupported function {other}")),
         };
         Ok(Some(found))
     }
@@ -126,7 +126,7 @@ impl Scope<'_> {
     fn list(&self, value: &Value) -> Result<Vec<Value>, String> {
         match self.some(value)? {
             Value::Array(values) => Ok(values),
-            other => Err(format!("{other} is no list")),
+            other => Err(format!("{other} is not a list")),
         }
     }
 
@@ -140,27 +140,27 @@ impl Scope<'_> {
             "AWS::StackName" => STACK,
             _ => match self.parameters.get(name) {
                 Some(value) => return Ok(Some(value.clone())),
-                None => return self.made(name).and_then(|resource| self.physical_id(name, resource)).map(Some),
+                None => return self.created(name).and_then(|resource| self.physical_id(name, resource)).map(Some),
             },
         };
         Ok(Some(pseudo.into()))
     }
 
-    /// The resource, if there is one with these parameters.
-    fn made(&self, name: &str) -> Result<&Value, String> {
+    /// The resource, if it is created with these parameters.
+    fn created(&self, name: &str) -> Result<&Value, String> {
         let resource = &self.template["Resources"][name];
         let condition = resource["Condition"].as_str();
         match resource {
-            Value::Null => Err(format!("there is no {name}")),
+            Value::Null => Err(format!("no resource {name}")),
             _ if condition.map_or(Ok(true), |condition| self.holds(condition))? => Ok(resource),
-            _ => Err(format!("{name} is not made")),
+            _ => Err(format!("{name} is not created")),
         }
     }
 
-    /// What `Ref` gives: an ARN, a name or an id of its own, as the resource's type has it.
+    /// The value of `Ref`: an ARN, a name or a generated id, depending on the resource's type.
     fn physical_id(&self, name: &str, resource: &Value) -> Result<Value, String> {
         let property = |name: &str| self.some(&resource["Properties"][name]);
-        let of_its_own = || Value::from(format!("{STACK}-{name}-1A2B3C"));
+        let generated = || Value::from(format!("{STACK}-{name}-1A2B3C"));
         match text(&resource["Type"])? {
             "AWS::MSK::Cluster" | "AWS::MSK::ServerlessCluster" => {
                 let cluster = property("ClusterName")?;
@@ -173,16 +173,16 @@ impl Scope<'_> {
             "AWS::ApiGateway::Stage" => property("StageName"),
             "AWS::Logs::LogGroup" => property("LogGroupName"),
             "AWS::Glue::Database" => Ok(property("DatabaseInput")?["Name"].clone()),
-            "AWS::S3::Bucket" => Ok(shown(&of_its_own()).to_lowercase().into()),
-            _ => Ok(of_its_own()),
+            "AWS::S3::Bucket" => Ok(as_text(&generated()).to_lowercase().into()),
+            _ => Ok(generated()),
         }
     }
 
     fn attribute(&self, name: &str, attribute: &str) -> Result<Value, String> {
-        let resource = self.made(name)?;
+        let resource = self.created(name)?;
         if let Some(answer) = self.answers.get(name) {
-            let told = answer.get(attribute).cloned();
-            return told.ok_or_else(|| format!("{name} does not tell {attribute}, but {answer}"));
+            let value = answer.get(attribute).cloned();
+            return value.ok_or_else(|| format!("{name} has no attribute {attribute}: {answer}"));
         }
         if !resource["Properties"][attribute].is_null() {
             return self.some(&resource["Properties"][attribute]);
@@ -204,14 +204,14 @@ impl Scope<'_> {
         let mut parts = format.split("${");
         let mut whole = parts.next().unwrap_or_default().to_owned();
         for part in parts {
-            let (name, rest) = part.split_once('}').ok_or("an open ${")?;
+            let (name, rest) = part.split_once('}').ok_or("an unclosed ${")?;
             let value = if let Some(literal) = name.strip_prefix('!') {
                 ["${", literal, "}"].concat()
             } else if let Some(value) = names.get(name) {
-                shown(value)
+                as_text(value)
             } else {
                 let function = if name.contains('.') { "Fn::GetAtt" } else { "Ref" };
-                shown(&self.some(&json!({function: name}))?)
+                as_text(&self.some(&json!({function: name}))?)
             };
             whole += &value;
             whole += rest;
@@ -225,17 +225,17 @@ fn one(object: &Map<String, Value>) -> Option<(&str, &Value)> {
 }
 
 fn text(value: &Value) -> Result<&str, String> {
-    value.as_str().ok_or_else(|| format!("{value} is no text"))
+    value.as_str().ok_or_else(|| format!("{value} is not a string"))
 }
 
-/// As CloudFormation turns it into a text.
-pub(super) fn shown(value: &Value) -> String {
+/// CloudFormation's conversion to a string.
+pub(super) fn as_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The first blocks of so many host bits, of a block that begins at 0.
+/// `Fn::Cidr`: the first `count` blocks with `bits` host bits each, of a block that begins at 0.
 fn blocks(block: &str, count: Option<u32>, bits: Option<u32>) -> Result<Value, String> {
-    let (network, _) = block.rsplit_once(".0/").ok_or("a block of another form")?;
-    let (count, bits) = count.zip(bits).ok_or("no numbers")?;
+    let (network, _) = block.rsplit_once(".0/").ok_or("an unsupported CIDR block")?;
+    let (count, bits) = count.zip(bits).ok_or("Fn::Cidr without numbers")?;
     Ok((0..count).map(|at| format!("{network}.{}/{}", at << bits, 32 - bits)).collect::<Vec<_>>().into())
 }

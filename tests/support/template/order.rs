@@ -1,5 +1,5 @@
-//! The order in which CloudFormation makes resources: whatever a resource refers to or depends on is made before it, and
-//! deleted after it.
+//! CloudFormation's order: it creates a resource after everything that the resource refers to or depends on, and deletes it
+//! before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{Stack, intrinsics::Scope, texts};
 
-/// The resources that each made resource names itself, except for those that its conditions leave out.
-pub(super) fn named(scope: Scope<'_>, made: &BTreeMap<String, Value>) -> BTreeMap<String, BTreeSet<String>> {
+/// Each created resource's direct dependencies, without those that a condition leaves out.
+pub(super) fn dependencies(scope: Scope<'_>, made: &BTreeMap<String, Value>) -> BTreeMap<String, BTreeSet<String>> {
     let of = |name: &String| {
         let resource = &scope.template["Resources"][name];
         let mut named = BTreeSet::new();
@@ -47,25 +47,25 @@ fn walk(scope: Scope<'_>, value: &Value, named: &mut BTreeSet<String>) {
     }
 }
 
-/// The names in a format of `Fn::Sub`, without their attributes.
+/// The logical ids in an `Fn::Sub` string, without attributes.
 fn placeholders(format: &str) -> impl Iterator<Item = String> {
     let names = format.split("${").skip(1).filter_map(|part| part.split('}').next()?.split('.').next());
     names.map(str::to_owned)
 }
 
 impl Stack {
-    /// All resources that are made before this one.
+    /// All resources that are created before this one.
     ///
     /// # Panics
     ///
-    /// If the resource waits for itself: CloudFormation refuses such a template.
-    pub(crate) fn made_before(&self, name: &str) -> BTreeSet<&str> {
+    /// If the resource depends on itself: CloudFormation rejects such a template.
+    pub(crate) fn created_before(&self, name: &str) -> BTreeSet<&str> {
         let mut before = BTreeSet::new();
-        let mut left: Vec<_> = self.named[name].iter().map(String::as_str).collect();
+        let mut left: Vec<_> = self.dependencies[name].iter().map(String::as_str).collect();
         while let Some(next) = left.pop() {
-            assert_ne!(next, name, "{name} waits for itself");
+            assert_ne!(next, name, "{name} depends on itself");
             if before.insert(next) {
-                left.extend(self.named[next].iter().map(String::as_str));
+                left.extend(self.dependencies[next].iter().map(String::as_str));
             }
         }
         before
