@@ -1,7 +1,7 @@
-//! Whatever publishes records does so as `Publish` says: the producer, and an invocation of `ingest` in its place.
+//! The contract of `Publish`, kept by the producer and by an invocation of `ingest` in its place.
 //!
-//! Lambda is a server of ours that hands each event to `ingest`'s router: it proves what is sent and how answers are read, not
-//! Lambda's own limits and rights.
+//! A stand-in for Lambda passes each event to `ingest`'s router. It proves the requests and how responses are read, not
+//! Lambda's limits and rights.
 
 use std::{
     sync::{
@@ -47,7 +47,7 @@ use crate::support::{
 
 const INVOCATIONS: &str = "/2015-03-31/functions/ingest%3Alive/invocations";
 
-/// Lambda with one function, `ingest`. It ends with this value.
+/// A stand-in for Lambda with the function `ingest`. It stops when dropped.
 struct Functions {
     url: String,
     shared: Arc<Shared>,
@@ -119,11 +119,11 @@ fn record(topic: &str, key: &str, value: &str) -> Record {
     Record { topic: topic.into(), key: Some(key.to_owned().into()), value, ..Record::default() }
 }
 
-fn in_a_while() -> Instant {
+fn distant_deadline() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }
 
-/// A run's records, in the order in which the emulator has them, their text in need of escapes.
+/// A run's records in the emulator's order, with text that needs escapes.
 fn records() -> Vec<Record> {
     let text = json!("a \"quote\", \\, \u{1F4CC} and\ttab");
     (0..3)
@@ -140,12 +140,12 @@ fn places(outcomes: &[Outcome]) -> Vec<Result<(i32, i64), Failure>> {
     outcomes.iter().map(|outcome| outcome.map(|written| (written.partition, written.offset))).collect()
 }
 
-/// The contract.
+/// Asserts the contract.
 async fn keeps_the_contract(publisher: &impl Publish, pipeline: &Pipeline) {
-    assert_eq!(publisher.publish(Vec::new(), in_a_while()).await, []);
+    assert_eq!(publisher.publish(Vec::new(), distant_deadline()).await, []);
     let records = records();
-    let outcomes = publisher.publish(records.clone(), in_a_while()).await;
-    // A post's records are in three topics, so each is at its post's offset.
+    let outcomes = publisher.publish(records.clone(), distant_deadline()).await;
+    // Each post has one record per topic, so a record's offset is its post's index.
     let expected: Vec<_> = (0..records.len()).map(|at| Ok((0, i64::try_from(at / CATALOG.len()).unwrap()))).collect();
     assert_eq!(places(&outcomes), expected);
     for kind in CATALOG {
@@ -162,7 +162,7 @@ async fn keeps_the_contract(publisher: &impl Publish, pipeline: &Pipeline) {
     let onto = Record { partition: Some(2), ..record("v.geo", "1", &with(&GEO, &[])) };
     let nowhere = Record { partition: Some(9), ..record("u.geo", "1", &with(&GEO, &[])) };
     let outcomes = publisher.publish(vec![nowhere, onto], Instant::now() + Duration::from_secs(5)).await;
-    assert_eq!(places(&outcomes)[1], Ok((2, 0)), "what happens to one topic is nothing to another");
+    assert_eq!(places(&outcomes)[1], Ok((2, 0)), "a failure in one topic does not affect another");
     assert!(outcomes[0].is_err());
 
     pipeline.cluster.broker_down(1).unwrap();
@@ -194,17 +194,17 @@ async fn more_records_than_one_event_holds_are_written_in_their_order() {
     let filler = json!("x".repeat(900_000));
     let value = with(&GEO, &[("filler", Some(filler))]);
     let records: Vec<_> = (0..7).map(|at| record("u.geo", &at.to_string(), &value)).collect();
-    let outcomes = ingest_at(&functions.url).await.publish(records, in_a_while()).await;
+    let outcomes = ingest_at(&functions.url).await.publish(records, distant_deadline()).await;
     let offsets: Vec<_> = outcomes.iter().map(|outcome| outcome.unwrap().offset).collect();
     assert_eq!(offsets, [0, 1, 2, 3, 4, 5, 6]);
     assert_eq!(functions.shared.invocations.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
-async fn what_ingest_says_of_a_failure_is_what_the_emulator_reads() {
+async fn the_emulator_reads_each_failure_from_ingests_answer() {
     for (failure, read) in [
         (Failure::Unconfirmed, Failure::Unconfirmed),
-        // One code says the three that may pass.
+        // One error code covers the three retryable failures.
         (Failure::NoSuchTopic, Failure::Unconfirmed),
         (Failure::NoSuchPartition, Failure::Unconfirmed),
         (Failure::TooLarge, Failure::TooLarge),
@@ -214,13 +214,13 @@ async fn what_ingest_says_of_a_failure_is_what_the_emulator_reads() {
     ] {
         let functions = Functions::of(Recorder::failing(failure).router(), Metrics::default()).await;
         let records = vec![record("u.geo", "1", &with(&GEO, &[]))];
-        let outcomes = ingest_at(&functions.url).await.publish(records, in_a_while()).await;
+        let outcomes = ingest_at(&functions.url).await.publish(records, distant_deadline()).await;
         assert_eq!(outcomes, [Err(read)], "{failure:?}");
     }
 }
 
 #[test]
-fn an_event_has_no_more_records_than_ingest_takes() {
+fn an_event_has_no_more_records_than_ingest_accepts() {
     const { assert!(MAX_RECORDS <= ingest::MAX_RECORDS) }
 }
 
@@ -253,13 +253,13 @@ async fn the_event_is_the_one_that_api_gateway_sends() {
 }
 
 #[tokio::test]
-async fn lambda_is_asked_again_only_where_it_invoked_nothing() {
+async fn an_invocation_is_retried_only_if_the_function_did_not_run() {
     let too_many = || refused(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException");
     let failed = || {
         let message = "Task timed out after 29.00 seconds";
         StubResponse::function_error(&json!({"errorType": "Sandbox.Timedout", "errorMessage": message}))
     };
-    for (what, told, outcome, asked) in [
+    for (what, responses, outcome, requests) in [
         (
             "a throttle that passes",
             vec![too_many(), written()],
@@ -293,14 +293,14 @@ async fn lambda_is_asked_again_only_where_it_invoked_nothing() {
             1,
         ),
     ] {
-        let lambda = Stub::start([(INVOCATIONS, told)]).await;
+        let lambda = Stub::start([(INVOCATIONS, responses)]).await;
         assert_eq!(publish_one(&lambda, Duration::from_millis(900)).await, outcome, "{what}");
-        assert_eq!(lambda.requests().len(), asked, "{what}");
+        assert_eq!(lambda.requests().len(), requests, "{what}");
     }
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_come_leaves_the_records_unconfirmed_in_time() {
+async fn a_missing_response_leaves_the_records_unconfirmed_at_the_deadline() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let publisher = ingest_at(&format!("http://{}", silent.local_addr().unwrap())).await;
     let begun = Instant::now();
@@ -311,11 +311,11 @@ async fn an_answer_that_does_not_come_leaves_the_records_unconfirmed_in_time() {
 }
 
 #[tokio::test]
-async fn what_kept_records_from_being_delivered_is_one_line_of_the_log() {
+async fn a_failed_delivery_logs_one_line() {
     let (log, _guard) = Log::capture(Level::WARN);
     let lambda = Stub::start([(INVOCATIONS, vec![refused(StatusCode::FORBIDDEN, "AccessDeniedException")])]).await;
     let records = CATALOG.iter().map(|kind| record(&format!("u.{kind}"), "1", &with(kind, &[]))).collect();
-    ingest_at(lambda.address()).await.publish(records, in_a_while()).await;
+    ingest_at(lambda.address()).await.publish(records, distant_deadline()).await;
     let text = log.text();
     let lines: Vec<_> = text.lines().filter(|line| line.contains("WARN")).collect();
     assert_eq!(lines.len(), 1, "{text}");
@@ -323,10 +323,10 @@ async fn what_kept_records_from_being_delivered_is_one_line_of_the_log() {
     assert!(!text.contains("latitude") && !text.contains("k3y"), "{text}");
 }
 
-/// The program as it is deployed, with the variables that Lambda and the template set.
+/// Starts the deployed program, with the variables of Lambda and the template.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the Lambda runtime: make test"]
-async fn the_emulator_reaches_no_kafka_and_its_records_are_there() {
+async fn the_emulator_writes_its_records_without_access_to_kafka() {
     let pipeline = Pipeline::start().await;
     let functions = Functions::start(&pipeline).await;
     let variables = [

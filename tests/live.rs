@@ -1,4 +1,4 @@
-//! The page of `local` shows the pipeline alive, and what it is told is so.
+//! The dashboard of `local`: it shows the pipeline's state, and its data are right.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Stdio, time::Duration};
 
@@ -21,8 +21,8 @@ use crate::support::{
     template::workspace,
 };
 
-/// More than anything takes on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Longer than any step takes on a busy machine.
+const STEP_TIMEOUT: Duration = Duration::from_mins(1);
 
 async fn get(local: &Local, path: &str, accept: &str) -> Response {
     let client = Client::builder().no_proxy().build().unwrap();
@@ -34,7 +34,7 @@ async fn text(local: &Local, path: &str) -> (u16, String) {
     (response.status().as_u16(), response.text().await.unwrap())
 }
 
-/// A viewer of the page.
+/// A client of the dashboard's event stream.
 struct Viewer {
     stream: Response,
     heard: Vec<u8>,
@@ -45,33 +45,34 @@ impl Viewer {
         Self { stream: get(local, "/live/events", "text/event-stream").await, heard: Vec::new() }
     }
 
-    /// The next state; `None` when there are no more.
+    /// The next state. `None` at the end of the stream.
     async fn next(&mut self) -> Option<Value> {
         loop {
             if let Some(end) = self.heard.windows(2).position(|two| two == b"\n\n") {
                 let event: Vec<u8> = self.heard.drain(..end + 2).collect();
                 return Some(serde_json::from_slice(event.strip_prefix(b"data: ").unwrap()).unwrap());
             }
-            let more = timeout(PATIENCE, self.stream.chunk()).await.expect("an event a second").unwrap_or_default()?;
+            let more =
+                timeout(STEP_TIMEOUT, self.stream.chunk()).await.expect("an event a second").unwrap_or_default()?;
             self.heard.extend(more);
         }
     }
 
-    /// The first state that is as it should be.
-    async fn until(&mut self, as_it_should_be: impl Fn(&Value) -> bool) -> Value {
+    /// Waits for a state that satisfies `expected`.
+    async fn until(&mut self, expected: impl Fn(&Value) -> bool) -> Value {
         let begun = Instant::now();
         loop {
             let state = self.next().await.expect("the pipeline runs");
-            if as_it_should_be(&state) {
+            if expected(&state) {
                 return state;
             }
-            assert!(begun.elapsed() < PATIENCE, "{state:#}");
+            assert!(begun.elapsed() < STEP_TIMEOUT, "{state:#}");
         }
     }
 }
 
 #[tokio::test]
-async fn browsers_get_the_page_and_programs_what_the_api_says() {
+async fn browsers_get_the_page_and_programs_the_apis_answer() {
     let local = Local::start_without_emulator().await;
     for accept in ["*/*", "application/json", "application/vnd.kafka.v2+json"] {
         let answer: Value = serde_json::from_str(&get(&local, "/", accept).await.text().await.unwrap()).unwrap();
@@ -81,14 +82,11 @@ async fn browsers_get_the_page_and_programs_what_the_api_says() {
     let page = get(&local, "/", accept).await;
     let header = |name: &str| page.headers()[name].to_str().unwrap().to_owned();
     assert_eq!(header("content-type"), "text/html; charset=utf-8");
-    assert!(
-        header("content-security-policy").starts_with("default-src 'self'; "),
-        "nothing from elsewhere, no inline script"
-    );
+    assert!(header("content-security-policy").starts_with("default-src 'self'; "), "only own files, no inline scripts");
     assert_eq!((header("vary").as_str(), header("cache-control").as_str()), ("accept", "no-cache"));
     let page = page.text().await.unwrap();
 
-    // Each file of the folder is served as it is, and loaded by the page or by another file.
+    // Each file of the folder is served unchanged, and loaded by the page or by another file.
     let folder = workspace("local/page");
     let files: BTreeSet<_> = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name()).collect();
     let files: Vec<_> = files.iter().filter_map(|name| name.to_str()).filter(|name| *name != "index.html").collect();
@@ -109,7 +107,7 @@ async fn browsers_get_the_page_and_programs_what_the_api_says() {
 }
 
 #[tokio::test]
-async fn a_record_is_shown_with_its_offset_and_its_object_and_as_it_is_archived() {
+async fn a_record_is_shown_with_its_offset_its_object_and_its_archived_line() {
     let local = Local::start_without_emulator().await;
     let mut viewer = Viewer::of(&local).await;
     let first = viewer.next().await.unwrap();
@@ -156,7 +154,7 @@ async fn a_record_is_shown_with_its_offset_and_its_object_and_as_it_is_archived(
 }
 
 #[tokio::test]
-async fn a_refusal_is_shown_with_what_was_sent_and_what_to_do() {
+async fn a_rejection_is_shown_with_its_request_and_advice() {
     let local = Local::start_without_emulator().await;
     let mut viewer = Viewer::of(&local).await;
     let wrong = envelope(&[&with(&GEO, &[("latitude", Some(json!(91.5)))])]);
@@ -171,7 +169,7 @@ async fn a_refusal_is_shown_with_what_was_sent_and_what_to_do() {
     let state = viewer.until(|state| state["sample"]["second"].as_u64() > Some(1)).await;
     assert_eq!(state["totals"]["requests_refused"], 1);
 
-    // A client sees the same answer, and a large body is shown in part.
+    // The client got the same answer. A large body is shown in part.
     let large = format!(r#"{{"records":[{{"value":"{}"}}]}}"#, "x".repeat(100_000));
     let (status, answer) = local.post("demo.geo", &large).await;
     assert!(status == 422 && answer.contains("error_code"), "{status} {answer}");
@@ -182,14 +180,14 @@ async fn a_refusal_is_shown_with_what_was_sent_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn neither_a_viewer_nor_a_client_who_does_not_read_keeps_the_process_from_ending() {
+async fn clients_that_do_not_read_do_not_delay_the_shutdown() {
     let local = Local::start(&["--posts-per-second", "5"]).await;
     let (mut viewer, idle) = (Viewer::of(&local).await, Viewer::of(&local).await);
     viewer.until(|state| state["posts"].as_array().is_some_and(|posts| posts.len() > 3)).await;
-    // Asks for more than all buffers hold, and reads nothing of it.
+    // Requests more than all buffers hold, and reads nothing.
     let mut deaf = local.connect().await;
     deaf.write_all("GET /openapi.json HTTP/1.1\r\nHost: local\r\n\r\n".repeat(500).as_bytes()).await.unwrap();
-    // By then all of them are full.
+    // The buffers are full by then.
     for _ in 0..3 {
         viewer.next().await;
     }
@@ -200,7 +198,7 @@ async fn neither_a_viewer_nor_a_client_who_does_not_read_keeps_the_process_from_
     drop((idle, deaf));
 }
 
-/// What is shown on every page.
+/// The elements of every page.
 const CHARTS: [&str; 4] = [
     "Traffic: records written",
     "Requests refused, by error_code",
@@ -208,25 +206,25 @@ const CHARTS: [&str; 4] = [
     "Archive: stored, and behind",
 ];
 
-/// A viewer of `live.mjs`, about to look.
+/// A command that runs a viewer of `live.mjs`.
 fn viewer(local: &Local, viewer: &str, more: &[&str]) -> Command {
     let pictures = workspace("target/page");
     fs::create_dir_all(&pictures).unwrap();
     let mut node = Command::new("node");
-    // By a name, so that nothing is done for this machine's address alone.
+    // By a name, because browsers treat loopback addresses specially.
     let address = format!("http://api.example:{}/", local.address.port());
     node.arg(workspace("tests/page/live.mjs")).args([&address, viewer]).arg(pictures).args(more);
     node
 }
 
-/// What a viewer saw.
+/// Parses a viewer's output.
 async fn seen<T: for<'de> Deserialize<'de>>(local: &Local, name: &str, more: &[&str]) -> T {
     let printed = output(&mut viewer(local, name, more), "").await;
     serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
 }
 
 #[test]
-fn the_charts_have_the_names_of_the_dashboards() {
+fn the_charts_have_the_same_names_as_the_cloudwatch_dashboards() {
     let template = fs::read_to_string(workspace("template.yaml")).unwrap();
     for chart in CHARTS {
         assert!(template.contains(&format!(r#""title": "{chart}""#)), "{chart}");
@@ -235,8 +233,8 @@ fn the_charts_have_the_names_of_the_dashboards() {
 
 #[derive(Deserialize)]
 struct Look {
-    said: Vec<String>,
-    elsewhere: Vec<String>,
+    messages: Vec<String>,
+    foreign: Vec<String>,
     took: u64,
     violations: Vec<String>,
     wide: u32,
@@ -247,7 +245,7 @@ struct Look {
 #[ignore = "needs Chromium: make test"]
 async fn a_browser_shows_that_the_pipeline_works_on_every_screen_and_in_both_schemes() {
     let local = Local::start(&["--posts-per-second", "5"]).await;
-    // The README shows what is seen after this.
+    // The README's pictures are taken after this.
     for request in 0..150 {
         let kind = CATALOG[request % CATALOG.len()];
         local.post(&format!("demo.{kind}"), &envelope(&[&with(kind, &[])])).await;
@@ -259,8 +257,8 @@ async fn a_browser_shows_that_the_pipeline_works_on_every_screen_and_in_both_sch
     for (width, scheme) in [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark"), (320, "light")] {
         let look: Look = seen(&local, "look", &[&width.to_string(), scheme]).await;
         let of = format!("{width} {scheme}");
-        assert_eq!(look.said, <[String; 0]>::default(), "{of}");
-        assert_eq!(look.elsewhere, <[String; 0]>::default(), "{of}: nothing is loaded from elsewhere");
+        assert_eq!(look.messages, <[String; 0]>::default(), "{of}");
+        assert_eq!(look.foreign, <[String; 0]>::default(), "{of}: nothing is loaded from other hosts");
         assert_eq!(look.violations, <[String; 0]>::default(), "{of}");
         assert_eq!((look.wide, &look.charts[..]), (width, &CHARTS.map(str::to_owned)[..]), "{of}");
         assert!(look.took < 5_000, "{of}: {} ms until it says that it works", look.took);
@@ -270,7 +268,7 @@ async fn a_browser_shows_that_the_pipeline_works_on_every_screen_and_in_both_sch
 
 #[derive(Deserialize)]
 struct Keyboard {
-    said: Vec<String>,
+    messages: Vec<String>,
     answer: String,
     curl: String,
     python: String,
@@ -282,15 +280,15 @@ struct Keyboard {
 
 #[tokio::test]
 #[ignore = "needs Chromium: make test"]
-async fn with_the_keyboard_alone_a_row_is_sent_and_read_as_it_is_archived_and_a_wrong_one_is_told_why() {
+async fn the_keyboard_alone_sends_a_row_reads_its_archived_line_and_the_advice_for_an_invalid_one() {
     let local = Local::start_without_emulator().await;
     let row = with(&GEO, &[("country", Some(json!("Côte d'Ivoire <b>&amp;")))]);
     let wrong = with(&GEO, &[("latitude", Some(json!(91.5)))]);
     let seen: Keyboard = seen(&local, "keyboard", &["demo.geo", &row, &wrong]).await;
-    // What is refused the browser says on its console by itself.
-    let said: Vec<_> =
-        seen.said.iter().filter(|said| !said.contains("the server responded with a status of 422")).collect();
-    assert_eq!(said, <[&String; 0]>::default());
+    // The browser logs rejected requests on its console.
+    let messages: Vec<_> =
+        seen.messages.iter().filter(|message| !message.contains("the server responded with a status of 422")).collect();
+    assert_eq!(messages, <[&String; 0]>::default());
     assert!(seen.answer.contains("200") && seen.answer.contains("\"offset\": 0"), "{}", seen.answer);
     assert!(seen.post.contains("Côte d'Ivoire <b>&amp;"), "as text: {}", seen.post);
     assert!(
@@ -300,7 +298,7 @@ async fn with_the_keyboard_alone_a_row_is_sent_and_read_as_it_is_archived_and_a_
     );
     assert!(seen.reading.contains(':'), "the time of a second that was, and not `Now`: {}", seen.reading);
 
-    // The same request, as the page tells a shell and Python to send it.
+    // The page shows the same request for a shell and for Python.
     let here = |command: &str| command.replace("api.example", "127.0.0.1");
     let answer = output(Command::new("bash").arg("-c").arg(here(&seen.curl)), "").await;
     assert!(answer.contains(r#""offset":1"#), "{answer}");
@@ -314,18 +312,18 @@ async fn with_the_keyboard_alone_a_row_is_sent_and_read_as_it_is_archived_and_a_
     assert!(lines.iter().all(|line| value(line) == value(&row)), "{lines:?}");
 }
 
-/// A state of the page.
+/// A state that the viewer prints.
 #[derive(Debug, Deserialize)]
-struct Said {
+struct PageState {
     state: String,
-    /// What it says is broken.
+    /// The page's text about broken components.
     broken: String,
     parts: Vec<String>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium and Kafka: make test"]
-async fn a_broker_that_goes_away_is_seen_and_that_it_is_back_as_well() {
+async fn the_page_shows_the_loss_of_the_broker_and_its_recovery() {
     let kafka = Kafka::start(Options::default()).await.unwrap();
     for kind in CATALOG {
         kafka.create_topic(&format!("demo.{kind}"), 1).await.unwrap();
@@ -335,8 +333,8 @@ async fn a_broker_that_goes_away_is_seen_and_that_it_is_back_as_well() {
     let mut browser = browser.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let mut lines = BufReader::new(browser.stdout.take().unwrap()).lines();
     let mut says = async || {
-        let line = timeout(2 * PATIENCE, lines.next_line()).await.expect("a state in time").unwrap();
-        serde_json::from_str::<Said>(&line.expect("one more state")).unwrap()
+        let line = timeout(2 * STEP_TIMEOUT, lines.next_line()).await.expect("a state in time").unwrap();
+        serde_json::from_str::<PageState>(&line.expect("one more state")).unwrap()
     };
     assert_eq!(says().await.state, "works");
     kafka.stop_broker(1).await.unwrap();
@@ -352,10 +350,10 @@ async fn a_broker_that_goes_away_is_seen_and_that_it_is_back_as_well() {
 
 #[derive(Deserialize)]
 struct Load {
-    said: Vec<String>,
+    messages: Vec<String>,
     /// The longest task, in milliseconds.
     longest: f64,
-    /// What the page's objects take after half of the time and at its end, in bytes.
+    /// The page's heap at half time and at the end, in bytes.
     heap: [u64; 2],
     written: u64,
     elements: u64,
@@ -363,10 +361,10 @@ struct Load {
 
 #[tokio::test]
 #[ignore = "needs Chromium: make test"]
-async fn a_minute_of_five_hundred_posts_a_second_leaves_the_page_responsive_and_its_memory_flat() {
+async fn the_page_stays_responsive_and_its_memory_flat_at_five_hundred_posts_a_second() {
     let local = Local::start(&["--posts-per-second", "500"]).await;
     let load: Load = seen(&local, "load", &["60"]).await;
-    assert_eq!(load.said, <[String; 0]>::default());
+    assert_eq!(load.messages, <[String; 0]>::default());
     assert!(load.written > 20_000, "{} records in a minute", load.written);
     assert!(load.longest < 200.0, "a task of {} ms", load.longest);
     let [half, end] = load.heap;

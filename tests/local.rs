@@ -1,5 +1,5 @@
-//! `cargo run` is the whole pipeline: what is sent to `local` by any client, and however the program is stopped, is in its
-//! archive at the end.
+//! `cargo run` runs the whole pipeline: every record that `local` acknowledges is in its archive at the end, for any client
+//! and however the program stops.
 
 use std::{collections::BTreeMap, fs, net::TcpListener, time::Duration};
 
@@ -29,7 +29,7 @@ use crate::support::{
     rows::{parse, with},
 };
 
-/// What the emulator sends to when it is not told otherwise.
+/// The emulator's default topics.
 const TOPICS: [&str; 3] = ["demo.pin", "demo.geo", "demo.user"];
 const GEO_TOPIC: &str = "demo.geo";
 
@@ -40,10 +40,10 @@ const TOO_LARGE: usize = 32_000_000;
 const TOO_LARGE_TEXT: &str =
     r#"{"error_code":413,"message":"the body is larger than 6291456 bytes: send fewer records a request"}"#;
 
-/// Long enough to look for Kafka and a database that are not there.
+/// Longer than the attempts to reach a missing Kafka and a missing database.
 const TIME_TO_FAIL: Duration = Duration::from_secs(20);
 
-/// So many geo rows, those of the sample again and again.
+/// `count` geo rows, repeating the sample's.
 fn geo_rows(count: usize) -> String {
     let rows: Vec<_> = sample::rows(GEO.table).unwrap().lines().cycle().take(count).collect();
     envelope(&rows)
@@ -79,7 +79,7 @@ fn assert_all_archived(ended: &Exited, records: u64) {
 }
 
 #[tokio::test]
-async fn a_run_for_a_while_archives_all_that_the_emulator_sent_and_says_so_in_json() {
+async fn a_timed_run_archives_everything_the_emulator_sent_and_prints_a_json_summary() {
     let local = Local::start(&["--for", "3s", "--posts-per-second", "20", "--summary", "json"]).await;
     let ended = local.process.wait_for_exit().await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -116,7 +116,7 @@ async fn a_run_for_a_while_archives_all_that_the_emulator_sent_and_says_so_in_js
 }
 
 #[tokio::test]
-async fn what_was_sent_before_ctrl_c_or_sigterm_is_archived() {
+async fn records_sent_before_ctrl_c_or_sigterm_are_archived() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let local = Local::start(&["--posts-per-second", "50"]).await;
         local.first_record("demo.user");
@@ -128,7 +128,7 @@ async fn what_was_sent_before_ctrl_c_or_sigterm_is_archived() {
     }
 }
 
-/// Begins a request and waits until it is being served; its body is still to come.
+/// Sends a request's head and waits until it is being served. The body is still to come.
 async fn begin(local: &Local, body: &str) -> TcpStream {
     let mut client = local.connect().await;
     let head = format!("{}Expect: 100-continue\r\n\r\n", head(GEO_TOPIC, body.len()));
@@ -140,7 +140,7 @@ async fn begin(local: &Local, body: &str) -> TcpStream {
 }
 
 #[tokio::test]
-async fn a_request_that_had_begun_before_ctrl_c_is_answered_and_archived() {
+async fn a_request_in_flight_at_ctrl_c_is_answered_and_archived() {
     let mut local = Local::start_without_emulator().await;
     let body = geo_rows(MAX_RECORDS);
     let mut client = begin(&local, &body).await;
@@ -154,7 +154,7 @@ async fn a_request_that_had_begun_before_ctrl_c_is_answered_and_archived() {
 #[tokio::test]
 async fn a_second_ctrl_c_stops_at_once() {
     let mut local = Local::start_without_emulator().await;
-    // The first Ctrl-C waits for this one.
+    // The first Ctrl-C waits for this request.
     let _client = begin(&local, &geo_row()).await;
     local.process.signal(Signal::SIGINT);
     local.process.wait_for_line("Stopping").await;
@@ -164,7 +164,7 @@ async fn a_second_ctrl_c_stops_at_once() {
 }
 
 #[tokio::test]
-async fn wrong_usage_is_told_in_one_line() {
+async fn wrong_usage_is_a_one_line_error() {
     let busy = TcpListener::bind("127.0.0.1:0").unwrap();
     let busy = busy.local_addr().unwrap().to_string();
     let folder = TempDir::new().unwrap();
@@ -200,7 +200,7 @@ async fn wrong_usage_is_told_in_one_line() {
         (&["--archive", used], &["--archive", used, "choose another place"]),
         (&["--for", "soon"], &["--for", "soon"]),
     ];
-    // All at once: two of them wait for somebody to answer.
+    // In parallel: two of them wait for a connection timeout.
     let mut started = Vec::new();
     for (args, _) in cases {
         let listen: &[&str] = if args[0] == "--listen" { &[] } else { &["--listen", "127.0.0.1:0"] };
@@ -224,34 +224,34 @@ async fn wrong_usage_is_told_in_one_line() {
 }
 
 #[tokio::test]
-async fn help_says_what_every_flag_is_for() {
+async fn help_describes_every_flag() {
     let ended = Process::start(&["--help"]).await.wait_for_exit().await;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     assert_golden("help.txt", &ended.stdout);
 }
 
 #[tokio::test]
-async fn a_kafka_client_finds_the_embedded_kafka_by_the_settings_file() {
+async fn a_kafka_client_reaches_the_embedded_kafka_by_the_settings_file() {
     let local = Local::start_without_emulator().await;
     assert_eq!(local.post(GEO_TOPIC, &geo_row()).await, written(0));
     assert_eq!(parse(&local.first_record(GEO_TOPIC)), parse(&with(&GEO, &[])));
 }
 
 #[tokio::test]
-async fn the_settings_file_has_no_password_and_leaves_the_database_to_who_exports_it() {
-    for (args, said) in [
+async fn the_settings_file_has_no_password_and_leaves_the_database_url_to_the_environment() {
+    for (args, expected) in [
         (&[][..], "\nDATABASE_URL=sample\n"),
         (&["--database-url", "mysql://u:s3cret@127.0.0.1:1/d"], "\n# Export DATABASE_URL: "),
     ] {
         let local = Local::start(&[&["--posts-per-second", "0"], args].concat()).await;
         let settings = fs::read_to_string(local.settings_file()).unwrap();
-        assert!(settings.contains(said) && settings.matches("DATABASE_URL").count() == 1, "{settings}");
+        assert!(settings.contains(expected) && settings.matches("DATABASE_URL").count() == 1, "{settings}");
         assert!(!settings.contains("s3cret"), "{settings}");
     }
 }
 
 #[tokio::test]
-async fn another_kafka_can_take_the_place_of_the_embedded_one() {
+async fn another_kafka_can_replace_the_embedded_one() {
     let first = Local::start_without_emulator().await;
     let servers = first.bootstrap_servers();
     let second = ["--bootstrap-servers", &servers, "--posts-per-second", "20", "--for", "2s"];
@@ -267,7 +267,7 @@ async fn another_kafka_can_take_the_place_of_the_embedded_one() {
 }
 
 #[tokio::test]
-async fn the_archive_can_be_left_to_others() {
+async fn another_process_can_write_the_archive() {
     let first = Local::start_without_emulator().await;
     let servers = first.bootstrap_servers();
     let second = ["--bootstrap-servers", &servers, "--no-archive", "--posts-per-second", "20", "--for", "2s"];
@@ -280,9 +280,9 @@ async fn the_archive_can_be_left_to_others() {
 }
 
 #[tokio::test]
-async fn records_that_the_embedded_kafka_drops_stop_it_loudly() {
+async fn the_loss_of_records_in_the_embedded_kafka_stops_local_with_an_error() {
     let local = Local::start_without_emulator().await;
-    // Another client need not wait for the archive as the HTTP API does.
+    // A Kafka client has no backpressure from the archive, unlike the HTTP API.
     let producer: ThreadedProducer<DefaultProducerContext> =
         ClientConfig::new().set("bootstrap.servers", local.bootstrap_servers()).create().unwrap();
     let value = format!(r#"{{"a":"{}"}}"#, "x".repeat(100_000));
@@ -297,7 +297,7 @@ async fn records_that_the_embedded_kafka_drops_stop_it_loudly() {
 
 /// 6 MB of empty objects, lists and fields, of which a gzip body of 6 kB could hold as many.
 #[tokio::test]
-async fn a_value_is_kept_in_memory_only_as_far_as_a_rule_looks_at_it() {
+async fn only_the_validated_parts_of_a_value_are_parsed_into_memory() {
     let local = Local::start(&["--posts-per-second", "0", "--summary", "json"]).await;
     for nested in ["{}", "[]", r#"{"":0}"#, r#"[{"":[]}]"#] {
         let list = vec![nested; (MAX_BODY_BYTES - 100) / (nested.len() + 1)].join(",");
@@ -316,7 +316,7 @@ async fn a_value_is_kept_in_memory_only_as_far_as_a_rule_looks_at_it() {
 }
 
 #[tokio::test]
-async fn large_records_are_kept_and_one_that_kafka_would_not_keep_is_refused() {
+async fn large_records_are_written_and_one_beyond_kafkas_limit_is_rejected() {
     let local = Local::start_without_emulator().await;
     let of_size = |bytes| envelope(&[&with(&GEO, &[("filler", Some(json!("x".repeat(bytes))))])]);
     for offset in 0..12 {
@@ -329,7 +329,7 @@ async fn large_records_are_kept_and_one_that_kafka_would_not_keep_is_refused() {
 }
 
 #[tokio::test]
-async fn a_large_post_to_a_wrong_path_reads_the_right_one() {
+async fn a_large_post_to_a_wrong_path_is_answered_with_the_right_one() {
     let local = Local::start_without_emulator().await;
     let (status, body) = local.post("demo.geo/nope", &" ".repeat(TOO_LARGE)).await;
     assert_eq!(status, 404);
@@ -337,7 +337,7 @@ async fn a_large_post_to_a_wrong_path_reads_the_right_one() {
 }
 
 #[tokio::test]
-async fn a_client_that_hangs_up_in_the_middle_of_its_body_writes_nothing_and_the_next_one_is_served() {
+async fn a_client_that_disconnects_within_its_body_writes_nothing_and_the_next_one_is_served() {
     let local = Local::start_without_emulator().await;
     let body = geo_row();
     let mut client = begin(&local, &body).await;
@@ -348,19 +348,19 @@ async fn a_client_that_hangs_up_in_the_middle_of_its_body_writes_nothing_and_the
 }
 
 #[tokio::test]
-async fn a_client_that_hangs_up_while_its_records_are_written_and_a_ctrl_c_leave_none_behind() {
+async fn records_in_flight_are_archived_despite_a_disconnect_and_ctrl_c() {
     let local = Local::start_without_emulator().await;
     let mut client = local.connect().await;
     client.write_all(post(GEO_TOPIC, &geo_rows(MAX_RECORDS)).as_bytes()).await.unwrap();
-    // Before that the server may not have seen the request, and need not serve it to nobody.
+    // Earlier the server may not have read the request, and would not have to serve it.
     local.first_record(GEO_TOPIC);
     drop(client);
     assert_all_archived(&local.stop().await, MAX_RECORDS as u64);
 }
 
-/// As `nc -N` does. What is not answered any more is a client that has gone.
+/// A half-closed connection, like that of `nc -N`.
 #[tokio::test]
-async fn a_client_that_ends_its_side_with_its_request_reads_its_answer() {
+async fn a_client_that_half_closes_after_its_request_reads_its_answer() {
     let local = Local::start_without_emulator().await;
     let mut client = local.connect().await;
     client.write_all(post(GEO_TOPIC, &geo_row()).as_bytes()).await.unwrap();
@@ -370,7 +370,7 @@ async fn a_client_that_ends_its_side_with_its_request_reads_its_answer() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_end_its_head_is_given_up() {
+async fn an_unfinished_request_head_times_out() {
     let local = Local::start_without_emulator().await;
     let mut client = local.connect().await;
     client.write_all(&head(GEO_TOPIC, 1).as_bytes()[..10]).await.unwrap();
@@ -379,7 +379,7 @@ async fn a_client_that_does_not_end_its_head_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_body_in_pieces_with_other_requests_between_is_one_body() {
+async fn a_body_sent_in_pieces_between_other_requests_is_one_body() {
     let local = Local::start_without_emulator().await;
     let body = geo_row();
     let mut client = begin(&local, &body).await;
@@ -397,17 +397,17 @@ async fn a_body_in_pieces_with_other_requests_between_is_one_body() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_its_answers_keeps_nobody_waiting() {
+async fn a_client_that_does_not_read_its_answers_delays_no_other() {
     let local = Local::start_without_emulator().await;
     let socket = TcpSocket::new_v4().unwrap();
-    // Two answers of 2.4 MB are more than the system takes off the server's hands for a client with so small a buffer.
+    // Two answers of 2.4 MB exceed the system's socket buffers for a client with such a small one.
     socket.set_recv_buffer_size(4096).unwrap();
     let (mut answers, mut requests) = socket.connect(local.address).await.unwrap().into_split();
     let last = post(GEO_TOPIC, &geo_rows(MAX_RECORDS));
     let first = last.replace("Connection: close", "Connection: keep-alive");
     let sent = tokio::spawn(async move {
         requests.write_all([first, last].concat().as_bytes()).await.unwrap();
-        // Dropped, it would say that the client has gone.
+        // Dropping it would close the connection.
         requests
     });
     answers.readable().await.unwrap();
@@ -419,7 +419,7 @@ async fn a_client_that_does_not_read_its_answers_keeps_nobody_waiting() {
 }
 
 #[tokio::test]
-async fn as_many_rows_as_a_request_may_hold_are_written_and_archived_in_order() {
+async fn the_most_rows_of_one_request_are_written_and_archived_in_order() {
     let local = Local::start_without_emulator().await;
     assert_offsets(&local.post(GEO_TOPIC, &geo_rows(MAX_RECORDS)).await, MAX_RECORDS);
     let ended = local.stop().await;
@@ -429,7 +429,7 @@ async fn as_many_rows_as_a_request_may_hold_are_written_and_archived_in_order() 
 }
 
 #[tokio::test]
-async fn a_client_that_sends_a_body_that_is_too_large_to_its_end_reads_why() {
+async fn a_client_that_sends_all_of_a_too_large_body_reads_the_error() {
     let local = Local::start_without_emulator().await;
     let answer = local.post(GEO_TOPIC, &" ".repeat(TOO_LARGE)).await;
     assert_eq!(answer, (413, TOO_LARGE_TEXT.to_owned()));
@@ -438,7 +438,7 @@ async fn a_client_that_sends_a_body_that_is_too_large_to_its_end_reads_why() {
 
 #[tokio::test]
 #[ignore = "needs Python with requests: make test"]
-async fn requests_and_urllib_read_why_a_body_is_too_large() {
+async fn requests_and_urllib_read_the_error_for_a_too_large_body() {
     let local = Local::start_without_emulator().await;
     let url = format!("http://{}/topics/{GEO_TOPIC}", local.address);
     for script in ["post_requests.py", "post_urllib.py"] {
@@ -449,7 +449,7 @@ async fn requests_and_urllib_read_why_a_body_is_too_large() {
 
 #[tokio::test]
 #[ignore = "needs curl: make test"]
-async fn curl_reads_why_a_body_is_too_large() {
+async fn curl_reads_the_error_for_a_too_large_body() {
     let local = Local::start_without_emulator().await;
     let url = format!("http://{}/topics/{GEO_TOPIC}", local.address);
     let mut curl = Command::new("curl");

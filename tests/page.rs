@@ -1,5 +1,5 @@
-//! The page under `/docs` is shown by a browser and sends requests, from `local` and below a stage of API Gateway, without
-//! anything from elsewhere.
+//! The documentation page under `/docs`: it works in a browser, from `local` and below a stage of API Gateway, and loads
+//! nothing from other hosts.
 
 use std::{collections::BTreeSet, fs, sync::Arc, time::Duration};
 
@@ -26,24 +26,24 @@ use crate::support::{
     template::workspace,
 };
 
-/// A desktop's and a phone's, in pixels.
+/// The widths of a desktop and a phone, in pixels.
 const WIDTHS: [u32; 2] = [1280, 390];
 
-/// What Swagger UI's files are called below `/docs/`, and their types.
+/// Swagger UI's files below `/docs/`, with their content types.
 const FILES: [(&str, &str); 2] = [("swagger-ui.css", "text/css"), ("swagger-ui-bundle.js", "text/javascript")];
 
-/// What `page.mjs` saw.
+/// The output of `page.mjs`.
 #[derive(Deserialize)]
 struct Seen {
     /// `POST /topics/{topic}`
     operations: BTreeSet<String>,
-    /// On the console, and requests that failed.
-    said: Vec<String>,
+    /// Console messages and failed requests.
+    messages: Vec<String>,
     requests: Vec<Sent>,
-    /// What the page shows of the answer to the request that was sent from it.
+    /// The page's view of the response to the request that it sent.
     status: u16,
     body: String,
-    /// In pixels.
+    /// The content's width in pixels.
     wide: u32,
 }
 
@@ -54,9 +54,9 @@ struct Sent {
     key: Option<String>,
 }
 
-/// Opens the page at `path` below `api`, an address with a stage or without, enters a key and sends the first example.
+/// Opens the page at `path` of `api`, enters a key and sends the first example.
 async fn assert_works(api: &str, path: &str, width: u32) {
-    // By a name, so that nothing is done for this machine's address alone.
+    // By a name, because browsers treat loopback addresses specially.
     let api = api.replace("127.0.0.1", "api.example");
     let pictures = workspace("target/page");
     fs::create_dir_all(&pictures).unwrap();
@@ -68,7 +68,7 @@ async fn assert_works(api: &str, path: &str, width: u32) {
     let openapi = OpenApi::of(&Recorder::default().router()).await;
     let operations = openapi.operations().map(|at| format!("{} {}", at.method.to_uppercase(), at.path));
     assert_eq!(seen.operations, operations.collect());
-    assert_eq!(seen.said, <[String; 0]>::default(), "{path}");
+    assert_eq!(seen.messages, <[String; 0]>::default(), "{path}");
     let of_page = FILES.map(|(name, _)| format!("{api}/docs/{name}"));
     let [css, script] = of_page;
     let expected =
@@ -120,7 +120,7 @@ async fn get(path: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn the_page_and_its_files_have_types_and_say_how_long_they_may_be_kept() {
+async fn the_page_and_its_files_have_content_types_and_cache_times() {
     let page = get("/docs/").await;
     assert_eq!((page.status.as_u16(), page.header(header::CONTENT_TYPE)), (200, "text/html; charset=utf-8"));
     assert_eq!(page.header(header::CACHE_CONTROL), "no-cache");
@@ -137,14 +137,14 @@ async fn the_page_and_its_files_have_types_and_say_how_long_they_may_be_kept() {
 }
 
 #[tokio::test]
-async fn the_page_may_load_nothing_from_elsewhere() {
+async fn the_page_cannot_load_anything_from_other_hosts() {
     let page = get("/docs").await.body;
     assert!(page.contains(r#"content="default-src 'self' 'unsafe-inline' data:""#), "{page}");
     assert!(!page.contains("://"), "an address: {page}");
 }
 
 #[tokio::test]
-async fn the_page_comes_through_an_event_as_it_is() {
+async fn the_page_is_unchanged_in_an_events_response() {
     for path in ["/docs", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/openapi.json"] {
         let event =
             support::invocation(support::event(&gateway::v1("GET", path, "").to_string()), Duration::from_secs(28));
@@ -152,7 +152,7 @@ async fn the_page_comes_through_an_event_as_it_is() {
         let response = serde_json::to_value(&response).unwrap();
         assert_eq!((&response["statusCode"], &response["isBase64Encoded"]), (&200.into(), &false.into()), "{path}");
         assert!(response["body"] == get(path).await.body, "{path} has another text");
-        // Lambda takes 6 MB of JSON.
+        // Lambda accepts 6 MB of JSON.
         assert!(response.to_string().len() < 6 * 1024 * 1024, "{path}");
     }
 }

@@ -1,12 +1,12 @@
-// Looks at the page of `local` in Chromium as one of the viewers below does, and prints what it saw as a JSON object.
-// Arguments: the page's address, the viewer, a folder for pictures, and what else the viewer wants to know.
+// Runs one of the viewers below on the page of `local` in Chromium, and prints its observations as a JSON object.
+// Arguments: the page's address, the viewer, a folder for pictures, and the viewer's own arguments.
 
 import { open, require } from "./browser.mjs";
 
 const [address, viewer, pictures, ...more] = process.argv.slice(2);
 const axe = require.resolve("axe-core/axe.min.js");
 
-/** The figure that an element shows. */
+/** The number in an element. */
 const figure = (page, selector) => page.locator(selector).first().innerText().then((text) => Number(text.replace(/\D/g, "")));
 
 /** Waits until `check` is true, and fails with `what` otherwise. */
@@ -18,22 +18,22 @@ async function until(page, what, check, argument, timeout = 30_000) {
 
 const works = (page) => until(page, "the pipeline works", () => document.querySelector("#status").textContent.includes("Working"));
 
-/** What a checker of accessibility finds: of each rule its name and the elements. */
+/** The accessibility violations that axe-core finds: each rule with its elements. */
 async function violations(page) {
-  // The page's own policy admits no other script, so it comes in past that.
+  // The page's content security policy allows no other script, so this one is evaluated directly.
   await page.evaluate(require("node:fs").readFileSync(axe, "utf8"));
   const found = await page.evaluate(() => window.axe.run());
   return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(", ")}`);
 }
 
 const viewers = {
-  /** At a width and in a colour scheme: does it come up, do figures move, is it accessible? */
+  /** Checks that the page loads, updates and is accessible at a width and in a colour scheme. */
   async look(width, scheme) {
-    const { browser, page, said } = await open({ width: Number(width), pictures, colorScheme: scheme });
-    const elsewhere = [];
+    const { browser, page, messages } = await open({ width: Number(width), pictures, colorScheme: scheme });
+    const foreign = [];
     page.on("request", (request) => {
       const { origin, protocol } = new URL(request.url());
-      if (origin !== new URL(address).origin && protocol !== "data:") elsewhere.push(request.url());
+      if (origin !== new URL(address).origin && protocol !== "data:") foreign.push(request.url());
     });
     const begun = Date.now();
     await page.goto(address);
@@ -43,23 +43,23 @@ const viewers = {
     await until(page, "the figures move", (before) => {
       return Number(document.querySelector('[data-total="records_written"]').textContent.replace(/\D/g, "")) > before;
     }, before);
-    // Until the figures on the arrows are of three whole seconds.
+    // The numbers on the arrows are averages over three whole seconds.
     await page.waitForTimeout(4_000);
     await page.screenshot({ path: `${pictures}/live-${width}-${scheme}.png` });
     await page.screenshot({ path: `${pictures}/live-${width}-${scheme}-whole.png`, fullPage: true });
-    // What fades in is pale for a moment, unless somebody wants no motion.
+    // Elements that fade in have too little contrast for a moment, except with reduced motion.
     await page.emulateMedia({ reducedMotion: "reduce" });
     const found = await violations(page);
     await page.emulateMedia({ reducedMotion: "no-preference" });
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     const charts = await page.locator("[data-chart]").evaluateAll((charts) => charts.map((chart) => chart.dataset.chart));
     await browser.close();
-    return { said, elsewhere, took, violations: found, wide, charts };
+    return { messages, foreign, took, violations: found, wide, charts };
   },
 
-  /** With the keyboard alone: sends a row, reads it as it is archived, sends a wrong one and reads the advice. */
+  /** With the keyboard only: sends a row, reads its archived line, sends an invalid row and reads the advice. */
   async keyboard(topic, row, wrong) {
-    const { browser, page, said } = await open({ width: 1280, pictures, reducedMotion: "reduce" });
+    const { browser, page, messages } = await open({ width: 1280, pictures, reducedMotion: "reduce" });
     await page.goto(address);
     await works(page);
     /** Presses Tab until the element has the focus. */
@@ -90,7 +90,7 @@ const viewers = {
     await until(page, "the record is shown", () => /^\{/.test(document.querySelector(".post details[open] pre")?.textContent));
     const archived = await page.locator(".post details[open] pre").textContent();
     const post = await page.locator(".post").first().innerText();
-    // A chart is read a second at a time.
+    // The arrow keys move through a chart second by second.
     await reach("[data-chart] [tabindex='0'], [data-chart][tabindex='0']");
     await page.keyboard.press("ArrowLeft");
     await page.keyboard.press("ArrowLeft");
@@ -100,10 +100,10 @@ const viewers = {
     await page.locator(".refusal").first().waitFor();
     const refusal = await page.locator(".refusal").first().innerText();
     await browser.close();
-    return { said, answer, ...commands, post, archived, reading, refusal };
+    return { messages, answer, ...commands, post, archived, reading, refusal };
   },
 
-  /** Waits until the page says "works" or that a part is broken, one after the other, and prints each: for whoever breaks and mends it. */
+  /** Waits for each of the states in turn, "works" or a broken component, and prints each one. The test causes them. */
   async trouble(...states) {
     const { browser, page } = await open({ width: 1280, pictures });
     await page.goto(address);
@@ -118,9 +118,9 @@ const viewers = {
     await browser.close();
   },
 
-  /** For so many seconds under load: how long tasks are, and how much memory the page takes after a while and at the end. */
+  /** Under load for some seconds: measures the longest task, and the page's memory at half time and at the end. */
   async load(seconds) {
-    const { browser, page, said } = await open({ width: 1280, pictures });
+    const { browser, page, messages } = await open({ width: 1280, pictures });
     await page.addInitScript(() => {
       window.longTasks = [];
       new PerformanceObserver((list) => {
@@ -140,13 +140,13 @@ const viewers = {
     const first = await heap();
     const calm = await page.evaluate(() => performance.now());
     await page.waitForTimeout(half);
-    // What collecting garbage took is the test's.
+    // The collection of garbage is the test's own task.
     const tasks = await page.evaluate((calm) => window.longTasks.filter(({ startTime }) => startTime > calm + 500), calm);
     const second = await heap();
     const written = await figure(page, '[data-total="records_written"]');
     const elements = await page.evaluate(() => document.querySelectorAll("*").length);
     await browser.close();
-    return { said, longest: Math.max(0, ...tasks.map(({ duration }) => duration)), heap: [first, second], written, elements };
+    return { messages, longest: Math.max(0, ...tasks.map(({ duration }) => duration)), heap: [first, second], written, elements };
   },
 };
 

@@ -1,10 +1,10 @@
-// Opens the page under `/docs` in Chromium, reads it, sends a request from it, and prints what it saw as one JSON object.
+// Opens the page under `/docs` in Chromium, reads it, sends a request from it, and prints its observations as a JSON object.
 // Arguments: the page's address, the screen's width, a key to enter or nothing, a folder for pictures.
 
 import { open } from "./browser.mjs";
 
 const [address, width, key, pictures] = process.argv.slice(2);
-const { browser, page, said, phone } = await open({ width: Number(width), pictures });
+const { browser, page, messages, phone } = await open({ width: Number(width), pictures });
 
 const requests = [];
 page.on("response", async (response) => {
@@ -42,4 +42,4 @@ await page.screenshot({ path: `${pictures}/sent-${width}.png` });
 
 const wide = await page.evaluate(() => document.documentElement.scrollWidth);
 await browser.close();
-console.log(JSON.stringify({ operations, said, requests, status: parseInt(status, 10), body, wide }));
+console.log(JSON.stringify({ operations, messages, requests, status: parseInt(status, 10), body, wide }));
