@@ -32,15 +32,15 @@ class ParametersTest(unittest.TestCase):
         self.assert_refused("user ids are letters", UserIds="good,not.good")
         self.assert_refused("a number from 1 to 100", Partitions="0")
         self.assert_refused("a number from 1 to 100", Partitions="many")
-        self.assert_refused("folders, each with a slash", ArchivePrefix="query-results/")
+        self.assert_refused("folders, each followed by a slash", ArchivePrefix="query-results/")
         self.assertEqual(plan(ArchivePrefix="second/", UserIds="a,b").objections(), [])
 
     def test_the_other_checks_go_on_with_the_default_of_a_refused_value(self):
         self.assertEqual(plan(Cluster="none")["Cluster"], "provisioned")
 
     def test_what_does_not_go_together_is_refused_by_the_templates_own_sentence(self):
-        self.assert_refused("ClusterArn has to name it", Cluster="existing")
-        self.assert_refused("ConnectPluginArn has to name a custom plugin", Archive="msk-connect")
+        self.assert_refused("Cluster is existing: set ClusterArn", Cluster="existing")
+        self.assert_refused("set ConnectPluginArn to a custom plugin", Archive="msk-connect")
         self.assert_refused("leave one of them empty", VpcId="vpc-0a", SubnetIds="subnet-0a,subnet-0b",
                             AvailabilityZones="a,b,c")
 

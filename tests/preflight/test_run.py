@@ -92,7 +92,7 @@ class RunTest(AccountTest):
     def test_the_profile_of_an_existing_cluster_asks_for_its_ids(self):
         code, lines = self.run_with("--config-env", "drop-in")
         self.assertEqual(code, 1)
-        self.assertTrue(any("ClusterArn has to name it" in line for line in lines), lines)
+        self.assertTrue(any("Cluster is existing: set ClusterArn" in line for line in lines), lines)
         self.assertFalse(any("quota of brokers" in line for line in lines), lines)
 
     def test_every_single_denied_action_is_named_and_stops_nothing(self):

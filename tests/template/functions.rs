@@ -220,9 +220,9 @@ async fn a_burst_of_cold_starts_authenticates_before_the_requests_time_out() {
             let description = stack.declared["ThrottleBurst"]["Description"].as_str().unwrap();
             for number in [
                 format!("{burst} of them and {} of other methods", starts - burst),
-                format!("make {} log-ins each", 1 + brokers),
+                format!("make {} logins each", 1 + brokers),
                 format!("{log_ins} over three"),
-                format!("{needed} s, within the {time} s"),
+                format!("takes {needed} s, within the {time} s"),
             ] {
                 assert!(description.contains(&number), "{number}: {description}");
             }
