@@ -8,11 +8,11 @@ RAISE = "raise the quota L-B99A9384 of lambda in Service Quotas"
 
 def concurrency(plan, account):
     """The environments that are reserved or kept ready, and those that are left."""
-    limits = account.call("lambda", "get_account_settings")["AccountLimit"]
-    limit, free = limits["ConcurrentExecutions"], limits["UnreservedConcurrentExecutions"]
     reserved, ready = int(plan["ReservedConcurrency"] or 0), int(plan["ProvisionedConcurrency"] or 0)
     if reserved and ready > reserved:
         raise Wrong(f"ProvisionedConcurrency is {ready}, which is more than ReservedConcurrency, {reserved}: lower it")
+    limits = account.call("lambda", "get_account_settings")["AccountLimit"]
+    limit, free = limits["ConcurrentExecutions"], limits["UnreservedConcurrentExecutions"]
     # What ingest has already is its own to take again.
     free += int(plan.former("ReservedConcurrency") or 0)
     for name, wanted in (("ReservedConcurrency", reserved), ("ProvisionedConcurrency", 0 if reserved else ready)):
