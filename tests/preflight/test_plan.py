@@ -6,6 +6,7 @@ import unittest
 
 import preflight
 from preflight.intrinsics import Unresolved
+from preflight.topics import KINDS
 
 from support import TEMPLATE, existing, plan
 
@@ -33,6 +34,8 @@ class ParametersTest(unittest.TestCase):
         self.assert_refused("a number from 1 to 100", Partitions="0")
         self.assert_refused("a number from 1 to 100", Partitions="many")
         self.assert_refused("folders, each followed by a slash", ArchivePrefix="query-results/")
+        self.assert_refused("UserIds cannot be empty: user ids are letters", UserIds="")
+        self.assert_refused("refuses a hyphen: use _ for it", StageName="my-stage")
         self.assertEqual(plan(ArchivePrefix="second/", UserIds="a,b").objections(), [])
 
     def test_the_other_checks_go_on_with_the_default_of_a_refused_value(self):
@@ -60,6 +63,33 @@ class ParametersTest(unittest.TestCase):
         stack = existing(Partitions="7", Emulator="off")
         deployment = plan(stack=stack, Emulator="on")
         self.assertEqual((deployment["Partitions"], deployment["Emulator"], deployment["BrokerCount"]), ("7", "on", "3"))
+
+
+class TopicsTest(unittest.TestCase):
+    def assert_refused_once(self, part, **parameters):
+        objection, = plan(**parameters).objections()
+        self.assertIn(part, objection)
+
+    def test_names_that_differ_in_letters_and_digits_are_accepted(self):
+        self.assertEqual(plan(UserIds="a,A,a-c,b_d", PassThroughTopics="clicks,views.v1,views.v2,_x,pin,a-pin").objections(), [])
+
+    def test_user_ids_that_sam_cannot_tell_apart_are_refused(self):
+        self.assert_refused_once("`a` is given twice, and `sam build` fails", UserIds="a,b,a")
+        self.assert_refused_once("`a-b` and `a_b` differ only in - and _", UserIds="a-b,c,a_b")
+        self.assertEqual(len(plan(UserIds="a,a,a").objections()), 2)
+
+    def test_pass_through_topics_that_the_functions_or_kafka_refuse_are_refused(self):
+        self.assert_refused_once("`demo.pin`: it is a user id's topic", PassThroughTopics="demo.pin")
+        self.assert_refused_once("`__x`: topics that begin with __ are Kafka's own", PassThroughTopics="clicks,__x")
+        self.assert_refused_once("`a`: it is given twice", PassThroughTopics="a,b,a")
+        self.assert_refused_once("`.`: Kafka has no such topic", PassThroughTopics=".")
+        self.assert_refused_once("`..`: Kafka has no such topic", PassThroughTopics="..")
+        self.assert_refused_once("from `a.b` only in . and _", PassThroughTopics="a.b,c,a_b")
+        self.assert_refused_once("from `demo.geo` only in . and _", PassThroughTopics="demo_geo")
+
+    def test_the_kinds_are_those_of_the_template(self):
+        mapped = TEMPLATE["Resources"]["Fn::ForEach::MappedUserIds"][2]["Fn::ForEach::MappedKinds"]
+        self.assertEqual(list(KINDS), mapped[1])
 
 
 class NamesTest(unittest.TestCase):

@@ -198,6 +198,7 @@ class OptionsTest(unittest.TestCase):
             ([*ARGUMENTS, "--config-env", "missing"], "it has default, drop-in, serverless"),
             (self.config("[default.deploy.parameters]\nregion = 'eu-west-1'\n"), "has no stack_name"),
             ([*ARGUMENTS, "--template-file", "missing.yaml"], "missing.yaml cannot be read"),
+            ([*ARGUMENTS, "--parameter-overrides", "Partitions=2", "UserIds="], "UserIds is empty: give it a value"),
             ([*ARGUMENTS, "--parameter-overrides", "UserIds"], "parameter_overrides"),
             (self.config("[default"), "cannot be read"),
         ):

@@ -2,6 +2,7 @@
 
 import argparse
 import pathlib
+import re
 from dataclasses import dataclass
 
 import click
@@ -15,7 +16,7 @@ Asks the account, in seconds and before anything is built, what a deployment wil
 of `sam deploy` that say what is deployed, and reads the rest from samconfig.toml as `sam deploy` does.
 
 One line an answer: `ok`; `wrong`, with what to do; `unknown`, with the right that is missing or the service that did not answer.
-The exit code is 1 if something is wrong. A policy with all rights that it can use is in tools/preflight/policy.json."""
+The exit code is 0 only if nothing is wrong. A policy with all rights that it can use is in tools/preflight/policy.json."""
 
 
 class Unusable(Exception):
@@ -83,4 +84,7 @@ def overrides(given):
     try:
         return CfnParameterOverridesType().convert(given if isinstance(given, str) else tuple(given), None, None)
     except click.BadParameter as error:
+        empty = re.search(r"(?:^|\s)(\w+)=(?:\s|$)", given if isinstance(given, str) else "\n".join(given))
+        if empty:
+            raise Unusable(f"parameter_overrides: {empty[1]} is empty: give it a value, or leave it out") from error
         raise Unusable(f"parameter_overrides: {error.message}") from error

@@ -4,6 +4,7 @@ import difflib
 import re
 from dataclasses import dataclass, field
 
+from preflight import topics
 from preflight.intrinsics import Scope, Unresolved
 
 # In these states of a stack nothing of it exists yet, so its parameters have no former values.
@@ -50,7 +51,7 @@ class Plan:
                 self.refused.append(f"{name} has no value: give it in parameter_overrides")
             elif not accepts(declared, str(value)):
                 reason = declared.get("ConstraintDescription") or bounds(declared)
-                self.refused.append(f"{name} cannot be {str(value)!r}: {reason}")
+                self.refused.append(f"{name} cannot be {repr(str(value)) if value else 'empty'}: {reason}")
                 value = None
             # The account is asked about the other parameters all the same.
             value = str(declared.get("Default", "") if value is None else value)
@@ -100,9 +101,13 @@ class Plan:
         return found
 
     def objections(self):
-        """Returns a sentence for each parameter and each rule of the template that refuses this deployment."""
+        """Returns a sentence for each parameter, rule of the template and name of a topic that refuses this deployment."""
         # CloudFormation looks at rules once it has taken the values.
-        return [*self._unknown_parameters(), *(self.refused or self._broken_rules())]
+        return [*self._unknown_parameters(), *(self.refused or self._broken_rules()),
+                *topics.faults(self._names("UserIds"), self._names("PassThroughTopics"))]
+
+    def _names(self, parameter):
+        return [name for name in self._parameters.get(parameter, "").split(",") if name]
 
     def _unknown_parameters(self):
         names = {name.lower(): name for name in self.template["Parameters"]}

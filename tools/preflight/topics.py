@@ -1,0 +1,42 @@
+"""Names of topics that the template's patterns accept, and that SAM, a function or Kafka refuses."""
+
+# The endings of a user id's topics.
+KINDS = ("pin", "geo", "user")
+
+
+def faults(user_ids, pass_through):
+    """Yields a sentence for each user id and each pass-through topic that is refused."""
+    yield from _user_ids(user_ids)
+    yield from _pass_through(pass_through, [f"{user_id}.{kind}" for user_id in user_ids for kind in KINDS])
+
+
+def _user_ids(user_ids):
+    earlier = {}
+    for position, user_id in enumerate(user_ids):
+        # CloudFormation takes only letters and digits of each user id into the name of a resource.
+        first, other = earlier.setdefault(user_id.replace("-", "").replace("_", ""), (position, user_id))
+        if position != first:
+            same = f"`{user_id}` is given twice" if other == user_id else f"`{other}` and `{user_id}` differ only in - and _"
+            yield f"UserIds: {same}, and `sam build` fails: user ids have to differ in letters or digits"
+
+
+def _pass_through(names, validated):
+    # Kafka refuses a topic that differs from another only in these two: its metrics' names have _ for both.
+    earlier = {name.replace(".", "_"): name for name in validated}
+    for name in names:
+        key = name.replace(".", "_")
+        other = earlier.get(key)
+        if name in (".", ".."):
+            problem = "Kafka has no such topic: choose another name"
+        elif name.startswith("__"):
+            problem = "topics that begin with __ are Kafka's own: choose another name"
+        elif name in validated:
+            problem = "it is a user id's topic, whose records are validated: leave it out"
+        elif name == other:
+            problem = "it is given twice: leave one out"
+        elif other:
+            problem = f"Kafka refuses a topic that differs from `{other}` only in . and _: choose another name"
+        else:
+            earlier[key] = name
+            continue
+        yield f"PassThroughTopics: `{name}`: {problem}"
