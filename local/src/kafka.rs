@@ -1,6 +1,7 @@
 //! The embedded Kafka: librdkafka's own mock cluster, which any Kafka client can talk to.
 
 use rdkafka::{error::KafkaError, mocking::MockCluster, producer::DefaultProducerContext};
+use shared::kafka::mock::create_topics;
 
 /// As the course's cluster.
 const BROKERS: i32 = 3;
@@ -17,9 +18,7 @@ impl EmbeddedKafka {
     /// Starts it with these topics, on ports that are free.
     pub(crate) fn start<'a>(topics: impl Iterator<Item = &'a str>) -> Result<Self, KafkaError> {
         let cluster = MockCluster::new(BROKERS)?;
-        for topic in topics {
-            cluster.create_topic(topic, PARTITIONS, BROKERS)?;
-        }
+        create_topics(&cluster, topics.map(|topic| (topic, PARTITIONS)), BROKERS)?;
         Ok(Self { cluster })
     }
 

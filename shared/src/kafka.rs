@@ -30,6 +30,8 @@ mod deliveries;
 mod describe;
 mod failure;
 mod link;
+#[cfg(feature = "mock")]
+pub mod mock;
 mod moment;
 mod slot;
 

@@ -22,7 +22,7 @@ use rdkafka::{
 use serde_json::Value;
 use shared::{
     cluster::Cluster,
-    kafka::{Batching, Producer},
+    kafka::{Batching, Producer, mock::create_topics},
     metrics::Metrics,
     topic::{PassThroughTopics, UserIds},
 };
@@ -79,9 +79,7 @@ impl Pipeline {
             (user_ids.parse().unwrap(), pass_through.parse().unwrap());
         let topics = [user_ids.topic_names(), pass_through.iter().map(str::to_owned).collect()].concat();
         let cluster = MockCluster::new(1).unwrap();
-        for topic in &topics {
-            cluster.create_topic(topic, Self::partitions(topic), 1).unwrap();
-        }
+        create_topics(&cluster, topics.iter().map(|topic| (topic.as_str(), Self::partitions(topic))), 1).unwrap();
         let metrics = Metrics::default();
         let producer =
             Producer::new(&Cluster::plaintext(cluster.bootstrap_servers()), Batching::OneRequest, metrics.clone())
