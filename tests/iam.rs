@@ -6,6 +6,7 @@ use futures::future::join_all;
 use shared::{
     cluster::{Authorities, Security},
     kind::GEO,
+    topic::UserIds,
 };
 use stack::{
     kafka::{Kafka, Operation, Options, Topics},
@@ -163,6 +164,32 @@ async fn a_right_that_is_missing_on_one_topic_is_a_403_on_that_topic() {
     kafka.revoke("onetopic", &[Operation::Write], pin).await.unwrap();
     kafka.allow("onetopic", &[Operation::Write], pin).await.unwrap();
     assert_written(&ingest.post("/topics/onetopic.pin", pin_row).await, "once the right is given");
+}
+
+/// On a cluster that is far away, where a question for each topic would take longer than the start waits.
+#[tokio::test]
+#[ignore = "needs Kafka: make test"]
+async fn a_start_asks_once_for_the_topics_of_a_class_also_where_some_are_forbidden() {
+    const DELAY_EACH_WAY: Duration = Duration::from_millis(30);
+    let kafka = Kafka::start(Options::default()).await.unwrap();
+    let ids: Vec<_> = (0..40).map(|id| format!("class.{id}")).collect();
+    let user_ids: UserIds = ids.join(",").parse().unwrap();
+    for topic in user_ids.topic_names() {
+        kafka.create_topic(&topic, 1).await.unwrap();
+    }
+    let role = Role::new("class").registered_with(&kafka);
+    let actions = [Operation::Describe, Operation::Write];
+    kafka.allow("class", &actions, Topics::Prefixed("class.")).await.unwrap();
+    kafka.deny("class", &actions, Topics::Prefixed("class.7.")).await.unwrap();
+    kafka.proxy().delay(DELAY_EACH_WAY);
+    let cluster = cluster(&kafka, kafka.region(), role.credentials());
+    let begun = Instant::now();
+    let ingest = Ingest::start(&cluster, &user_ids).await;
+    // One by one they would take seven seconds, of which a start waits for five.
+    assert!(begun.elapsed() < 60 * DELAY_EACH_WAY * 2, "{:?}", begun.elapsed());
+    assert_written(&ingest.post("/topics/class.39.geo", geo()).await, "an allowed topic");
+    let answer = ingest.post("/topics/class.7.geo", geo()).await;
+    assert_eq!(answer.status, 403, "{}", answer.body);
 }
 
 /// The quota of MSK's small brokers, and as many cold environments as a class of students makes.

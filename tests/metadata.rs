@@ -6,18 +6,22 @@ use axum::{
     body::Body,
     http::{Request, header},
 };
+use bytes::Bytes;
 use ingest::{App, router};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{mocking::MockCluster, types::RDKafkaRespErr};
 use serde_json::json;
 use shared::{
+    cluster::Cluster,
+    kafka::{Batching, Producer, mock::create_topics},
     kind::GEO,
     metadata::{Describe, DescribeError, Offsets, Partition},
     metrics::Metrics,
-    publish::{Outcome, Publish, Record, Unreachable},
+    publish::{Failure, Outcome, Publish, Record, Unreachable},
+    topic::UserIds,
 };
 use stack::kafka::{Kafka, Operation, Options, Topics};
 use tokio::{
@@ -118,6 +122,43 @@ async fn without_a_broker_the_answer_is_a_503_in_two_seconds() {
         assert!(begun.elapsed() < Duration::from_secs(4), "{path}: {:?}", begun.elapsed());
     }
     assert_eq!(pipeline.get("/topics").await.status, 200, "which are served, no broker has to say");
+}
+
+#[tokio::test]
+async fn a_start_asks_once_for_however_many_topics() {
+    const ROUND_TRIP: Duration = Duration::from_millis(100);
+    let cluster = MockCluster::new(3).unwrap();
+    let user_ids: Vec<_> = (0..100).map(|id| format!("u{id}")).collect();
+    let user_ids: UserIds = user_ids.join(",").parse().unwrap();
+    let topics = user_ids.topic_names();
+    // The last one is not there, and nobody waits for it.
+    let created = &topics[..topics.len() - 1];
+    create_topics(&cluster, created.iter().map(|topic| (topic.as_str(), 1)), 3).unwrap();
+    for broker in 1..=3 {
+        cluster.broker_round_trip_time(broker, ROUND_TRIP).unwrap();
+    }
+    let servers = Cluster::plaintext(cluster.bootstrap_servers());
+    let producer = Producer::new(&servers, Batching::OneRequest, Metrics::default()).unwrap();
+    let begun = Instant::now();
+    producer.warm_up(topics.clone(), Duration::from_secs(20)).await.unwrap();
+    // One by one they would take thirty seconds.
+    assert!(begun.elapsed() < 25 * ROUND_TRIP, "{:?}", begun.elapsed());
+
+    let value = || Some(Bytes::from_static(b"{}"));
+    let record = |topic: &str| Record {
+        topic: topic.into(),
+        partition: None,
+        key: None,
+        value: value(),
+        timestamp_ms: None,
+        headers: Vec::new(),
+    };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let outcomes = producer.publish(vec![record(&topics[0]), record(topics.last().unwrap())], deadline).await;
+    assert!(outcomes[0].is_ok(), "{outcomes:?}");
+    assert_eq!(outcomes[1], Err(Failure::NoSuchTopic));
+    // The cluster makes topics for clients that allow it.
+    assert!(cluster.create_topic(topics.last().unwrap(), 1, 3).is_ok(), "a producer has made the topic");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -107,7 +107,7 @@ impl Producer {
         Ok(producer)
     }
 
-    /// Connects and learns of `topics`, so that the first record waits for neither.
+    /// Connects, and fetches the metadata of `topics` with one request, so that the first record waits for neither.
     ///
     /// # Errors
     /// When no broker answers within the time. The producer goes on trying and can be used all the same.
@@ -118,7 +118,7 @@ impl Producer {
         let topics: Vec<Arc<str>> = topics.into_iter().map(Into::into).collect();
         let start = Instant::now();
         tokio::select! {
-            () = connection.learn(&topics) => Ok(()),
+            () = connection.prefetch_metadata(&topics) => Ok(()),
             () = connection.link.denied_since(start) => Err(Unreachable::LogInRefused),
             () = tokio::time::sleep(within) => Err(connection.link.no_answer(within)),
         }

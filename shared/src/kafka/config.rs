@@ -20,6 +20,8 @@ const CONFIG: &[(&str, &str)] = &[
     ("socket.timeout.ms", "10000"),
     // Milliseconds. A topic is made at deployment, so one that is unknown will not appear soon (default: 30 s).
     ("topic.metadata.propagation.max.ms", "5000"),
+    // A wrong user id must not make topics on a cluster that creates those it is asked for (default for producers: true).
+    ("allow.auto.create.topics", "false"),
     // A connection that died while the environment was frozen shows sooner, and is made again soon: librdkafka spreads the
     // pauses at random, so that many environments do not come at once.
     ("socket.keepalive.enable", "true"),

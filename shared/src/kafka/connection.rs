@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -11,6 +14,7 @@ use rdkafka::{
     ClientConfig,
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     message::{self, OwnedHeaders},
+    metadata::{Metadata, MetadataTopic},
     producer::{BaseRecord, Producer as _, ThreadedProducer},
 };
 use tokio::{
@@ -60,18 +64,11 @@ pub(super) struct Connection {
     made: Moment,
     used: Mutex<Moment>,
     answered: Mutex<Option<Moment>>,
-    /// The topics that librdkafka knows.
+    /// Whether a broker has answered on it.
+    connected: AtomicBool,
+    /// The topics whose metadata librdkafka has asked for.
     topics: Mutex<BTreeSet<Arc<str>>>,
     metrics: Metrics,
-}
-
-/// Whose connection brought an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answerer {
-    /// The first one's, to an address of the settings.
-    Bootstrap,
-    /// That of a broker which the cluster named.
-    Broker,
 }
 
 /// Why a connection is not used any more.
@@ -104,6 +101,7 @@ impl Connection {
             made,
             used: Mutex::new(made),
             answered: Mutex::default(),
+            connected: AtomicBool::default(),
             topics: Mutex::default(),
             metrics,
         })
@@ -143,46 +141,69 @@ impl Connection {
         answered.is_some_and(|answered| Moment::now().since(answered) < time)
     }
 
-    /// Has librdkafka learn of the topics that it does not know, so that their first records do not wait; tries until a
-    /// broker answers.
+    /// Fetches the metadata of all topics with one request and returns once a broker has answered, however many `topics` there
+    /// are. Those that the answer lists are known from then on: their first records wait for no metadata. A topic that the
+    /// cluster does not have, or does not let us describe, is not listed, and is asked for with its first record.
+    ///
+    /// # Cancellation
+    /// Loses nothing.
+    pub(super) async fn prefetch_metadata(&self, topics: &[Arc<str>]) {
+        let unknown = self.unknown(topics);
+        if !unknown.is_empty() {
+            let metadata = self.metadata(None).await;
+            let listed = listed(&metadata);
+            lock(&self.topics).extend(unknown.into_iter().filter(|topic| listed.contains(&**topic)));
+        }
+    }
+
+    /// Fetches the metadata of the topics that are not known yet, so that librdkafka has an answer for each before its records
+    /// are enqueued; tries until a broker answers.
     ///
     /// # Cancellation
     /// Loses nothing.
     pub(super) async fn learn(&self, topics: impl IntoIterator<Item = &Arc<str>>) {
-        for topic in topics {
-            let (known, first) = {
-                let known = lock(&self.topics);
-                (known.contains(topic), known.is_empty())
-            };
-            if known {
-                continue;
-            }
-            let begun = Instant::now();
-            // An answer of the bootstrap connection alone leaves an idempotent producer waiting for its id, for up to a second.
-            // One of a broker that it can ask for the id ends that at once: so the first question is asked until it has come.
-            let patience = begun + if first { TIME_TO_BE_KNOWN } else { Duration::ZERO };
-            loop {
-                match self.ask(Some(topic), TIME_TO_ASK).await {
-                    Ok(Answerer::Bootstrap) if Instant::now() < patience => sleep(SHORT_PAUSE).await,
-                    Ok(_) => break,
-                    Err(()) => sleep(PAUSE).await,
-                }
-            }
-            let mut known = lock(&self.topics);
-            if known.is_empty() {
-                self.metrics.took(&CONNECT_TIME, begun.elapsed());
-            }
-            known.insert(Arc::clone(topic));
+        let mut unknown = self.unknown(topics);
+        if unknown.len() > 1 {
+            self.prefetch_metadata(&unknown).await;
+            unknown = self.unknown(&unknown);
+        }
+        for topic in unknown {
+            self.metadata(Some(&topic)).await;
+            // Its answer may be that there is no such topic: librdkafka remembers that as well.
+            lock(&self.topics).insert(topic);
         }
     }
 
+    fn unknown<'a>(&self, topics: impl IntoIterator<Item = &'a Arc<str>>) -> Vec<Arc<str>> {
+        let known = lock(&self.topics);
+        topics.into_iter().filter(|topic| !known.contains(*topic)).map(Arc::clone).collect()
+    }
+
+    /// The metadata of a topic or of all; asks until a broker answers.
+    async fn metadata(&self, topic: Option<&Arc<str>>) -> Metadata {
+        let begun = Instant::now();
+        let first = !self.connected.load(Ordering::Relaxed);
+        // An answer of the bootstrap connection alone leaves an idempotent producer waiting for its id, for up to a second.
+        // One of a broker that it can ask for the id ends that at once: so the first question is asked until it has come.
+        let patience = begun + if first { TIME_TO_BE_KNOWN } else { Duration::ZERO };
+        let metadata = loop {
+            match self.ask(topic, TIME_TO_ASK).await {
+                Ok(metadata) if from_bootstrap(&metadata) && Instant::now() < patience => sleep(SHORT_PAUSE).await,
+                Ok(metadata) => break metadata,
+                Err(()) => sleep(PAUSE).await,
+            }
+        };
+        if !self.connected.swap(true, Ordering::Relaxed) {
+            self.metrics.took(&CONNECT_TIME, begun.elapsed());
+        }
+        metadata
+    }
+
     /// Asks a broker for metadata, of a topic or of all.
-    pub(super) async fn ask(&self, topic: Option<&Arc<str>>, within: Duration) -> Result<Answerer, ()> {
+    pub(super) async fn ask(&self, topic: Option<&Arc<str>>, within: Duration) -> Result<Metadata, ()> {
         let topic = topic.cloned();
         match self.blocking(within, move |client| client.fetch_metadata(topic.as_deref(), within)).await {
-            Some(Ok(metadata)) => {
-                Ok(if metadata.orig_broker_id() < 0 { Answerer::Bootstrap } else { Answerer::Broker })
-            }
+            Some(Ok(metadata)) => Ok(metadata),
             Some(Err(error)) => {
                 tracing::debug!(%error, "no metadata");
                 Err(())
@@ -262,6 +283,17 @@ fn worn_out(age: Duration, unused: Duration, session: Option<Duration>) -> Optio
         return Some(WornOut::Idle(unused));
     }
     (session.is_some_and(|session| age >= session * 8 / 10)).then_some(WornOut::Session(age))
+}
+
+/// Returns whether the connection to an address of the settings brought the answer, and not one to a broker that the cluster
+/// named.
+fn from_bootstrap(metadata: &Metadata) -> bool {
+    metadata.orig_broker_id() < 0
+}
+
+/// The topics that records can be written to, by the cluster's answer.
+fn listed(metadata: &Metadata) -> BTreeSet<&str> {
+    metadata.topics().iter().filter(|topic| topic.error().is_none()).map(MetadataTopic::name).collect()
 }
 
 /// librdkafka's form of them.
