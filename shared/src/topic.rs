@@ -18,7 +18,11 @@ pub struct UserId(String);
 
 /// Why a text is no user id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a user id has 1 to {} characters out of letters, digits, `.`, `_` and `-`", UserId::MAX_CHARS)]
+#[error(
+    "a user id has 1 to {} characters out of letters, digits, `.`, `_` and `-`, and begins with neither `.` nor `_`: Spark and Athena skip \
+     folders that do",
+    UserId::MAX_CHARS
+)]
 pub struct UserIdError;
 
 impl UserId {
@@ -30,7 +34,8 @@ impl FromStr for UserId {
     type Err = UserIdError;
 
     fn from_str(text: &str) -> Result<Self, UserIdError> {
-        if text.len() <= Self::MAX_CHARS && is_legal(text) { Ok(Self(text.to_owned())) } else { Err(UserIdError) }
+        let good = text.len() <= Self::MAX_CHARS && is_legal(text) && !text.starts_with(['.', '_']);
+        if good { Ok(Self(text.to_owned())) } else { Err(UserIdError) }
     }
 }
 
@@ -261,14 +266,19 @@ mod tests {
 
     #[test]
     fn a_prefix_that_kafka_would_refuse_is_refused() {
-        for (text, reason) in [
-            ("", "there is no user id"),
-            ("a,a", "`a` is given twice"),
-            ("a b", "`a b`: a user id has 1 to 232 characters out of letters, digits, `.`, `_` and `-`"),
-        ] {
+        for (text, reason) in [("", "there is no user id"), ("a,a", "`a` is given twice")] {
             assert_eq!(text.parse::<UserIds>().unwrap_err().to_string(), reason, "{text:?}");
         }
-        assert!("a".repeat(233).parse::<UserId>().is_err());
+        let rule = "a user id has 1 to 232 characters out of letters, digits, `.`, `_` and `-`, and begins with neither `.` nor `_`: \
+                    Spark and Athena skip folders that do";
+        let long = "a".repeat(233);
+        for text in ["a b", "_a", "_", ".a", "a,_b", &long] {
+            let wrong = text.rsplit(',').next().unwrap();
+            assert_eq!(text.parse::<UserIds>().unwrap_err().to_string(), format!("`{wrong}`: {rule}"));
+        }
+        for text in ["a_b", "a.", "-a", "0"] {
+            assert!(text.parse::<UserIds>().is_ok(), "{text}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use shared::topic::UserIds;
+
 use super::cases::{every, with};
 use crate::support::template::{Parameters, list, stacks};
 
@@ -101,4 +103,30 @@ async fn no_right_choice_is_rejected_and_each_rule_has_one() {
     let (_, stack) = every().await.remove(0);
     let rules: BTreeSet<_> = stack.all_rules.as_object().unwrap().keys().cloned().collect();
     assert_eq!(asked, rules);
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn a_user_id_that_the_functions_refuse_is_refused_before_anything_is_made() {
+    let longest = "a".repeat(64);
+    let cases = [
+        ("demo,b-2", true),
+        ("-a,0,a_b,A_", true),
+        (&longest, true),
+        ("_a", false),
+        ("demo,_", false),
+        (".a", false),
+        ("a b", false),
+        ("", false),
+    ];
+    let parameters: Vec<_> = cases.iter().map(|(user_ids, _)| with(&[("UserIds", user_ids)])).collect();
+    for ((user_ids, good), stack) in cases.iter().zip(stacks(&parameters).await) {
+        let about: Vec<_> = stack.refused.iter().filter(|sentence| sentence.starts_with("UserIds: ")).collect();
+        assert_eq!(about.is_empty(), *good, "{user_ids}: {about:?}");
+        assert_eq!(user_ids.parse::<UserIds>().is_ok(), *good, "{user_ids}");
+    }
+    // Of those that the functions take: rights could not keep the first apart, and the second has no room in an answer.
+    for user_ids in ["a.b", &"a".repeat(65)] {
+        assert_eq!(stacks(&[with(&[("UserIds", user_ids)])]).await[0].refused.len(), 1, "{user_ids}");
+    }
 }
