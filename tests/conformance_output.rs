@@ -21,7 +21,7 @@ async fn conformance(args: &[&str]) -> ProgramOutput {
 #[tokio::test]
 async fn local_with_rest_proxy_settings_passes_every_vector_and_the_skipped_ones_are_listed() {
     let set = ["--pass-through", "clicks", "--statuses", "confluent"];
-    let local = Local::start(&[&["--posts-per-second", "0"], &set[..]].concat()).await;
+    let local = Local::start(&[&["--posts-per-second", "0", "--allow-origin", "*"], &set[..]].concat()).await;
     let url = format!("http://{}/", local.address);
     let gives = [Need::Bytes, Need::ExactPaths, Need::AnyMethod, Need::LargeBodies, Need::SmallRecords].map(Need::name);
     let gives: Vec<_> = gives.into_iter().flat_map(|need| ["--gives", need]).collect();

@@ -138,7 +138,8 @@ impl Api for Served<'_> {
 #[tokio::test]
 async fn local_keeps_every_vector_over_a_socket_and_archives_what_it_says_and_nothing_else() {
     const USER_ID: &str = "0a1b2c3d4e5f";
-    let set = ["--posts-per-second", "0", "--user-id", USER_ID, "--pass-through", PASS_THROUGH];
+    // Browsers get the permissions of a deployed API.
+    let set = ["--posts-per-second", "0", "--user-id", USER_ID, "--pass-through", PASS_THROUGH, "--allow-origin", "*"];
     let local = Local::start(&set).await;
     let topics = CATALOG.iter().map(|kind| format!("{USER_ID}.{kind}")).collect::<Vec<_>>();
     let names = Names::new(USER_ID, &[&topics[..], &[PASS_THROUGH.to_owned()]].concat()).passing_through(PASS_THROUGH);

@@ -166,10 +166,10 @@ async fn a_right_that_is_missing_on_one_topic_is_a_403_on_that_topic() {
     assert_written(&ingest.post("/topics/onetopic.pin", pin_row).await, "once the right is given");
 }
 
-/// On a cluster that is far away, where a question for each topic would take longer than the start waits.
+/// The cluster is far away: one metadata request for each topic would exceed the time that a start waits.
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn a_start_asks_once_for_the_topics_of_a_class_also_where_some_are_forbidden() {
+async fn a_start_sends_one_metadata_request_for_a_class_even_if_some_topics_are_forbidden() {
     const DELAY_EACH_WAY: Duration = Duration::from_millis(30);
     let kafka = Kafka::start(Options::default()).await.unwrap();
     let ids: Vec<_> = (0..40).map(|id| format!("class.{id}")).collect();

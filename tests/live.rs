@@ -186,7 +186,7 @@ async fn clients_that_do_not_read_do_not_delay_the_shutdown() {
     viewer.until(|state| state["posts"].as_array().is_some_and(|posts| posts.len() > 3)).await;
     // Requests more than all buffers hold, and reads nothing.
     let mut deaf = local.connect().await;
-    deaf.write_all("GET /openapi.json HTTP/1.1\r\nHost: local\r\n\r\n".repeat(500).as_bytes()).await.unwrap();
+    deaf.write_all("GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(500).as_bytes()).await.unwrap();
     // The buffers are full by then.
     for _ in 0..3 {
         viewer.next().await;
@@ -244,7 +244,7 @@ struct Look {
 #[tokio::test]
 #[ignore = "needs Chromium: make test"]
 async fn a_browser_shows_that_the_pipeline_works_on_every_screen_and_in_both_schemes() {
-    let local = Local::start(&["--posts-per-second", "5"]).await;
+    let local = Local::start_for_browser(&["--posts-per-second", "5"]).await;
     // The README's pictures are taken after this.
     for request in 0..150 {
         let kind = CATALOG[request % CATALOG.len()];
@@ -281,7 +281,7 @@ struct Keyboard {
 #[tokio::test]
 #[ignore = "needs Chromium: make test"]
 async fn the_keyboard_alone_sends_a_row_reads_its_archived_line_and_the_advice_for_an_invalid_one() {
-    let local = Local::start_without_emulator().await;
+    let local = Local::start_for_browser(&["--posts-per-second", "0"]).await;
     let row = with(&GEO, &[("country", Some(json!("Côte d'Ivoire <b>&amp;")))]);
     let wrong = with(&GEO, &[("latitude", Some(json!(91.5)))]);
     let seen: Keyboard = seen(&local, "keyboard", &["demo.geo", &row, &wrong]).await;
@@ -328,7 +328,8 @@ async fn the_page_shows_the_loss_of_the_broker_and_its_recovery() {
     for kind in CATALOG {
         kafka.create_topic(&format!("demo.{kind}"), 1).await.unwrap();
     }
-    let local = Local::start(&["--bootstrap-servers", &kafka.internal_servers(), "--posts-per-second", "5"]).await;
+    let local =
+        Local::start_for_browser(&["--bootstrap-servers", &kafka.internal_servers(), "--posts-per-second", "5"]).await;
     let mut browser = viewer(&local, "trouble", &["works", "kafka", "works"]);
     let mut browser = browser.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let mut lines = BufReader::new(browser.stdout.take().unwrap()).lines();
@@ -362,7 +363,7 @@ struct Load {
 #[tokio::test]
 #[ignore = "needs Chromium: make test"]
 async fn the_page_stays_responsive_and_its_memory_flat_at_five_hundred_posts_a_second() {
-    let local = Local::start(&["--posts-per-second", "500"]).await;
+    let local = Local::start_for_browser(&["--posts-per-second", "500"]).await;
     let load: Load = seen(&local, "load", &["60"]).await;
     assert_eq!(load.messages, <[String; 0]>::default());
     assert!(load.written > 20_000, "{} records in a minute", load.written);

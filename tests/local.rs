@@ -181,6 +181,9 @@ async fn wrong_usage_is_a_one_line_error() {
         (&["--listen", "nonsense"], &["--listen", "nonsense"]),
         (&["--listen", &busy], &["--listen", &busy, "another address"]),
         (&["--user-id", "a b"], &["--user-id", "a b", "letters, digits"]),
+        (&["--user-id", "_a"], &["--user-id", "_a", "begins with neither `.` nor `_`: Spark and Athena skip"]),
+        (&["--allow-host", "http://a"], &["--allow-host", "http://a", "without a port"]),
+        (&["--allow-origin", "localhost:3000"], &["--allow-origin", "localhost:3000", "http://localhost:3000"]),
         (&["--user-id", "a", "--user-id", "a"], &["--user-id", "`a`", "twice"]),
         (&["--bootstrap-servers", "127.0.0.1:1"], &["Kafka at 127.0.0.1:1", "no Kafka broker answered"]),
         (&["--database-url", "mysql://root@127.0.0.1:1/x"], &["--database-url", "127.0.0.1:1"]),
@@ -211,7 +214,10 @@ async fn wrong_usage_is_a_one_line_error() {
         assert!(matches!(ended.code, Some(1 | 2)), "{args:?}: {:?}\n{}", ended.code, ended.stderr);
         assert_eq!(ended.stdout, "", "{args:?}");
         assert!(!ended.stderr.contains("s3cret"), "{args:?}: {}", ended.stderr);
-        let (error, hints) = ended.stderr.split_once('\n').unwrap_or((&ended.stderr, ""));
+        // A slow start reports its steps.
+        let said: Vec<_> = ended.stderr.lines().filter(|line| !line.starts_with("Starting: ")).collect();
+        let said = said.join("\n");
+        let (error, hints) = said.split_once('\n').unwrap_or((&said, ""));
         assert!(error.starts_with("error: "), "{args:?}: {}", ended.stderr);
         for part in *parts {
             assert!(error.contains(part), "{args:?}, `{part}`: {error}");
@@ -220,6 +226,62 @@ async fn wrong_usage_is_a_one_line_error() {
             let usual = hint.is_empty() || hint.starts_with("Usage: ") || hint == "For more information, try '--help'.";
             assert!(usual, "{args:?}: {}", ended.stderr);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_slow_start_reports_its_step() {
+    let mut process = Process::start(&["--listen", "0", "--bootstrap-servers", "127.0.0.1:1"]).await;
+    assert_eq!(process.wait_for_line("Starting").await, "Starting: connecting to Kafka at 127.0.0.1:1");
+    assert_eq!(process.wait_for_exit().await.code, Some(1));
+}
+
+#[tokio::test]
+async fn an_archive_belongs_to_one_embedded_kafka_at_a_time() {
+    let folder = TempDir::new().unwrap();
+    let archive = folder.path().to_str().unwrap();
+    let args = ["--posts-per-second", "0", "--archive", archive];
+    let first = Local::start(&args).await;
+    let second = Process::start(&[&["--listen", "0"], &args[..]].concat()).await.wait_for_exit().await;
+    assert_eq!(second.code, Some(1), "{}", second.stderr);
+    assert!(second.stderr.contains("another process archives there"), "{}", second.stderr);
+    assert_eq!(first.stop().await.code, Some(0));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "an unused archive is left as it was");
+    assert_eq!(Local::start(&args).await.stop().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_client_gets_the_answer_to_a_request_whose_body_no_handler_reads() {
+    let local = Local::start_without_emulator().await;
+    for (request, expected) in [
+        ("OPTIONS /topics/demo.geo", 200),
+        ("OPTIONS /live/pipeline", 405),
+        ("POST /live/pipeline", 405),
+        ("POST /live/main.js", 405),
+        ("GET /live/record?topic=demo.geo", 400),
+        ("GET /docs", 200),
+        ("GET /topics", 200),
+    ] {
+        let mut client = local.connect().await;
+        let head = format!(
+            "{request} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {TOO_LARGE}\r\nConnection: close\r\n\r\n"
+        );
+        client.write_all((head + &" ".repeat(TOO_LARGE)).as_bytes()).await.unwrap();
+        let (status, body) = answer(&mut client).await;
+        assert_eq!(status, expected, "{request}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_to_a_foreign_host_gets_a_421_that_names_the_right_address() {
+    let local = Local::start(&["--posts-per-second", "0", "--allow-host", "my-laptop.lan"]).await;
+    for (host, expected) in [("my-laptop.lan:8082", 200), ("host.docker.internal", 200), ("evil.example", 421)] {
+        let mut client = local.connect().await;
+        let head = format!("GET /topics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        client.write_all(head.as_bytes()).await.unwrap();
+        let (status, body) = answer(&mut client).await;
+        assert_eq!(status, expected, "{host}: {body}");
+        assert!(status == 200 || body.contains(&format!("ask for http://{}", local.address)), "{body}");
     }
 }
 
@@ -235,6 +297,15 @@ async fn a_kafka_client_reaches_the_embedded_kafka_by_the_settings_file() {
     let local = Local::start_without_emulator().await;
     assert_eq!(local.post(GEO_TOPIC, &geo_row()).await, written(0));
     assert_eq!(parse(&local.first_record(GEO_TOPIC)), parse(&with(&GEO, &[])));
+}
+
+#[tokio::test]
+#[ignore = "needs Python with confluent-kafka: make test"]
+async fn confluent_kafka_reads_the_embedded_kafka_as_a_consumer_group() {
+    let local = Local::start_without_emulator().await;
+    assert_eq!(local.post(GEO_TOPIC, &geo_row()).await, written(0));
+    let printed = output(python("consume_confluent.py").args([&local.bootstrap_servers(), GEO_TOPIC]), "").await;
+    assert_eq!(parse(printed.trim_end()), parse(&with(&GEO, &[])));
 }
 
 #[tokio::test]

@@ -125,13 +125,13 @@ async fn without_a_broker_the_answer_is_a_503_in_two_seconds() {
 }
 
 #[tokio::test]
-async fn a_start_asks_once_for_however_many_topics() {
+async fn a_start_sends_one_metadata_request_for_any_number_of_topics() {
     const ROUND_TRIP: Duration = Duration::from_millis(100);
     let cluster = MockCluster::new(3).unwrap();
     let user_ids: Vec<_> = (0..100).map(|id| format!("u{id}")).collect();
     let user_ids: UserIds = user_ids.join(",").parse().unwrap();
     let topics = user_ids.topic_names();
-    // The last one is not there, and nobody waits for it.
+    // The last one is missing, and nothing waits for it.
     let created = &topics[..topics.len() - 1];
     create_topics(&cluster, created.iter().map(|topic| (topic.as_str(), 1)), 3).unwrap();
     for broker in 1..=3 {

@@ -1,7 +1,12 @@
 //! The documentation page under `/docs`: it works in a browser, from `local` and below a stage of API Gateway, and loads
 //! nothing from other hosts.
 
-use std::{collections::BTreeSet, fs, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     body::Body,
@@ -10,10 +15,11 @@ use axum::{
 use ingest::event;
 use serde::Deserialize;
 use serde_json::Value;
-use shared::metrics::Metrics;
+use shared::{kind::GEO, metrics::Metrics};
 use stack::{
     gateway::{Api, Gateway},
     lambda::{Function, Lambda, built, deployed_timeout},
+    ports::free_port,
 };
 use tokio::process::Command;
 
@@ -21,8 +27,9 @@ use crate::support::{
     self, gateway,
     local::{Local, output},
     openapi::OpenApi,
-    pipeline::{Answer, answer},
+    pipeline::{Answer, answer, envelope},
     recorder::Recorder,
+    rows::with,
     template::workspace,
 };
 
@@ -88,7 +95,7 @@ async fn assert_works(api: &str, path: &str, width: u32) {
 #[tokio::test]
 #[ignore = "needs Chromium: make test"]
 async fn a_browser_shows_the_page_of_local_and_sends_a_record_from_it() {
-    let local = Local::start_without_emulator().await;
+    let local = Local::start_for_browser(&["--posts-per-second", "0"]).await;
     let address = format!("http://{}", local.address);
     for (stage, path) in [("", "/docs"), ("/test", "/docs/")] {
         for width in WIDTHS {
@@ -115,6 +122,82 @@ async fn a_browser_shows_the_page_below_a_stage_of_api_gateway_and_sends_a_recor
     assert_eq!(local.stop().await.archived("demo.geo").len(), 2, "one of each page");
 }
 
+/// What a script of a page gets: the browser's kind of response or error, and what it lets the script see.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+struct Got {
+    r#type: String,
+    status: u16,
+    text: String,
+}
+
+/// What `foreign.mjs` saw.
+#[derive(Debug, Deserialize)]
+struct Foreign {
+    read: Got,
+    topics: Got,
+    preflighted: Got,
+    simple: Got,
+    #[serde(rename = "reboundRead")]
+    rebound_read: Got,
+    #[serde(rename = "reboundPost")]
+    rebound_post: Got,
+    framed: BTreeMap<String, String>,
+}
+
+/// Has a page of another origin try `local`.
+async fn foreign(local: &Local, port: u16) -> Foreign {
+    let pictures = workspace("target/page");
+    fs::create_dir_all(&pictures).unwrap();
+    let row = envelope(&[&with(&GEO, &[])]);
+    let mut node = Command::new("node");
+    node.arg(workspace("tests/page/foreign.mjs")).args([format!("http://{}", local.address), row]);
+    node.arg(pictures).arg(port.to_string());
+    let printed = output(&mut node, "").await;
+    serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: make test"]
+async fn a_page_of_another_origin_can_neither_read_nor_write_nor_frame_local_even_under_a_rebound_name() {
+    let local = Local::start_without_emulator().await;
+    let foreign = foreign(&local, free_port().unwrap()).await;
+    for (what, got) in [("read", &foreign.read), ("topics", &foreign.topics), ("preflighted", &foreign.preflighted)] {
+        assert_eq!(got.r#type, "TypeError", "{what}: {got:?}");
+    }
+    // The browser sends it and hides the answer.
+    let simple = &foreign.simple;
+    assert!(simple.text.is_empty() && simple.status == 0, "{simple:?}");
+    for (what, got) in [("read", &foreign.rebound_read), ("post", &foreign.rebound_post)] {
+        assert_eq!(got.status, 421, "{what}: {got:?}");
+        assert!(got.text.contains("does not answer as evil.example"), "{what}: {got:?}");
+    }
+    assert_eq!(foreign.framed, ["/", "/docs"].map(|path| (path.to_owned(), "refused".to_owned())).into());
+    let ended = local.stop().await;
+    assert_eq!(ended.figure(" records written"), 0, "{}", ended.summary());
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: make test"]
+async fn a_page_of_an_allowed_origin_reads_and_writes() {
+    let port = free_port().unwrap();
+    let origin = format!("http://evil.example:{port}");
+    let allowed = ["--posts-per-second", "0", "--allow-origin", &origin, "--allow-host", "evil.example"];
+    let local = Local::start(&allowed).await;
+    let foreign = foreign(&local, port).await;
+    for (what, got) in [
+        ("read", &foreign.read),
+        ("topics", &foreign.topics),
+        ("preflighted", &foreign.preflighted),
+        ("rebound read", &foreign.rebound_read),
+        ("rebound post", &foreign.rebound_post),
+    ] {
+        assert_eq!(got.status, 200, "{what}: {got:?}");
+    }
+    assert!(foreign.topics.text.contains("demo.geo"), "{:?}", foreign.topics);
+    assert_eq!(foreign.framed["/docs"], "refused", "a frame shows it to its visitor, not to the page");
+    assert!(local.stop().await.figure(" records written") >= 2, "and the one without a type is refused for that");
+}
+
 async fn get(path: &str) -> Answer {
     answer(&Recorder::default().router(), Request::get(path).body(Body::empty()).unwrap()).await
 }
@@ -138,9 +221,13 @@ async fn the_page_and_its_files_have_content_types_and_cache_times() {
 
 #[tokio::test]
 async fn the_page_cannot_load_anything_from_other_hosts() {
-    let page = get("/docs").await.body;
-    assert!(page.contains(r#"content="default-src 'self' 'unsafe-inline' data:""#), "{page}");
-    assert!(!page.contains("://"), "an address: {page}");
+    let page = get("/docs").await;
+    let policy = page.header(header::CONTENT_SECURITY_POLICY);
+    assert_eq!(policy, "default-src 'self' 'unsafe-inline' data:; base-uri 'none'; frame-ancestors 'none'");
+    assert!(!page.body.contains("://"), "an address: {}", page.body);
+    for path in ["/docs", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css"] {
+        assert_eq!(get(path).await.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff", "{path}");
+    }
 }
 
 #[tokio::test]

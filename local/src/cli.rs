@@ -10,6 +10,8 @@ use shared::{
     topic::UserId,
 };
 
+use crate::guard::{Host, Origin};
+
 /// The whole Pinterest data pipeline in one process: the HTTP API, Kafka, the emulator and the archive.
 ///
 /// Needs nothing installed and no AWS account: Kafka is an embedded one, the rows ship with the project, the archive is a
@@ -20,6 +22,15 @@ pub(crate) struct Cli {
     /// Where the HTTP API listens; the default is the REST Proxy's port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8082", value_parser = address)]
     pub(crate) listen: SocketAddr,
+
+    /// A further name that the HTTP API answers under, such as this machine's on a LAN; may be given several times
+    #[arg(long = "allow-host", value_name = "NAME")]
+    pub(crate) allow_hosts: Vec<Host>,
+
+    /// An origin whose pages may send requests and read the answers, such as `http://localhost:3000`; may be given several times. `*`
+    /// is every origin, as a deployed API has it
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    pub(crate) allow_origins: Vec<Origin>,
 
     /// A user id whose topics ID.pin, ID.geo and ID.user are served; may be given several times
     #[arg(long = "user-id", value_name = "ID", default_value = "demo")]

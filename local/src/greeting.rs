@@ -24,6 +24,9 @@ pub(crate) fn greet(cli: &Cli, parts: &Parts) {
         format!("Settings   {} for cargo lambda watch --env-file", cli.env_file.display()),
     ];
     // What is not as usual.
+    if !address.ip().is_loopback() {
+        lines.push("Open to    every machine that reaches this one: nobody logs in, see SECURITY.md".to_owned());
+    }
     if pass_through.iter().next().is_some() {
         lines.push(format!("Any record {pass_through}, not archived"));
     }

@@ -1,7 +1,7 @@
 //! The whole pipeline in one process, with the handlers that run on AWS: what `cargo run` starts.
 //!
 //! [`parts`] are opened as the [`cli`] says, [`pipeline`] starts them and stops them in order: [`server`] is the HTTP front of
-//! `ingest`, [`ticker`] calls the emulator, [`archiver`] runs the archive each second. [`kafka`] is the embedded Kafka,
+//! `ingest`, behind [`guard`], [`ticker`] calls the emulator, [`archiver`] runs the archive each second. [`kafka`] is the embedded Kafka,
 //! [`backlog`] keeps it from overflowing. [`greeting`], [`progress`] and [`summary`] say what happens, and [`live`] shows it in
 //! a browser.
 
@@ -18,9 +18,11 @@ use tracing_subscriber::EnvFilter;
 mod archiver;
 mod backlog;
 mod bounded;
+mod claim;
 mod cli;
 mod condition;
 mod greeting;
+mod guard;
 mod kafka;
 mod live;
 mod parts;
@@ -28,10 +30,12 @@ mod pipeline;
 mod progress;
 mod room;
 mod server;
+mod starting;
 mod stop;
 mod summary;
 mod ticker;
 mod totals;
+mod unread;
 
 use cli::Cli;
 

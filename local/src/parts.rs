@@ -34,7 +34,7 @@ use shared::{
 };
 use tokio::net::TcpListener;
 
-use crate::{cli::Cli, kafka::EmbeddedKafka};
+use crate::{claim::Claim, cli::Cli, kafka::EmbeddedKafka, starting::Starting};
 
 /// How long is waited for Kafka at the start.
 const TIME_TO_CONNECT: Duration = Duration::from_secs(5);
@@ -68,13 +68,18 @@ pub(crate) enum StartError {
     ArchiveUrl { text: String, source: ArchiveUrlError },
     #[error("--archive: {}", in_one_line(.0))]
     Archive(#[from] OpenError),
-    #[error("--archive {0}: cannot be listed: {source}", source = in_one_line(.1))]
-    Unlistable(ArchiveUrl, #[source] object_store::Error),
+    #[error("--archive {0}: cannot be claimed: {source}", source = in_one_line(.1))]
+    Unclaimable(ArchiveUrl, #[source] object_store::Error),
     #[error(
         "--archive {0}: there is an archive already, and the embedded Kafka begins at offset 0 again: choose another \
          place, or leave --archive out for a new one"
     )]
     ArchiveUsed(ArchiveUrl),
+    #[error(
+        "--archive {0}: another process archives there, and both begin at offset 0: choose another place; if none does, \
+         delete .in-use there, which a process that was killed has left"
+    )]
+    ArchiveClaimed(ArchiveUrl),
     #[error("--listen {address}: {source}; another address can be chosen, or port 0 for any free port")]
     Listen { address: SocketAddr, source: io::Error },
     #[error("--env-file {file}: {source}", file = file.display())]
@@ -97,6 +102,8 @@ pub(crate) struct Parts {
     pub(crate) producer: Producer,
     /// `None` when it is left to others.
     pub(crate) archive: Option<Archive>,
+    /// `None` unless Kafka is the embedded one.
+    pub(crate) claim: Option<Claim>,
 }
 
 /// Where the records go from Kafka.
@@ -109,6 +116,7 @@ pub(crate) struct Archive {
 impl Parts {
     /// Opens each part; the archive last, since that makes a folder.
     pub(crate) async fn open(cli: &Cli, metrics: &Metrics) -> Result<Self, StartError> {
+        let starting = Starting::with("reading the database");
         let user_ids = UserIds::new(cli.user_ids.clone())?;
         let pass_through = PassThroughTopics::new(cli.pass_through.clone())?.beside(&user_ids)?;
         let archive_url = if cli.no_archive { None } else { Some(archive_url(cli)?) };
@@ -123,21 +131,24 @@ impl Parts {
             (None, cluster(cli, servers)?)
         } else {
             let kinds = user_ids.topic_names();
+            starting.at(format!("making {} topics in the embedded Kafka", kinds.len()));
             let topics = kinds.iter().map(String::as_str).chain(pass_through.iter());
             let embedded = EmbeddedKafka::start(topics)?;
             let cluster = Cluster::plaintext(embedded.bootstrap_servers());
             (Some(embedded), cluster)
         };
+        starting.at(format!("connecting to Kafka at {cluster}"));
         let producer = connect(&cluster, &user_ids, metrics).await?;
         let archive = match archive_url {
             Some(url) => {
                 let kafka = Kafka::connect(&cluster).await?;
-                let bucket = open_archive(&url, embedded.is_some()).await?;
+                starting.at(format!("opening the archive {url}"));
+                let bucket = Bucket::open(&url).await?;
                 Some(Archive { kafka, url, bucket })
             }
             None => None,
         };
-        let parts = Self {
+        let mut parts = Self {
             user_ids,
             pass_through,
             statuses: cli.statuses,
@@ -148,11 +159,15 @@ impl Parts {
             cluster,
             producer,
             archive,
+            claim: None,
         };
         let file = &cli.env_file;
         parts
             .write_env_file(file, &database_url)
             .map_err(|source| StartError::EnvFile { file: file.clone(), source })?;
+        if let (Some(archive), Some(_)) = (&parts.archive, &parts.embedded) {
+            parts.claim = Some(Claim::take(&archive.url, &archive.bucket).await?);
+        }
         Ok(parts)
     }
 
@@ -222,13 +237,4 @@ fn archive_url(cli: &Cli) -> Result<ArchiveUrl, StartError> {
     #[expect(clippy::disallowed_methods, reason = "names a folder, decides nothing")]
     let now = chrono::Local::now().format("%Y-%m-%dT%H-%M-%S%.3f");
     Ok(ArchiveUrl::Folder(Path::new("target/archive").join(now.to_string())))
-}
-
-/// Opens the archive. One that is in use is refused when offsets begin at 0.
-async fn open_archive(url: &ArchiveUrl, embedded: bool) -> Result<Bucket, StartError> {
-    let bucket = Bucket::open(url).await?;
-    if embedded && !bucket.is_empty().await.map_err(|source| StartError::Unlistable(url.clone(), source))? {
-        return Err(StartError::ArchiveUsed(url.clone()));
-    }
-    Ok(bucket)
 }

@@ -14,6 +14,7 @@ use crate::{
     bounded::Bounded,
     cli::Cli,
     greeting::greet,
+    guard::Guard,
     live::{Live, Observed, Setup},
     parts::{Archive, Parts, StartError},
     progress,
@@ -38,7 +39,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     greet(&cli, &parts);
 
     let setup = Setup::of(&cli, &parts);
-    let Parts { user_ids, pass_through, statuses, listener, source, embedded, producer, archive, .. } = parts;
+    let guard = Guard::new(parts.address, cli.allow_hosts.clone(), cli.allow_origins.clone());
+    let Parts { user_ids, pass_through, statuses, listener, source, embedded, producer, archive, claim, .. } = parts;
     let backlog = embedded.as_ref().map(|_| Arc::new(Backlog::of(user_ids.topic_names())));
     let bucket = archive.as_ref().map(|archive| archive.bucket.clone());
     let live = Live::new(setup, &user_ids, figures.clone(), bucket);
@@ -49,7 +51,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
 
     // Sending stops first; then what was sent is written; then it is archived.
     let (sending, writing) = (Stop::new(), Stop::new());
-    let server = Server::start(listener, router(app), live.clone(), metrics, &sending);
+    let server = Server::start(listener, guard, router(app), live.clone(), metrics, &sending);
     let watching = tokio::spawn(live.clone().watch_kafka(producer.clone()));
     let emulator = Emulator::new(source, producer, &user_ids, StdRng::from_os_rng(), metrics.clone());
     let condition = live.conditions().emulator.clone();
@@ -106,6 +108,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
         Some(ended) => ended,
         None => archiving.await,
     };
+    if let Some(claim) = claim {
+        claim.release().await;
+    }
 
     let totals = figures.totals();
     Ok(Summary {

@@ -25,9 +25,11 @@ use tokio_util::task::TaskTracker;
 use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 
 use crate::{
+    guard::{Guard, admit},
     live::{self, Live, observe},
     room::{Room, in_turn},
     stop::Stop,
+    unread::read_to_its_end,
 };
 
 /// How long requests may take to end once the pipeline stops: somewhat longer than a request's own deadline.
@@ -49,8 +51,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves `router`, and the page, until `stop`.
-    pub(crate) fn start(listener: TcpListener, router: Router, live: Live, metrics: &Metrics, stop: &Stop) -> Self {
+    /// Serves `router`, and the page, until `stop`, to the requests that `guard` admits.
+    pub(crate) fn start(
+        listener: TcpListener,
+        guard: Guard,
+        router: Router,
+        live: Live,
+        metrics: &Metrics,
+        stop: &Stop,
+    ) -> Self {
         let requests = TaskTracker::new();
         let router = router
             .layer(middleware::from_fn_with_state(Room::new(metrics.clone()), in_turn))
@@ -58,7 +67,9 @@ impl Server {
             .layer(CompressionLayer::new().compress_when(SizeAbove::new(MIN_COMPRESSED_BYTES)))
             .layer(middleware::from_fn_with_state(requests.clone(), to_the_end));
         // A viewer is told for as long as it looks: that is neither compressed nor waited for.
-        let router = live::routes(live, router, stop);
+        let router = live::routes(live, router, stop)
+            .layer(middleware::from_fn_with_state(guard, admit))
+            .layer(middleware::from_fn(read_to_its_end));
         let connections = tokio::spawn(accept(listener, router, stop.stopped()));
         Self { connections, requests }
     }

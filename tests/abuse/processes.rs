@@ -58,7 +58,7 @@ use Refusal::{Ours, Servers};
 
 /// A request that is no HTTP, or only just.
 fn raw() -> Vec<(&'static str, Vec<u8>, Refusal)> {
-    let head = format!("POST /topics/demo.geo HTTP/1.1\r\nHost: local\r\nContent-Type: {JSON}\r\n");
+    let head = format!("POST /topics/demo.geo HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON}\r\n");
     let with = |headers: &str, body: &str| format!("{head}{headers}\r\n{body}").into_bytes();
     let closing = |headers: &str, body: &str| with(&format!("Connection: close\r\n{headers}"), body);
     let length = NO_ROW.len();
@@ -115,10 +115,10 @@ fn raw() -> Vec<(&'static str, Vec<u8>, Refusal)> {
         ("a header on two lines", closing(&format!("{sized}a: b\r\n c\r\n"), NO_ROW), Servers(400)),
         (
             "a path of 70 kB",
-            format!("GET /{} HTTP/1.1\r\nHost: local\r\n\r\n", "a".repeat(70_000)).into_bytes(),
+            format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "a".repeat(70_000)).into_bytes(),
             Servers(414),
         ),
-        ("a path that is no text", b"GET /\xff HTTP/1.1\r\nHost: local\r\n\r\n".to_vec(), Servers(400)),
+        ("a path that is no text", b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(), Servers(400)),
         ("bytes before the request", bytes(b"\0\xff"), Servers(400)),
         ("TLS", b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\r\n\r\n".to_vec(), Servers(400)),
         ("HTTP of 1991", b"GET /\r\n\r\n".to_vec(), Servers(400)),
@@ -130,11 +130,32 @@ fn raw() -> Vec<(&'static str, Vec<u8>, Refusal)> {
     ]
 }
 
+/// A request for another server, or from another server's page.
+fn misdirected() -> Vec<(&'static str, Vec<u8>, Refusal)> {
+    let row = envelope(&[ROW]);
+    let post = |host: &str, more: &str| {
+        let length = row.len();
+        let head =
+            format!("POST /topics/demo.geo HTTP/1.1\r\n{host}Content-Type: {JSON}\r\nContent-Length: {length}\r\n");
+        format!("{head}{more}Connection: close\r\n\r\n{row}").into_bytes()
+    };
+    let here = "Host: localhost\r\n";
+    let to_a_proxy = "GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    vec![
+        ("no host", post("", ""), Ours(400, 400)),
+        ("two hosts", post(here, here), Ours(400, 400)),
+        ("a host that is none", post("Host: a b\r\n", ""), Ours(400, 400)),
+        ("another machine's name", post("Host: evil.example:8082\r\n", ""), Ours(421, 421)),
+        ("another machine's name, to a proxy", to_a_proxy.into(), Ours(421, 421)),
+        ("another page's row", post(here, "Origin: http://evil.example\r\n"), Ours(403, 403)),
+    ]
+}
+
 #[tokio::test]
 async fn local_refuses_every_odd_request_at_a_bounded_cost() {
     let local = Local::start_without_emulator().await;
     let mut most = Most::default();
-    for (what, request, refusal) in raw() {
+    for (what, request, refusal) in raw().into_iter().chain(misdirected()) {
         let before = Before::of(local.process.id());
         let answer =
             exchange(local.address, &Method::POST, &request).await.unwrap_or_else(|error| panic!("{what}: {error}"));

@@ -17,7 +17,8 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_mins(2);
 pub(crate) async fn send(server: SocketAddr, prefix: &str, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
     let (parts, body) = request.into_parts();
     let mut sent = Vec::new();
-    write!(sent, "{} {prefix}{} HTTP/1.1\r\nHost: api\r\nConnection: close\r\n", parts.method, parts.uri).unwrap();
+    write!(sent, "{} {prefix}{} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", parts.method, parts.uri)
+        .unwrap();
     for (name, value) in &parts.headers {
         sent.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
     }

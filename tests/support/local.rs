@@ -146,6 +146,11 @@ impl Local {
         Self::start(&["--posts-per-second", "0"]).await
     }
 
+    /// The same, for a browser that asks for it by a name that is not this machine's.
+    pub(crate) async fn start_for_browser(args: &[&str]) -> Self {
+        Self::start(&[&["--allow-host", "api.example"], args].concat()).await
+    }
+
     /// Stops it as Ctrl-C does.
     pub(crate) async fn stop(self) -> Exited {
         self.process.signal(Signal::SIGINT);
@@ -239,7 +244,7 @@ pub(crate) fn post(topic: &str, body: &str) -> String {
 /// The head of a request with a body of this length, without its final empty line.
 pub(crate) fn head(topic: &str, length: usize) -> String {
     format!(
-        "POST /topics/{topic} HTTP/1.1\r\nHost: local\r\nContent-Type: {JSON}\r\nContent-Length: {length}\r\n\
+        "POST /topics/{topic} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON}\r\nContent-Length: {length}\r\n\
          Connection: close\r\n"
     )
 }

@@ -107,7 +107,7 @@ async fn no_right_choice_is_rejected_and_each_rule_has_one() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
-async fn a_user_id_that_the_functions_refuse_is_refused_before_anything_is_made() {
+async fn the_template_rejects_every_user_id_that_the_functions_reject() {
     let longest = "a".repeat(64);
     let cases = [
         ("demo,b-2", true),
@@ -125,7 +125,7 @@ async fn a_user_id_that_the_functions_refuse_is_refused_before_anything_is_made(
         assert_eq!(about.is_empty(), *good, "{user_ids}: {about:?}");
         assert_eq!(user_ids.parse::<UserIds>().is_ok(), *good, "{user_ids}");
     }
-    // Of those that the functions take: rights could not keep the first apart, and the second has no room in an answer.
+    // The functions accept these. Rights by prefix could not separate the first, and the second is too long for a response.
     for user_ids in ["a.b", &"a".repeat(65)] {
         assert_eq!(stacks(&[with(&[("UserIds", user_ids)])]).await[0].refused.len(), 1, "{user_ids}");
     }

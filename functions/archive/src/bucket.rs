@@ -14,6 +14,9 @@ mod tests;
 
 pub use location::{ArchiveUrl, ArchiveUrlError, OpenError};
 
+/// The object that claims an archive. Spark and Athena skip names that begin with a dot.
+const CLAIM: &str = ".in-use";
+
 /// Where the archive's objects lie. Cloning it is cheap.
 #[derive(Debug, Clone)]
 pub struct Bucket {
@@ -46,6 +49,23 @@ impl Bucket {
             }
         }
         Ok(true)
+    }
+
+    /// Claims the archive for one process; `false` while another one has claimed it. A claim stays until [`Bucket::release`],
+    /// also when its process is killed. Nothing in the archive itself looks at it.
+    ///
+    /// # Errors
+    /// When the storage does not answer.
+    pub async fn claim(&self) -> Result<bool, Error> {
+        self.create(&Path::from(CLAIM), Bytes::new()).await
+    }
+
+    /// Gives a claim back.
+    ///
+    /// # Errors
+    /// When the storage does not answer, or allows no deletion.
+    pub async fn release(&self) -> Result<(), Error> {
+        self.store.delete(&Path::from(CLAIM)).await
     }
 
     /// The last object of `folder` that begins in `range`, searched from `hint` on, which is where it may well be.

@@ -51,6 +51,8 @@ pub(crate) fn routes(live: Live, api: Router, stop: &Stop) -> Router {
     for file in &FILES {
         routes = routes.route(&format!("/live/{}", file.name), get(async || file.response()));
     }
+    let routes = routes
+        .method_not_allowed_fallback(async || error(StatusCode::METHOD_NOT_ALLOWED, "HTTP 405 Method Not Allowed"));
     routes.with_state(live).fallback_service(api).layer(middleware::from_fn(page_for_browsers))
 }
 

@@ -160,7 +160,7 @@ async fn send_large(
 
 fn head() -> String {
     format!(
-        "POST /topics/{TOPIC} HTTP/1.1\r\nHost: local\r\nContent-Type: {CONTENT_TYPE}\r\nContent-Length: {CONTENT_LENGTH}\r\n\r\n"
+        "POST /topics/{TOPIC} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {CONTENT_TYPE}\r\nContent-Length: {CONTENT_LENGTH}\r\n\r\n"
     )
 }
 

@@ -1,0 +1,45 @@
+//! The claim of an embedded Kafka on its archive.
+//!
+//! Its offsets begin at 0, so it shares an archive with no other cluster: of two equal records at the same offset one would
+//! count as archived already.
+
+use archive::bucket::{ArchiveUrl, Bucket};
+
+use crate::parts::StartError;
+
+/// An archive that belongs to this process alone.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    url: ArchiveUrl,
+    bucket: Bucket,
+}
+
+impl Claim {
+    /// Takes an archive that is empty and that no other process has taken.
+    pub(crate) async fn take(url: &ArchiveUrl, bucket: &Bucket) -> Result<Self, StartError> {
+        let unusable = |source| StartError::Unclaimable(url.clone(), source);
+        if !bucket.claim().await.map_err(unusable)? {
+            return Err(StartError::ArchiveClaimed(url.clone()));
+        }
+        let claim = Self { url: url.clone(), bucket: bucket.clone() };
+        // After the claim: nobody else may fill it from here on.
+        match bucket.is_empty().await {
+            Ok(true) => Ok(claim),
+            Ok(false) => {
+                claim.release().await;
+                Err(StartError::ArchiveUsed(url.clone()))
+            }
+            Err(error) => {
+                claim.release().await;
+                Err(unusable(error))
+            }
+        }
+    }
+
+    /// Gives the archive back. Where that fails it stays claimed, which costs no record.
+    pub(crate) async fn release(self) {
+        if let Err(error) = self.bucket.release().await {
+            tracing::warn!(%error, archive = %self.url, "the archive stays claimed: delete .in-use there");
+        }
+    }
+}

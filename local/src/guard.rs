@@ -1,0 +1,213 @@
+//! Admission of requests by the name they ask for and the page they come from.
+//!
+//! Every page that a developer's browser shows can send requests to a server on that machine. So this server answers under its
+//! own names alone: a page whose name was made to resolve to this machine (DNS rebinding) would otherwise share its origin.
+//! Pages of other origins get no permission to read an answer (CORS), and their requests are refused where they would change
+//! something. Clients that are no browsers send no `Origin` and notice none of this. SECURITY.md says what this is for.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+    sync::Arc,
+};
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header, uri::Authority};
+use serde_json::json;
+use shared::shown::shown;
+
+/// Names by which a container asks for a server of the machine that runs it. `.internal` is reserved: no page has such a name
+/// on the Internet.
+const FROM_CONTAINERS: [&str; 2] = ["host.docker.internal", "host.containers.internal"];
+
+/// The permissions that `ingest` gives every page, as the course's API does.
+static CORS: [HeaderName; 3] =
+    [header::ACCESS_CONTROL_ALLOW_ORIGIN, header::ACCESS_CONTROL_ALLOW_METHODS, header::ACCESS_CONTROL_ALLOW_HEADERS];
+
+/// Keeps other pages from loading an answer as a script, a picture or a frame.
+const SAME_ORIGIN: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));
+
+/// The names and origins that are served. A clone is the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Guard(Arc<Allowed>);
+
+#[derive(Debug)]
+struct Allowed {
+    /// The address that the server listens at.
+    address: SocketAddr,
+    hosts: Vec<Host>,
+    origins: Vec<Origin>,
+}
+
+/// A host's name or address, in lower case and without a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Host(String);
+
+/// The origin of a page, such as `http://localhost:3000`, `null` for a page without one, such as a file, or `*` for every page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin(HeaderValue);
+
+/// Why a request is refused.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum Refusal {
+    #[error("Bad Request: a request has exactly one Host header, with the name or address that it asks for")]
+    Host,
+    #[error(
+        "Misdirected Request: this server does not answer as {host}: ask for http://{address}, or start it with --allow-host {host}"
+    )]
+    ForeignHost { host: String, address: SocketAddr },
+    #[error(
+        "Forbidden: a page of {origin} may not send records here: start the server with --allow-origin {origin} if it is yours"
+    )]
+    ForeignOrigin { origin: String },
+}
+
+impl Guard {
+    /// Admits requests to the names of a server at `address` and to `hosts`, and from pages of its own and of `origins`.
+    pub(crate) fn new(address: SocketAddr, hosts: Vec<Host>, origins: Vec<Origin>) -> Self {
+        Self(Arc::new(Allowed { address, hosts, origins }))
+    }
+
+    fn check(&self, request: &Request) -> Result<(), Refusal> {
+        let host = single_host(request)?;
+        // What a client sends to a proxy has the name in its first line, and that one counts.
+        let asked = request.uri().authority().or(host.as_ref());
+        for authority in asked.into_iter().chain(&host) {
+            let name = Host::of(authority).ok_or(Refusal::Host)?;
+            if !self.0.is_served(&name) {
+                return Err(Refusal::ForeignHost { host: shown(&name.0), address: self.0.address });
+            }
+        }
+        let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+        match request.headers().get(header::ORIGIN) {
+            Some(origin) if !safe && !self.0.is_allowed(origin) && !is_same(origin, asked) => {
+                Err(Refusal::ForeignOrigin { origin: shown(&String::from_utf8_lossy(origin.as_bytes())) })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives an allowed origin, and no other, the permissions that browsers ask for.
+    fn permit(&self, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+        if self.0.allows_every_origin() {
+            return;
+        }
+        match origin.filter(|origin| self.0.is_allowed(origin)) {
+            Some(origin) => {
+                headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            }
+            None => {
+                for name in &CORS {
+                    headers.remove(name);
+                }
+            }
+        }
+        if !self.0.origins.is_empty() {
+            headers.append(header::VARY, header::ORIGIN.into());
+        }
+        headers.extend([SAME_ORIGIN]);
+    }
+}
+
+/// Answers requests to the server's own names, from its own pages or from clients that are no browsers.
+pub(crate) async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let mut response = match guard.check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => {
+            tracing::info!(error = %refusal, "refused");
+            refusal.into_response()
+        }
+    };
+    guard.permit(origin, response.headers_mut());
+    response
+}
+
+impl Allowed {
+    fn is_served(&self, Host(name): &Host) -> bool {
+        let own = match name.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
+            // At every address of this machine when it listens at all of them. An address cannot be rebound as a name can.
+            Ok(ip) => ip.is_loopback() || ip == self.address.ip() || self.address.ip().is_unspecified(),
+            Err(_) => name == "localhost" || name.ends_with(".localhost") || FROM_CONTAINERS.contains(&name.as_str()),
+        };
+        own || self.hosts.iter().any(|host| host.0 == *name)
+    }
+
+    fn is_allowed(&self, origin: &HeaderValue) -> bool {
+        self.allows_every_origin() || self.origins.iter().any(|allowed| allowed.0 == origin)
+    }
+
+    fn allows_every_origin(&self) -> bool {
+        self.origins.iter().any(|origin| origin.0 == "*")
+    }
+}
+
+/// The one Host header. HTTP/1.0 has none.
+fn single_host(request: &Request) -> Result<Option<Authority>, Refusal> {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => Authority::try_from(host.as_bytes()).map(Some).map_err(|_| Refusal::Host),
+        (None, None) if request.version() < Version::HTTP_11 => Ok(None),
+        _ => Err(Refusal::Host),
+    }
+}
+
+/// Returns whether a page of `origin` came from the server that is `asked`.
+fn is_same(origin: &HeaderValue, asked: Option<&Authority>) -> bool {
+    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    origin.zip(asked).is_some_and(|((_, origin), asked)| asked.as_str().eq_ignore_ascii_case(origin))
+}
+
+impl Host {
+    /// `None` where there is more than a name, an address and a port.
+    fn of(authority: &Authority) -> Option<Self> {
+        let host = authority.host();
+        let name = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+        let name = name.strip_suffix('.').unwrap_or(name);
+        (!name.is_empty() && !authority.as_str().contains('@')).then(|| Self(name.to_ascii_lowercase()))
+    }
+}
+
+impl FromStr for Host {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // An IPv6 address stands in brackets only where a port may follow.
+        let ip = text.parse::<IpAddr>().ok().map(|ip| Self(ip.to_string()));
+        let name = || text.parse().ok().filter(|name: &Authority| name.port().is_none()).as_ref().and_then(Self::of);
+        ip.or_else(name).ok_or("not a name such as my-laptop.lan, or an address; without a port")
+    }
+}
+
+impl FromStr for Origin {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+        let is_origin = host.is_some_and(|host| host.parse::<Authority>().is_ok_and(|host| Host::of(&host).is_some()));
+        let origin = HeaderValue::from_str(&text.to_ascii_lowercase())
+            .ok()
+            .filter(|_| is_origin || matches!(text, "null" | "*"));
+        origin.map(Self).ok_or("not an origin such as http://localhost:3000, without a path; null or *")
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::Host => StatusCode::BAD_REQUEST,
+            Self::ForeignHost { .. } => StatusCode::MISDIRECTED_REQUEST,
+            Self::ForeignOrigin { .. } => StatusCode::FORBIDDEN,
+        };
+        (status, Json(json!({ "error_code": status.as_u16(), "message": self.to_string() }))).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! Reports the start's steps on stderr once it takes longer than a moment.
+
+use std::time::Duration;
+
+use tokio::{sync::watch, task::JoinHandle, time::sleep};
+
+/// How long a start may take before its steps are reported.
+const QUIET_TIME: Duration = Duration::from_secs(1);
+
+/// The step that a start is at. Dropping it ends the reports.
+#[derive(Debug)]
+pub(crate) struct Starting {
+    step: watch::Sender<String>,
+    reports: JoinHandle<()>,
+}
+
+impl Starting {
+    /// Begins with `step`.
+    pub(crate) fn with(step: &str) -> Self {
+        let step = watch::Sender::new(step.to_owned());
+        let reports = tokio::spawn(report(step.subscribe()));
+        Self { step, reports }
+    }
+
+    /// Goes on to `step`.
+    pub(crate) fn at(&self, step: String) {
+        self.step.send_replace(step);
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        self.reports.abort();
+    }
+}
+
+async fn report(mut step: watch::Receiver<String>) {
+    sleep(QUIET_TIME).await;
+    loop {
+        eprintln!("Starting: {}", *step.borrow_and_update());
+        if step.changed().await.is_err() {
+            break;
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Bodies of requests that are answered without them.
+//!
+//! A server that ends a connection while its client is still sending resets it, and the client loses the answer. So a body
+//! that no handler began to read is read to its end here, and dropped.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    extract::Request,
+    middleware::Next,
+    response::Response,
+};
+use http_body::{Frame, SizeHint};
+use ingest::{Deadline, discard};
+use tokio::time::Instant;
+
+/// How long a client may take to send what nobody reads.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A request's body, as its handler sees it.
+struct Watched(Arc<Mutex<State>>);
+
+struct State {
+    body: Body,
+    /// Whether a handler asked for a part of it. Then how much of it is read is the handler's to decide.
+    begun: bool,
+}
+
+/// Answers, and reads what the handler left of the body if it left all of it.
+pub(crate) async fn read_to_its_end(request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let state = Arc::new(Mutex::new(State { body, begun: false }));
+    let body = Body::new(Watched(Arc::clone(&state)));
+    let response = next.run(Request::from_parts(parts, body)).await;
+    if let Some(body) = unread(&state) {
+        discard(body, Deadline(Instant::now() + DISCARD_TIMEOUT)).await;
+    }
+    response
+}
+
+fn unread(state: &Mutex<State>) -> Option<Body> {
+    let mut state = lock(state);
+    (!state.begun).then(|| std::mem::take(&mut state.body))
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let mut state = lock(&self.0);
+        state.begun = true;
+        Pin::new(&mut state.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        lock(&self.0).body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        lock(&self.0).body.size_hint()
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    use axum::{Router, middleware::from_fn, routing::post};
+    use futures::{StreamExt, stream};
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// Sends ten pieces to the handler at `path`, and returns how many were read.
+    async fn pieces_read(path: &str) -> usize {
+        let read = Arc::new(AtomicUsize::new(0));
+        let counting = Arc::clone(&read);
+        let pieces = stream::iter(0..10).map(move |_| {
+            counting.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, io::Error>(Bytes::from_static(b"piece"))
+        });
+        let first = async |mut body: Body| drop(body.frame().await);
+        let router = Router::new().route("/none", post(async || {})).route("/first", post(first));
+        let request = Request::post(path).body(Body::from_stream(pieces)).unwrap();
+        assert_eq!(router.layer(from_fn(read_to_its_end)).oneshot(request).await.unwrap().status(), 200);
+        read.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_to_its_end_unless_its_handler_began_to_read_it() {
+        assert_eq!(pieces_read("/none").await, 10);
+        assert_eq!(pieces_read("/first").await, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_end_keeps_no_answer_back_for_long() {
+        let body = Body::from_stream(stream::pending::<Result<Bytes, io::Error>>());
+        let router = Router::new().route("/", post(async || {})).layer(from_fn(read_to_its_end));
+        let begun = Instant::now();
+        router.oneshot(Request::post("/").body(body).unwrap()).await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), DISCARD_TIMEOUT.as_secs());
+    }
+}
