@@ -38,7 +38,7 @@ const GEO_TOPIC: &str = "demo.geo";
 const TOO_LARGE: usize = 32_000_000;
 
 const TOO_LARGE_TEXT: &str =
-    r#"{"error_code":413,"message":"the body is larger than 6291456 bytes: send fewer records a request"}"#;
+    r#"{"error_code":413,"message":"the body is larger than 6291456 bytes: send fewer records per request"}"#;
 
 /// Longer than the attempts to reach a missing Kafka and a missing database.
 const TIME_TO_FAIL: Duration = Duration::from_secs(20);

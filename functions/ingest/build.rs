@@ -1,4 +1,4 @@
-//! Takes the two files that the page needs out of Swagger UI's archive, without the source maps that they name.
+//! Extracts the two files that the docs page needs from the Swagger UI archive, without their source map references.
 
 use std::{
     env,
@@ -13,7 +13,7 @@ use zip::ZipArchive;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
-    #[expect(clippy::disallowed_methods, reason = "Cargo's way to tell a build script")]
+    #[expect(clippy::disallowed_methods, reason = "Cargo passes build scripts their settings this way")]
     let folder = PathBuf::from(env::var_os("OUT_DIR").ok_or("Cargo sets OUT_DIR")?);
     let mut archive = ZipArchive::new(Cursor::new(SWAGGER_UI_VENDORED))?;
     for file in ["swagger-ui.css", "swagger-ui-bundle.js"] {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{ROW, answer};
 use crate::support::{pipeline::JSON, recorder::Recorder, template::workspace};
 
-/// What a custom domain puts in front of a path. The last ones are called as routes of ours.
+/// The base paths of custom domains. The last ones look like routes.
 const BASE_PATHS: [&str; 7] = ["", "/service", "/service/prod", "/topics", "/v3", "/docs", "/service/topics"];
 
 /// Cargo's folder of the crate, whose package has its fixtures.
@@ -101,7 +101,7 @@ async fn every_published_event_of_a_request_is_answered_behind_any_base_path_and
             let recorder = Recorder::default();
             let (response, body) = answer(recorder.router(), &event.to_string()).await;
             assert_eq!(response["statusCode"], 400, "{name}: {body}");
-            assert!(body.contains("the event is no API Gateway proxy event"), "{name}: {body}");
+            assert!(body.contains("the event is not an API Gateway proxy event"), "{name}: {body}");
             assert_eq!(recorder.take(), [], "{name}");
         }
     }

@@ -1,11 +1,11 @@
-//! What to do about a text that is not JSON, where its mistake is one that clients make.
+//! Advice for common mistakes in bodies that are not JSON.
 
 use shared::json::JsonError;
 
-/// The mark that some editors and .NET write at the start of a text. It is no whitespace of JSON's.
+/// The mark that .NET and some editors write at the start of a text. JSON does not count it as whitespace.
 pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// `error` of `bytes`, in words that say what to do where the mistake is a known one.
+/// Adds advice to `error`, which parsing `bytes` gave, if the mistake is a common one.
 pub(crate) fn explain(mut error: JsonError, bytes: &[u8]) -> JsonError {
     if let Some(encoding) = encoding(bytes) {
         error.expected = format!("the text is in {encoding}: send it in UTF-8");
@@ -15,16 +15,16 @@ pub(crate) fn explain(mut error: JsonError, bytes: &[u8]) -> JsonError {
     error
 }
 
-/// The encoding of a text that is not UTF-8, by where the zeros of its first characters are.
+/// Detects UTF-16 and UTF-32 by the zero bytes in the first characters.
 fn encoding(mut bytes: &[u8]) -> Option<&'static str> {
     const MARKS: [&[u8]; 3] = [b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff"];
-    // What is left of a mark's bytes behind a REST API, which takes a body for text.
+    // A REST API decodes bodies as text, which leaves this of the bytes of a mark.
     const LOST: &str = "\u{fffd}";
     bytes = MARKS.iter().find_map(|mark| bytes.strip_prefix(*mark)).unwrap_or(bytes);
     while let Some(rest) = bytes.strip_prefix(LOST.as_bytes()) {
         bytes = rest;
     }
-    // JSON begins with a character of ASCII, which is a byte among zeros there.
+    // JSON begins with an ASCII character: one byte among zeros in these encodings.
     match bytes {
         [0, 0, 0, b'\t'..=b'~', ..] | [b'\t'..=b'~', 0, 0, 0, ..] | [0, 0, b'\t'..=b'~', 0, ..] => Some("UTF-32"),
         [0, b'\t'..=b'~', ..] | [b'\t'..=b'~', 0, ..] => Some("UTF-16"),
@@ -32,7 +32,7 @@ fn encoding(mut bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// What stands around the place of an error: a word, or one other character.
+/// The word at the position of an error, or a single character if there is no word.
 fn word<'a>(error: &JsonError, bytes: &'a [u8]) -> &'a str {
     let before: usize =
         bytes.split_inclusive(|byte| *byte == b'\n').take(error.line.saturating_sub(1)).map(<[u8]>::len).sum();
@@ -50,7 +50,7 @@ fn word<'a>(error: &JsonError, bytes: &'a [u8]) -> &'a str {
     valid.chars().next().map_or("", |first| &valid[..first.len_utf8()])
 }
 
-/// What to do about a word or character that JSON has not.
+/// The advice for a word or character that JSON does not have.
 fn mistake(word: &str) -> Option<&'static str> {
     Some(match word {
         "NaN" | "nan" | "NAN" | "-NaN" | "-nan" | "NaT" | "NA" | "Infinity" | "-Infinity" | "inf" | "-inf" | "Inf"
@@ -75,13 +75,13 @@ mod tests {
 
     use super::*;
 
-    fn said(text: impl AsRef<[u8]>) -> String {
+    fn explained(text: impl AsRef<[u8]>) -> String {
         let text = text.as_ref();
         explain(json::check(text).unwrap_err(), text).to_string()
     }
 
     #[test]
-    fn a_word_that_json_has_not_is_told_with_what_to_send() {
+    fn a_word_that_json_does_not_have_gets_advice() {
         for word in [
             "NaN",
             "nan",
@@ -103,13 +103,13 @@ mod tests {
                 format!("[1,{word}]"),
                 word.to_owned(),
             ] {
-                assert!(said(&text).contains("send null"), "{text}: {}", said(&text));
+                assert!(explained(&text).contains("send null"), "{text}: {}", explained(&text));
             }
         }
         for word in ["None", "True", "False"] {
-            assert!(said(format!("{{\"a\": {word}}}")).contains("json.dumps"), "{word}");
+            assert!(explained(format!("{{\"a\": {word}}}")).contains("json.dumps"), "{word}");
         }
-        for (text, says) in [
+        for (text, advice) in [
             ("{'a':1}", "double quotes"),
             ("{\"a\": 'b'}", "double quotes"),
             ("{“a”:1}", "straight"),
@@ -120,29 +120,29 @@ mod tests {
             ("{", "EOF"),
             ("{\"NaN\":}", "expected value"),
         ] {
-            assert!(said(text).contains(says), "{text}: {}", said(text));
+            assert!(explained(text).contains(advice), "{text}: {}", explained(text));
         }
     }
 
     #[test]
-    fn a_text_in_another_encoding_is_told_its_name() {
+    fn an_error_names_the_encoding_of_the_body() {
         let text = "{\"a\":\"é\"}";
         let utf_16: Vec<u16> = text.encode_utf16().collect();
         let utf_32: Vec<u32> = text.chars().map(u32::from).collect();
         let little = |mark: &[u16]| [mark, &utf_16].concat().into_iter().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
         let big = |mark: &[u16]| [mark, &utf_16].concat().into_iter().flat_map(u16::to_be_bytes).collect::<Vec<_>>();
         for bytes in [little(&[0xfeff]), little(&[]), big(&[0xfeff]), big(&[])] {
-            assert!(said(&bytes).contains("UTF-16"), "{}", bytes.escape_ascii());
+            assert!(explained(&bytes).contains("UTF-16"), "{}", bytes.escape_ascii());
             let lossy = String::from_utf8_lossy(&bytes);
-            assert!(said(lossy.as_bytes()).contains("UTF-16"), "{lossy:?}");
+            assert!(explained(lossy.as_bytes()).contains("UTF-16"), "{lossy:?}");
         }
         for mark in [&[0xfeff][..], &[]] {
             let little: Vec<_> = [mark, &utf_32].concat().into_iter().flat_map(u32::to_le_bytes).collect();
             let big: Vec<_> = [mark, &utf_32].concat().into_iter().flat_map(u32::to_be_bytes).collect();
             for bytes in [little, big] {
-                assert!(said(&bytes).contains("UTF-32"), "{}", bytes.escape_ascii());
+                assert!(explained(&bytes).contains("UTF-32"), "{}", bytes.escape_ascii());
             }
         }
-        assert!(said(b"{\"a\":\"\xe9\"}").contains("invalid UTF-8"));
+        assert!(explained(b"{\"a\":\"\xe9\"}").contains("invalid UTF-8"));
     }
 }

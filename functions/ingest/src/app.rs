@@ -1,4 +1,4 @@
-//! What every request shares: the producer, the topics, the metrics.
+//! The state that all requests share: the producer, the topics, the metrics.
 
 use std::sync::Arc;
 
@@ -15,22 +15,22 @@ use tokio::time::Instant;
 
 use crate::{error::Error, failure, limits::Deadline, status_policy::StatusPolicy, topic::Topic};
 
-/// What every request shares.
+/// The state that all requests share.
 #[derive(Debug, Clone)]
 pub struct App<P> {
     /// Writes the records.
     pub producer: P,
-    /// What became of the requests and their records.
+    /// Counts requests and records by outcome.
     pub metrics: Metrics,
-    /// Which status a request has whose records were not all written.
+    /// The status of partially written requests.
     pub(crate) status_policy: StatusPolicy,
     topics: Arc<[Topic]>,
-    /// In alphabetical order.
+    /// Sorted.
     topic_names: Arc<[String]>,
 }
 
 impl<P> App<P> {
-    /// Serves the topics of `user_ids` with `producer`, and tells `metrics` what became of the requests.
+    /// Serves the topics of `user_ids` with `producer`, and counts outcomes in `metrics`.
     pub fn new(producer: P, user_ids: &UserIds, metrics: Metrics) -> Self {
         let app = Self {
             producer,
@@ -42,7 +42,7 @@ impl<P> App<P> {
         app.serving(user_ids.topics().into_iter().map(Topic::Kind))
     }
 
-    /// Serves these topics as well, without a look at their records.
+    /// Serves these topics as well, without validating their records.
     #[must_use]
     pub fn passing_through(self, topics: &PassThroughTopics) -> Self {
         self.serving(topics.iter().map(|name| Topic::PassThrough(name.to_owned())))
@@ -55,13 +55,13 @@ impl<P> App<P> {
         Self { topics, topic_names: topic_names.into(), ..self }
     }
 
-    /// Answers with these statuses.
+    /// Uses `status_policy` for partially written requests.
     #[must_use]
     pub fn with_status_policy(self, status_policy: StatusPolicy) -> Self {
         Self { status_policy, ..self }
     }
 
-    /// The topic of that name, if it is one of ours.
+    /// Returns the served topic with this name.
     pub(crate) fn topic(&self, name: &str) -> Result<&Topic, Error> {
         self.topics
             .iter()
@@ -74,22 +74,22 @@ impl<P> App<P> {
         self.topics.iter().find(|topic| topic.label() == kind)
     }
 
-    /// The topics that take any record.
+    /// The topics whose records are not validated.
     pub(crate) fn passed_through(&self) -> Vec<&str> {
         self.topics.iter().filter(|topic| !topic.takes_json_only()).map(Topic::name).collect()
     }
 
-    /// In alphabetical order.
+    /// The names of all topics, sorted.
     pub(crate) fn topic_names(&self) -> Arc<[String]> {
         Arc::clone(&self.topic_names)
     }
 
-    /// Records of a request that is refused with `error`.
-    pub(crate) fn refused(&self, records: usize, error: &Error) {
+    /// Counts the records of a request that `error` rejects.
+    pub(crate) fn count_rejected(&self, records: usize, error: &Error) {
         self.metrics.add_by(&RECORDS_REFUSED, error.code().to_string(), records as u64);
     }
 
-    /// Writes records to `topic`, and counts what became of them.
+    /// Writes records to `topic` and counts their outcomes.
     pub(crate) async fn publish(&self, topic: &Topic, records: Vec<Record>, deadline: Deadline) -> Vec<Outcome>
     where
         P: Publish,
@@ -98,7 +98,7 @@ impl<P> App<P> {
         let outcomes = self.producer.publish(records, deadline.0).await;
         self.metrics.took(&PRODUCE_TIME, begun.elapsed());
         let written = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-        // A client's mistake, which nobody has to be woken for.
+        // The client's mistake: not counted as unconfirmed, which raises an alarm.
         let too_large = outcomes.iter().filter(|outcome| **outcome == Err(Failure::TooLarge)).count();
         self.metrics.add_by(&RECORDS_WRITTEN, topic.label(), written as u64);
         self.metrics.add_by(&RECORDS_REFUSED, failure::code(Failure::TooLarge).to_string(), too_large as u64);

@@ -1,4 +1,4 @@
-//! A request's body, within bounds of size and time, inflated when it is gzip.
+//! Reading of request bodies within limits of size and time, with gzip inflated.
 
 use std::io::Read;
 
@@ -14,14 +14,14 @@ use crate::{
     limits::{Deadline, MAX_BODY_BYTES, MAX_DISCARDED_BYTES},
 };
 
-/// How many gzip streams a body may be put together of. Clients send one.
+/// The most gzip members of a body. Clients send one.
 const MAX_GZIP_MEMBERS: usize = 100;
 
-/// What gzip begins with. No JSON does.
+/// The first bytes of gzip. No JSON begins with them.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Reads the body and inflates it. The bytes tell whether it is gzip, not `Content-Encoding`: API Gateway may have
-/// inflated it already and left the header.
+/// Reads the body and inflates it. Detects gzip by its first bytes, not by `Content-Encoding`: API Gateway may have inflated
+/// the body and left the header.
 pub(crate) async fn read(body: Body, deadline: Deadline) -> Result<Bytes, Error> {
     let bytes = match timeout_at(deadline.0, collect(body)).await {
         Ok(bytes) => bytes?,
@@ -31,7 +31,7 @@ pub(crate) async fn read(body: Body, deadline: Deadline) -> Result<Bytes, Error>
     Ok(without_mark(bytes))
 }
 
-/// The body behind a byte order mark, which Windows' editors write and a reader of JSON may skip (RFC 8259, section 8.1).
+/// Removes a byte order mark, which Windows editors write and a JSON parser may skip (RFC 8259, section 8.1).
 fn without_mark(mut bytes: Bytes) -> Bytes {
     if bytes.starts_with(BYTE_ORDER_MARK.as_bytes()) {
         bytes.advance(BYTE_ORDER_MARK.len());
@@ -39,7 +39,7 @@ fn without_mark(mut bytes: Bytes) -> Bytes {
     bytes
 }
 
-/// Reads a body that is of no interest and keeps nothing of it, so that its client gets to read the answer.
+/// Reads and discards a body, because a client that is still sending does not read its response.
 pub async fn discard(mut body: Body, deadline: Deadline) {
     let all = async {
         let mut size = 0;
@@ -65,7 +65,7 @@ async fn collect(mut body: Body) -> Result<Bytes, Error> {
         } else if size > MAX_BODY_BYTES {
             whole = BytesMut::new();
         } else if size == data.len() {
-            // Lambda's bodies, and most others, come in one piece.
+            // Bodies from Lambda, and most others, arrive in one frame.
             first = data;
         } else {
             whole.extend_from_slice(&std::mem::take(&mut first));
@@ -82,15 +82,15 @@ fn inflate(mut bytes: &[u8]) -> Result<Bytes, Error> {
     let mut inflated = Vec::new();
     let mut members = 0;
     while !bytes.is_empty() {
-        // An empty member costs a whole decoder and adds nothing that the size would bound.
+        // The size limit does not bound empty members, each of which costs a decoder.
         members += 1;
         if members > MAX_GZIP_MEMBERS {
             return Err(Error::NotGzip(std::io::Error::other("too many members")));
         }
         let mut decoder = GzDecoder::new(bytes);
-        // One byte above the limit tells that there is more.
-        let room = MAX_BODY_BYTES + 1 - inflated.len();
-        decoder.by_ref().take(room as u64).read_to_end(&mut inflated).map_err(Error::NotGzip)?;
+        // One byte above the limit shows that there is more.
+        let remaining = MAX_BODY_BYTES + 1 - inflated.len();
+        decoder.by_ref().take(remaining as u64).read_to_end(&mut inflated).map_err(Error::NotGzip)?;
         if inflated.len() > MAX_BODY_BYTES {
             return Err(Error::BodyTooLarge);
         }
@@ -127,9 +127,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_in_several_pieces_or_gzip_members_is_one() {
+    async fn frames_and_gzip_members_are_joined_to_one_body() {
         let frames = ["{\"a\"", ":", "1}"].map(|piece| Ok::<_, std::io::Error>(Bytes::from(piece)));
-        let body = Body::new(http_body_util::StreamBody::new(futures_stream(frames)));
+        let body = Body::new(http_body_util::StreamBody::new(frame_stream(frames)));
         assert_eq!(read(body, Deadline::usual()).await.unwrap(), "{\"a\":1}");
         assert_eq!(
             read(Body::from([gzip(b"{\"a\""), gzip(b":1}")].concat()), Deadline::usual()).await.unwrap(),
@@ -137,14 +137,14 @@ mod tests {
         );
     }
 
-    fn futures_stream(
+    fn frame_stream(
         pieces: [Result<Bytes, std::io::Error>; 3],
     ) -> impl futures::Stream<Item = Result<http_body::Frame<Bytes>, std::io::Error>> {
         futures::stream::iter(pieces.map(|piece| piece.map(http_body::Frame::data)))
     }
 
     #[tokio::test]
-    async fn a_byte_order_mark_is_skipped_once_and_at_the_start_alone() {
+    async fn only_one_byte_order_mark_at_the_start_is_skipped() {
         for (body, read_as) in [
             ("\u{feff}{}", "{}"),
             ("\u{feff}\u{feff}{}", "\u{feff}{}"),
@@ -158,13 +158,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn gzip_of_very_many_members_is_refused() {
+    async fn gzip_with_too_many_members_is_rejected() {
         assert_eq!(code(gzip(b" ").repeat(MAX_GZIP_MEMBERS)).await, Ok(MAX_GZIP_MEMBERS));
         assert_eq!(code(gzip(b"").repeat(MAX_GZIP_MEMBERS + 1)).await, Err(400));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_does_not_end_in_time_is_given_up() {
+    async fn a_body_that_misses_its_deadline_is_a_408() {
         let body = Body::new(http_body_util::StreamBody::new(futures::stream::pending::<
             Result<http_body::Frame<Bytes>, std::io::Error>,
         >()));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn gzip_that_breaks_off_is_refused() {
+    async fn truncated_gzip_is_rejected() {
         let whole = gzip(b"{\"records\":[]}");
         assert_eq!(code(whole[..whole.len() - 9].to_vec()).await, Err(400));
         assert_eq!(code(GZIP_MAGIC.to_vec()).await, Err(400));

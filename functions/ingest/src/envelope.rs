@@ -1,17 +1,17 @@
-//! `{"records":[{"partition"?,"key"?,"value"?}, …]}`, with every key and value left in the client's own text.
+//! `{"records":[{"partition"?,"key"?,"value"?}, …]}`, with keys and values as the client wrote them.
 //!
-//! One pass: `cursor` finds the way, and whoever knows what a value has to be reads it where it stands.
+//! One pass: `cursor` walks the structure, and the caller parses each value in place.
 
 use serde::de::IgnoredAny;
 use serde_json::Error as ReadError;
 use shared::{json, shown::shown};
 
-use self::cursor::{Cursor, Wrong};
+use self::cursor::{Cursor, EnvelopeError};
 use crate::{advice::explain, error::Error, limits::MAX_RECORDS};
 
 mod cursor;
 
-/// The records of a request, in its order.
+/// The records of a request, in order.
 #[derive(Debug)]
 pub(crate) struct Envelope<'a, T> {
     pub(crate) entries: Vec<Entry<'a, T>>,
@@ -21,16 +21,16 @@ pub(crate) struct Envelope<'a, T> {
 #[derive(Debug)]
 pub(crate) struct Entry<'a, T> {
     pub(crate) partition: Option<i32>,
-    /// `None` for a missing one and for null.
+    /// `None` if missing or null.
     pub(crate) key: Option<&'a str>,
-    /// As `key`.
+    /// `None` if missing or null.
     pub(crate) value: Option<&'a str>,
-    /// What its reader made of the value; of one that is missing, what it makes of null.
-    pub(crate) made: T,
+    /// The parsed value. A missing one is parsed as null.
+    pub(crate) parsed: T,
 }
 
-/// Reads a body. `read` is given a record's place in the list and the text at whose start its value stands, and says where
-/// that ends.
+/// Parses a body. `read` parses the value at the start of a text and returns where it ends. It also gets the record's
+/// index.
 pub(crate) fn parse<'a, T>(body: &'a [u8], read: impl Read<'a, T>) -> Result<Envelope<'a, T>, Error> {
     let text = json::utf8(body).map_err(|error| Error::NotJson(explain(error, body)))?;
     match envelope(text, read) {
@@ -38,59 +38,63 @@ pub(crate) fn parse<'a, T>(body: &'a [u8], read: impl Read<'a, T>) -> Result<Env
         Ok(Some(Found { count: 0, .. })) => Err(Error::BadEnvelope("`records` is empty".to_owned())),
         Ok(Some(Found { count, .. })) if count > MAX_RECORDS => Err(Error::TooManyRecords { count, most: MAX_RECORDS }),
         Ok(Some(Found { entries, .. })) => Ok(Envelope { entries }),
-        // To the letter it is no JSON only there.
-        Err(Wrong::NotJson(error)) if serde_json::from_str::<IgnoredAny>(text).is_ok() => Err(Error::NotJson(error)),
+        // The body as a whole is JSON; only the strict parsing of a value fails.
+        Err(EnvelopeError::NotJson(error)) if serde_json::from_str::<IgnoredAny>(text).is_ok() => {
+            Err(Error::NotJson(error))
+        }
         Err(_) if text.trim().is_empty() => Err(Error::BadEnvelope("the body is empty".to_owned())),
-        // A body that is no JSON further on is first of all that.
+        // Invalid JSON further on takes precedence over a wrong shape.
         Err(wrong) => Err(match (json::check(body), wrong) {
             (Err(error), _) => Error::NotJson(explain(error, body)),
-            (Ok(_), Wrong::NotJson(error)) => Error::NotJson(error),
-            (Ok(_), Wrong::Shape(problem)) => Error::BadEnvelope(problem),
+            (Ok(_), EnvelopeError::NotJson(error)) => Error::NotJson(error),
+            (Ok(_), EnvelopeError::Shape(problem)) => Error::BadEnvelope(problem),
         }),
     }
 }
 
-/// Reads the value at the start of a text.
+/// Parses the value at the start of a text.
 pub(crate) trait Read<'a, T>: FnMut(usize, &'a str) -> Result<(T, usize), ReadError> {}
 
 impl<'a, T, F: FnMut(usize, &'a str) -> Result<(T, usize), ReadError>> Read<'a, T> for F {}
 
-/// What is under `records`.
+/// The list under `records`.
 struct Found<'a, T> {
     /// At most [`MAX_RECORDS`].
     entries: Vec<Entry<'a, T>>,
-    /// How many there are, also beyond those kept.
+    /// The number of all records, kept or not.
     count: usize,
 }
 
-/// The envelope's `records`, when there are any.
-fn envelope<'a, T>(text: &'a str, mut read: impl Read<'a, T>) -> Result<Option<Found<'a, T>>, Wrong> {
+/// Parses the envelope. `None` if it has no `records`.
+fn envelope<'a, T>(text: &'a str, mut read: impl Read<'a, T>) -> Result<Option<Found<'a, T>>, EnvelopeError> {
     let mut cursor = Cursor::new(text);
     if cursor.peek() == Some(b'"') {
-        return Err(Wrong::shape("the body is a string that holds JSON: send the object itself, not its JSON text"));
+        return Err(EnvelopeError::shape(
+            "the body is a string that holds JSON: send the object itself, not its JSON text",
+        ));
     }
     let mut found = None;
     cursor.object("an object with `records`", |cursor, name| match name {
-        "records" if found.is_some() => Err(Wrong::shape("`records` appears twice")),
+        "records" if found.is_some() => Err(EnvelopeError::shape("`records` appears twice")),
         "records" => {
             found = Some(records(cursor, &mut read)?);
             Ok(())
         }
-        // A client of the schema formats may send them along; they have no meaning in these.
-        "key_schema" | "key_schema_id" | "value_schema" | "value_schema_id" => cursor.pass_value().map(drop),
+        // Clients of the schema formats may send these; they have no meaning here.
+        "key_schema" | "key_schema_id" | "value_schema" | "value_schema_id" => cursor.skip_value().map(drop),
         _ => Err(unrecognized(name)),
     })?;
     cursor.end()?;
     Ok(found)
 }
 
-fn records<'a, T>(cursor: &mut Cursor<'a>, read: &mut impl Read<'a, T>) -> Result<Found<'a, T>, Wrong> {
+fn records<'a, T>(cursor: &mut Cursor<'a>, read: &mut impl Read<'a, T>) -> Result<Found<'a, T>, EnvelopeError> {
     let mut found = Found { entries: Vec::new(), count: 0 };
     cursor.list("`records` to be a list", |cursor| {
         if found.count < MAX_RECORDS {
             found.entries.push(entry(cursor, found.count, read)?);
         } else {
-            cursor.pass_value()?;
+            cursor.skip_value()?;
         }
         found.count += 1;
         Ok(())
@@ -98,17 +102,21 @@ fn records<'a, T>(cursor: &mut Cursor<'a>, read: &mut impl Read<'a, T>) -> Resul
     Ok(found)
 }
 
-/// The record at a place in the list.
-fn entry<'a, T>(cursor: &mut Cursor<'a>, at: usize, read: &mut impl Read<'a, T>) -> Result<Entry<'a, T>, Wrong> {
+/// Parses the record at index `at`.
+fn entry<'a, T>(
+    cursor: &mut Cursor<'a>,
+    at: usize,
+    read: &mut impl Read<'a, T>,
+) -> Result<Entry<'a, T>, EnvelopeError> {
     let (mut partition, mut key, mut value) = (None, None, None);
     cursor.object(format_args!("records[{at}] to be an object with `value`"), |cursor, name| {
         let twice = match name {
-            "partition" => partition.replace(cursor.pass_value()?).is_some(),
-            "key" => key.replace(cursor.pass_value()?).is_some(),
+            "partition" => partition.replace(cursor.skip_value()?).is_some(),
+            "key" => key.replace(cursor.skip_value()?).is_some(),
             "value" => value.replace(cursor.value(|text| read(at, text))?).is_some(),
             _ => return Err(unrecognized(name)),
         };
-        if twice { Err(Wrong::Shape(format!("records[{at}]: `{name}` appears twice"))) } else { Ok(()) }
+        if twice { Err(EnvelopeError::Shape(format!("records[{at}]: `{name}` appears twice"))) } else { Ok(()) }
     })?;
     let not_null = |text: &&str| *text != "null";
     let partition = match partition.filter(not_null).map(str::parse::<i32>) {
@@ -116,21 +124,21 @@ fn entry<'a, T>(cursor: &mut Cursor<'a>, at: usize, read: &mut impl Read<'a, T>)
         Some(Ok(partition)) if partition >= 0 => Some(partition),
         Some(_) => {
             let most = i32::MAX;
-            return Err(Wrong::Shape(format!(
+            return Err(EnvelopeError::Shape(format!(
                 "records[{at}].partition: must be a whole number from 0 to {most}, or null"
             )));
         }
     };
-    let (value, made) = match value {
-        Some((value, made)) => (Some(value).filter(not_null), made),
+    let (value, parsed) = match value {
+        Some((value, parsed)) => (Some(value).filter(not_null), parsed),
         None => (None, Cursor::new("null").value(|text| read(at, text))?.1),
     };
-    Ok(Entry { partition, key: key.filter(not_null), value, made })
+    Ok(Entry { partition, key: key.filter(not_null), value, parsed })
 }
 
-/// Cut, since the name is the client's.
-fn unrecognized(name: &str) -> Wrong {
-    Wrong::Shape(format!("Unrecognized field: {}", shown(name)))
+/// Cuts the name, because the client controls its length.
+fn unrecognized(name: &str) -> EnvelopeError {
+    EnvelopeError::Shape(format!("Unrecognized field: {}", shown(name)))
 }
 
 #[cfg(test)]
@@ -147,7 +155,7 @@ mod tests {
         super::parse(body, |_, text| json::start(text))
     }
 
-    /// What a body's records are by way of a tree; `None` when it is no envelope.
+    /// The records of a body, parsed as a tree; `None` if it is not an envelope.
     fn by_tree(body: &[u8]) -> Option<Vec<Map<String, Value>>> {
         let Value::Object(mut envelope) = serde_json::from_slice(body).ok()? else { return None };
         let Value::Array(records) = envelope.remove("records")? else { return None };
@@ -160,7 +168,7 @@ mod tests {
     fn record(record: Value) -> Option<Map<String, Value>> {
         let Value::Object(mut members) = record else { return None };
         let is_known = members.keys().all(|name| ["partition", "key", "value"].contains(&name.as_str()));
-        // A tree takes -0 for a fraction.
+        // The tree reads -0 as a float.
         if let Some(zero) = members.get_mut("partition").filter(|partition| partition.as_f64() == Some(0.0)) {
             *zero = 0.into();
         }
@@ -178,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_read_as_a_tree_would_be_whichever_byte_of_it_is_wrong() {
+    fn corrupting_any_byte_gives_the_same_result_as_a_tree_parser() {
         let mut read = 0;
         for at in 0..BODY.len() {
             let (before, from) = BODY.as_bytes().split_at(at);
@@ -197,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_with_escapes_is_the_same_name() {
+    fn an_escaped_name_is_the_same_name() {
         let envelope = parse(br#"{"\u0072ecords":[{"\u0076alue":1}]}"#).unwrap();
         assert_eq!(envelope.entries[0].value, Some("1"));
     }

@@ -1,7 +1,9 @@
-//! What went wrong with a request, and what each means in HTTP. Nothing but this, the table of all answers and `failure`
-//! names a status.
+//! Every error of a request, with its status and `error_code`. Only this file, `failure` and the table in [`status`] name
+//! statuses.
 //!
-//! A client reads an error's `Display`, which never holds its source: that goes to the log, once, without what the client sent.
+//! [`status`]: crate::status
+//!
+//! Clients read an error's `Display`, which never contains its source. The log has the source, without the client's data.
 
 use std::sync::Arc;
 
@@ -22,13 +24,13 @@ use crate::{
     violations::{RecordViolation, Violations},
 };
 
-/// The types that are read.
+/// The supported content types of v2 requests.
 const SUPPORTED: &str = "application/vnd.kafka.json.v2+json, application/vnd.kafka.binary.v2+json, application/json";
 
-/// What a body has to look like.
+/// The shape of a v2 body.
 const EXAMPLE: &str = r#"{"records":[{"value":{…}}]}, each value a row"#;
 
-/// Why a request is not served. Nothing of it was written.
+/// The reason why a request is rejected. None of its records was written.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum Error {
@@ -42,9 +44,9 @@ pub enum Error {
     UnknownMethod,
     #[error("Consumers are not served here: read the topic with a Kafka client, or the archive")]
     NoConsumers,
-    #[error("the body is larger than {MAX_BODY_BYTES} bytes: send fewer records a request")]
+    #[error("the body is larger than {MAX_BODY_BYTES} bytes: send fewer records per request")]
     BodyTooLarge,
-    #[error("the request has {count} records, more than {most}: send fewer records a request")]
+    #[error("the request has {count} records, more than {most}: send fewer records per request")]
     TooManyRecords { count: usize, most: usize },
     #[error("HTTP 415 Unsupported Media Type: the supported types are {SUPPORTED}; the body must be {EXAMPLE}")]
     UnsupportedMediaType,
@@ -69,13 +71,13 @@ pub enum Error {
     NotBase64 { data: String, advice: &'static str },
     #[error("Bad Request: the body starts like gzip but is not valid gzip")]
     NotGzip(#[source] std::io::Error),
-    #[error("Bad Request: the body broke off")]
+    #[error("Bad Request: the connection closed before the end of the body")]
     BodyIncomplete(#[source] axum::Error),
     #[error("the body did not arrive in time")]
     BodyTimeout,
-    #[error("there is no room for the body beside those of other requests: send it again later, or fewer at once")]
+    #[error("too many request bodies in flight: retry later or send fewer at once")]
     TooManyBodies,
-    #[error("Bad Request: the event is no API Gateway proxy event")]
+    #[error("Bad Request: the event is not an API Gateway proxy event")]
     NotAnEvent(#[source] Option<serde_json::Error>),
     #[error("{0}; the body must be {EXAMPLE}")]
     BadEnvelope(String),
@@ -93,7 +95,7 @@ pub enum Error {
     SchemaTypeV3,
     #[error("Partition not found: a partition's number is not negative")]
     NegativePartition,
-    #[error("Topic not found: {topic} is one of the topics here, but it is not on the cluster")]
+    #[error("Topic not found: {topic} is served here, but it does not exist on the cluster")]
     MissingTopic { topic: String },
     #[error("Partition not found: {topic} has the partitions 0 to {last}")]
     UnknownPartition { topic: String, last: i32 },
@@ -106,7 +108,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// A new variant does not compile until it has an answer.
+    /// The status and `error_code`. A new variant does not compile without them.
     pub(crate) const fn error_code(&self) -> ErrorCode {
         match self {
             Self::NotJson(_)
@@ -144,19 +146,19 @@ impl Error {
         }
     }
 
-    /// The body's `error_code`; the log's `error.code` is the same.
+    /// The `error_code` of the body, and `error.code` in the log.
     #[must_use]
     pub const fn code(&self) -> u32 {
         self.error_code().code
     }
 
-    /// What the client reads.
+    /// The response body.
     pub(crate) fn body(&self) -> Vec<u8> {
         let body = ErrorBody { error_code: self.code(), message: self.to_string(), violations: self.violations() };
         json(&body)
     }
 
-    /// What the log has: the cause as well, and nothing that a body or an event holds, which are their senders'.
+    /// The log message: with the cause, and without any part of the body or event, which is the client's data.
     pub(crate) fn logged(&self) -> String {
         match self {
             Self::Invalid(violations) => violations.logged(),
@@ -165,7 +167,7 @@ impl Error {
                 format!("{self}: wrong at line {}, column {}", error.line(), error.column())
             }
             Self::UnsupportedCharset { .. } => "the body's charset is not supported".to_owned(),
-            Self::BadEnvelope(_) => "the body is no envelope of records".to_owned(),
+            Self::BadEnvelope(_) => "the body is not an envelope of records".to_owned(),
             Self::BadRecord(_) | Self::UnrecognizedField { .. } => "a record is not well formed".to_owned(),
             _ => in_one_line(self),
         }
@@ -179,7 +181,7 @@ impl Error {
     }
 }
 
-/// An error's body.
+/// The response body of an error.
 #[derive(Serialize)]
 struct ErrorBody<'a> {
     error_code: u32,
@@ -204,7 +206,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     #[tokio::test]
-    async fn the_client_never_reads_the_cause() {
+    async fn the_cause_of_an_error_is_logged_but_never_sent() {
         let cause = || std::io::Error::other("arn:aws:kafka:us-east-1:123456789012:cluster/secret");
         for error in [Error::NotGzip(cause()), Error::BodyIncomplete(axum::Error::new(cause()))] {
             assert!(error.logged().contains("arn:aws"), "the log has it");

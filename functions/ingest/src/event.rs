@@ -1,7 +1,7 @@
-//! API Gateway's events: to a request for the router, and its response back.
+//! Conversion of API Gateway events to requests, and of responses back.
 //!
-//! REST APIs send version 1 of the event, HTTP APIs and function URLs version 2. Both are read by one lenient type:
-//! `aws_lambda_events`' own refuse a whole event for one odd header, and whatever an event holds, it gets an answer.
+//! REST APIs send version 1 of the event, HTTP APIs and function URLs version 2. Both are read by one lenient type,
+//! because every event gets a response: the types of `aws_lambda_events` reject a whole event for one malformed header.
 
 use std::time::Duration;
 
@@ -25,10 +25,10 @@ use crate::{error::Error, limits::Deadline, path::Routed, router};
 
 mod fields;
 
-/// What is kept of the function's own time to write the answer.
+/// The part of the invocation time that is reserved for writing the response.
 pub const RESPONSE_MARGIN: Duration = Duration::from_secs(1);
 
-/// What a path may not hold as it stands. (API Gateway decodes some of it.)
+/// The characters that are encoded again in a path, because API Gateway decodes some of them.
 const NOT_IN_PATHS: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -43,10 +43,10 @@ const NOT_IN_PATHS: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// Answers an event, and prints what `metrics` has by then. What `lambda_runtime` calls.
+/// Handles an event and flushes `metrics`. `lambda_runtime` calls it.
 ///
-/// `init` is how long the environment took to start if this is its first event: API Gateway waits since before that, while
-/// Lambda tells a deadline as if the time had begun with the event.
+/// `init` is the duration of the cold start, for the first event: API Gateway's timeout includes it, Lambda's deadline does
+/// not.
 pub async fn handle(
     router: Router,
     metrics: &Metrics,
@@ -61,7 +61,7 @@ pub async fn handle(
             router.oneshot(request).await.unwrap_or_else(|never| match never {})
         }
         Err(error) => {
-            // Nothing that it says of a method or a path is one.
+            // The event has no valid method or path to log.
             router::finished(error.into_response(), "", "", Duration::ZERO, metrics)
         }
     };
@@ -70,18 +70,18 @@ pub async fn handle(
     response
 }
 
-/// Anything that the function is invoked with.
+/// Any payload that the function is invoked with.
 #[derive(Debug)]
 pub struct Event(serde_json::Result<Fields>);
 
-/// Never fails, since nobody could answer then. (Whatever is left of a text that is no request is not read.)
+/// Never fails, because a failure here would leave the client without a response. The error is kept instead.
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(Fields::deserialize(deserializer).map_err(de::Error::custom)))
     }
 }
 
-/// The request that an event stands for.
+/// Converts an event to a request.
 fn request(Event(fields): Event) -> Result<Request<Body>, Error> {
     let mut event = fields.map_err(|error| Error::NotAnEvent(Some(error)))?;
     let Target { path, is_routed } = event.target().ok_or(Error::NotAnEvent(None))?;
@@ -102,7 +102,7 @@ fn request(Event(fields): Event) -> Result<Request<Body>, Error> {
     Ok(request)
 }
 
-/// The body's bytes. A text that is no base64 although the event says so is taken as it stands.
+/// The bytes of the body. If the event says base64 and the text is not, the text itself is used.
 fn body(mut event: Fields) -> Body {
     let Some(text) = event.body() else { return Body::empty() };
     if event.is_base64_encoded()
@@ -113,16 +113,16 @@ fn body(mut event: Fields) -> Body {
     text.into()
 }
 
-/// The answer in the form that API Gateway takes from a function, which is the same for both versions.
+/// Converts a response to the form that API Gateway expects, which is the same for both versions.
 async fn proxy_response(response: Response<Body>) -> ApiGatewayProxyResponse {
     let (parts, body) = response.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let mut proxy = ApiGatewayProxyResponse::default();
     proxy.status_code = i64::from(parts.status.as_u16());
     proxy.headers = parts.headers;
-    // The gateway may compress the body, and counts it itself.
+    // The gateway may compress the body, and sets the length itself.
     proxy.headers.remove(header::CONTENT_LENGTH);
-    // Every answer of ours is JSON or a text of the page's, and so UTF-8.
+    // Every response is JSON or a file of the docs page, so it is UTF-8.
     let text =
         String::from_utf8(body.into()).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
     proxy.body = Some(aws_lambda_events::encodings::Body::Text(text));

@@ -1,4 +1,4 @@
-//! What becomes of a request of which Kafka did not write every record.
+//! Statuses and `error_code`s of records that Kafka did not write.
 
 use http::StatusCode;
 use shared::publish::{Failure, Outcome};
@@ -8,10 +8,10 @@ use crate::{
     status_policy::StatusPolicy,
 };
 
-/// The answer to a request whose only failure is this one.
+/// The status and `error_code` of a request that fails only with `failure`.
 pub(crate) const fn error_code(failure: Failure) -> ErrorCode {
     match failure {
-        // The REST Proxy calls these three retriable, and its clients know the code.
+        // The REST Proxy calls these three retriable, and its clients handle the code.
         Failure::Unconfirmed | Failure::NoSuchTopic | Failure::NoSuchPartition => {
             const { status::error_code(StatusCode::SERVICE_UNAVAILABLE, 50003) }
         }
@@ -22,8 +22,8 @@ pub(crate) const fn error_code(failure: Failure) -> ErrorCode {
     }
 }
 
-/// Which of several failures decides a request's status, the lowest first: log-in and rights concern every record; what
-/// may be retried comes before what was refused for good, of which a size can be mended and the rest not.
+/// The precedence of failures for a request's status, lowest first. Authentication and authorization affect every record.
+/// Retriable failures come before permanent ones, and among those the client can fix only a size.
 const fn rank(failure: Failure) -> u8 {
     match failure {
         Failure::Unauthenticated => 0,
@@ -39,8 +39,8 @@ pub(crate) const fn code(failure: Failure) -> u32 {
     error_code(failure).code
 }
 
-/// The same in v3, whose records have no status beside it: there a record that is too large is told by the status's own
-/// number, and what is not there apart.
+/// A record's `error_code` in v3. Its records have no status of their own, so the code distinguishes records that are too
+/// large, missing topics and missing partitions.
 pub(crate) const fn v3_code(failure: Failure) -> u32 {
     match failure {
         Failure::TooLarge => const { status::error_code(StatusCode::PAYLOAD_TOO_LARGE, 413) }.code,
@@ -50,18 +50,18 @@ pub(crate) const fn v3_code(failure: Failure) -> u32 {
     }
 }
 
-/// The failure that decides a request's status, if there is any: only without one it is 200.
+/// The failure that decides a request's status; `None` if every record was written.
 pub(crate) fn worst(outcomes: &[Outcome]) -> Option<Failure> {
     outcomes.iter().filter_map(|outcome| outcome.err()).min_by_key(|failure| rank(*failure))
 }
 
-/// The status of a request by what became of its records.
+/// A request's status by the outcomes of its records.
 pub(crate) fn status(outcomes: &[Outcome], policy: StatusPolicy) -> StatusCode {
-    let told = |failure: &Failure| match policy {
+    let is_reported = |failure: &Failure| match policy {
         StatusPolicy::Strict => true,
         StatusPolicy::Confluent => matches!(failure, Failure::Unauthenticated | Failure::Unauthorized),
     };
-    worst(outcomes).filter(told).map_or(StatusCode::OK, |failure| error_code(failure).status)
+    worst(outcomes).filter(is_reported).map_or(StatusCode::OK, |failure| error_code(failure).status)
 }
 
 #[cfg(test)]

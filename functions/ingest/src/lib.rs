@@ -1,14 +1,14 @@
 //! The HTTP front: validates pin, geo and user records and writes them to Kafka.
 //!
-//! The path of one record, in the order to read the modules:
+//! The path of a record, in the order to read the modules:
 //!
-//! 1. [`event`] turns an API Gateway event into an HTTP request (`local` serves HTTP and needs no such step);
-//! 2. [`router()`] finds the route, whatever stage or slashes stand around it;
-//! 3. `produce` carries a request through the rest: `body` reads and inflates it within bounds, `media` agrees on types,
+//! 1. [`event`] turns an API Gateway event into an HTTP request (`local` serves HTTP and skips this step);
+//! 2. [`router()`] finds the route, ignoring a stage in front of it and extra slashes;
+//! 3. `produce` handles a produce request: `body` reads and inflates it within limits, `media` negotiates types,
 //!    `envelope` finds the records, `records` validates each and keeps its bytes, a [`Publish`] writes them;
 //! 4. `response` reports the outcome of each record, [`error`] every failure of a request, and [`status`] lists their codes.
 //!
-//! `openapi` describes all of that to clients, and `page` shows it in a browser.
+//! `openapi` describes the API to clients, and `page` shows it in a browser.
 //!
 //! [`Publish`]: shared::publish::Publish
 

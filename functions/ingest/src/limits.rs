@@ -1,4 +1,4 @@
-//! How much a request may hold, and how long it may take.
+//! Limits of size and time.
 
 use std::time::Duration;
 
@@ -6,21 +6,20 @@ use http::request::Parts;
 use shared::{deadline::USUAL_TIME, kind::MAX_LISTED};
 use tokio::time::Instant;
 
-/// The largest body, before and after inflation, in bytes: what Lambda's 6 MB for a whole event can hold, everywhere.
+/// The largest body in bytes, before and after inflation: Lambda's limit of 6 MB per event, applied everywhere.
 pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
-/// How much of a body that is too large is read and thrown away, in bytes. A client that is still sending does not read
-/// its answer: it would see a broken pipe instead of the reason.
+/// The most bytes of an oversized body that are read and discarded. A client that is still sending would see a broken pipe
+/// instead of the response.
 pub(crate) const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 
-/// The most records of one request. The answer has to fit into Lambda's 6 MB as well, and an entry of it takes up to
-/// 150 bytes.
+/// The most records per request. The response has to fit into Lambda's 6 MB too, and an entry takes up to 150 bytes.
 pub const MAX_RECORDS: usize = 40_000;
 
-/// The most records of one v3 request, whose results take up to 600 bytes each.
+/// The most records per v3 request, whose results take up to 600 bytes each.
 pub const MAX_STREAMED_RECORDS: usize = 10_000;
 
-/// The most headers of a record, which take more memory than room in a body.
+/// The most headers per record. They take more memory than bytes in the body.
 pub const MAX_HEADERS: usize = 1_000;
 
 /// The longest v3 cluster id that results echo, in characters; Kafka's own have 22.
@@ -35,23 +34,23 @@ pub(crate) const MAX_ENTRY_ID: usize = 80;
 /// The time the cluster has to answer a metadata request. Many clients time out after 5 s.
 pub(crate) const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// From which size on an answer is compressed for a client that takes it so, in bytes. The gateway does it on AWS.
+/// The smallest response in bytes that `local` compresses. On AWS the gateway compresses.
 pub const MIN_COMPRESSED_BYTES: u64 = 1024;
 
-/// The most violations that an answer lists: those of one value may be all of them.
+/// The most violations that a response lists; one value may have that many.
 pub(crate) const MAX_VIOLATIONS: usize = MAX_LISTED;
 
-/// When a request has to be answered. An extension of the request, set by whatever feeds the router.
+/// The time by which a request needs its response. An extension of the request, which the caller of the router sets.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(pub Instant);
 
 impl Deadline {
-    /// That of a request.
+    /// The deadline of a request.
     pub(crate) fn of(parts: &Parts) -> Self {
         parts.extensions.get().copied().unwrap_or_else(Self::usual)
     }
 
-    /// For a request that came by another way than an event.
+    /// The default deadline, for requests that are not events.
     pub(crate) fn usual() -> Self {
         Self(Instant::now() + USUAL_TIME)
     }

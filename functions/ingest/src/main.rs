@@ -1,4 +1,4 @@
-//! The function `ingest`: API Gateway's events in, records out to Kafka.
+//! The function `ingest`: writes the records of API Gateway events to Kafka.
 
 use std::mem;
 
@@ -12,9 +12,8 @@ use shared::{
 };
 use tokio::time::Instant;
 
-// One thread: an environment serves one request at a time, and has less than one processor below 1,769 MB
-// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>). With several threads each answer would wake
-// another one for each of its steps.
+// One thread: an environment serves one request at a time, and has less than one vCPU below 1,769 MB
+// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>). More threads only add wake-ups.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let started = Instant::now();

@@ -1,4 +1,4 @@
-//! The types that a request is sent in and that its answer may have.
+//! Negotiation of the content types of requests and responses.
 
 use http::{HeaderMap, HeaderValue, header};
 use mime::Mime;
@@ -6,22 +6,22 @@ use shared::shown::shown;
 
 use crate::{error::Error, response::JSON};
 
-/// How keys and values stand in an envelope.
+/// The encoding of keys and values in an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// As JSON.
+    /// JSON.
     Json,
-    /// As base64 of any bytes.
+    /// Base64 of any bytes.
     Binary,
 }
 
-/// The type of a v2 answer, for every client but one that asked for plain JSON only.
+/// The content type of v2 responses, except for clients that accept only plain JSON.
 const V2: HeaderValue = HeaderValue::from_static("application/vnd.kafka.v2+json");
 
-/// The format that `Content-Type` names. No type at all, and plain `application/json`, mean JSON: it is what people
-/// send who know of no Kafka types. `body` is what is held to the charset.
+/// The format that `Content-Type` names. Plain `application/json`, or no type at all, means JSON: clients that do not know
+/// Kafka's types send these. Checks `body` against the charset.
 pub(crate) fn format(headers: &HeaderMap, body: &[u8]) -> Result<Format, Error> {
-    let Some(sent) = content_type(headers).map_err(|NoType| Error::UnsupportedMediaType)? else {
+    let Some(sent) = content_type(headers).map_err(|MalformedType| Error::UnsupportedMediaType)? else {
         return Ok(Format::Json);
     };
     let format = match sent.essence_str() {
@@ -32,37 +32,37 @@ pub(crate) fn format(headers: &HeaderMap, body: &[u8]) -> Result<Format, Error> 
         | "application/vnd.kafka.protobuf.v2+json" => return Err(Error::SchemaFormat),
         _ => return Err(Error::UnsupportedMediaType),
     };
-    is_in_charset(&sent, body).map(|()| format)
+    check_charset(&sent, body).map(|()| format)
 }
 
-/// A `Content-Type` that is none.
-struct NoType;
+/// A malformed `Content-Type`.
+struct MalformedType;
 
-/// The type that a request names, if it names any.
-fn content_type(headers: &HeaderMap) -> Result<Option<Mime>, NoType> {
+/// The request's content type, if it has one.
+fn content_type(headers: &HeaderMap) -> Result<Option<Mime>, MalformedType> {
     let Some(sent) = headers.get(header::CONTENT_TYPE).filter(|sent| !sent.is_empty()) else { return Ok(None) };
     let sent = sent.to_str().unwrap_or_default();
-    // The library wants no space before a `;`.
+    // The library rejects a space before a `;`.
     let (essence, parameters) = sent.split_once(';').unwrap_or((sent, ""));
-    format!("{};{parameters}", essence.trim_end()).parse().map(Some).map_err(|_| NoType)
+    format!("{};{parameters}", essence.trim_end()).parse().map(Some).map_err(|_| MalformedType)
 }
 
-/// Refuses a request that is sent as anything but JSON, the only type of the API v3.
-pub(crate) fn is_json(headers: &HeaderMap, body: &[u8]) -> Result<(), Error> {
+/// Rejects every content type except JSON, the only one of the API v3.
+pub(crate) fn check_json(headers: &HeaderMap, body: &[u8]) -> Result<(), Error> {
     match content_type(headers) {
         Ok(None) => Ok(()),
-        Ok(Some(sent)) if sent.essence_str() == "application/json" => is_in_charset(&sent, body),
-        Ok(Some(_)) | Err(NoType) => Err(Error::UnsupportedV3Type),
+        Ok(Some(sent)) if sent.essence_str() == "application/json" => check_charset(&sent, body),
+        Ok(Some(_)) | Err(MalformedType) => Err(Error::UnsupportedV3Type),
     }
 }
 
-/// Refuses a charset in which the body would be another text than in UTF-8. Nothing is converted: records are written as
-/// they were sent.
-fn is_in_charset(sent: &Mime, body: &[u8]) -> Result<(), Error> {
+/// Rejects a charset in which the body would be a different text than in UTF-8. Records are written as sent, so nothing is
+/// converted.
+fn check_charset(sent: &Mime, body: &[u8]) -> Result<(), Error> {
     for (_, charset) in sent.params().filter(|(name, _)| *name == mime::CHARSET) {
         let charset = charset.as_str();
         let is_one_of = |names: &[&str]| names.iter().any(|name| charset.eq_ignore_ascii_case(name));
-        // The second ones are what Java's clients name unless they are given another one.
+        // Java clients name these by default.
         let is_same_text = is_one_of(&["utf-8", "utf8", "us-ascii", "ascii"])
             || is_one_of(&["iso-8859-1", "latin1", "windows-1252"]) && body.is_ascii();
         if !is_same_text {
@@ -72,18 +72,18 @@ fn is_in_charset(sent: &Mime, body: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses a client that does not take plain JSON.
-pub(crate) fn accepts_json(headers: &HeaderMap) -> Result<(), Error> {
+/// Rejects a client that does not accept plain JSON.
+pub(crate) fn check_accepts_json(headers: &HeaderMap) -> Result<(), Error> {
     let accepted = Accepted::of(headers.get_all(header::ACCEPT));
     if accepted.plain.unwrap_or(accepted.any || !accepted.sent) { Ok(()) } else { Err(Error::NotAcceptableV3) }
 }
 
-/// What `Accept` says of the types that there are.
+/// The preferences of `Accept` for the available types.
 #[derive(Default)]
 struct Accepted {
-    /// Whether it says anything.
+    /// Set if the header is present and not empty.
     sent: bool,
-    /// Of any type at all.
+    /// Set if it accepts any type.
     any: bool,
     v2: Option<bool>,
     plain: Option<bool>,
@@ -94,7 +94,7 @@ impl Accepted {
         let mut accepted = Self::default();
         for value in values {
             let Ok(value) = value.to_str() else {
-                // Whatever it names, it is none of ours.
+                // It cannot name a type that this API has.
                 accepted.sent = true;
                 continue;
             };
@@ -119,10 +119,10 @@ impl Accepted {
     }
 }
 
-/// The type of a v2 answer, by `Accept`: a v2 type where any of them is acceptable, else plain JSON.
-pub(crate) fn answer_type(headers: &HeaderMap) -> Result<HeaderValue, Error> {
+/// The content type of a v2 response: a v2 type if the client accepts one, otherwise plain JSON.
+pub(crate) fn response_type(headers: &HeaderMap) -> Result<HeaderValue, Error> {
     let Accepted { sent, any, v2, plain } = Accepted::of(headers.get_all(header::ACCEPT));
-    // What is said of the type itself counts before what is said of all.
+    // A range that names the type takes precedence over a wildcard.
     match v2.unwrap_or(any || !sent) {
         true => Ok(V2),
         false if plain.unwrap_or(any) => Ok(JSON),
@@ -130,8 +130,8 @@ pub(crate) fn answer_type(headers: &HeaderMap) -> Result<HeaderValue, Error> {
     }
 }
 
-/// The type of a v2 error, by `Accept`: plain JSON, unless a v2 type alone is acceptable. A client that accepts neither gets an
-/// error that it can read with any reader of JSON.
+/// The content type of a v2 error: plain JSON, unless the client accepts only a v2 type. A client that accepts neither gets
+/// plain JSON, too.
 pub(crate) fn error_type(accept: &[HeaderValue]) -> HeaderValue {
     let Accepted { any, v2, plain, .. } = Accepted::of(accept);
     if v2 == Some(true) && !plain.unwrap_or(any) { V2 } else { JSON }
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_content_type_names_a_format_or_is_refused() {
+    fn a_content_type_names_a_format_or_is_rejected() {
         let format = |sent: &[&str]| format(&headers(&header::CONTENT_TYPE, sent), b"{}").map_err(|error| error.code());
         for sent in [
             "application/vnd.kafka.json.v2+json",
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_charset_is_one_in_which_the_body_is_the_same_text() {
+    fn a_charset_is_accepted_only_if_the_body_is_the_same_text_in_utf_8() {
         for (charset, body, is_read) in [
             ("utf-8", "é", true),
             ("UTF-8", "é", true),
@@ -185,12 +185,12 @@ mod tests {
         ] {
             let headers = headers(&header::CONTENT_TYPE, &[&format!("application/json; charset={charset}")]);
             assert_eq!(super::format(&headers, body.as_bytes()).is_ok(), is_read, "{charset}, {body}");
-            assert_eq!(is_json(&headers, body.as_bytes()).is_ok(), is_read, "{charset}, {body}");
+            assert_eq!(check_json(&headers, body.as_bytes()).is_ok(), is_read, "{charset}, {body}");
         }
     }
 
     #[test]
-    fn an_error_is_of_the_v2_type_only_for_a_client_that_takes_no_other() {
+    fn an_error_has_the_v2_type_only_for_clients_that_accept_no_other() {
         let v2 = "application/vnd.kafka.v2+json";
         for (accept, is_v2) in [
             (&[][..], false),
@@ -211,8 +211,8 @@ mod tests {
     }
 
     #[test]
-    fn an_accept_header_is_met_or_refused() {
-        let answer = |sent: &[&str]| answer_type(&headers(&header::ACCEPT, sent)).map_err(|error| error.code());
+    fn an_accept_header_is_satisfied_or_rejected() {
+        let answer = |sent: &[&str]| response_type(&headers(&header::ACCEPT, sent)).map_err(|error| error.code());
         for sent in [
             "*/*",
             "application/*",

@@ -1,4 +1,4 @@
-//! What is asked about the cluster and its topics. Only the topics that are served here are shown.
+//! Metadata requests: the cluster and its topics, limited to the served ones.
 
 use axum::{
     extract::State,
@@ -13,18 +13,18 @@ use tokio::time::Instant;
 
 use crate::{app::App, error::Error, limits::METADATA_TIMEOUT, media, response::json, target::Target};
 
-/// A topic as the REST Proxy shows it.
+/// A topic in the REST Proxy's form.
 #[derive(Serialize)]
 struct Topic<'a> {
     name: &'a str,
-    /// Always empty: librdkafka cannot ask for it where it logs in by IAM.
+    /// Always empty: librdkafka cannot read it with IAM authentication.
     configs: Map<String, Value>,
     partitions: &'a [Partition],
 }
 
 /// `GET /topics`
 pub(crate) async fn topics<P>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
-    Ok(respond(media::answer_type(&parts.headers)?, &*app.topic_names()))
+    Ok(respond(media::response_type(&parts.headers)?, &*app.topic_names()))
 }
 
 /// `GET /topics/{topic}`
@@ -57,25 +57,25 @@ pub(crate) async fn offsets<P: Describe>(State(app): State<App<P>>, parts: Parts
 
 /// `GET /brokers`
 pub(crate) async fn brokers<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
-    let content_type = media::answer_type(&parts.headers)?;
+    let content_type = media::response_type(&parts.headers)?;
     let brokers = app.producer.brokers(METADATA_TIMEOUT).await?;
     Ok(respond(content_type, json!({ "brokers": brokers })))
 }
 
-/// What was asked for, and the topic's partitions.
+/// The requested topic and partition, with the metadata of the topic.
 struct Described {
     name: String,
-    asked: Option<i32>,
+    partition: Option<i32>,
     partitions: Vec<Partition>,
     content_type: HeaderValue,
-    /// For all questions together.
+    /// The deadline of all metadata requests together.
     deadline: Instant,
 }
 
 impl Described {
-    /// The partition that the path names.
+    /// The metadata of the partition that the path names.
     fn partition(&self) -> Result<&Partition, Error> {
-        let partition = self.partitions.iter().find(|partition| Some(partition.partition) == self.asked);
+        let partition = self.partitions.iter().find(|partition| Some(partition.partition) == self.partition);
         let last = self.partitions.last().map_or(0, |partition| partition.partition);
         partition.ok_or_else(|| Error::UnknownPartition { topic: self.name.clone(), last })
     }
@@ -83,11 +83,11 @@ impl Described {
 
 async fn describe<P: Describe>(app: &App<P>, mut parts: Parts) -> Result<Described, Error> {
     let Target { topic, partition } = Target::of(&mut parts).await?;
-    let content_type = media::answer_type(&parts.headers)?;
+    let content_type = media::response_type(&parts.headers)?;
     let name = app.topic(&topic)?.name().to_owned();
     let deadline = Instant::now() + METADATA_TIMEOUT;
     let partitions = app.producer.partitions(&name, METADATA_TIMEOUT).await?;
-    Ok(Described { name, asked: partition, partitions, content_type, deadline })
+    Ok(Described { name, partition, partitions, content_type, deadline })
 }
 
 impl From<DescribeError> for Error {

@@ -1,12 +1,12 @@
-//! The OpenAPI document of this API: for people, for the page that shows it, and for programs.
+//! The OpenAPI document of this API.
 //!
-//! `openapi/` has its text: `document.json` the introduction, `paths.json` the operations, `components.json` the shapes of
-//! bodies, `requests.json` a request in each accepted form. What the code knows as data is added here: the kinds' rules
-//! ([`kinds`]), statuses and codes ([`responses`]), what is said of a wrong request ([`refusals`]), limits, and the
+//! The text is in `openapi/`: `document.json` has the introduction, `paths.json` the operations, `components.json` the shapes of
+//! bodies, `requests.json` a request in each accepted form. The code adds the rest: the rules of the kinds
+//! ([`kinds`]), statuses and codes ([`responses`]), examples of rejected requests ([`refusals`]), limits, and the
 //! deployment's topics.
 //!
-//! An operation of `paths.json` has two fields that are no part of OpenAPI: `x-refused` lists the `error_code`s that it
-//! refuses a request with, `x-writes` says that Kafka may fail it with a status. Its responses are made of them. A text
+//! An operation of `paths.json` has two fields that are not part of OpenAPI: `x-refused` lists the `error_code`s that it
+//! refuses a request with, `x-writes` says that Kafka may fail it. Its responses are built from them. A text
 //! that begins with `$` stands for a value.
 
 use std::sync::{Arc, OnceLock};
@@ -43,10 +43,10 @@ const PATHS: &str = include_str!("openapi/paths.json");
 const COMPONENTS: &str = include_str!("openapi/components.json");
 const REQUESTS: &str = include_str!("openapi/requests.json");
 
-/// What is passed on as it stands.
+/// JSON that is passed on unchanged.
 type Raw = Box<RawValue>;
 
-/// In the order in which it is written.
+/// A map in insertion order.
 type Map<T> = IndexMap<String, T>;
 
 #[derive(Deserialize, Serialize)]
@@ -140,7 +140,7 @@ fn build<P>(app: &App<P>) -> serde_json::Result<String> {
     Ok(compact(&serde_json::to_string(&document)?).into_owned())
 }
 
-/// What stands in the texts under a name.
+/// The values of the placeholders in the texts.
 fn values<P>(app: &App<P>) -> serde_json::Result<Vec<(String, Raw)>> {
     let mut values = vec![
         ("version".to_owned(), to_raw_value(env!("CARGO_PKG_VERSION"))?),
@@ -152,7 +152,7 @@ fn values<P>(app: &App<P>) -> serde_json::Result<Vec<(String, Raw)>> {
         ("max_entries".to_owned(), to_raw_value(&MAX_BATCH_ENTRIES)?),
         ("max_id".to_owned(), to_raw_value(&MAX_ENTRY_ID)?),
     ];
-    // Examples by the format that they are sent in.
+    // Examples by format.
     let requests: Map<Map<Raw>> = serde_json::from_str(REQUESTS)?;
     let reference = |name: &String| (name.clone(), json!({ "$ref": format!("#/components/examples/{name}") }));
     for (format, examples) in &requests {
@@ -163,14 +163,14 @@ fn values<P>(app: &App<P>) -> serde_json::Result<Vec<(String, Raw)>> {
     Ok(values)
 }
 
-/// A text with values in place of their names.
+/// Replaces the placeholders in a text by their values.
 fn filled(text: &str, values: &[(String, Raw)]) -> String {
     let fill = |text: String, (name, value): &(String, Raw)| text.replace(&format!("\"${name}\""), value.get());
     values.iter().fold(text.to_owned(), fill)
 }
 
 impl Operation {
-    /// Adds the responses of its failures, also in the v2 type where `has_v2`.
+    /// Adds the error responses, also in the v2 content type if `has_v2`.
     fn add_failures(&mut self, refusals: &[Refusal], has_v2: bool) -> serde_json::Result<()> {
         let asks_for_key = self.security.is_none();
         for (status, response) in responses::responses(&self.refused, self.writes, asks_for_key, refusals) {

@@ -1,5 +1,5 @@
-//! The page that shows the OpenAPI document and sends requests: Swagger UI, as the crate `utoipa-swagger-ui-vendored`
-//! carries it. `build.rs` takes two files out of it; nothing is fetched from elsewhere.
+//! The docs page: Swagger UI from the crate `utoipa-swagger-ui-vendored`, showing the OpenAPI document. `build.rs` extracts
+//! its two files, so the page loads nothing from elsewhere.
 
 use axum::{
     extract::Path,
@@ -9,10 +9,10 @@ use http::{HeaderName, HeaderValue, header};
 
 use crate::error::Error;
 
-/// A browser asks for it each time: a deployment may change it.
+/// Browsers revalidate the page each time, because a deployment may change it.
 const PAGE_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// They change with another Swagger UI alone: a day, in seconds.
+/// One day, because files change only with the Swagger UI version.
 const FILE_CACHE: HeaderValue = HeaderValue::from_static("max-age=86400");
 
 /// What is loaded and run comes from this server alone, since a visitor enters a key here. No other page shows this one in a
@@ -27,13 +27,13 @@ const POLICY: [(HeaderName, HeaderValue); 2] = [
 
 /// A file that the page loads.
 pub(crate) struct File {
-    /// Below `/docs/`.
+    /// The name below `/docs/`.
     pub(crate) name: &'static str,
     content_type: HeaderValue,
     text: &'static str,
 }
 
-/// All that the page loads.
+/// The files that the page loads.
 pub(crate) static FILES: [File; 2] = [
     File {
         name: "swagger-ui.css",

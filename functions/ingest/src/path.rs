@@ -1,4 +1,4 @@
-//! The route that a path means: clients write slashes freely, and gateways put a stage or a base path in front.
+//! Path normalization: clients add slashes, and gateways prepend a stage or a base path.
 
 use std::{borrow::Cow, iter};
 
@@ -8,7 +8,7 @@ use crate::page;
 
 /// The router's routes, segment by segment; a parameter stands in braces, `{*rest}` for one or more segments.
 ///
-/// `/docs/{file}` is missing: its files are known by name, so that any other name below a base path `docs` can be a route.
+/// `/docs/{file}` is missing: it matches only the names of its files, so other paths below a base path `docs` can be routes.
 const ROUTES: [&[&str]; 15] = [
     &["topics", "{topic}"],
     &["topics", "{topic}", "partitions", "{partition}"],
@@ -27,19 +27,18 @@ const ROUTES: [&[&str]; 15] = [
     &[],
 ];
 
-/// Marks a path that the gateway's own route gave: no base path stands in front of it. An extension of the request.
+/// Marks a path that comes from the gateway's route, without a base path. An extension of the request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Routed;
 
-/// `path` as the router knows it: single slashes, none at the end, fixed segments decoded, and neither stage nor base path in
-/// front. `/service/prod//topics/u.pin/` is `/topics/u.pin`.
+/// Normalizes `path` for the router: single slashes, no trailing slash, fixed segments decoded, no stage or base path.
+/// `/service/prod//topics/u.pin/` becomes `/topics/u.pin`.
 ///
-/// The longest end of the path that is a route counts, so `/topics/health` asks for a topic called `health`, not for the
-/// health below a base path `topics`. Behind a gateway that names its route this cannot happen: there (`is_routed`) nothing
-/// follows a first segment of ours but its own routes. Otherwise a path below `/docs`, which a deployment opens to everybody,
-/// would lead to routes that ask for a key.
+/// The longest suffix that is a route wins, so `/topics/health` is the topic `health`, not the health check below a base path
+/// `topics`. If the gateway names its route (`is_routed`), a path that begins like a route is not searched for another one.
+/// Otherwise a path below `/docs`, which deployments open to everyone, could reach routes that need an API key.
 ///
-/// `..` is a segment like any other, and no base path.
+/// `..` is a segment like any other, and never part of a base path.
 pub(crate) fn normalize(path: &str, is_routed: bool) -> String {
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let mut end = segments.as_slice();
@@ -48,16 +47,16 @@ pub(crate) fn normalize(path: &str, is_routed: bool) -> String {
             return filled(route, end);
         }
         match end {
-            // The root alone is no end of a path: everything would be it.
+            // The root does not count as a suffix: it would match every path.
             [] | [_] | ["." | "..", ..] => break,
-            [first, ..] if is_routed && is_ours(first) => break,
+            [first, ..] if is_routed && begins_route(first) => break,
             [_, rest @ ..] => end = rest,
         }
     }
     format!("/{}", segments.join("/"))
 }
 
-/// The route that all of these segments are.
+/// The route that matches all of these segments.
 fn route(segments: &[&str]) -> Option<&'static [&'static str]> {
     let fits = |route: &&&[&str]| {
         let is_long_enough = match route.last() {
@@ -74,7 +73,7 @@ fn route(segments: &[&str]) -> Option<&'static [&'static str]> {
     })
 }
 
-/// The path of a route: its own fixed segments, and the parameters as they were sent.
+/// The path of a route, with its fixed segments decoded and its parameters as sent.
 fn filled(route: &[&str], segments: &[&str]) -> String {
     let mut path = String::new();
     for (at, segment) in segments.iter().enumerate() {
@@ -88,17 +87,17 @@ fn is_parameter(segment: &str) -> bool {
     segment.starts_with('{')
 }
 
-/// Whether a segment that was sent is a fixed one of a route, percent-encoded or not: `records%3Abatch` is `records:batch`.
+/// Returns whether a sent segment equals a fixed one, percent-encoded or not: `records%3Abatch` is `records:batch`.
 fn is_same(of: &str, sent: &str) -> bool {
     of == sent || sent.contains('%') && percent_decode_str(sent).decode_utf8().is_ok_and(|sent| sent == of)
 }
 
-/// Whether routes of ours begin with this segment.
-fn is_ours(segment: &str) -> bool {
+/// Returns whether a route begins with this segment.
+fn begins_route(segment: &str) -> bool {
     ROUTES.iter().filter_map(|route| route.first()).any(|first| is_same(first, segment))
 }
 
-/// `template`, such as `/v1/{proxy+}`, with its parameters filled in. `None` when it is no path, or one of them is missing.
+/// Fills in the parameters of a `template` such as `/v1/{proxy+}`. `None` if it is not a path or a parameter is missing.
 pub(crate) fn from_template<'a>(template: &'a str, parameter: impl Fn(&str) -> Option<&'a str>) -> Option<String> {
     let segment = |segment: &'a str| match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
         Some(name) => parameter(name.trim_end_matches('+')).map(Cow::Borrowed),
@@ -115,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_routes_are_those_of_the_router() {
+    fn the_list_of_routes_matches_the_router() {
         let router = include_str!("router.rs").split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next());
         let ours = ROUTES.iter().map(|route| format!("/{}", route.join("/")));
         assert_eq!(
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn slashes_a_stage_and_base_paths_lead_to_the_same_route() {
+    fn slashes_stages_and_base_paths_are_removed() {
         for (path, normalized) in [
             ("/topics/u.pin", "/topics/u.pin"),
             ("/topics/u.pin/", "/topics/u.pin"),
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fixed_segment_may_be_percent_encoded_and_a_parameter_stays_as_it_is() {
+    fn fixed_segments_are_decoded_and_parameters_are_kept() {
         for (path, normalized) in [
             ("/v3/clusters/c%20d/topics/u%2Epin/records%3Abatch", "/v3/clusters/c%20d/topics/u%2Epin/records:batch"),
             ("/v3/clusters/c/topics/u.pin/records%3abatch", "/v3/clusters/c/topics/u.pin/records:batch"),
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn below_a_first_segment_of_ours_a_gateways_route_leads_nowhere_else() {
+    fn a_gateways_route_that_begins_like_a_route_reaches_no_other_route() {
         for (path, normalized) in [
             ("/docs/topics/u.pin", "/docs/topics/u.pin"),
             ("/%64ocs/topics/u.pin", "/%64ocs/topics/u.pin"),
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_is_filled_when_all_its_parameters_are_there() {
+    fn a_template_is_filled_if_it_has_all_its_parameters() {
         let parameter =
             |name: &str| [("proxy", "a/b"), ("topic", "u.pin")].iter().find(|(of, _)| *of == name).map(|of| of.1);
         for (template, path) in [

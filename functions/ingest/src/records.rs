@@ -1,4 +1,4 @@
-//! The records of an envelope, validated all or none, each with the bytes that its client sent.
+//! Validation of the records of an envelope, all or nothing. Keys and values keep the bytes that the client sent.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -24,16 +24,16 @@ use crate::{
     violations::Violations,
 };
 
-/// With and without its padding, as the REST Proxy takes it.
+/// Base64 with or without padding, as in the REST Proxy.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A body that was read, its JSON values held to what their topic takes.
+/// A parsed body, whose JSON values are validated.
 #[derive(Debug)]
 pub(crate) struct Body<'a> {
-    /// With the key of each record that came without one, if it gets one.
+    /// Each entry has the key for a record without one, if the topic derives it.
     envelope: Envelope<'a, Option<Bytes>>,
     violations: Violations,
 }
@@ -44,26 +44,26 @@ impl<'a> Body<'a> {
         let envelope = match format {
             Format::Json => envelope::parse(body, |at, text| {
                 let (checked, end) = topic.check_start(text)?;
-                // Counted at once: those of a large body would take more memory than it.
+                // Counted at once, because the violations of a large body would take more memory than the body.
                 let key = checked.unwrap_or_else(|broken| {
                     violations.add(at, broken);
                     None
                 });
                 Ok((key, end))
             })?,
-            // What a base64 stands for is checked once it is decoded.
+            // Binary values are validated after decoding.
             Format::Binary => envelope::parse(body, |_, text| json::start(text).map(|(Strict, end)| (None, end)))?,
         };
         Ok(Self { envelope, violations })
     }
 
-    /// How many records it has.
+    /// The number of records.
     pub(crate) fn count(&self) -> usize {
         self.envelope.entries.len()
     }
 
-    /// Its records for `topic`, onto `partition` where one names none itself. `bytes` is what it was read from: records are
-    /// parts of it.
+    /// Converts the entries to records for `topic`. A record without a partition goes to `partition`. The records share
+    /// `bytes`, from which the body was read.
     pub(crate) fn into_records(
         self,
         bytes: &Bytes,
@@ -97,13 +97,13 @@ impl<'a> Body<'a> {
 /// A record's key and value.
 type Content = (Option<Bytes>, Option<Bytes>);
 
-/// Keys and values as they stand in the envelope, less the whitespace outside of strings.
-fn json_record(body: &Bytes, Entry { key, value, made: join_key, .. }: Entry<'_, Option<Bytes>>) -> Content {
+/// The key and value as sent, minus the whitespace outside of strings.
+fn json_record(body: &Bytes, Entry { key, value, parsed: join_key, .. }: Entry<'_, Option<Bytes>>) -> Content {
     let sent = |json| compact(body, json);
     (key.map(sent).or(join_key), value.map(sent))
 }
 
-/// Keys and values as the bytes that their base64 stands for.
+/// The decoded key and value.
 fn binary_record(entry: &Entry<'_, Option<Bytes>>, topic: &Topic) -> Result<Result<Content, BrokenRules>, Error> {
     let decode = |json| decode(json, " Rows as JSON are sent as application/vnd.kafka.json.v2+json.");
     let key = entry.key.map(decode).transpose()?;
@@ -111,7 +111,7 @@ fn binary_record(entry: &Entry<'_, Option<Bytes>>, topic: &Topic) -> Result<Resu
     Ok(bytes_record(key, value, topic))
 }
 
-/// A key and a value that are written as they are, or the rules that the value breaks.
+/// The key and value unchanged, or the rules that the value breaks.
 pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Topic) -> Result<Content, BrokenRules> {
     if !topic.takes_json_only() {
         return Ok((key, value));
@@ -120,7 +120,7 @@ pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Top
     match text.and_then(|text| topic.check(text.unwrap_or("null"))) {
         Ok(join_key) => Ok((key.or(join_key), value)),
         Err(Invalid::Rules(broken)) => Err(broken),
-        // The request itself is JSON, so this is a rule that its record breaks.
+        // The request itself is JSON, so this is a broken rule of its record.
         Err(Invalid::NotJson(error)) => {
             let error = explain(error, value.as_deref().unwrap_or_default());
             Err(Violation::of_value(format!("is not JSON: {error}")).into())
@@ -128,14 +128,14 @@ pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Top
     }
 }
 
-/// The bytes that the base64 in a JSON string stands for. `advice` is for who sent a row as it is.
+/// Decodes the base64 in a JSON string. The error gives `advice` to clients that sent a row as JSON.
 pub(crate) fn decode(json: &str, advice: &'static str) -> Result<Bytes, Error> {
     let bytes = json::text(json).and_then(|base64| BASE64.decode(base64.as_bytes()).ok());
     let advice = if json.starts_with(['{', '[']) { advice } else { "" };
     bytes.map(Bytes::from).ok_or_else(|| Error::NotBase64 { data: shown(json), advice })
 }
 
-/// A part of `body` without the whitespace outside of its strings; not copied where there is none.
+/// A part of `body` without the whitespace outside of strings. Copies only if there is some.
 fn compact(body: &Bytes, json: &str) -> Bytes {
     match json::compact(json) {
         Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),

@@ -1,4 +1,4 @@
-//! Which request goes where, and what every answer has in common.
+//! The routes, and the parts that all responses have in common.
 
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -34,10 +34,10 @@ use crate::{
     v3,
 };
 
-/// How long `/health` waits for a broker.
+/// The time `/health` waits for a broker.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What "Enable API Gateway CORS" gave the course's API.
+/// The headers that "Enable API Gateway CORS" set on the course's API.
 const CORS: [(HeaderName, HeaderValue); 3] = [
     (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
     (header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT")),
@@ -47,14 +47,14 @@ const CORS: [(HeaderName, HeaderValue); 3] = [
     ),
 ];
 
-/// What the REST Proxy's consumers are asked with.
+/// The methods of the REST Proxy's consumer routes.
 const CONSUMERS: MethodFilter = MethodFilter::GET.or(MethodFilter::POST).or(MethodFilter::DELETE);
 
-/// The HTTP interface. Every request has an answer, and every answer a JSON body, but for the page's own files.
+/// Builds the router. Every request gets a response, with a JSON body except for the files of the docs page.
 pub fn router<P: Publish + Describe + Clone>(app: App<P>) -> Router {
     let metrics = app.metrics.clone();
     let routes = Router::new()
-        .route("/", get(root).post(nothing_here))
+        .route("/", get(root).post(not_found))
         .route("/health", get(health))
         .route("/topics", get(metadata::topics))
         .route("/topics/{topic}", post(produce::produce).get(metadata::topic))
@@ -70,10 +70,10 @@ pub fn router<P: Publish + Describe + Clone>(app: App<P>) -> Router {
         .route("/openapi.json", openapi::openapi())
         .route("/docs", get(page::page))
         .route("/docs/{file}", get(page::file))
-        .fallback(nothing_here)
+        .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(app);
-    // Around the routes, since a path is put in order before it is routed.
+    // Wraps the routes, because paths are normalized before routing.
     Router::new()
         .fallback_service(tower::Layer::layer(&MapRequestLayer::new(normalize), routes))
         .layer(CatchPanicLayer::custom(panicked))
@@ -83,7 +83,7 @@ pub fn router<P: Publish + Describe + Clone>(app: App<P>) -> Router {
 fn normalize(mut request: Request<Body>) -> Request<Body> {
     let path = path::normalize(request.uri().path(), is_routed(&request));
     if path != request.uri().path() {
-        // Unwrap safety: fewer slashes and segments of a path make a path.
+        // Unwrap safety: a path with fewer slashes and segments is a path.
         *request.uri_mut() = path.parse().unwrap_or_else(|_| Uri::from_static("/"));
     }
     request
@@ -93,7 +93,7 @@ fn is_routed(request: &Request<Body>) -> bool {
     request.extensions().get::<Routed>().is_some()
 }
 
-/// Answers what a browser asks before it sends; gives every answer what [`finished`] does.
+/// Answers CORS preflight requests, and applies [`finished`] to every response.
 async fn finish(State(metrics): State<Metrics>, request: Request<Body>, next: Next) -> Response {
     let begun = Instant::now();
     let (method, uri, is_routed) = (request.method().clone(), request.uri().clone(), is_routed(&request));
@@ -101,14 +101,14 @@ async fn finish(State(metrics): State<Metrics>, request: Request<Body>, next: Ne
     let mut response =
         if method == Method::OPTIONS { Json(json!({})).into_response() } else { next.run(request).await };
     let is_error = response.extensions().get::<Arc<Error>>().is_some() && response.status() != StatusCode::OK;
-    // The API v3 has no type but JSON.
+    // The API v3 has only JSON.
     if is_error && !path::normalize(uri.path(), is_routed).starts_with("/v3/") {
         response.headers_mut().insert(header::CONTENT_TYPE, media::error_type(&accept));
     }
     finished(response, method.as_str(), &shown(uri.path()), begun.elapsed(), &metrics)
 }
 
-/// Logs and counts an answer, and adds what every answer has.
+/// Logs and counts a response, and adds the CORS headers.
 pub fn finished(mut response: Response, method: &str, path: &str, took: Duration, metrics: &Metrics) -> Response {
     response.headers_mut().extend(CORS);
     if let Some(error_code) = log(&response, method, path, took) {
@@ -117,7 +117,7 @@ pub fn finished(mut response: Response, method: &str, path: &str, took: Duration
     response
 }
 
-/// One line a request: `warn` when it was ours to serve. Returns the `error_code` if it was not served.
+/// Logs one line per request, a warning if the server is at fault. Returns the `error_code` of a rejected request.
 fn log(response: &Response, method: &str, path: &str, took: Duration) -> Option<u32> {
     let status = response.status().as_u16();
     let duration_ms = took.as_secs_f64() * 1e3;
@@ -155,8 +155,8 @@ async fn root<P>(State(app): State<App<P>>) -> Response {
     Json(json!({ "topics": *app.topic_names(), "health": "/health", "docs": "/docs" })).into_response()
 }
 
-/// Students do post rows to the stage's root, and put them to Kinesis' paths, so the answer gives the right address.
-async fn nothing_here<P>(State(app): State<App<P>>, body: Body) -> Error {
+/// Students post rows to the stage's root and to Kinesis paths, so the error names the right path.
+async fn not_found<P>(State(app): State<App<P>>, body: Body) -> Error {
     body::discard(body, Deadline::usual()).await;
     Error::NotFound { topics: app.topic_names() }
 }

@@ -1,4 +1,4 @@
-//! What a deployment sets.
+//! The settings of a deployment.
 
 use shared::{
     cluster::{BOOTSTRAP_SERVERS, Cluster, SECURITY_PROTOCOL, SSL_CA_LOCATION},
@@ -11,13 +11,13 @@ use crate::status_policy::{STATUSES, StatusPolicy};
 /// The settings of `ingest`.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How Kafka is reached.
+    /// The Kafka cluster.
     pub cluster: Cluster,
-    /// Whose topics are served.
+    /// The user ids whose topics are served.
     pub user_ids: UserIds,
-    /// Further topics, whose records are not looked at.
+    /// More topics, whose records are not validated.
     pub pass_through: PassThroughTopics,
-    /// Which status a request has whose records were not all written.
+    /// The status of partially written requests.
     pub status_policy: StatusPolicy,
 }
 
@@ -29,7 +29,7 @@ impl Settings {
     /// Reads the settings through `lookup`.
     ///
     /// # Errors
-    /// When a variable is missing or does not parse, with all of them named.
+    /// A variable is missing or invalid. The error lists all of them.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
         let cluster = Cluster::read(&mut reader);
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_missing_setting_is_named_at_once() {
+    fn one_error_lists_every_missing_setting() {
         let error = Settings::from_lookup(|_| None).unwrap_err().to_string();
         assert_eq!(
             error,

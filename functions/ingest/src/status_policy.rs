@@ -1,28 +1,28 @@
-//! What a request is answered whose records were not all written.
+//! The HTTP status policy for partially written requests.
 
 use std::{fmt, str::FromStr};
 
 use shared::settings::Variable;
 
-/// Which statuses a request gets.
+/// The setting of the policy.
 pub static STATUSES: Variable = Variable {
     name: "STATUSES",
     default: Some("honest"),
-    meaning: "`honest`: 200 says that every record is written; `confluent`: as the REST Proxy, 200 also where records are not, \
-              which their entries say",
+    meaning: "`honest`: 200 means that every record is written; `confluent`: 200 as in the REST Proxy even if some are not, and \
+              their entries say so",
 };
 
-/// Which status a request has whose records were not all written.
+/// The status of requests whose records were not all written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum StatusPolicy {
-    /// Not 200.
+    /// An error status. The setting calls it `honest`.
     #[default]
     Strict,
-    /// The REST Proxy's: 200, unless Kafka refuses the log-in or the right.
+    /// The REST Proxy's statuses: 200, unless Kafka rejects the credentials or denies access.
     Confluent,
 }
 
-/// As they are parsed.
+/// The value of the setting.
 impl fmt::Display for StatusPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -32,7 +32,7 @@ impl fmt::Display for StatusPolicy {
     }
 }
 
-/// Neither of the two.
+/// A value that is neither of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("neither `honest` nor `confluent`")]
 pub struct StatusPolicyError;

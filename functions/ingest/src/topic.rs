@@ -1,4 +1,4 @@
-//! The topics that are served, and what each takes.
+//! The served topics, and the records each accepts.
 
 use bytes::Bytes;
 use shared::{
@@ -7,15 +7,15 @@ use shared::{
     metrics::ingest::PASS_THROUGH,
 };
 
-/// The key of a record that came without one, if it gets one; or the rules that its value breaks.
+/// The key for a record that has none, if the topic derives one; or the rules that the value breaks.
 pub(crate) type Verdict = Result<Option<Bytes>, BrokenRules>;
 
-/// A topic and what it takes.
+/// A served topic.
 #[derive(Debug, Clone)]
 pub(crate) enum Topic {
     /// Rows of a kind.
     Kind(shared::topic::Topic),
-    /// Any record, unseen.
+    /// Any record, without validation.
     PassThrough(String),
 }
 
@@ -27,7 +27,7 @@ impl Topic {
         }
     }
 
-    /// What its records are called in metrics.
+    /// The label of its records in metrics.
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Kind(topic) => topic.kind.name,
@@ -35,12 +35,12 @@ impl Topic {
         }
     }
 
-    /// Whether a record's value has to be JSON.
+    /// Returns whether values have to be JSON.
     pub(crate) const fn takes_json_only(&self) -> bool {
         matches!(self, Self::Kind(_))
     }
 
-    /// Holds a value, as JSON, to what the topic takes. The key of a record that came without one, if it gets one.
+    /// Validates a JSON value. Returns the key for a record that has none, if the topic derives one.
     pub(crate) fn check(&self, value: &str) -> Result<Option<Bytes>, Invalid> {
         match self {
             Self::Kind(topic) => topic.kind.check(value, |kind| topic.sibling(kind)).map(|row| Some(row.key())),
@@ -48,7 +48,7 @@ impl Topic {
         }
     }
 
-    /// As [`Topic::check`], for the value at the start of a text; says also where it ends.
+    /// Validates the value at the start of `text` like [`Topic::check`], and returns where it ends.
     pub(crate) fn check_start(&self, text: &str) -> Result<(Verdict, usize), serde_json::Error> {
         match self {
             Self::Kind(topic) => {

@@ -1,7 +1,7 @@
-//! The REST Proxy's API v3, as far as it writes records: each stands for itself, and has a result of its own.
+//! The record endpoints of the REST Proxy's API v3: each record is independent and has its own result.
 //!
-//! `members` reads one record out of its JSON, `entry` gives it its meaning, `result` is what is said of it. A request is read
-//! whole, within the bounds of any other, and answered whole: API Gateway hands both on in no other way.
+//! `members` parses the JSON of a record, `entry` validates it, `result` reports its outcome. Requests and responses are not
+//! streamed, because API Gateway does not stream them to a function.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ mod entry;
 mod members;
 mod result;
 
-/// What a path names. The cluster may have any id: there is only one.
+/// The cluster and topic of a v3 path. Any cluster id is accepted, because there is only one cluster.
 struct Target {
     cluster_id: String,
     topic: String,
@@ -54,7 +54,7 @@ impl Target {
     }
 }
 
-/// Whether `text` may be echoed in every result: what has to be escaped would make an answer too large for Lambda.
+/// Returns whether every result may echo `text`: escaped characters could make a response too large for Lambda.
 fn is_cluster_id(text: &str) -> bool {
     text.len() <= MAX_CLUSTER_ID
         && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
@@ -62,13 +62,13 @@ fn is_cluster_id(text: &str) -> bool {
 
 /// `GET /v3/clusters`
 pub(crate) async fn clusters<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
-    media::accepts_json(&parts.headers)?;
+    media::check_accepts_json(&parts.headers)?;
     let cluster_id = app.producer.cluster_id(METADATA_TIMEOUT).await?;
     Ok(Json(list(&cluster_id)).into_response())
 }
 
-/// The one cluster. Clients that are generated from the REST Proxy's document refuse one without its links, although most of
-/// them lead to what is not served here.
+/// The list of the one cluster. Clients generated from the REST Proxy's OpenAPI document reject it without its links, although
+/// most of them lead to paths that are not served here.
 fn list(cluster_id: &str) -> Value {
     let related = |what: &str| json!({"related": format!("/v3/clusters/{cluster_id}/{what}")});
     json!({
@@ -109,7 +109,7 @@ pub(crate) async fn batch<P: Publish>(State(app): State<App<P>>, request: Reques
     Ok(respond(StatusCode::MULTI_STATUS, results.batch(&ids, &target.cluster_id, &target.topic), results))
 }
 
-/// A request as far as both routes read it alike.
+/// A request as both routes receive it.
 struct Received {
     target: Target,
     body: bytes::Bytes,
@@ -119,16 +119,16 @@ struct Received {
 async fn receive(request: Request<Body>) -> Result<Received, Error> {
     let (mut parts, body) = request.into_parts();
     let deadline = Deadline::of(&parts);
-    // The body is read whatever the path is: a client that still sends does not read its answer.
+    // Read the body even if the path is wrong: a client that is still sending does not read its response.
     let target = Target::of(&mut parts).await;
     let body = body::read(body, deadline).await;
     let (target, body) = (target?, body?);
-    media::is_json(&parts.headers, &body)?;
-    media::accepts_json(&parts.headers)?;
+    media::check_json(&parts.headers, &body)?;
+    media::check_accepts_json(&parts.headers)?;
     if body.trim_ascii().is_empty() { Err(Error::EmptyBody) } else { Ok(Received { target, body, deadline }) }
 }
 
-/// The records of a request that are valid, and what became of each of all.
+/// The valid records of a request, and the results of all.
 #[derive(Default)]
 struct Batch {
     records: Vec<Record>,
@@ -136,17 +136,17 @@ struct Batch {
 }
 
 impl Batch {
-    /// Each entry is turned into its record before the next one is read: what is refused is not kept.
+    /// Converts each entry to its record before parsing the next, so rejected entries take no memory.
     fn of<P>(app: &App<P>, topic: &str, entries: impl IntoIterator<Item = Result<Entry, Error>>) -> Self {
         let mut batch = Self::default();
         for (at, entry) in entries.into_iter().enumerate() {
             match app.topic(topic).and_then(|topic| entry?.record(topic, at)) {
                 Ok((record, sizes)) => {
                     batch.records.push(record);
-                    batch.results.handed_over(sizes);
+                    batch.results.sent(sizes);
                 }
                 Err(error) => {
-                    app.refused(1, &error);
+                    app.count_rejected(1, &error);
                     batch.results.refused(error);
                 }
             }
@@ -154,7 +154,7 @@ impl Batch {
         batch
     }
 
-    /// Writes the records, all at once.
+    /// Writes all records in one call.
     async fn write<P: Publish>(mut self, app: &App<P>, topic: &str, deadline: Deadline) -> Results {
         if let (Ok(topic), false) = (app.topic(topic), self.records.is_empty()) {
             self.results.settle(app.publish(topic, self.records, deadline).await);
@@ -163,7 +163,7 @@ impl Batch {
     }
 }
 
-/// For the log: a failure of Kafka's comes before what is wrong with a record.
+/// Builds the response. The log reports a Kafka failure in preference to an invalid record.
 fn respond(status: StatusCode, body: Vec<u8>, results: Results) -> Response {
     let mut response = (status, [(header::CONTENT_TYPE, JSON)], body).into_response();
     if let Some(failed) = Unwritten::of(&results.outcomes(), results.len(), failure::v3_code) {

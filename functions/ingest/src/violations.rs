@@ -1,4 +1,4 @@
-//! The rules that a request's records break.
+//! The rules that the records of a request break.
 
 use std::{borrow::Cow, fmt};
 
@@ -10,27 +10,27 @@ use crate::limits::MAX_VIOLATIONS;
 /// The broken rules of a request.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Violations {
-    /// The first ones, in the order of the records.
+    /// The first [`MAX_VIOLATIONS`], in the order of the records.
     pub listed: Vec<RecordViolation>,
-    /// How many there are, also beyond those listed.
+    /// The number of all broken rules, listed or not.
     pub count: usize,
 }
 
 /// A broken rule and the record that breaks it.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct RecordViolation {
-    /// The record's place in the request, from 0.
+    /// The record's index in the request.
     pub record: usize,
-    /// The row's place in the list that the record's value is, from 0; missing where the value is one row.
+    /// The row's index, if the record's value is a list of rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<usize>,
-    /// The row's field; null when the row or the value as a whole is at fault.
+    /// The row's field; null if the row or the value as a whole is wrong.
     pub field: Option<Cow<'static, str>>,
-    /// What is wrong and what to do.
+    /// The problem, and how to fix it.
     pub problem: String,
 }
 
-/// The row, as a path from the request's body.
+/// The path of the row in the request's body.
 impl fmt::Display for RecordViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "records[{}].value", self.record)?;
@@ -41,27 +41,29 @@ impl fmt::Display for RecordViolation {
 impl Violations {
     pub(crate) fn add(&mut self, record: usize, BrokenRules { listed, count }: BrokenRules) {
         self.count += count;
-        let room = MAX_VIOLATIONS - self.listed.len();
-        self.listed.extend(listed.into_iter().take(room).map(|Violation { row, field, problem }| RecordViolation {
-            record,
-            row,
-            field,
-            problem,
-        }));
+        let remaining = MAX_VIOLATIONS - self.listed.len();
+        self.listed.extend(
+            listed.into_iter().take(remaining).map(|Violation { row, field, problem }| RecordViolation {
+                record,
+                row,
+                field,
+                problem,
+            }),
+        );
     }
 
-    /// The places alone. A field that is none of the kind's is the client's own word.
+    /// The log message: positions without values. Unknown field names are the client's data and left out.
     pub(crate) fn logged(&self) -> String {
         let place = |violation: &RecordViolation| match &violation.field {
             Some(Cow::Borrowed(field)) => format!("{violation}.{field}"),
             Some(Cow::Owned(_)) | None => violation.to_string(),
         };
         let first = self.listed.first().map(place).unwrap_or_default();
-        format!("{first} breaks a rule, {} are broken in all", self.count)
+        format!("{first} breaks a rule, {} broken in total", self.count)
     }
 }
 
-/// The first one, and how many more there are; the list itself is the body's `violations`.
+/// The first violation and the number of the others. The body lists them in `violations`.
 impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(first) = self.listed.first() else { return Ok(()) };

@@ -1,26 +1,26 @@
-//! A way through a JSON text that stops at each value of interest.
+//! A cursor over a JSON text that parses only the values of interest.
 
 use std::fmt;
 
 use serde_json::Error as ReadError;
 use shared::json::{self, JsonError, Key, Place, Strict};
 
-/// Why a text is not what was looked for.
+/// The reason why a text is not an envelope.
 #[derive(Debug)]
-pub(super) enum Wrong {
-    /// It is not JSON.
+pub(super) enum EnvelopeError {
+    /// Invalid JSON.
     NotJson(JsonError),
-    /// It is something else.
+    /// JSON of another shape.
     Shape(String),
 }
 
-impl Wrong {
+impl EnvelopeError {
     pub(super) fn shape(problem: impl Into<String>) -> Self {
         Self::Shape(problem.into())
     }
 }
 
-/// A place in a text.
+/// A position in a text.
 #[derive(Debug)]
 pub(super) struct Cursor<'a> {
     text: &'a str,
@@ -32,7 +32,7 @@ impl<'a> Cursor<'a> {
         Self { text, at: 0 }
     }
 
-    /// What is still to be read.
+    /// The text from here on.
     fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
@@ -44,31 +44,31 @@ impl<'a> Cursor<'a> {
         rest.as_bytes().first().copied()
     }
 
-    /// An error at this place.
-    fn not_json(&self, error: JsonError) -> Wrong {
-        Wrong::NotJson(error.after(Place::default().behind(&self.text.as_bytes()[..self.at])))
+    /// An error at this position.
+    fn not_json(&self, error: JsonError) -> EnvelopeError {
+        EnvelopeError::NotJson(error.after(Place::default().behind(&self.text.as_bytes()[..self.at])))
     }
 
-    /// Whether `byte` came next, which is passed then.
-    fn passes(&mut self, byte: u8) -> bool {
+    /// Consumes `byte` if it is next, and returns whether it was.
+    fn consumes(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
         is_next
     }
 
-    fn pass(&mut self, byte: u8) -> Result<(), Wrong> {
-        if self.passes(byte) { Ok(()) } else { Err(self.expected(&format!("`{}`", char::from(byte)))) }
+    fn expect(&mut self, byte: u8) -> Result<(), EnvelopeError> {
+        if self.consumes(byte) { Ok(()) } else { Err(self.expected(&format!("`{}`", char::from(byte)))) }
     }
 
-    fn expected(&self, what: &str) -> Wrong {
+    fn expected(&self, what: &str) -> EnvelopeError {
         self.not_json(JsonError { line: 1, column: 1, expected: format!("expected {what}") })
     }
 
-    /// The next value's text, and what `read` makes of it: it is given what is left, and says where the value ends.
+    /// Consumes the next value, and returns its text and the result of `read`, which parses it and returns where it ends.
     pub(super) fn value<T>(
         &mut self,
         read: impl FnOnce(&'a str) -> Result<(T, usize), ReadError>,
-    ) -> Result<(&'a str, T), Wrong> {
+    ) -> Result<(&'a str, T), EnvelopeError> {
         self.peek();
         let rest = self.rest();
         let (read, end) = read(rest).map_err(|error| self.not_json(error.into()))?;
@@ -76,30 +76,30 @@ impl<'a> Cursor<'a> {
         Ok((&rest[..end], read))
     }
 
-    /// The next value's text, whatever it is.
-    pub(super) fn pass_value(&mut self) -> Result<&'a str, Wrong> {
+    /// Consumes the next value without interpreting it, and returns its text.
+    pub(super) fn skip_value(&mut self) -> Result<&'a str, EnvelopeError> {
         self.value(json::start::<Strict>).map(|(text, Strict)| text)
     }
 
-    /// Passes an object. `member` is given each name and has to pass its value; `expected` names the object in an error.
+    /// Consumes an object. `member` gets each name and consumes its value; `expected` describes the object in errors.
     pub(super) fn object(
         &mut self,
         expected: impl fmt::Display,
-        mut member: impl FnMut(&mut Self, &str) -> Result<(), Wrong>,
-    ) -> Result<(), Wrong> {
+        mut member: impl FnMut(&mut Self, &str) -> Result<(), EnvelopeError>,
+    ) -> Result<(), EnvelopeError> {
         self.each((b'{', b'}'), expected, |cursor| {
             let (_, Key(name)) = cursor.value(json::start)?;
-            cursor.pass(b':')?;
+            cursor.expect(b':')?;
             member(cursor, &name)
         })
     }
 
-    /// Passes a list. `element` has to pass each of its values; `expected` names the list in an error.
+    /// Consumes a list. `element` consumes each element; `expected` describes the list in errors.
     pub(super) fn list(
         &mut self,
         expected: impl fmt::Display,
-        element: impl FnMut(&mut Self) -> Result<(), Wrong>,
-    ) -> Result<(), Wrong> {
+        element: impl FnMut(&mut Self) -> Result<(), EnvelopeError>,
+    ) -> Result<(), EnvelopeError> {
         self.each((b'[', b']'), expected, element)
     }
 
@@ -107,25 +107,25 @@ impl<'a> Cursor<'a> {
         &mut self,
         (open, close): (u8, u8),
         expected: impl fmt::Display,
-        mut item: impl FnMut(&mut Self) -> Result<(), Wrong>,
-    ) -> Result<(), Wrong> {
-        if !self.passes(open) {
-            return Err(Wrong::Shape(format!("expected {expected}")));
+        mut item: impl FnMut(&mut Self) -> Result<(), EnvelopeError>,
+    ) -> Result<(), EnvelopeError> {
+        if !self.consumes(open) {
+            return Err(EnvelopeError::Shape(format!("expected {expected}")));
         }
-        if self.passes(close) {
+        if self.consumes(close) {
             return Ok(());
         }
         loop {
             item(self)?;
-            if self.passes(close) {
+            if self.consumes(close) {
                 return Ok(());
             }
-            self.pass(b',')?;
+            self.expect(b',')?;
         }
     }
 
-    /// Holds that nothing follows.
-    pub(super) fn end(&mut self) -> Result<(), Wrong> {
+    /// Checks that nothing follows.
+    pub(super) fn end(&mut self) -> Result<(), EnvelopeError> {
         if self.peek().is_none() { Ok(()) } else { Err(self.expected("the end")) }
     }
 }

@@ -1,4 +1,4 @@
-//! The members of an event, each read for itself: one of an unexpected type is lost, and nothing but it.
+//! Lenient reading of an event: a member of an unexpected type is ignored, and the rest is kept.
 
 use std::{fmt, marker::PhantomData};
 
@@ -10,7 +10,7 @@ use serde::{
 
 use crate::path;
 
-/// Either version of the event, as far as a request needs it.
+/// The members of either event version that a request needs.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Fields {
@@ -22,10 +22,10 @@ pub(super) struct Fields {
     multi_value_headers: Lenient<Members<List>>,
     /// Version 2. The stage stands in front of the path, unless it is `$default`.
     raw_path: Lenient<String>,
-    /// The gateway's route behind its method, such as `ANY /{proxy+}`, or `$default`.
+    /// The method and route, such as `ANY /{proxy+}`, or `$default`.
     route_key: Lenient<String>,
     request_context: Lenient<RequestContext>,
-    /// Both.
+    /// Both versions.
     path_parameters: Lenient<Members<String>>,
     headers: Lenient<Members<String>>,
     body: Lenient<String>,
@@ -49,7 +49,7 @@ struct Http {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) path: String,
-    /// Whether the gateway's own route gave it, so that no base path is in it.
+    /// Set if the path comes from the gateway's route, so it has no base path.
     pub(super) is_routed: bool,
 }
 
@@ -59,7 +59,7 @@ impl Fields {
         self.http_method.text().or_else(|| http?.method.text())
     }
 
-    /// The gateway's own route filled with its parameters, which knows of no base path; else the path as it was asked for.
+    /// The gateway's route with its parameters filled in, which has no base path; otherwise the requested path.
     pub(super) fn target(&self) -> Option<Target> {
         let template = self.resource.text().or_else(|| self.route_key.text().map(path_of_route_key));
         let template = template.filter(|template| template.starts_with('/'));
@@ -67,7 +67,7 @@ impl Fields {
         let parameter = |name: &str| parameters.iter().find(|(of, _)| of == name)?.1.text();
         let routed = path::from_template(template.unwrap_or("/{proxy+}"), parameter);
         let asked = self.path.text().or_else(|| self.below_stage());
-        // A route without parameters is sure only where the path ends with it: hand-made events often keep that of a sample.
+        // A route without parameters counts only if the path ends with it: hand-made events often keep the route of a sample.
         let is_certain = template.is_some_and(|template| template.contains('{'));
         let ends_with = |routed: &String| asked.is_none_or(|asked| tidy(asked).ends_with(tidy(routed)));
         match routed.filter(|routed| is_certain || ends_with(routed)) {
@@ -85,7 +85,7 @@ impl Fields {
         Some(below.unwrap_or(path))
     }
 
-    /// Every header that HTTP can express, version 1's with all their values.
+    /// Every header that is valid in HTTP, in version 1 with all its values.
     pub(super) fn headers(&mut self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, List(values)) in self.multi_value_headers.take() {
@@ -95,7 +95,7 @@ impl Fields {
             }
         }
         let header = |(name, value): (String, String)| Some((name.parse().ok()?, HeaderValue::from_str(&value).ok()?));
-        // All values of a name stand among the others, unless theirs is no list.
+        // `multiValueHeaders` has every value of a name, unless its entry is not a list.
         let single = self.headers.take().filter_map(header).filter(|(name, _)| !headers.contains_key(name));
         for (name, value) in single.collect::<Vec<(HeaderName, _)>>() {
             headers.append(name, value);
@@ -124,7 +124,7 @@ fn tidy(path: &str) -> &str {
     path.trim_matches('/')
 }
 
-/// A member's value, unless it is missing or of an unexpected type.
+/// A member's value; `None` if it is missing or of an unexpected type.
 #[derive(Debug)]
 struct Lenient<T>(Option<T>);
 
@@ -154,7 +154,7 @@ impl<T> Lenient<Members<T>> {
     }
 }
 
-/// A type that a JSON value may be of. What it is not made of becomes `None`.
+/// A type that is read from some JSON types; every other value becomes `None`.
 trait Expected<'de>: Sized {
     fn of_text(_: &str) -> Option<Self> {
         None
@@ -181,7 +181,7 @@ impl Expected<'_> for String {
     }
 }
 
-/// A boolean; also spelled as a text, as shells and templates do.
+/// A boolean, or a string that spells one, which shells and templates produce.
 #[derive(Debug)]
 struct Flag(bool);
 
@@ -195,7 +195,7 @@ impl Expected<'_> for Flag {
     }
 }
 
-/// Texts, and elements that are none.
+/// Strings, and `None` for elements of other types.
 #[derive(Debug)]
 struct List(Vec<Lenient<String>>);
 
@@ -209,7 +209,7 @@ impl<'de> Expected<'de> for List {
     }
 }
 
-/// An object's members in their order.
+/// The members of an object, in order.
 #[derive(Debug)]
 struct Members<T>(Vec<(String, Lenient<T>)>);
 

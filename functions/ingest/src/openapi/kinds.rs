@@ -1,4 +1,4 @@
-//! JSON Schemas of the kinds' rows, by their rules.
+//! JSON Schemas of the rows of each kind, generated from its rules.
 
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -8,10 +8,10 @@ use serde_json::{
 };
 use shared::kind::{CATALOG, Field, JOIN_KEY, JOIN_KEYS, Kind, MAX_ROWS, Presence, Rule};
 
-/// A number in a string: JSON's own grammar. (No pattern bounds its value.)
+/// The JSON grammar of a number in a string. A pattern cannot bound its value.
 const NUMBER: &str = "^-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?$";
 
-/// A row of a kind.
+/// The schema of a row.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {
@@ -19,15 +19,14 @@ struct Row {
     r#type: &'static str,
     properties: IndexMap<&'static str, Value>,
     required: Vec<&'static str>,
-    /// One of the join keys at least.
+    /// Requires at least one of the join keys.
     any_of: [Value; 2],
-    /// One name at least of each field that a row needs and that has two.
+    /// Requires at least one name of each required field with two names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     all_of: Vec<Value>,
 }
 
-/// Each kind's row under its name, the join key, and the values of records of any kind. Topics that are passed through take
-/// any value.
+/// The schemas of each kind's row, of the join key, and of record values. Pass-through topics take any value.
 pub(super) fn schemas(passed_through: &[&str]) -> serde_json::Result<IndexMap<String, Box<RawValue>>> {
     let reference = |kind: &Kind| json!({ "$ref": format!("#/components/schemas/{}", name(kind)) });
     let rows = CATALOG.iter().map(|kind| reference(kind));
@@ -75,7 +74,7 @@ fn row(kind: &Kind) -> Row {
     }
 }
 
-/// A value that keeps a rule, or null where it may be.
+/// The schema of a value that keeps a rule, or null if allowed.
 fn schema(rule: &Rule, null: bool) -> Value {
     let types = |types: &[&'static str]| types.iter().copied().chain(null.then_some("null")).collect::<Vec<_>>();
     let mut schema = match rule {

@@ -1,4 +1,4 @@
-//! Wrong requests, and what is said of each: by the very code that refuses them.
+//! Examples of rejected requests, with the errors that the request path itself produces.
 
 use axum::http::HeaderMap;
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use shared::json::compact;
 
 use crate::{app::App, error::Error, media, records, status::ErrorCode};
 
-/// OpenAPI's example object.
+/// The example object of OpenAPI.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Example {
     pub(super) summary: String,
@@ -18,7 +18,7 @@ pub(super) struct Example {
     pub(super) value: Box<RawValue>,
 }
 
-/// A refused request's answer, and an example of it.
+/// An example of a rejected request, and its `error_code`.
 pub(super) struct Refusal {
     pub(super) name: String,
     pub(super) code: ErrorCode,
@@ -31,23 +31,23 @@ pub(super) struct Refusal {
 struct Request {
     name: String,
     summary: String,
-    /// A kind, which stands for its topic, or a topic's name.
+    /// A kind, whose topic is meant, or the name of a topic.
     topic: String,
-    /// That of the JSON format, where there is none.
+    /// The JSON format if missing.
     #[serde(rename = "type")]
     content_type: Option<String>,
-    /// JSON, or a text that holds what is sent.
+    /// JSON, or a string with the body itself.
     body: Box<RawValue>,
 }
 
-/// What is said of each request of `refusals.json`.
+/// The rejection of each request in `refusals.json`.
 pub(super) fn refusals<P>(app: &App<P>) -> serde_json::Result<Vec<Refusal>> {
     let requests: Vec<Request> = serde_json::from_str(include_str!("refusals.json"))?;
     requests.into_iter().filter_map(|request| request.refused(app).transpose()).collect()
 }
 
 impl Request {
-    /// `None` when it is none that is refused.
+    /// `None` if the request is accepted.
     fn refused<P>(self, app: &App<P>) -> serde_json::Result<Option<Refusal>> {
         let Self { name, summary, topic, content_type, body } = self;
         let body = serde_json::from_str::<String>(body.get()).unwrap_or_else(|_| compact(body.get()).into_owned());
@@ -61,7 +61,7 @@ impl Request {
     }
 }
 
-/// What a request to produce goes through until its records are written.
+/// Runs the request path up to writing the records.
 fn accept<P>(app: &App<P>, topic: &str, content_type: Option<&str>, body: &Bytes) -> Result<(), Error> {
     let content_type = content_type.and_then(|sent| HeaderValue::from_str(sent).ok());
     let headers: HeaderMap = content_type.map(|sent| (header::CONTENT_TYPE, sent)).into_iter().collect();

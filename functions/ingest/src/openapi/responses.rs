@@ -1,4 +1,4 @@
-//! What an operation answers when it fails, by [`ERROR_CODES`].
+//! The error responses of an operation, by [`ERROR_CODES`].
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub(super) struct Response {
 }
 
 impl Response {
-    /// Also in the v2 type, for a client that accepts no other.
+    /// Adds the v2 content type, for clients that accept no other.
     pub(super) fn in_v2(mut self) -> Self {
         if let Some(MediaType { schema, .. }) = self.content.get(JSON) {
             let schema = schema.clone();
@@ -48,60 +48,60 @@ struct MediaType {
 
 type Examples = IndexMap<String, Example>;
 
-/// What is told of one status.
+/// The description of one status.
 #[derive(Default)]
-struct Told {
+struct StatusDescription {
     when: Vec<String>,
-    /// `error_code`s of requests that are refused as a whole.
+    /// The `error_code`s of requests that are rejected as a whole.
     codes: Vec<u32>,
     refused: Examples,
-    /// Bodies that tell of records that Kafka did not take.
+    /// Example bodies with records that Kafka did not write.
     not_written: Examples,
 }
 
-/// All of [`ERROR_CODES`], for the document's introduction.
+/// The table of [`ERROR_CODES`], for the document's introduction.
 pub(super) fn table() -> String {
     let row = |ErrorCode { status, code, when }: &ErrorCode| format!("\n| {} | {code} | {when} |", status.as_u16());
     let rows: String = ERROR_CODES.iter().chain([&INVALID_API_KEY, &THROTTLED, &GATEWAY_TIMEOUT]).map(row).collect();
     format!("\n\n| status | `error_code` | when |\n| --- | --- | --- |{rows}")
 }
 
-/// The responses of an operation that refuses requests with the codes `refused`, and `writes` records or does not.
+/// The error responses of an operation that rejects requests with the codes `refused`, and may write records.
 pub(super) fn responses(
     refused: &[u32],
     writes: bool,
     asks_for_key: bool,
     refusals: &[Refusal],
 ) -> impl Iterator<Item = (StatusCode, Response)> {
-    let mut told = BTreeMap::<StatusCode, Told>::new();
+    let mut described = BTreeMap::<StatusCode, StatusDescription>::new();
     let of_gateway = asks_for_key.then_some(&INVALID_API_KEY).into_iter().chain([&THROTTLED, &GATEWAY_TIMEOUT]);
     for answer in ERROR_CODES.iter().filter(|answer| refused.contains(&answer.code)).chain(of_gateway) {
-        let told = told.entry(answer.status).or_default();
-        told.when(answer);
-        told.codes.push(answer.code);
+        let described = described.entry(answer.status).or_default();
+        described.when(answer);
+        described.codes.push(answer.code);
     }
     if writes {
         for Refusal { name, code, example } in refusals {
-            told.entry(code.status).or_default().refused.insert(name.clone(), example.clone());
+            described.entry(code.status).or_default().refused.insert(name.clone(), example.clone());
         }
         for failure in Failure::ALL {
-            let told = told.entry(failure::error_code(failure).status).or_default();
-            told.when(&failure::error_code(failure));
-            told.not_written.extend(one_of_two(failure));
+            let described = described.entry(failure::error_code(failure).status).or_default();
+            described.when(&failure::error_code(failure));
+            described.not_written.extend(one_of_two(failure));
         }
     }
-    told.into_iter().map(|(status, told)| (status, told.response(status)))
+    described.into_iter().map(|(status, described)| (status, described.response(status)))
 }
 
-/// The answer to two records of which one is not written.
+/// An example response to two records of which one is not written.
 fn one_of_two(failure: Failure) -> Option<(String, Example)> {
     let body = response::produce_body(&[Ok(Written { partition: 0, offset: 4, timestamp_ms: None }), Err(failure)]);
-    let summary = format!("Of two records one: {failure}");
+    let summary = format!("One of two records failed: {failure}");
     let value = serde_json::from_slice(&body).ok()?;
     Some((format!("{failure:?}"), Example { summary, description: None, value }))
 }
 
-impl Told {
+impl StatusDescription {
     fn when(&mut self, ErrorCode { code, when, .. }: &ErrorCode) {
         let when = format!("`{code}`: {when}");
         if !self.when.contains(&when) {

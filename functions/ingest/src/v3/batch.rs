@@ -1,4 +1,4 @@
-//! `{"entries":[{"id":…, …record}, …]}`
+//! The batch request: `{"entries":[{"id":…, …record}, …]}`.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ type Identified = (String, Result<Entry, Error>);
 
 /// The entries of a batch.
 pub(super) fn entries(body: &[u8]) -> Result<Vec<Identified>, Error> {
-    // As far as its entries are told apart; each is checked for itself.
+    // Checks only the outer structure; each entry is checked separately.
     let not_json = |error| Error::NotJson(explain(error, body));
     let whole = json::utf8(body).map_err(not_json)?;
     serde_json::from_str::<&RawValue>(whole).map_err(|error| not_json(error.into()))?;
@@ -47,7 +47,7 @@ pub(super) fn entries(body: &[u8]) -> Result<Vec<Identified>, Error> {
     Ok(read)
 }
 
-/// An entry without an id is refused with the whole batch: there is nothing to tell its result by.
+/// Parses an entry. One without an id fails the whole batch, because its result could not be attributed.
 fn identified(entry: &str, place: Place) -> Result<Identified, Error> {
     let known: Vec<_> = ["id"].into_iter().chain(MEMBERS).collect();
     let members = Members::read(entry, "an entry", &known)?;
@@ -57,7 +57,7 @@ fn identified(entry: &str, place: Place) -> Result<Identified, Error> {
     Ok((id, checked.and_then(|_| Entry::of(&members))))
 }
 
-/// Where `part`, which was borrowed from `body`, begins in it.
+/// The offset in `body` of `part`, which borrows from it.
 fn start_of(part: &str, body: &[u8]) -> usize {
     (part.as_ptr() as usize).saturating_sub(body.as_ptr() as usize).min(body.len())
 }

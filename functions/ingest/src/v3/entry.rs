@@ -1,4 +1,4 @@
-//! One record of a v3 request: where it goes, and its key, value, headers and timestamp as bytes.
+//! A record of a v3 request: its partition, key, value, headers and timestamp.
 
 use std::iter;
 
@@ -22,7 +22,7 @@ use crate::{
     violations::Violations,
 };
 
-/// How far ahead a record's time may be.
+/// The furthest that a record's timestamp may lie in the future.
 const MAX_AHEAD: TimeDelta = TimeDelta::hours(1);
 
 /// A record before its topic is known.
@@ -38,32 +38,32 @@ pub(super) struct Entry {
 /// A key or a value.
 #[derive(Debug)]
 struct Data {
-    form: Form,
+    data_type: DataType,
     bytes: Bytes,
 }
 
-/// In which form a key or a value was sent.
+/// The type of a key or a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
-enum Form {
+enum DataType {
     /// Base64.
     Binary,
-    /// JSON, written in the client's own text.
+    /// JSON, written as sent.
     Json,
-    /// A text, written without its quotes.
+    /// A string, written without its quotes.
     String,
 }
 
-/// What a result repeats of a key or value that was sent.
+/// The type and size of a key or value, as a result reports them.
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Size {
     #[serde(rename = "type")]
-    form: Form,
-    /// In bytes, as written.
+    data_type: DataType,
+    /// The size in bytes, as written.
     size: usize,
 }
 
-/// Of a record's key and value.
+/// The sizes of a record's key and value.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Sizes {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +100,7 @@ pub(super) fn stream(body: &[u8]) -> Result<impl Iterator<Item = Result<Entry, E
 }
 
 impl Entry {
-    /// Reads a record out of its object, which begins at `place` of the body.
+    /// Reads a record out of its object, which begins at `place` in the body.
     fn read(object: &str, place: Place) -> Result<Self, Error> {
         json::check(object.as_bytes()).map_err(|error| Error::NotJson(error.after(place)))?;
         Self::of(&Members::read(object, "a record", &MEMBERS)?)
@@ -116,10 +116,10 @@ impl Entry {
         })
     }
 
-    /// As it is written to `topic`, if that takes it. `at` is its place in the request.
+    /// Converts the entry to a record of `topic`, if it is valid. `at` is its index in the request.
     pub(super) fn record(self, topic: &Topic, at: usize) -> Result<(Record, Sizes), Error> {
         let Self { partition, headers, key, value, timestamp_ms } = self;
-        // rskafka 0.6, with which `archive` reads these topics, fails at one for good, and so at all that follows.
+        // `archive` reads these topics with rskafka 0.6, which fails permanently at a null header value.
         if topic.takes_json_only() && headers.iter().any(|header| header.value.is_none()) {
             return Err(Error::BadRecord("a header's value must not be null in this topic: send \"\"".to_owned()));
         }
@@ -139,33 +139,33 @@ impl Entry {
 }
 
 impl Data {
-    /// `{"type":…,"data":…}`; `None` where there is no data.
+    /// Parses `{"type":…,"data":…}`. `None` if there is no data.
     fn read(what: &str, object: &str) -> Result<Option<Self>, Error> {
         let members = Members::read(object, what, &DATA_MEMBERS)?;
         if DATA_MEMBERS[2..].iter().any(|schema| members.get(schema).is_some()) {
             return Err(Error::SchemaTypeV3);
         }
-        let form = match members.get("type") {
-            Some(r#""BINARY""#) => Form::Binary,
-            Some(r#""JSON""#) => Form::Json,
-            Some(r#""STRING""#) => Form::String,
+        let data_type = match members.get("type") {
+            Some(r#""BINARY""#) => DataType::Binary,
+            Some(r#""JSON""#) => DataType::Json,
+            Some(r#""STRING""#) => DataType::String,
             Some(r#""AVRO""# | r#""JSONSCHEMA""# | r#""PROTOBUF""#) => return Err(Error::SchemaTypeV3),
             _ => return Err(Error::BadRecord(format!("{what}.type must be BINARY, JSON or STRING"))),
         };
         let Some(data) = members.get("data") else { return Ok(None) };
-        let bytes = match form {
-            Form::Binary => decode(data, " Rows as JSON have the type JSON.")?,
-            Form::Json => json::compact(data).into_owned().into(),
-            Form::String => {
+        let bytes = match data_type {
+            DataType::Binary => decode(data, " Rows as JSON have the type JSON.")?,
+            DataType::Json => json::compact(data).into_owned().into(),
+            DataType::String => {
                 let problem = || Error::BadRecord(format!("{what}.data must be a string, as {what}.type says"));
                 text(data).ok_or_else(problem)?.into_owned().into()
             }
         };
-        Ok(Some(Self { form, bytes }))
+        Ok(Some(Self { data_type, bytes }))
     }
 
     fn size(&self) -> Size {
-        Size { form: self.form, size: self.bytes.len() }
+        Size { data_type: self.data_type, size: self.bytes.len() }
     }
 }
 
@@ -177,8 +177,8 @@ fn partition(json: &str) -> Result<i32, Error> {
     }
 }
 
-/// librdkafka takes 0 for "now". What is further ahead than Kafka admits (`message.timestamp.after.max.ms`, an hour unless a
-/// topic says otherwise) it would refuse together with every record that shares a batch with it, also another client's.
+/// Parses a timestamp. librdkafka takes 0 for "now". Kafka rejects a timestamp too far ahead
+/// (`message.timestamp.after.max.ms`, an hour by default) together with the whole batch, which may have other clients' records.
 fn timestamp(json: &str) -> Result<i64, Error> {
     let time = text(json).and_then(|text| DateTime::parse_from_rfc3339(&text).ok()).map(|time| time.timestamp_millis());
     time.filter(|time| (1..=latest_ms()).contains(time)).ok_or_else(|| {
@@ -189,7 +189,7 @@ fn timestamp(json: &str) -> Result<i64, Error> {
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "a record's time is held to the time of day")]
+#[expect(clippy::disallowed_methods, reason = "timestamps are compared with the wall clock")]
 fn latest_ms() -> i64 {
     (Utc::now() + MAX_AHEAD).timestamp_millis()
 }
@@ -203,10 +203,10 @@ fn headers(json: &str) -> Result<Vec<Header>, Error> {
     list.into_iter().map(|header| read_header(header.get())).collect()
 }
 
-/// `{"name":…,"value":…}`, the value in base64.
+/// Parses `{"name":…,"value":…}`, with the value in base64.
 fn read_header(json: &str) -> Result<Header, Error> {
     let members = Members::read(json, "a header", &["name", "value"])?;
-    // librdkafka's names are C strings.
+    // librdkafka takes header names as C strings.
     let name = members.get("name").and_then(text).filter(|name| !name.contains('\0'));
     let name = name.ok_or_else(|| Error::BadRecord("a header's name must be a string without NUL".to_owned()))?;
     Ok(Header { name: name.into_owned(), value: members.get("value").map(|data| decode(data, "")).transpose()? })

@@ -1,4 +1,4 @@
-//! The members of a JSON object, each value left in the client's own text.
+//! The members of a JSON object, with each value as the client wrote it.
 
 use std::{borrow::Cow, fmt};
 
@@ -15,17 +15,17 @@ pub(super) const MEMBERS: [&str; 5] = ["partition_id", "headers", "key", "value"
 pub(super) const DATA_MEMBERS: [&str; 7] =
     ["type", "data", "schema", "schema_id", "schema_version", "subject", "subject_name_strategy"];
 
-/// How many are kept: one more than any object of a request may have, so that one of them is unknown or there twice. (Keys and
-/// values have the most; an entry of a batch has an id beside a record's members.)
+/// The most members kept: one more than any valid object has, so that an unknown or duplicate one is among them. Keys and values
+/// have the most; a batch entry has an id in addition to a record's members.
 const MOST: usize = DATA_MEMBERS.len() + 1;
 const _: () = assert!(DATA_MEMBERS.len() > MEMBERS.len());
 
-/// An object's members in their order. A value that is null counts as one that is missing.
+/// The members of an object, in order. A null value counts as missing.
 #[derive(Debug)]
 pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
 
 impl<'a> Members<'a> {
-    /// Those of `object`, of which only those in `known` may be there, and each once. `what` is the object's name in errors.
+    /// Parses `object`. Only members in `known` are allowed, each once. `what` names the object in errors.
     pub(super) fn read(object: &'a str, what: &str, known: &[&str]) -> Result<Self, Error> {
         let members: Self = serde_json::from_str(object).map_err(|_| {
             let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");

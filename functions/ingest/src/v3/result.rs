@@ -1,4 +1,4 @@
-//! What is said of each record of a v3 request.
+//! The results of the records of a v3 request.
 
 use std::fmt::Display;
 
@@ -15,26 +15,26 @@ use crate::{
     violations::RecordViolation,
 };
 
-/// What became of each record, in the request's order.
+/// The result of each record, in the request's order.
 #[derive(Debug, Default)]
 pub(super) struct Results {
     states: Vec<State>,
-    /// Broken rules that are kept for the answer.
+    /// The number of broken rules kept for the response.
     violations: usize,
 }
 
-/// The most broken rules that are kept: all that the largest batch can list.
+/// The most broken rules kept: all that the largest batch can list.
 const MAX_KEPT_VIOLATIONS: usize = MAX_BATCH_ENTRIES * MAX_VIOLATIONS;
 
 #[derive(Debug)]
 enum State {
-    /// Not handed over.
+    /// Invalid, and not sent to the producer.
     Refused(Error),
-    /// Handed over, and so unconfirmed until it is settled.
-    HandedOver(Sizes, Outcome),
+    /// Sent to the producer; unconfirmed until the outcome is known.
+    Sent(Sizes, Outcome),
 }
 
-/// A record that is written, in the REST Proxy's order.
+/// The result of a written record, in the REST Proxy's order.
 #[derive(Serialize)]
 struct Success<'a> {
     #[serde(flatten)]
@@ -49,7 +49,7 @@ struct Success<'a> {
     sizes: Sizes,
 }
 
-/// What a success begins with.
+/// The first member of a success.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Label<'a> {
@@ -57,7 +57,7 @@ enum Label<'a> {
     Batched { id: &'a str },
 }
 
-/// A record that is not known to be written.
+/// The result of a record that is not known to be written.
 #[derive(Serialize)]
 struct Problem<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +77,7 @@ struct Batch<'a> {
 impl Results {
     pub(super) fn refused(&mut self, mut error: Error) {
         if let Error::Invalid(violations) = &mut error {
-            // Thousands of records with a hundred each would take more memory than the body; the first one is the message.
+            // Thousands of records with a hundred violations each would take more memory than the body. The first is the message.
             if self.violations >= MAX_KEPT_VIOLATIONS {
                 violations.listed = violations.listed.drain(..).take(1).collect();
             }
@@ -86,17 +86,17 @@ impl Results {
         self.states.push(State::Refused(error));
     }
 
-    pub(super) fn handed_over(&mut self, sizes: Sizes) {
-        self.states.push(State::HandedOver(sizes, Err(Failure::Unconfirmed)));
+    pub(super) fn sent(&mut self, sizes: Sizes) {
+        self.states.push(State::Sent(sizes, Err(Failure::Unconfirmed)));
     }
 
-    /// Takes the outcomes of those that were handed over.
+    /// Sets the outcomes of the records that were sent to the producer.
     pub(super) fn settle(&mut self, outcomes: Vec<Outcome>) {
-        let handed_over = self.states.iter_mut().filter_map(|state| match state {
+        let sent = self.states.iter_mut().filter_map(|state| match state {
             State::Refused(_) => None,
-            State::HandedOver(_, outcome) => Some(outcome),
+            State::Sent(_, outcome) => Some(outcome),
         });
-        for (known, outcome) in handed_over.zip(outcomes) {
+        for (known, outcome) in sent.zip(outcomes) {
             *known = outcome;
         }
     }
@@ -105,27 +105,27 @@ impl Results {
         self.states.len()
     }
 
-    /// Of the records that were handed over.
+    /// The outcomes of the records that were sent to the producer.
     pub(super) fn outcomes(&self) -> Vec<Outcome> {
         let outcome = |state: &State| match state {
             State::Refused(_) => None,
-            State::HandedOver(_, outcome) => Some(*outcome),
+            State::Sent(_, outcome) => Some(*outcome),
         };
         self.states.iter().filter_map(outcome).collect()
     }
 
-    /// Why the first record was not handed over of which that is so.
+    /// The error of the first refused record.
     pub(super) fn into_refusal(self) -> Option<Error> {
         self.states.into_iter().find_map(|state| match state {
             State::Refused(error) => Some(error),
-            State::HandedOver(..) => None,
+            State::Sent(..) => None,
         })
     }
 
-    /// The results one after the other.
+    /// The body of a streamed response: the results one after the other.
     pub(super) fn stream(&self, cluster_id: &str, topic: &str) -> Vec<u8> {
         let mut body = Vec::new();
-        let mut told = 0;
+        let mut reported = 0;
         for (at, state) in self.states.iter().enumerate() {
             if at > 0 {
                 body.extend_from_slice(b"\r\n");
@@ -134,15 +134,15 @@ impl Results {
             body.extend(if let Some(success) = success(state, label, cluster_id, topic) {
                 json(&success)
             } else {
-                let problem = problem(state, None, told < MAX_VIOLATIONS);
-                told += problem.violations.map_or(1, <[_]>::len);
+                let problem = problem(state, None, reported < MAX_VIOLATIONS);
+                reported += problem.violations.map_or(1, <[_]>::len);
                 json(&problem)
             });
         }
         body
     }
 
-    /// The results by their ids.
+    /// The body of a batch response: the results with their ids.
     pub(super) fn batch(&self, ids: &[String], cluster_id: &str, topic: &str) -> Vec<u8> {
         let mut batch = Batch { successes: Vec::new(), failures: Vec::new() };
         for (id, state) in ids.iter().zip(&self.states) {
@@ -156,7 +156,7 @@ impl Results {
 }
 
 fn success<'a>(state: &State, label: Label<'a>, cluster_id: &'a str, topic: &'a str) -> Option<Success<'a>> {
-    let State::HandedOver(sizes, Ok(Written { partition, offset, timestamp_ms })) = state else { return None };
+    let State::Sent(sizes, Ok(Written { partition, offset, timestamp_ms })) = state else { return None };
     let time = timestamp_ms.and_then(DateTime::from_timestamp_millis);
     Some(Success {
         label,
@@ -169,11 +169,11 @@ fn success<'a>(state: &State, label: Label<'a>, cluster_id: &'a str, topic: &'a 
     })
 }
 
-/// What is wrong with a record; past the first ones in few words, since the answer has to fit into Lambda's 6 MB.
+/// The failure of a record. Past the first ones it is shortened, because the response has to fit into Lambda's 6 MB.
 fn problem<'a>(state: &'a State, id: Option<&'a str>, in_full: bool) -> Problem<'a> {
     let (error_code, why, violations): (_, &dyn Display, _) = match state {
         State::Refused(error) => (error.code(), error, error.violations()),
-        State::HandedOver(_, outcome) => {
+        State::Sent(_, outcome) => {
             let failure = outcome.as_ref().err().unwrap_or(&Failure::Unconfirmed);
             (failure::v3_code(*failure), failure, None)
         }
@@ -181,6 +181,6 @@ fn problem<'a>(state: &'a State, id: Option<&'a str>, in_full: bool) -> Problem<
     if in_full {
         return Problem { id, error_code, message: why.to_string(), violations };
     }
-    let message = format!("only the first {MAX_VIOLATIONS} errors of an answer are told in full");
+    let message = format!("only the first {MAX_VIOLATIONS} errors of a response are reported in full");
     Problem { id, error_code, message, violations: None }
 }
