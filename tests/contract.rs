@@ -110,7 +110,7 @@ async fn the_router_keeps_every_vector_and_writes_what_it_says_and_nothing_else(
 struct Served<'p> {
     address: SocketAddr,
     prefix: &'static str,
-    /// Where Kafka can be read.
+    /// The reader of Kafka, if it can be read.
     contents: Option<Contents<'p>>,
     names: Names,
     lacks: Vec<Need>,
@@ -251,15 +251,15 @@ pub(crate) fn written(kind: &Kind) -> BTreeSet<String> {
     records.map(|record| String::from_utf8(record.value.unwrap()).unwrap()).collect()
 }
 
-/// The fields and problems that vectors tell of values in a kind's topics.
+/// The fields and problems that vectors expect for the values of a kind.
 fn violations(kind: &Kind) -> BTreeSet<(String, String)> {
     let names = Names::new("u", &[]);
     let of_kind = vectors().iter().filter(|vector| vector.file == format!("refused-{kind}"));
     let bodies = of_kind.filter_map(|vector| vector.answers(&names));
     let bodies = bodies.map(|body| serde_json::from_str::<Value>(&body).unwrap()["violations"].clone());
-    let told = bodies.flat_map(|violations| violations.as_array().cloned().unwrap_or_default());
+    let reported = bodies.flat_map(|violations| violations.as_array().cloned().unwrap_or_default());
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    told.map(|violation| (text(&violation["field"]), text(&violation["problem"]))).collect()
+    reported.map(|violation| (text(&violation["field"]), text(&violation["problem"]))).collect()
 }
 
 #[test]
@@ -270,20 +270,20 @@ fn each_rule_of_each_field_of_each_kind_is_kept_and_broken_by_a_vector() {
         let rows: Vec<Value> =
             values.flat_map(|value| if let Value::Array(rows) = value { rows } else { vec![value] }).collect();
         let has = |row: &dyn Fn(&Value) -> bool| rows.iter().any(row);
-        let told =
-            |field: &str, problem: &str| broken.iter().any(|(of, told)| of == field && told.starts_with(problem));
+        let reported =
+            |field: &str, problem: &str| broken.iter().any(|(of, found)| of == field && found.starts_with(problem));
         assert!(JOIN_KEYS.iter().all(|key| has(&|row| row.get(key).is_some())), "{kind}: each name of the join key");
-        assert!(told(kind.join_key, &format!("must be {JOIN_KEY}; it is ")), "{kind}.{}", kind.join_key);
-        assert!(told(kind.join_key, "is missing"), "{kind}.{}", kind.join_key);
+        assert!(reported(kind.join_key, &format!("must be {JOIN_KEY}; it is ")), "{kind}.{}", kind.join_key);
+        assert!(reported(kind.join_key, "is missing"), "{kind}.{}", kind.join_key);
         for field @ Field { name, rule, presence, .. } in kind.fields {
             let (missing, null) = (*presence == Presence::Optional, *presence != Presence::NotNull);
             let what = format!("{kind}.{name}, {rule}, {presence:?}");
-            assert!(told(name, &format!("must be {rule}; it is ")), "{what}");
+            assert!(reported(name, &format!("must be {rule}; it is ")), "{what}");
             assert!(field.names().all(|name| has(&|row| row.get(name).is_some())), "{what}: each of its names");
             assert_eq!(has(&|row| field.names().all(|name| row.get(name).is_none())), missing, "{what}");
-            assert_eq!(told(name, "is missing"), !missing, "{what}");
+            assert_eq!(reported(name, "is missing"), !missing, "{what}");
             assert_eq!(has(&|row| row.get(name) == Some(&Value::Null)), null, "{what}");
-            assert_eq!(told(name, &format!("must be {rule}; it is null")), !null, "{what}");
+            assert_eq!(reported(name, &format!("must be {rule}; it is null")), !null, "{what}");
         }
     }
 }

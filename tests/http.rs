@@ -1,4 +1,4 @@
-//! What holds for every request beside its vector: what is logged of it, and that a defect of ours is answered too.
+//! Requests beyond the vectors: the log line of each, and the response after a panic.
 
 use axum::{
     body::Body,

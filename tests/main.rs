@@ -4,7 +4,6 @@
 
 mod support;
 
-mod abuse;
 mod broker;
 mod built;
 mod conformance_output;
@@ -17,6 +16,7 @@ mod emulator;
 mod end_to_end;
 mod events;
 mod freeze;
+mod hostile_input;
 mod http;
 mod iam;
 mod keys;

@@ -1,4 +1,4 @@
-//! What is asked about the cluster is answered by the cluster, in bounded time, and costs records nothing.
+//! Metadata requests are answered by the cluster, in bounded time, without delaying records.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ async fn a_record_that_is_written_moves_its_partitions_end() {
     }
 }
 
-/// A cluster that takes its time to tell of partitions, and tells no offsets.
+/// A cluster that lists partitions slowly, and never returns offsets.
 #[derive(Debug, Clone, Default)]
 struct Slow(Recorder);
 
@@ -87,7 +87,7 @@ impl Describe for Slow {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_questions_of_one_request_share_its_time() {
+async fn two_metadata_requests_share_one_deadline() {
     let router = router(App::new(Slow::default(), &"u".parse().unwrap(), Metrics::default()));
     let begun = Instant::now();
     let request = Request::get("/topics/u.geo/partitions/0/offsets").body(Body::empty()).unwrap();
@@ -163,19 +163,19 @@ async fn a_start_sends_one_metadata_request_for_any_number_of_topics() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka: make test"]
-async fn three_real_brokers_tell_their_replicas_and_a_lost_one() {
+async fn three_real_brokers_list_their_replicas_and_drop_a_lost_broker() {
     let kafka = Kafka::start(Options::three().with("broker.session.timeout.ms", "3000")).await.unwrap();
-    let (user_ids, role) = tenant(&kafka, "told").await;
+    let (user_ids, role) = tenant(&kafka, "described").await;
     let ingest = Ingest::start(&cluster(&kafka, kafka.region(), role.credentials()), &user_ids).await;
-    assert_eq!(ingest.post("/topics/told.geo", geo()).await.status, 200);
+    assert_eq!(ingest.post("/topics/described.geo", geo()).await.status, 200);
     assert_eq!(ingest.get("/brokers").await.json(), json!({"brokers": [1, 2, 3]}));
-    let topic = ingest.get("/topics/told.geo").await.json();
+    let topic = ingest.get("/topics/described.geo").await.json();
     let replicas = topic["partitions"][0]["replicas"].as_array().unwrap();
     assert_eq!(replicas.len(), 3);
     assert!(replicas.iter().all(|replica| replica["in_sync"] == true), "{topic}");
     let leaders: Vec<_> = replicas.iter().filter(|replica| replica["leader"] == true).collect();
     assert_eq!((leaders.len(), &leaders[0]["broker"]), (1, &topic["partitions"][0]["leader"]));
-    let offsets = ingest.get("/topics/told.geo/partitions/0/offsets").await.json();
+    let offsets = ingest.get("/topics/described.geo/partitions/0/offsets").await.json();
     assert_eq!(offsets, json!({"beginning_offset": 0, "end_offset": 1}));
 
     kafka.kill_broker(3).await.unwrap();
@@ -184,12 +184,12 @@ async fn three_real_brokers_tell_their_replicas_and_a_lost_one() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), gone).await.expect("the broker is told to be gone");
+    tokio::time::timeout(Duration::from_secs(30), gone).await.expect("the lost broker is no longer listed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka: make test"]
-async fn who_may_not_describe_a_topic_is_told_so() {
+async fn a_client_without_the_right_to_describe_a_topic_gets_403() {
     let kafka = Kafka::start(Options::default()).await.unwrap();
     let user_ids = "hidden".parse().unwrap();
     kafka.create_topic("hidden.geo", 1).await.unwrap();
@@ -200,7 +200,7 @@ async fn who_may_not_describe_a_topic_is_told_so() {
     assert_eq!(answer.status, 403, "{}", answer.body);
 }
 
-/// How long each of some requests took, the longest first, all of which are answered 200.
+/// The durations of 200 successful requests, longest first.
 async fn times(ingest: &Ingest) -> Vec<Duration> {
     let mut times = Vec::new();
     for _ in 0..200 {
@@ -246,7 +246,7 @@ async fn questions_to_a_broker_that_hangs_delay_no_record() {
     assert!(p99(&beside) < p99(&alone) + NOT_DELAYED, "{:?}, then {:?}", p99(&alone), p99(&beside));
 }
 
-/// Asks for the topic again and again. Each question is answered in its time.
+/// Requests the topic repeatedly, checking that each response is in time.
 fn ask_on(ingest: Ingest) -> JoinHandle<()> {
     tokio::spawn(async move {
         loop {

@@ -1,4 +1,4 @@
-//! `GET /openapi.json` tells what the API does: each route, each answer, what is accepted and what is refused.
+//! `GET /openapi.json` describes the API: its routes, responses, and which requests are accepted.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -27,7 +27,7 @@ mod schemas;
 /// A minute where nothing else runs; more than it ever takes.
 const SCHEMATHESIS: Duration = Duration::from_mins(5);
 
-/// Every method that HTTP knows, but for the two that are answered everywhere.
+/// Every HTTP method except for the two that work on every path.
 const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "trace", "connect"];
 
 async fn send(router: &Router, method: &str, path: &str, content_type: &str, body: impl Into<Body>) -> Answer {
@@ -37,7 +37,7 @@ async fn send(router: &Router, method: &str, path: &str, content_type: &str, bod
 }
 
 #[tokio::test]
-async fn the_document_is_what_it_was() {
+async fn the_document_matches_its_golden_file() {
     let OpenApi(document) = OpenApi::of(&Recorder::default().router()).await;
     assert_golden("openapi.json", &format!("{}\n", serde_json::to_string_pretty(&document).unwrap()));
 }
@@ -49,7 +49,7 @@ async fn the_document_is_openapi_3_1() {
     assert_eq!(python_in("openapi", "valid.py", &document), Value::from("3.1"));
 }
 
-/// Some thousand requests, the same each time: valid ones, wrong ones, and sequences of them.
+/// Some thousand requests, the same on each run: valid ones, invalid ones, and sequences.
 #[tokio::test]
 #[ignore = "needs schemathesis: make test"]
 async fn no_request_that_schemathesis_makes_of_the_document_is_answered_otherwise() {
@@ -85,12 +85,12 @@ async fn each_method_of_a_path_is_answered_as_the_document_says_and_each_other_o
         let of_path = &openapi.0["paths"][at.path];
         for method in METHODS {
             let answer = send(&router, method, &path, JSON, "{}").await;
-            // Behind a stage as well, which is told from a route by `path::ROUTES`.
+            // Behind a stage as well: `path::ROUTES` distinguishes it from a route.
             let staged = send(&router, method, &format!("/stage{path}"), JSON, "{}").await;
             assert!(staged.status == answer.status || path == "/", "{method} /stage{path}: {}", staged.body);
             if of_path[method].is_object() {
                 openapi.assert_describes(&openapi.operation(method, at.path), &answer);
-                // A path that is not routed is told by its words. The root's POST is routed there.
+                // The message shows that a path is not routed. The root's POST is routed there.
                 let to_nowhere = answer.body.contains("records are sent to") && (method, at.path) != ("post", "/");
                 assert!(answer.status != 405 && !to_nowhere, "{method} {path}: {}", answer.body);
             } else {
@@ -103,13 +103,13 @@ async fn each_method_of_a_path_is_answered_as_the_document_says_and_each_other_o
     }
 }
 
-/// What stands for a vector's placeholders.
+/// The values of the vectors' placeholders.
 fn names() -> Names {
     Names::new("u", &["u.pin".to_owned(), "u.geo".to_owned(), "u.user".to_owned()])
 }
 
 #[tokio::test]
-async fn topics_that_are_passed_through_are_told_and_take_anything() {
+async fn pass_through_topics_are_listed_and_take_anything() {
     let topics = "clicks,views".parse().unwrap();
     let openapi = OpenApi::of(&router(Recorder::default().app().passing_through(&topics))).await;
     let schema = &openapi.0["components"]["parameters"]["topic"]["schema"];

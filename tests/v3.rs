@@ -1,4 +1,4 @@
-//! What no vector says of the API v3: how large its answers get, what Kafka's faults become, which cluster is listed.
+//! The API v3 beyond its vectors: the size of its responses, Kafka failures, and the listed cluster.
 
 use axum::{
     body::Body,
@@ -81,8 +81,9 @@ async fn violations_are_bounded_over_all_records_of_a_request() {
     let row = (0..100).map(twice).collect::<Vec<_>>().join(",");
     let wrong = format!(r#"{{"value":{{"type":"JSON","data":{{{row}}}}}}}"#);
     let answer = answer(&Recorder::default().router(), post(GEO_RECORDS, wrong.repeat(100))).await;
-    let told: usize = results(&answer).iter().filter_map(|result| Some(result["violations"].as_array()?.len())).sum();
-    assert!((100..200).contains(&told), "{told}");
+    let reported: usize =
+        results(&answer).iter().filter_map(|result| Some(result["violations"].as_array()?.len())).sum();
+    assert!((100..200).contains(&reported), "{reported}");
 }
 
 #[tokio::test]
@@ -137,7 +138,7 @@ async fn the_log_and_the_answer_tell_the_same_error_code() {
 }
 
 #[tokio::test]
-async fn why_kafka_does_not_write_a_record_is_told_in_its_result() {
+async fn a_result_reports_the_kafka_failure_of_its_record() {
     let pipeline = Pipeline::start().await;
     for (error, code) in [
         (RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 413),

@@ -1,4 +1,4 @@
-//! What is answered is what the document says: to every vector, and to what Kafka does.
+//! The document describes every response: to each vector, and to each Kafka failure.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -70,7 +70,7 @@ async fn every_answer_to_records_that_kafka_does_not_take_is_in_the_document() {
     }
 }
 
-/// A cluster that tells nothing.
+/// A cluster that answers no metadata request.
 #[derive(Debug, Clone)]
 struct Silent(DescribeError);
 
@@ -103,7 +103,7 @@ impl Describe for Silent {
 }
 
 #[tokio::test]
-async fn every_answer_of_a_cluster_that_tells_nothing_is_in_the_document() {
+async fn every_answer_of_a_cluster_without_metadata_is_in_the_document() {
     let missing = DescribeError::NoSuchTopic { topic: "u.pin".to_owned() };
     for error in [missing, DescribeError::Unauthorized, Unreachable::LogInRefused.into()] {
         let router = router(App::new(Silent(error), &"u".parse().unwrap(), Metrics::default()));

@@ -1,4 +1,4 @@
-//! The schemas take what is accepted and nothing else, and the examples are what they say.
+//! The schemas match the accepted requests, and the examples are correct.
 
 use std::collections::BTreeSet;
 
@@ -38,21 +38,26 @@ async fn the_schemas_take_all_that_is_accepted() {
 }
 
 #[tokio::test]
-async fn the_schemas_take_nothing_that_is_refused_but_what_a_schema_cannot_tell() {
+async fn the_schemas_take_nothing_that_is_refused_but_what_a_schema_cannot_express() {
     let openapi = OpenApi::of(&Recorder::default().router()).await;
     let refused = bodies("refused");
     assert!(refused.len() > 40, "{}", refused.len());
     for (vector, body, kind) in refused {
         let row = kind.name[..1].to_uppercase() + &kind.name[1..];
         let row = &openapi.0["components"]["schemas"][row];
-        let told = |value: &Value| !openapi.problems(row, value).is_empty();
-        let told = body["records"].as_array().is_none_or(|records| records.iter().any(|record| told(&record["value"])));
+        let rejected = |value: &Value| !openapi.problems(row, value).is_empty();
+        let rejected =
+            body["records"].as_array().is_none_or(|records| records.iter().any(|record| rejected(&record["value"])));
         let said = vector.answers(&names()).unwrap();
         // A number in a string has no bounds there, the calendar is none of a pattern's, and names are read once.
         let bounded = said.split("; it is the string \\\"").skip(1);
         let bounded = bounded.filter_map(|rest| rest.split('\\').next()?.parse::<f64>().ok()).count() > 0;
-        let untold = ["is not an existing date", "differs from", "appears more than once", " fields, more than "];
-        assert!(told || bounded || untold.iter().any(|untold| said.contains(untold)), "{vector}: {body:.300}\n{said}");
+        let inexpressible =
+            ["is not an existing date", "differs from", "appears more than once", " fields, more than "];
+        assert!(
+            rejected || bounded || inexpressible.iter().any(|inexpressible| said.contains(inexpressible)),
+            "{vector}: {body:.300}\n{said}"
+        );
     }
 }
 
@@ -82,7 +87,7 @@ async fn every_example_of_a_request_is_written_to_the_topic_of_its_kind() {
 }
 
 #[tokio::test]
-async fn every_example_of_v3_has_the_results_that_it_tells() {
+async fn every_example_of_v3_has_the_results_that_it_shows() {
     let recorder = Recorder::default();
     let router = recorder.router();
     let openapi = OpenApi::of(&router).await;

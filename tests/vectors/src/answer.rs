@@ -1,4 +1,4 @@
-//! Whether an answer is the one that a vector expects.
+//! Comparison of a response with the one that a vector expects.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -11,32 +11,32 @@ use crate::{
     names::Names,
 };
 
-/// What every answer has, where its vector does not say otherwise.
+/// The headers of every response, unless its vector lists another value.
 const HEADERS: [(header::HeaderName, &str); 2] =
     [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (header::CONTENT_TYPE, "application/json")];
 
-/// How much of a value is shown, in characters.
+/// The most characters of a value that are printed.
 const SHOWN: usize = 400;
 
-/// What stands for a whole number from 0.
+/// The placeholders for a whole number from 0.
 const NUMBERS: [&str; 3] = ["{offset}", "{partition}", "{broker}"];
 
-/// How many differences of one answer are told.
+/// The most differences reported per response.
 const MAX_DIFFERENCES: usize = 10;
 
-/// Something that is not as it should be.
+/// A difference between the expected and the actual result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// `status`, a header, a place in the body, or a record in Kafka.
     pub of: String,
-    /// What the vector says.
+    /// The value in the vector.
     pub expected: String,
-    /// What was there.
+    /// The actual value.
     pub found: String,
 }
 
 impl Difference {
-    /// Of two values that are shown cut.
+    /// Creates a difference, cutting long values.
     pub fn new(of: impl Into<String>, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
         Self { of: of.into(), expected: shown(&expected.to_string()), found: shown(&found.to_string()) }
     }
@@ -48,7 +48,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The beginning of a text.
+/// Cuts a long text.
 pub(crate) fn shown(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
@@ -57,7 +57,7 @@ pub(crate) fn shown(text: &str) -> String {
 }
 
 impl Vector {
-    /// How an answer differs from the one that is expected.
+    /// Compares a response with the expected one.
     #[must_use]
     pub fn differences(&self, names: &Names, answer: &Response<Bytes>) -> Vec<Difference> {
         let mut differences = Vec::new();
@@ -147,7 +147,7 @@ fn compare(expected: &Json, found: &Json, at: &str, differences: &mut Vec<Differ
     }
 }
 
-/// Whether a text is a time of UTC, with or without a fraction of its second.
+/// Returns whether a text is a UTC time, with or without a fractional second.
 fn is_time(text: &str) -> bool {
     let Some((seconds, zone)) = text.split_at_checked("2026-09-23T12:00:00".len()) else { return false };
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn each_difference_is_told_with_its_place() {
+    fn each_difference_is_reported_with_its_path() {
         for (expected, body, places) in [
             ("{}", "[]", &["body"][..]),
             ("{}", "", &["body"]),
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_of_a_value_is_shown_than_tells_what_it_is() {
+    fn long_values_are_cut() {
         let long = "é".repeat(10_000);
         let text = Difference::new("body", &long, "").to_string();
         assert!(text.len() < 1000 && text.contains("… (20000 bytes)"), "{text}");

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::{json::Json, names::Names};
 
-/// As a vector spells them.
+/// Bytes as a vector spells them.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Json")]
 pub(crate) enum Content {
@@ -17,7 +17,7 @@ pub(crate) enum Content {
     Bytes(Vec<u8>),
 }
 
-/// Why a vector's bytes are none.
+/// The error of a value that does not spell bytes.
 #[derive(Debug, thiserror::Error)]
 #[error(
     r#"bytes are a text, a list of texts or of {{"repeat": text, "times": number}}, {{"json": …}} or {{"base64": "…"}}"#

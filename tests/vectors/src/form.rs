@@ -1,4 +1,4 @@
-//! What a vector is made of.
+//! The format of a vector.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,7 +11,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{VectorError, content::Content, json::Json, names::Names, need::Need};
 
-/// A request, its answer, and what is in Kafka then.
+/// A request, its response, and the records then in Kafka.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vector {
@@ -20,7 +20,7 @@ pub struct Vector {
     pub file: String,
     /// A sentence, which no other vector has.
     pub name: String,
-    /// Where it can be run.
+    /// The needs of the vector: it runs only on an API that meets them.
     #[serde(default)]
     pub needs: BTreeSet<Need>,
     request: Request,
@@ -106,7 +106,7 @@ struct RecordHeader {
     value: Option<Content>,
 }
 
-/// What has to be in Kafka.
+/// A record expected in Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Its topic.
@@ -124,10 +124,10 @@ pub struct Record {
 }
 
 impl Vector {
-    /// What is sent.
+    /// Builds the request.
     ///
     /// # Errors
-    /// When HTTP cannot express it.
+    /// HTTP cannot express the request.
     pub fn request(&self, names: &Names) -> Result<http::Request<Bytes>, VectorError> {
         let Request { method, path, headers, body, gzip } = &self.request;
         let body = body.as_ref().map(|body| body.bytes(names)).unwrap_or_default();
@@ -141,7 +141,7 @@ impl Vector {
         request.body(body.into()).map_err(|source| VectorError::NoRequest { vector: self.to_string(), source })
     }
 
-    /// What is in Kafka then, in the order in which it was sent. Nothing else is.
+    /// The only records expected in Kafka, in order.
     pub fn records(&self, names: &Names) -> impl Iterator<Item = Record> {
         self.kafka.iter().flat_map(move |Several { of, times }| {
             let bytes = |content: &Option<Content>| content.as_ref().map(|content| content.bytes(names));
@@ -170,7 +170,7 @@ impl Vector {
     }
 }
 
-/// Of an error's body, or else of the first of its records that has one.
+/// The `error_code` of an error body, or of the first record that has one.
 fn error_code(body: &Json) -> Option<u32> {
     let member = |of: &Json, wanted: &str| match of {
         Json::Object(members) => members.iter().find(|(name, _)| name == wanted).map(|(_, member)| member.clone()),

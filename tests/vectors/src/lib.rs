@@ -1,7 +1,7 @@
-//! The HTTP contract as data: requests, the answer to each, and what is in Kafka then. `README.md` beside the files defines
-//! their form; this crate reads them and runs them on whatever answers HTTP requests.
+//! The HTTP contract as data: requests, their responses, and the records then in Kafka. `README.md` defines the format; this
+//! crate reads the files and runs them on any HTTP API.
 //!
-//! It knows neither `ingest` nor Kafka: what is sent and what is looked at is the matter of an [`Api`].
+//! It depends on neither `ingest` nor Kafka: an [`Api`] sends the requests and reads the records.
 
 mod answer;
 mod content;
@@ -19,7 +19,7 @@ pub use names::Names;
 pub use need::{Need, NoNeed};
 pub use run::{Api, Outcome, Ran, run};
 
-/// Why there are no vectors, or no request of one.
+/// An error in the vector files.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum VectorError {
@@ -31,10 +31,10 @@ pub enum VectorError {
     NoRequest { vector: String, source: http::Error },
 }
 
-/// Every vector, file by file in the order of their names.
+/// Reads every vector, in the order of the file names.
 ///
 /// # Errors
-/// When a file cannot be read, or holds what is no vector.
+/// A file cannot be read or parsed.
 pub fn all() -> Result<Vec<Vector>, VectorError> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let unreadable = |source| VectorError::Unreadable { path: folder.display().to_string(), source };

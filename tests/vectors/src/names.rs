@@ -1,8 +1,8 @@
-//! What a vector cannot know of the API that it is run on.
+//! The placeholders of a vector: names that depend on the API.
 
 use crate::json::Json;
 
-/// What stands for `{user_id}`, `{pass_through}`, `{topics}` and `{topic_list}` in a vector.
+/// The values of `{user_id}`, `{pass_through}`, `{topics}` and `{topic_list}` in a vector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
     user_id: String,

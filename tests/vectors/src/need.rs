@@ -1,8 +1,8 @@
-//! What some vectors take for granted of the API that they are run on.
+//! The needs of vectors: properties that some require of the API.
 
 use serde::Deserialize;
 
-/// A vector that needs something is run only where that is given. The README says what each means.
+/// A property that a vector requires of the API. The README defines each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 #[expect(missing_docs, reason = "the README's table is their documentation")]
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_says_of_each_need_what_it_means() {
+    fn the_readme_defines_every_need() {
         let readme = include_str!("../README.md");
         let (_, table) = readme.split_once("| need | what has to be so |\n| --- | --- |\n").unwrap();
         let rows: Vec<_> = table.lines().map_while(|row| row.strip_prefix("| `")?.split('`').next()).collect();
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vector_with_a_need_that_nobody_knows_is_not_read() {
+    fn an_unknown_need_is_an_error() {
         let error = serde_json::from_str::<Vec<Need>>(r#"["bytes","gold"]"#).unwrap_err().to_string();
         assert!(error.contains("`gold`; there are bytes, exact-paths, "), "{error}");
     }

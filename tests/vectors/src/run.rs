@@ -1,4 +1,4 @@
-//! Running vectors on an API.
+//! The runner of vectors.
 
 use std::{fmt, future::Future};
 
@@ -12,34 +12,34 @@ use crate::{
     need::Need,
 };
 
-/// Something that answers HTTP requests.
+/// An API under test.
 pub trait Api {
-    /// What stands for a vector's placeholders.
+    /// The values of the placeholders.
     fn names(&self) -> &Names;
 
-    /// Whether a vector with this need can be run.
+    /// Returns whether vectors with this need can be run.
     fn meets(&self, need: Need) -> bool;
 
-    /// Sends a request and reads its answer to the end.
+    /// Sends a request and reads the whole response.
     ///
     /// # Errors
-    /// When there is none, with why.
+    /// There is no response; the text says why.
     fn send(&self, request: Request<Bytes>) -> impl Future<Output = Result<Response<Bytes>, String>>;
 
-    /// How what a vector wrote to Kafka differs from what it should have. Whoever cannot read Kafka finds nothing.
+    /// Compares the records in Kafka with the expected ones. An API without access to Kafka returns none.
     fn in_kafka(&self, _: &Vector, _: &Response<Bytes>) -> impl Future<Output = Vec<Difference>> {
         std::future::ready(Vec::new())
     }
 }
 
-/// What became of a vector.
+/// The outcome of a vector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The answer and Kafka are as expected.
+    /// The response and the records are as expected.
     Same,
-    /// They are not.
+    /// The response or the records differ.
     Different(Vec<Difference>),
-    /// There is no answer.
+    /// There is no response.
     Unanswered(String),
     /// The API does not meet this need.
     Skipped(Need),
@@ -48,15 +48,15 @@ pub enum Outcome {
 /// A vector that was run.
 #[derive(Debug)]
 pub struct Ran<'v> {
-    /// Which.
+    /// The vector.
     pub vector: &'v Vector,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: Outcome,
     request: String,
 }
 
 impl Ran<'_> {
-    /// Whether the API does not do what the vector says.
+    /// Returns whether the API violates the vector.
     #[must_use]
     pub const fn failed(&self) -> bool {
         matches!(self.outcome, Outcome::Different(_) | Outcome::Unanswered(_))
@@ -93,7 +93,7 @@ fn described(request: &Request<Bytes>) -> String {
     head.chain((!body.is_empty()).then_some(body)).collect::<Vec<_>>().join("\n      ")
 }
 
-/// The vector's name, and of one that failed the request and each difference.
+/// The vector's name, and after a failure its request and each difference.
 impl fmt::Display for Ran<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { vector, outcome, request } = self;

@@ -1,4 +1,4 @@
-//! What a request costs a process.
+//! The memory and CPU time that a request costs a process.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ const MAX_MEMORY_KIB: u64 = 48 * 1024;
 /// More of one processor than it takes, in seconds, in a build without optimization.
 const MAX_CPU_SECONDS: f64 = 10.0;
 
-/// Of Linux's, for every program: <https://man7.org/linux/man-pages/man5/proc.5.html>.
+/// Linux's clock ticks, the same for every program: <https://man7.org/linux/man-pages/man5/proc.5.html>.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The most that requests cost so far, each with its name.
@@ -48,7 +48,7 @@ impl Before {
 }
 
 impl Most {
-    #[expect(clippy::print_stdout, reason = "for whoever measures, with --nocapture")]
+    #[expect(clippy::print_stdout, reason = "measurements, shown with --nocapture")]
     pub(super) fn print(&self) {
         let Self { memory_kib: (memory, largest), cpu_seconds: (cpu, longest) } = self;
         println!("at most {memory} KiB ({largest}) and {cpu:.2} s of a processor ({longest})");
@@ -62,7 +62,7 @@ fn memory_kib(id: u32, name: &str) -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// What a process has had of processors, in its own code and in the system's.
+/// The CPU time of a process, in user and kernel mode.
 fn cpu_seconds(id: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
     // The name before it can hold anything.

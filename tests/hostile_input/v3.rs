@@ -18,7 +18,7 @@ fn many(object: &str) -> String {
     object.repeat((MAX_BODY_BYTES / object.len()).min(MAX_STREAMED_RECORDS))
 }
 
-/// What is odd, the path below the cluster, the body, the status, and a part of the answer.
+/// The name, the path below the cluster, the body, the status, and a part of the response.
 fn refused() -> impl Iterator<Item = (&'static str, &'static str, String, u16, &'static str)> {
     let number = format!(r#"{{"value":1e999,"x":"{}"}}"#, "y".repeat(600));
     let headers = vec![r#"{"name":"a"}"#; 480_000].join(",");

@@ -1,4 +1,4 @@
-//! Bodies that nobody should send, each with its answer.
+//! Hostile bodies, each with its expected response.
 
 use std::io::Write;
 
@@ -12,13 +12,13 @@ use crate::support::pipeline::{BINARY, JSON};
 /// A row that is valid.
 pub(super) const ROW: &str = r#"{"ind":1,"timestamp":"2020-08-28 03:52:47","latitude":1,"longitude":1}"#;
 
-/// How deep "very deep" is.
+/// The nesting depth of deep values.
 const DEEP: usize = 100_000;
 
 /// A body and what has to be said of it.
-pub(super) struct Abuse {
+pub(super) struct HostileBody {
     pub(super) what: &'static str,
-    /// Of the topic that it is sent to.
+    /// The kind of the topic.
     pub(super) kind: &'static str,
     pub(super) content_type: &'static str,
     pub(super) body: Vec<u8>,
@@ -35,13 +35,18 @@ const INVALID: (u16, u32) = (422, 42203);
 /// Valid, and more than a topic admits.
 const TOO_LARGE_A_RECORD: (u16, u32) = (413, 50002);
 
-fn abuse(what: &'static str, body: impl Into<Vec<u8>>, (status, code): (u16, u32), says: &'static str) -> Abuse {
-    Abuse { what, kind: "geo", content_type: JSON, body: body.into(), status, code, says }
+fn hostile(
+    what: &'static str,
+    body: impl Into<Vec<u8>>,
+    (status, code): (u16, u32),
+    says: &'static str,
+) -> HostileBody {
+    HostileBody { what, kind: "geo", content_type: JSON, body: body.into(), status, code, says }
 }
 
-fn binary(what: &'static str, value: &[u8], (status, code): (u16, u32), says: &'static str) -> Abuse {
+fn binary(what: &'static str, value: &[u8], (status, code): (u16, u32), says: &'static str) -> HostileBody {
     let body = format!(r#"{{"records":[{{"value":"{}"}}]}}"#, STANDARD.encode(value)).into_bytes();
-    Abuse { what, kind: "geo", content_type: BINARY, body, status, code, says }
+    HostileBody { what, kind: "geo", content_type: BINARY, body, status, code, says }
 }
 
 /// One record with this value.
@@ -77,40 +82,40 @@ fn bomb() -> Vec<u8> {
 
 /// Each is refused before anything is written. Where size makes it odd it is as large as `size`, in bytes. They are made
 /// group by group: all at once are 200 MB.
-pub(super) fn refused(size: usize) -> impl Iterator<Item = Abuse> {
+pub(super) fn refused(size: usize) -> impl Iterator<Item = HostileBody> {
     let groups = [nested, numbers, many, twice, strings, compressed, in_base64];
-    groups.into_iter().flat_map(move |group: fn(usize) -> Vec<Abuse>| group(size))
+    groups.into_iter().flat_map(move |group: fn(usize) -> Vec<HostileBody>| group(size))
 }
 
-fn nested(size: usize) -> Vec<Abuse> {
+fn nested(size: usize) -> Vec<HostileBody> {
     let says = "recursion limit exceeded";
     let lists = [b"[".repeat(DEEP), b"]".repeat(DEEP)].concat();
     let objects = [br#"{"a":"#.repeat(DEEP), b"1".to_vec(), b"}".repeat(DEEP)].concat();
     let key = [br#"{"records":[{"key":"#, &lists[..], br#","value":"#, ROW.as_bytes(), b"}]}"].concat();
     vec![
-        abuse("lists in lists", lists.clone(), NOT_JSON, says),
-        abuse("a value of lists in lists", valued(&lists), NOT_JSON, says),
-        abuse("a value of objects in objects", valued(&objects), NOT_JSON, says),
-        abuse("a key of lists in lists", key, NOT_JSON, says),
-        abuse("a field of lists in lists", with(&[br#""a":"#, &lists[..]].concat()), NOT_JSON, says),
-        abuse("a schema of lists in lists", [br#"{"key_schema":"#, &lists[..], b"}"].concat(), NOT_JSON, says),
-        abuse("lists that never end", full(size, "", "[", ""), NOT_JSON, says),
-        abuse("a value of lists that never end", full(size, r#"{"records":[{"value":"#, "[", ""), NOT_JSON, says),
-        abuse("records of lists that never end", full(size, r#"{"records":["#, "[", ""), NOT_JSON, says),
+        hostile("lists in lists", lists.clone(), NOT_JSON, says),
+        hostile("a value of lists in lists", valued(&lists), NOT_JSON, says),
+        hostile("a value of objects in objects", valued(&objects), NOT_JSON, says),
+        hostile("a key of lists in lists", key, NOT_JSON, says),
+        hostile("a field of lists in lists", with(&[br#""a":"#, &lists[..]].concat()), NOT_JSON, says),
+        hostile("a schema of lists in lists", [br#"{"key_schema":"#, &lists[..], b"}"].concat(), NOT_JSON, says),
+        hostile("lists that never end", full(size, "", "[", ""), NOT_JSON, says),
+        hostile("a value of lists that never end", full(size, r#"{"records":[{"value":"#, "[", ""), NOT_JSON, says),
+        hostile("records of lists that never end", full(size, r#"{"records":["#, "[", ""), NOT_JSON, says),
     ]
 }
 
-fn numbers(size: usize) -> Vec<Abuse> {
+fn numbers(size: usize) -> Vec<HostileBody> {
     let row = &ROW[..ROW.len() - 1];
     let number = |before: &str| full(size, &format!(r#"{{"records":[{{"value":{row},"n":{before}"#), "1", "}}]}");
     let latitude = r#"{"records":[{"value":{"ind":1,"timestamp":"2020-08-28 03:52:47","longitude":1,"latitude":""#;
     let range = "number out of range";
     vec![
-        abuse("a number of 10 MB", with(&[br#""n":"#, &b"1".repeat(10_000_000)[..]].concat()), TOO_LARGE, "6291456"),
-        abuse("a number of 6 MB", number(""), NOT_JSON, range),
-        abuse("a number whose exponent has 6 MiB", number("1e"), NOT_JSON, range),
-        abuse("a partition of 6 MB", full(size, r#"{"records":[{"partition":"#, "1", "}]}"), NOT_JSON, range),
-        abuse(
+        hostile("a number of 10 MB", with(&[br#""n":"#, &b"1".repeat(10_000_000)[..]].concat()), TOO_LARGE, "6291456"),
+        hostile("a number of 6 MB", number(""), NOT_JSON, range),
+        hostile("a number whose exponent has 6 MiB", number("1e"), NOT_JSON, range),
+        hostile("a partition of 6 MB", full(size, r#"{"records":[{"partition":"#, "1", "}]}"), NOT_JSON, range),
+        hostile(
             "a latitude of 6 MB in a string",
             full(size, latitude, "1", r#""}}]}"#),
             INVALID,
@@ -119,62 +124,67 @@ fn numbers(size: usize) -> Vec<Abuse> {
     ]
 }
 
-fn many(size: usize) -> Vec<Abuse> {
+fn many(size: usize) -> Vec<HostileBody> {
     let records = |record: &str, count: usize| format!(r#"{{"records":[{}]}}"#, vec![record; count].join(","));
     let twice = ('a'..='j').map(|name| format!(r#""{name}":0,"{name}":0"#));
     let repeated = format!(r#"{{"value":{{{}}}}}"#, twice.collect::<Vec<_>>().join(","));
     let wide = format!(r#"{{"value":{{{}}}}}"#, vec![r#""":0"#; 25].join(","));
     vec![
-        abuse("a million of empty records", records("{}", 1_000_000), TOO_LARGE, "the request has 1000000 records"),
-        abuse("40000 empty records", records("{}", MAX_RECORDS), INVALID, "(and 39999 more)"),
-        abuse("40000 empty rows", records(r#"{"value":{}}"#, MAX_RECORDS), INVALID, "(and 159999 more)"),
-        Abuse {
+        hostile("a million of empty records", records("{}", 1_000_000), TOO_LARGE, "the request has 1000000 records"),
+        hostile("40000 empty records", records("{}", MAX_RECORDS), INVALID, "(and 39999 more)"),
+        hostile("40000 empty rows", records(r#"{"value":{}}"#, MAX_RECORDS), INVALID, "(and 159999 more)"),
+        HostileBody {
             // It has the most fields to miss.
             kind: "pin",
-            ..abuse("40000 rows of ten names twice", records(&repeated, MAX_RECORDS), INVALID, "appears more than once")
+            ..hostile(
+                "40000 rows of ten names twice",
+                records(&repeated, MAX_RECORDS),
+                INVALID,
+                "appears more than once",
+            )
         },
-        abuse("40000 rows of one name", records(&wide, MAX_RECORDS), INVALID, "appears more than once"),
-        abuse("commas alone", full(size, "", ",", ""), NOT_JSON, "expected value"),
-        abuse("whitespace alone", full(size, "", " ", ""), NO_ENVELOPE, "the body is empty"),
-        abuse("whitespace of 8 MiB", b" ".repeat(8 * 1024 * 1024), TOO_LARGE, "6291456"),
+        hostile("40000 rows of one name", records(&wide, MAX_RECORDS), INVALID, "appears more than once"),
+        hostile("commas alone", full(size, "", ",", ""), NOT_JSON, "expected value"),
+        hostile("whitespace alone", full(size, "", " ", ""), NO_ENVELOPE, "the body is empty"),
+        hostile("whitespace of 8 MiB", b" ".repeat(8 * 1024 * 1024), TOO_LARGE, "6291456"),
     ]
 }
 
-fn twice(size: usize) -> Vec<Abuse> {
+fn twice(size: usize) -> Vec<HostileBody> {
     let name = "x".repeat(2_900_000);
     vec![
-        abuse(
+        hostile(
             "one name again and again",
             full(size, r#"{"records":[{"value":{"a":0"#, r#","a":0"#, "}}]}"),
             INVALID,
             "more than 10000",
         ),
-        abuse(
+        hostile(
             "a name of 2.9 MB, twice",
             with(format!(r#""{name}":0,"{name}":0"#).as_bytes()),
             INVALID,
             "appears more than once",
         ),
-        abuse("a field twice, once in escapes", with(br#""lat\u0069tude":1"#), INVALID, "appears more than once"),
-        abuse(
+        hostile("a field twice, once in escapes", with(br#""lat\u0069tude":1"#), INVALID, "appears more than once"),
+        hostile(
             "records twice",
             format!(r#"{{"records":[{{"value":{ROW}}}],"records":[]}}"#),
             NO_ENVELOPE,
             "`records` appears twice",
         ),
-        abuse(
+        hostile(
             "a value twice",
             format!(r#"{{"records":[{{"value":{ROW},"value":{ROW}}}]}}"#),
             NO_ENVELOPE,
             "`value` appears twice",
         ),
-        abuse(
+        hostile(
             "a name of 6 MB beside the records",
             full(size, r#"{""#, "x", r#"":1}"#),
             NO_ENVELOPE,
             "Unrecognized field: xxx",
         ),
-        abuse(
+        hostile(
             "a name of 6 MB in a record",
             full(size, r#"{"records":[{""#, "x", r#"":1}]}"#),
             NO_ENVELOPE,
@@ -183,25 +193,25 @@ fn twice(size: usize) -> Vec<Abuse> {
     ]
 }
 
-fn strings(size: usize) -> Vec<Abuse> {
+fn strings(size: usize) -> Vec<HostileBody> {
     let half = "hex escape";
     let utf8 = "invalid UTF-8";
     vec![
-        abuse("the first half of a pair", with(br#""a":"\ud800""#), NOT_JSON, half),
-        abuse("the second half of a pair", with(br#""a":"\udc00""#), NOT_JSON, half),
-        abuse("a pair the wrong way round", with(br#""a":"\udc00\ud800""#), NOT_JSON, half),
-        abuse("half a pair in a name", with(br#""\ud800":1"#), NOT_JSON, half),
-        abuse("half a pair in a key", format!(r#"{{"records":[{{"key":"\ud800","value":{ROW}}}]}}"#), NOT_JSON, half),
-        abuse("NUL in a string", with(b"\"a\":\"\0\""), NOT_JSON, "control character"),
-        abuse("NUL in a name", with(b"\"\0\":1"), NOT_JSON, "control character"),
-        abuse("NULs alone", vec![0; 1_000], NOT_JSON, "expected value"),
-        abuse("a byte that is no UTF-8", with(b"\"a\":\"\xff\""), NOT_JSON, utf8),
-        abuse("a slash in two bytes", with(b"\"a\":\"\xc0\xaf\""), NOT_JSON, utf8),
-        abuse("half a pair in three bytes", with(b"\"a\":\"\xed\xa0\x80\""), NOT_JSON, utf8),
-        abuse("UTF-16", ROW.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>(), NOT_JSON, "UTF-16"),
-        abuse("UTF-16 with its mark", b"\xff\xfe{\0}\0".as_slice(), NOT_JSON, "UTF-16"),
-        abuse("a megabyte of bytes that are no UTF-8", vec![0xff; 1_000_000], NOT_JSON, utf8),
-        abuse(
+        hostile("the first half of a pair", with(br#""a":"\ud800""#), NOT_JSON, half),
+        hostile("the second half of a pair", with(br#""a":"\udc00""#), NOT_JSON, half),
+        hostile("a pair the wrong way round", with(br#""a":"\udc00\ud800""#), NOT_JSON, half),
+        hostile("half a pair in a name", with(br#""\ud800":1"#), NOT_JSON, half),
+        hostile("half a pair in a key", format!(r#"{{"records":[{{"key":"\ud800","value":{ROW}}}]}}"#), NOT_JSON, half),
+        hostile("NUL in a string", with(b"\"a\":\"\0\""), NOT_JSON, "control character"),
+        hostile("NUL in a name", with(b"\"\0\":1"), NOT_JSON, "control character"),
+        hostile("NULs alone", vec![0; 1_000], NOT_JSON, "expected value"),
+        hostile("a byte that is no UTF-8", with(b"\"a\":\"\xff\""), NOT_JSON, utf8),
+        hostile("a slash in two bytes", with(b"\"a\":\"\xc0\xaf\""), NOT_JSON, utf8),
+        hostile("half a pair in three bytes", with(b"\"a\":\"\xed\xa0\x80\""), NOT_JSON, utf8),
+        hostile("UTF-16", ROW.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>(), NOT_JSON, "UTF-16"),
+        hostile("UTF-16 with its mark", b"\xff\xfe{\0}\0".as_slice(), NOT_JSON, "UTF-16"),
+        hostile("a megabyte of bytes that are no UTF-8", vec![0xff; 1_000_000], NOT_JSON, utf8),
+        hostile(
             "a string that never ends",
             full(size, r#"{"records":[{"value":""#, "a", ""),
             NOT_JSON,
@@ -210,28 +220,33 @@ fn strings(size: usize) -> Vec<Abuse> {
     ]
 }
 
-fn compressed(_: usize) -> Vec<Abuse> {
+fn compressed(_: usize) -> Vec<HostileBody> {
     let lists = vec!["{}"; 2_000_000].join(",");
     let wrong = format!("[{}]", vec!["{}"; MAX_ROWS].join(","));
     let gzip_of = "is not valid gzip";
     vec![
-        abuse("a gzip bomb", bomb(), TOO_LARGE, "6291456"),
-        abuse("a gzip bomb in gzip", gzip(&bomb()), NOT_JSON, "invalid UTF-8"),
-        abuse("gzip of 6 MB of objects", gzip(&valued(format!("[{lists}]").as_bytes())), INVALID, "a list of 2000000"),
-        abuse(
+        hostile("a gzip bomb", bomb(), TOO_LARGE, "6291456"),
+        hostile("a gzip bomb in gzip", gzip(&bomb()), NOT_JSON, "invalid UTF-8"),
+        hostile(
+            "gzip of 6 MB of objects",
+            gzip(&valued(format!("[{lists}]").as_bytes())),
+            INVALID,
+            "a list of 2000000",
+        ),
+        hostile(
             "gzip of as many wrong rows as a list may hold",
             gzip(&valued(wrong.as_bytes())),
             INVALID,
             "and 159999 more",
         ),
-        abuse("gzip of nothing, very often", gzip(b"").repeat(DEEP), NOT_JSON, gzip_of),
-        abuse("gzip that is none", [b"\x1f\x8b".as_slice(), &[0xff; 1_000]].concat(), NOT_JSON, gzip_of),
-        abuse("zstd", b"\x28\xb5\x2f\xfd\x04\x00\x01".as_slice(), NOT_JSON, "invalid UTF-8"),
-        abuse("zlib", b"\x78\x9c\xab\xae\x05\x00".as_slice(), NOT_JSON, "invalid UTF-8"),
+        hostile("gzip of nothing, very often", gzip(b"").repeat(DEEP), NOT_JSON, gzip_of),
+        hostile("gzip that is none", [b"\x1f\x8b".as_slice(), &[0xff; 1_000]].concat(), NOT_JSON, gzip_of),
+        hostile("zstd", b"\x28\xb5\x2f\xfd\x04\x00\x01".as_slice(), NOT_JSON, "invalid UTF-8"),
+        hostile("zlib", b"\x78\x9c\xab\xae\x05\x00".as_slice(), NOT_JSON, "invalid UTF-8"),
     ]
 }
 
-fn in_base64(size: usize) -> Vec<Abuse> {
+fn in_base64(size: usize) -> Vec<HostileBody> {
     // What so many bytes of base64 stand for.
     let room = size / 4 * 3 - 100;
     vec![
@@ -243,7 +258,7 @@ fn in_base64(size: usize) -> Vec<Abuse> {
 }
 
 /// Each is valid, and its record larger than a topic usually admits: Kafka decides.
-pub(super) fn too_large_for_a_topic() -> Vec<Abuse> {
+pub(super) fn too_large_for_a_topic() -> Vec<HostileBody> {
     let row = &ROW[..ROW.len() - 1];
     let field = |before: &str, fill: &str, after: &str| {
         full(MAX_BODY_BYTES, &format!(r#"{{"records":[{{"value":{row},"n":{before}"#), fill, &format!("{after}}}}}]}}"))
@@ -251,10 +266,10 @@ pub(super) fn too_large_for_a_topic() -> Vec<Abuse> {
     let key = format!(r#"{{"records":[{{"key":"{}","value":{ROW}}}]}}"#, "k".repeat(5_000_000));
     let says = "larger than the topic admits";
     vec![
-        abuse("a key of 5 MB", key, TOO_LARGE_A_RECORD, says),
-        abuse("a fraction of 6 MB", field("0.", "1", ""), TOO_LARGE_A_RECORD, says),
-        abuse("an exponent of 6 MB of zeros", field("1e", "0", ""), TOO_LARGE_A_RECORD, says),
-        abuse("a string of 6 MB of escapes", field("\"", r"\u0000", "\""), TOO_LARGE_A_RECORD, says),
-        abuse("a list of 6 MB of nothing", field("[0", ",{}", "]"), TOO_LARGE_A_RECORD, says),
+        hostile("a key of 5 MB", key, TOO_LARGE_A_RECORD, says),
+        hostile("a fraction of 6 MB", field("0.", "1", ""), TOO_LARGE_A_RECORD, says),
+        hostile("an exponent of 6 MB of zeros", field("1e", "0", ""), TOO_LARGE_A_RECORD, says),
+        hostile("a string of 6 MB of escapes", field("\"", r"\u0000", "\""), TOO_LARGE_A_RECORD, says),
+        hostile("a list of 6 MB of nothing", field("[0", ",{}", "]"), TOO_LARGE_A_RECORD, says),
     ]
 }

@@ -8,7 +8,7 @@ use stack::lambda::{Function, Lambda, built};
 
 use super::{
     NO_ROW, ROW,
-    bodies::{Abuse, refused, too_large_for_a_topic},
+    bodies::{HostileBody, refused, too_large_for_a_topic},
     cost::{Before, Most},
     event_of, version_1,
 };
@@ -18,12 +18,12 @@ use crate::support::{
     pipeline::{JSON, Pipeline, envelope},
 };
 
-fn request(abuse: &Abuse) -> Request<Bytes> {
-    let request = Request::post(format!("/topics/demo.{}", abuse.kind)).header("content-type", abuse.content_type);
-    request.body(abuse.body.clone().into()).unwrap()
+fn request(hostile: &HostileBody) -> Request<Bytes> {
+    let request = Request::post(format!("/topics/demo.{}", hostile.kind)).header("content-type", hostile.content_type);
+    request.body(hostile.body.clone().into()).unwrap()
 }
 
-/// What was refused left nothing in Kafka: the next record is the first.
+/// Checks that the rejected requests wrote nothing: the next record is the first.
 pub(super) async fn assert_nothing_written(local: &Local) {
     let (status, body) = local.post("demo.geo", &envelope(&[ROW])).await;
     assert_eq!(status, 200, "{body}");
@@ -37,12 +37,13 @@ async fn local_refuses_every_odd_body_at_a_bounded_cost() {
     let (status, _) = local.post("demo.user", &envelope(&["1"])).await;
     assert_eq!(status, 422);
     let mut most = Most::default();
-    for abuse in refused(MAX_BODY_BYTES).chain(too_large_for_a_topic()) {
+    for hostile in refused(MAX_BODY_BYTES).chain(too_large_for_a_topic()) {
         let before = Before::of(local.process.id());
-        let answer =
-            send(local.address, "", request(&abuse)).await.unwrap_or_else(|error| panic!("{}: {error}", abuse.what));
-        abuse.assert_answered("local", answer.status().as_u16(), std::str::from_utf8(answer.body()).unwrap());
-        before.assert_bounded(abuse.what, &mut most);
+        let answer = send(local.address, "", request(&hostile))
+            .await
+            .unwrap_or_else(|error| panic!("{}: {error}", hostile.what));
+        hostile.assert_answered("local", answer.status().as_u16(), std::str::from_utf8(answer.body()).unwrap());
+        before.assert_bounded(hostile.what, &mut most);
     }
     most.print();
     assert_nothing_written(&local).await;
@@ -173,7 +174,7 @@ async fn local_refuses_every_odd_request_at_a_bounded_cost() {
     assert_nothing_written(&local).await;
 }
 
-/// What Lambda delivers at most, in bytes: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
+/// The largest event that Lambda delivers, in bytes: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
 const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
 
 /// The largest body of an event, in bytes, which has other parts as well.
@@ -194,17 +195,17 @@ async fn ingest_refuses_every_odd_event_that_lambda_delivers_at_a_bounded_cost()
     let [process] = lambda.processes()[..] else { panic!("{:?}", lambda.processes()) };
     let mut most = Most::default();
     let mut left_out = Vec::new();
-    for abuse in refused(LARGEST) {
-        let event = event_of(&abuse);
+    for hostile in refused(LARGEST) {
+        let event = event_of(&hostile);
         if event.to_string().len() > MAX_EVENT_BYTES {
-            left_out.push(abuse.what);
+            left_out.push(hostile.what);
             continue;
         }
         let before = Before::of(process);
-        let answer = lambda.invoke(&event).await.unwrap_or_else(|error| panic!("{}: {error}", abuse.what));
+        let answer = lambda.invoke(&event).await.unwrap_or_else(|error| panic!("{}: {error}", hostile.what));
         let status = u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap();
-        abuse.assert_answered("ingest", status, answer["body"].as_str().unwrap());
-        before.assert_bounded(abuse.what, &mut most);
+        hostile.assert_answered("ingest", status, answer["body"].as_str().unwrap());
+        before.assert_bounded(hostile.what, &mut most);
     }
     most.print();
     let undelivered = [

@@ -1,5 +1,4 @@
-//! Whatever is sent, in a body, in headers, over a raw socket or as an event: the answer is a clear 4xx, what it costs is
-//! bounded, and nothing is written.
+//! Hostile bodies, headers, raw sockets and events: the response is a clear 4xx, the cost is bounded, and nothing is written.
 
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ mod cost;
 mod processes;
 mod v3;
 
-use bodies::{Abuse, ROW, refused};
+use bodies::{HostileBody, ROW, refused};
 
 /// More than any answer to a refused request has, in bytes: the hundred violations that it lists are its largest part.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -32,7 +31,7 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// Large enough in an event, in bytes; those as large as Lambda delivers go to the function's process.
 const EVENT_BODY_BYTES: usize = 1024 * 1024;
 
-impl Abuse {
+impl HostileBody {
     /// Holds an answer to the one that is due.
     fn assert_answered(&self, by: &str, status: u16, body: &str) {
         let Self { what, says, .. } = self;
@@ -48,11 +47,11 @@ impl Abuse {
 #[tokio::test]
 async fn the_router_refuses_every_odd_body() {
     let recorder = Recorder::default();
-    for abuse in refused(MAX_BODY_BYTES) {
+    for hostile in refused(MAX_BODY_BYTES) {
         let request =
-            Request::post(format!("/topics/u.{}", abuse.kind)).header(header::CONTENT_TYPE, abuse.content_type);
-        let answer = answer(&recorder.router(), request.body(Body::from(abuse.body.clone())).unwrap()).await;
-        abuse.assert_answered("the router", answer.status.as_u16(), &answer.body);
+            Request::post(format!("/topics/u.{}", hostile.kind)).header(header::CONTENT_TYPE, hostile.content_type);
+        let answer = answer(&recorder.router(), request.body(Body::from(hostile.body.clone())).unwrap()).await;
+        hostile.assert_answered("the router", answer.status.as_u16(), &answer.body);
     }
     assert_eq!(recorder.take(), []);
 }
@@ -89,17 +88,17 @@ fn version_2(content_type: &str, body: &[u8]) -> Value {
 }
 
 /// The event of a body: text as a REST API sends it, bytes as an HTTP API does.
-fn event_of(abuse: &Abuse) -> Value {
-    let version = if std::str::from_utf8(&abuse.body).is_ok() { version_1 } else { version_2 };
-    version(abuse.content_type, &abuse.body)
+fn event_of(hostile: &HostileBody) -> Value {
+    let version = if std::str::from_utf8(&hostile.body).is_ok() { version_1 } else { version_2 };
+    version(hostile.content_type, &hostile.body)
 }
 
 #[tokio::test]
 async fn an_event_with_an_odd_body_is_refused() {
     let recorder = Recorder::default();
-    for abuse in refused(EVENT_BODY_BYTES) {
-        let (status, body) = answer_to(&recorder, &event_of(&abuse)).await;
-        abuse.assert_answered("an event", status, &body);
+    for hostile in refused(EVENT_BODY_BYTES) {
+        let (status, body) = answer_to(&recorder, &event_of(&hostile)).await;
+        hostile.assert_answered("an event", status, &body);
     }
     assert_eq!(recorder.take(), []);
 }
