@@ -64,7 +64,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     let condition = live.conditions().archive.clone();
     let (told, stored) = unbounded_channel();
     let archiving = archive.map(|Archive { kafka, bucket, .. }| {
-        let (archiver, topics) = (Archiver::new(bucket, Limits::default()).telling(told), user_ids.topic_names());
+        let (archiver, topics) = (Archiver::new(bucket, Limits::default()).notifying(told), user_ids.topic_names());
         Archiving { kafka, archiver, topics, backlog: backlog.clone(), metrics: metrics.clone(), condition }
     });
     let showing = tokio::spawn(live.run(stored));

@@ -1,4 +1,4 @@
-//! Where the archive's objects lie, S3 or a folder, and what the rules of [`crate::store`] ask of it.
+//! The archive's storage, S3 or a folder, with the operations that the rules of [`crate::store`] need.
 
 use std::{ops::Range, sync::Arc};
 
@@ -17,19 +17,19 @@ pub use location::{ArchiveUrl, ArchiveUrlError, OpenError};
 /// The object that claims an archive. Spark and Athena skip names that begin with a dot.
 const CLAIM: &str = ".in-use";
 
-/// Where the archive's objects lie. Cloning it is cheap.
+/// The archive's storage. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Bucket {
     store: Arc<dyn ObjectStore>,
-    /// How many names a list request gives, in the order of the names. A store without that order gives all.
+    /// Names per list request, in lexicographic order. A store without that order returns all of them.
     page: usize,
 }
 
-/// What a list request found.
+/// The result of a list request.
 struct Page {
-    /// Where objects begin, sorted.
+    /// The objects' first offsets, sorted.
     offsets: Vec<u64>,
-    /// Whether there is nothing behind them in the range that was asked for.
+    /// True when the requested range holds no further objects.
     last: bool,
 }
 
@@ -38,10 +38,10 @@ impl Bucket {
         Self { store, page }
     }
 
-    /// Whether nothing was archived or quarantined here yet.
+    /// Returns whether nothing is archived or quarantined here yet.
     ///
     /// # Errors
-    /// When the storage does not answer.
+    /// When a request to the storage fails.
     pub async fn is_empty(&self) -> Result<bool, Error> {
         for folder in ["topics", "quarantine"] {
             if self.store.list(Some(&Path::from(folder))).try_next().await?.is_some() {
@@ -68,11 +68,11 @@ impl Bucket {
         self.store.delete(&Path::from(CLAIM)).await
     }
 
-    /// The last object of `folder` that begins in `range`, searched from `hint` on, which is where it may well be.
+    /// Finds the last object of `folder` that begins in `range`, starting at `hint`.
     ///
-    /// S3 lists forwards only, a page a request. So this looks at the page behind `hint`, steps over ever more when
-    /// there is more, and halves the rest: some tens of requests among any number of objects, and one when `hint` is
-    /// less than a page away. Objects that are added meanwhile may be missed.
+    /// S3 lists forwards only, one page per request. So this lists the page after `hint`, skips exponentially while
+    /// there are more objects, and then bisects: a few dozen requests for any number of objects, and one when `hint` is
+    /// less than a page away. Objects created during the search may be missed.
     pub(crate) async fn last(
         &self,
         partition: &TopicPartition,
@@ -81,10 +81,10 @@ impl Bucket {
         hint: u64,
     ) -> Result<Option<u64>, Error> {
         let end = range.end.min(MAX_OFFSET + 1);
-        // The last one known, and where none begins any more.
+        // The last known object, and the offset from which on there is none.
         let (mut low, mut high) = (None, end);
         let mut from = hint.clamp(range.start, end.max(range.start));
-        // How far a page reaches, and how far to step over what was not looked at.
+        // The offsets that one page covers, and the number of offsets to skip.
         let (mut reach, mut stride) = (1, 1);
         while low.map_or(range.start, |low| low + 1) < high {
             let page = self.page(partition, folder, from..high).await?;
@@ -98,7 +98,7 @@ impl Bucket {
                 None => high = from,
             }
             from = match low {
-                // Nothing from the hint on. The first page tells whether there is anything at all.
+                // Nothing from the hint on: the first page shows whether there is any object.
                 None => range.start,
                 Some(low) if high == end => (low + stride).min(end - 1),
                 Some(low) if high - low <= reach * 2 => low + 1,
@@ -124,10 +124,10 @@ impl Bucket {
         Ok(Page { last: listed < self.page || offsets.len() < listed, offsets })
     }
 
-    /// The object's bytes, or `None` when there is none.
+    /// Returns the object's bytes, or `None` when it does not exist.
     ///
     /// # Errors
-    /// When the storage does not answer.
+    /// When a request to the storage fails.
     pub async fn read(&self, path: &Path) -> Result<Option<Bytes>, Error> {
         match self.store.get(path).await {
             Ok(found) => Ok(Some(found.bytes().await?)),
@@ -136,10 +136,10 @@ impl Bucket {
         }
     }
 
-    /// Creates the object, unless one of that name is there already: then this is `false`, and the one there is kept.
+    /// Creates the object. Returns `false`, and keeps the existing object, when the name is taken.
     ///
-    /// Also `false` when it was this very call that created it, but the first answer was lost and the request sent
-    /// again; and for a moment while another one is creating it.
+    /// Also returns `false` when this very call created it, the response was lost and the client retried; and while
+    /// another writer's create of the same name is in flight.
     pub(crate) async fn create(&self, path: &Path, bytes: Bytes) -> Result<bool, Error> {
         match self.store.put_opts(path, bytes.into(), PutMode::Create.into()).await {
             Ok(_) => Ok(true),
@@ -148,7 +148,7 @@ impl Bucket {
         }
     }
 
-    /// Writes the object, whether there is one of that name or not.
+    /// Writes the object, replacing any of that name.
     pub(crate) async fn put(&self, path: &Path, bytes: Bytes) -> Result<(), Error> {
         self.store.put(path, bytes.into()).await.map(drop)
     }

@@ -1,45 +1,45 @@
-//! Reads a partition from where its archive ends, and stores what it finds: all of it for a run, and for a batch of an event
-//! source mapping what the mapping left out before it.
+//! Reads a partition from its archive's end and stores the records: all of them for a run, and those that an event source
+//! mapping skipped before a batch.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 
 use crate::{
+    failure::Failure,
     layout::TopicPartition,
     reader::{ReadError, Reader},
     record::ConsumerRecord,
-    report::Failure,
     store::{Archiver, Counts, End, StoreError},
 };
 
 #[cfg(test)]
 mod model;
 
-/// How much is read before it is stored, in bytes of values: half of what an object may hold.
+/// The bytes of values to read before storing: half of an object's limit.
 const ROUND_BYTES: usize = 4 * 1024 * 1024;
 
 /// The offset up to which a partition is read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal {
-    /// The end of the topic as the work begins.
+    /// The topic's end at the start of the work.
     End,
-    /// This offset, and the record there, which the topic is known to hold.
+    /// This offset, inclusive. The topic is known to hold its record.
     Through(u64),
 }
 
-/// How far the work on a partition came, whatever ended it.
+/// The progress on a partition, valid however the work ends.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     pub(crate) counts: Counts,
-    /// Where the topic ended as this began, once that is known to be a place for the archive to get to.
+    /// The topic's end at the start, once it is known not to lie before the archive's.
     pub(crate) end: Option<u64>,
 }
 
 /// Stores one partition's records up to `goal`.
 ///
-/// Returns the offsets before the goal that Kafka dropped and that no record was stored behind, so that they are not counted
-/// as lost yet: the caller counts them once it stores one, or leaves them to the next run.
+/// Returns the dropped offsets before the goal that no stored record follows yet. They are not counted as lost: the caller
+/// counts them once it stores a record behind them, or leaves them to the next run.
 pub(crate) async fn catch_up<R: Reader>(
     reader: &R,
     archiver: &Archiver,
@@ -53,18 +53,18 @@ pub(crate) async fn catch_up<R: Reader>(
         Goal::End => reader.bounds(partition).await.map_err(read)?.end,
         Goal::Through(offset) => offset,
     };
-    // Below this, what is lost was counted.
+    // Lost offsets below this are counted already.
     let mut counted = 0;
     loop {
         let end = archiver.end(partition, near).await.map_err(store)?;
-        // Asked for after the end, which another writer may have moved on meanwhile.
+        // Fetched after the archive's end, which another writer may advance at any time.
         let log = reader.bounds(partition).await.map_err(read)?;
         if end.next() > log.end {
             return Err(store(StoreError::BeyondLog { archived: end.next() - 1, log: log.end }));
         }
         let goal = match goal {
             Goal::End => *progress.end.get_or_insert(log.end),
-            // A topic that does not hold it yet is not the one that it was delivered from.
+            // The topic does not hold this record yet, so the record was delivered from an earlier topic of that name.
             Goal::Through(offset) if offset >= log.end => return Err(read(ReadError::OutOfRange(offset))),
             Goal::Through(offset) => offset + 1,
         };
@@ -80,23 +80,23 @@ pub(crate) async fn catch_up<R: Reader>(
                 Err(ReadError::OutOfRange(offset)) => break offset,
                 Err(error) => return Err(read(error)),
             };
-            // Nothing from here to the goal is a record.
+            // No records are left before the goal.
             if records.is_empty() {
                 return Ok(left);
             }
             archiver.store(partition, &records, &mut progress.counts).await.map_err(store)?;
-            // Only now: a run that cannot store meets the same gap again.
+            // Only after storing: a run that fails to store meets the same gap again.
             count_lost(partition, &left, &mut progress.counts);
             counted = counted.max(left.end);
         };
-        // Kafka dropped what was to be read next, or the topic was made again. Anything else would stay as it is.
+        // Retry only if Kafka dropped the next records or the topic was recreated.
         if reader.bounds(partition).await.map_err(read)?.contains(&overtaken) {
             return Err(read(ReadError::OutOfRange(overtaken)));
         }
     }
 }
 
-/// Counts and logs what Kafka dropped, if anything.
+/// Counts and logs the offsets that Kafka dropped, if any.
 pub(crate) fn count_lost(
     TopicPartition { topic, partition }: &TopicPartition,
     dropped: &Range<u64>,
@@ -117,14 +117,14 @@ pub(crate) fn count_lost(
     );
 }
 
-/// Where the reading is. A batch begins with the last record of the one before, so that each meets the archive and is
-/// compared with it: a topic may be deleted and made again while a run is reading it.
+/// The reading position. Each batch begins with the last record of the previous one, so that it overlaps the archive and is
+/// compared with it: a topic may be deleted and recreated during a run.
 struct Position {
-    /// The offset to ask for.
+    /// The offset to fetch from.
     next: u64,
-    /// What is below this was read.
+    /// Everything below this offset was read.
     read: u64,
-    /// The last record that was read, when the batch from `next` on would come without it.
+    /// The last record read, when the batch from `next` on does not include it.
     apart: Option<u64>,
 }
 
@@ -134,7 +134,7 @@ impl Position {
         Self { next, read: next, apart: None }
     }
 
-    /// The records up to `goal`, or enough of them for one round of storing: small batches would make small objects.
+    /// Reads the records up to `goal`, or enough of them for one object: small batches would create small objects.
     async fn next<R: Reader>(
         &mut self,
         reader: &R,
@@ -146,11 +146,11 @@ impl Position {
         while self.read < goal && bytes < ROUND_BYTES {
             let batch = match self.batch(reader, partition).await {
                 Ok(batch) => batch,
-                // It comes again in the next round.
+                // The next round meets the same error.
                 Err(_) if !records.is_empty() => break,
                 Err(error) => return Err(error),
             };
-            // A batch that does not meet the last one is for the archive to judge, in a round of its own.
+            // A batch that does not overlap the last one is compared with the archive in a round of its own.
             let (Some(last), true) = (batch.last(), records.is_empty() || batch.first() == records.last()) else {
                 break;
             };
@@ -166,7 +166,7 @@ impl Position {
         let records = reader.read(partition, self.next).await?;
         match self.apart {
             Some(last) if !records.is_empty() => {
-                // In this order: as long as the old record is there, what was read before is of the same topic.
+                // Read second: as long as the old record exists, `records` are of the same topic.
                 let known = reader.read(partition, last).await?.into_iter();
                 Ok(known.take_while(|record| record.offset < self.next).chain(records).collect())
             }
@@ -174,7 +174,7 @@ impl Position {
         }
     }
 
-    /// Goes on after the record at `last`. When that brought nothing new, there was no room beside it in an answer.
+    /// Continues after the record at `last`. If it was the only one in the batch, the next record did not fit beside it.
     const fn advance(&mut self, last: u64) {
         (self.next, self.apart) = if last < self.read { (last + 1, Some(last)) } else { (last, None) };
         self.read = last + 1;

@@ -1,8 +1,8 @@
-//! Stores what an event source mapping delivers.
+//! Stores the batches of an event source mapping.
 //!
-//! A mapping skips records that are too large for an invocation, and gives batches up where its retries have a limit. So where a batch does not begin at
-//! the archive's end, what lies between is read from Kafka and stored first, as a run does. A batch that follows on needs no
-//! Kafka.
+//! A mapping skips records that are too large for an invocation, and discards batches once its retries are exhausted. So
+//! the offsets between the archive's end and a batch are first read from Kafka and stored, as in a run. A batch that
+//! begins at the archive's end needs no Kafka.
 
 use std::collections::BTreeMap;
 
@@ -12,43 +12,21 @@ use tokio::time::Instant;
 
 use crate::{
     catch_up::{Goal, Progress, catch_up, count_lost},
+    failure::{EventError, Failure},
     layout::TopicPartition,
     partitions::{Outcome, gather, in_time},
     reader::Reader,
     record::ConsumerRecord,
-    report::{Failure, Report},
+    report::Report,
     store::Archiver,
 };
 
 #[cfg(test)]
 mod tests;
 
-/// Why an event's record cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum EventError {
-    /// Lambda always names it.
-    #[error("a record names no topic")]
-    Topic,
-    /// Kafka's partitions are numbers of 31 bits.
-    #[error("a record is of partition {0}")]
-    Partition(i64),
-    /// Kafka's offsets begin at 0.
-    #[error("a record has the offset {0}")]
-    Offset(i64),
-    /// Lambda always sends base64.
-    #[error("the value of offset {offset} is not base64")]
-    Value {
-        /// The record's.
-        offset: i64,
-        /// Where.
-        #[source]
-        source: base64::DecodeError,
-    },
-}
-
-/// Stores every record of `event`, which are of `topics`, and what `reader` has between the archive and them. All partitions
-/// are tried; the report has a failure when not every record is stored, and then the event has to be delivered again: storing
-/// twice changes nothing.
+/// Stores every record of `event`, all of which belong to `topics`, and the records that `reader` has between the archive and
+/// them. Tries all partitions. The report has a failure unless every record is stored; the event must then be redelivered.
+/// Storing twice changes nothing.
 pub async fn store<R: Reader>(
     reader: &R,
     archiver: &Archiver,
@@ -74,12 +52,12 @@ async fn store_partition<R: Reader>(
 ) -> Outcome {
     let mut progress = Progress::default();
     let done = in_time(deadline, store_batch(reader, archiver, &partition, &records, &mut progress)).await;
-    // What else the topic holds is not asked.
+    // The lag stays unknown: the topic's end is not fetched.
     Outcome { partition, counts: progress.counts, lag: None, done }
 }
 
-/// Stores `records`, and before each gap in their offsets what Kafka has there. Once this is `Ok`, every record up to the last
-/// of them is stored, unless Kafka has it no longer.
+/// Stores `records`, and fills each gap in their offsets from Kafka. When this is `Ok`, every record up to the last of them is
+/// stored, unless Kafka dropped it.
 pub(crate) async fn store_batch<R: Reader>(
     reader: &R,
     archiver: &Archiver,
@@ -88,7 +66,7 @@ pub(crate) async fn store_batch<R: Reader>(
     progress: &mut Progress,
 ) -> Result<(), Failure> {
     let store = |error| Failure::Store(partition.clone(), error);
-    // Records out of order stay together, for the archiver to refuse.
+    // Records out of order stay in one chunk, which the archiver rejects.
     for run in records.chunk_by(|record, next| next.offset <= record.offset + 1) {
         let Some(first) = run.first().map(|record| record.offset) else { continue };
         let end = archiver.end_before(partition, first).await.map_err(store)?.next();
@@ -103,8 +81,8 @@ pub(crate) async fn store_batch<R: Reader>(
                 missing,
                 "offsets were not delivered: reading Kafka"
             );
-            // Up to the first record itself, which is then held to what the topic has: what the mapping delivered may be of a
-            // topic that was made again since.
+            // Including the first record, which is then compared with the topic's: the mapping may have delivered from a
+            // topic that was recreated since.
             dropped = catch_up(reader, archiver, partition, Goal::Through(first), progress).await?;
             dropped.end = dropped.end.min(first);
         }
@@ -114,7 +92,7 @@ pub(crate) async fn store_batch<R: Reader>(
     Ok(())
 }
 
-/// The event's records by partition. A partition that cannot be read or is not of `topics` is a failure instead.
+/// Groups the event's records by partition. A partition that cannot be decoded or is not of `topics` becomes a failure.
 fn batches(event: KafkaEvent, topics: &[String], report: &mut Report) -> BTreeMap<TopicPartition, Vec<ConsumerRecord>> {
     let mut batches: BTreeMap<TopicPartition, Vec<ConsumerRecord>> = BTreeMap::new();
     for (name, records) in event.records {

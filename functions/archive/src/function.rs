@@ -1,4 +1,4 @@
-//! The Lambda function: each minute's tick starts a run, a Kafka event is stored.
+//! The Lambda function: a scheduler's tick starts a run, a Kafka event is stored.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use crate::{
     store::{Archiver, Limits},
 };
 
-/// What is kept of the invocation's time for the answer.
-const RESERVE: Duration = Duration::from_secs(2);
+/// The part of the invocation's time that is reserved for the response.
+const RESPONSE_RESERVE: Duration = Duration::from_secs(2);
 
-/// What the function is invoked with.
+/// The invocation's event.
 #[derive(Debug)]
 pub enum Trigger {
-    /// A batch of an event source mapping, from MSK or a cluster of one's own.
+    /// A batch of an event source mapping, from MSK or a self-managed cluster.
     Kafka(KafkaEvent),
     /// Any other JSON object, such as the scheduler's.
     Tick,
@@ -48,7 +48,7 @@ impl From<Failed> for Diagnostic {
     }
 }
 
-/// One execution environment's function.
+/// The function of one execution environment.
 #[derive(Debug)]
 pub struct Function {
     cluster: Cluster,
@@ -61,7 +61,7 @@ impl Function {
     /// Opens the archive.
     ///
     /// # Errors
-    /// When it cannot be used.
+    /// When the archive cannot be used.
     pub async fn new(settings: Settings) -> Result<Self, OpenError> {
         let bucket = Bucket::open(&settings.archive_url).await?;
         Ok(Self {
@@ -72,15 +72,15 @@ impl Function {
         })
     }
 
-    /// Stores what the event brings or, at a tick, what is new in the topics, and prints the metrics.
+    /// Stores the event's records or, on a tick, the topics' new records, and prints the metrics.
     ///
-    /// An invocation that reads Kafka connects anew: the state of a connection after a time in which the environment was
-    /// frozen cannot be seen from outside.
+    /// Each invocation that reads Kafka opens a new connection: after a freeze of the environment an old one may be dead
+    /// without a sign.
     ///
     /// # Errors
-    /// When anything failed, whatever was stored beside it.
+    /// When anything failed. Other partitions may be stored nonetheless.
     pub async fn handle(&self, event: LambdaEvent<Trigger>) -> Result<Report, Failed> {
-        let deadline = deadline::before(event.context.deadline(), RESERVE);
+        let deadline = deadline::before(event.context.deadline(), RESPONSE_RESERVE);
         let kafka = OnDemand::new(&self.cluster);
         let report = match event.payload {
             Trigger::Kafka(event) => event::store(&kafka, &self.archiver, &self.topics, event, deadline).await,
@@ -98,8 +98,8 @@ mod tests {
 
     use super::*;
 
-    /// What the function answers to `event`, with the usual time, a new folder, and no Kafka.
-    async fn answer(event: &str) -> Result<Report, Failed> {
+    /// Invokes the function with the default timeout, a new folder, and no Kafka.
+    async fn invoke(event: &str) -> Result<Report, Failed> {
         let folder = tempfile::tempdir().unwrap();
         let lookup = |name: &str| {
             let value = match name {
@@ -111,7 +111,7 @@ mod tests {
             Some(value.to_owned())
         };
         let function = Function::new(Settings::from_lookup(lookup).unwrap()).await.unwrap();
-        // A deadline that is over counts as none.
+        // A deadline in the past counts as none.
         function.handle(LambdaEvent::new(serde_json::from_str(event).unwrap(), Context::default())).await
     }
 
@@ -119,19 +119,19 @@ mod tests {
     async fn an_event_is_stored_without_kafka() {
         let event = r#"{"eventSource":"aws:kafka","records":{"0a1b.pin-0":[{"topic":"0a1b.pin","partition":0,
             "offset":0,"timestamp":1595035749700,"timestampType":"CREATE_TIME","value":"e30=","headers":[]}]}}"#;
-        let answer = serde_json::to_value(answer(event).await.unwrap()).unwrap();
+        let report = serde_json::to_value(invoke(event).await.unwrap()).unwrap();
         let counts = serde_json::json!({"records": 1, "objects": 1, "quarantined": 0, "lost": 0, "value_bytes": 2});
-        assert_eq!(answer["topics"]["0a1b.pin"], counts);
+        assert_eq!(report["topics"]["0a1b.pin"], counts);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_tick_without_kafka_fails_and_names_it() {
-        let error = answer("{}").await.unwrap_err().to_string();
+        let error = invoke("{}").await.unwrap_err().to_string();
         assert!(error.starts_with("the topics cannot be listed: cannot connect to Kafka at 127.0.0.1:1: "), "{error}");
     }
 
     #[test]
-    fn a_kafka_event_is_told_from_a_tick() {
+    fn a_kafka_event_is_distinguished_from_a_tick() {
         let kafka = |text| matches!(serde_json::from_str(text), Ok(Trigger::Kafka(_)));
         let tick = |text| matches!(serde_json::from_str(text), Ok(Trigger::Tick));
         assert!(kafka(r#"{"eventSource":"aws:kafka","records":{}}"#));

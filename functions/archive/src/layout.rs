@@ -1,11 +1,11 @@
-//! The archive's object names. Notebooks, Spark and the archive itself find their way by them, so they are a contract.
+//! The archive's object names: a contract with notebooks, Spark and every version of the archive itself.
 
 use std::fmt;
 
 use object_store::path::Path;
 use serde::{Serialize, Serializer};
 
-/// The highest offset that fits a name: with more than 10 digits names would no longer sort by offset.
+/// The highest offset: with more than 10 digits, names would no longer sort by offset.
 pub const MAX_OFFSET: u64 = 9_999_999_999;
 
 /// One partition of one topic.
@@ -13,7 +13,7 @@ pub const MAX_OFFSET: u64 = 9_999_999_999;
 pub struct TopicPartition {
     /// The topic's name.
     pub topic: String,
-    /// The partition's number, from 0.
+    /// The partition's number, starting at 0.
     pub partition: i32,
 }
 
@@ -30,23 +30,23 @@ impl Serialize for TopicPartition {
     }
 }
 
-/// The two folders that a partition has.
+/// A partition's two folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Folder {
-    /// What notebooks read: nothing but `.json`.
+    /// Lines of JSON for notebooks: only `.json` objects.
     Topics,
-    /// What is not JSON.
+    /// Values that are not JSON.
     Quarantine,
 }
 
-/// What an object holds, which its folder and extension say.
+/// An object's content, encoded in its folder and extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// A run of records with consecutive offsets from the name's on, a compact JSON text a line.
+    /// Records with consecutive offsets, beginning at the name's: one compact JSON text per line.
     Lines,
-    /// The bytes of the one record that is not JSON.
+    /// The bytes of one value that is not JSON.
     NotJson,
-    /// Nothing: the record's value is null, which no bytes could say.
+    /// Nothing: a null value, which no bytes can represent.
     Null,
 }
 
@@ -70,7 +70,7 @@ impl Content {
 }
 
 impl TopicPartition {
-    /// Where this partition's objects lie in `folder`.
+    /// The path of this partition's objects in `folder`.
     #[must_use]
     pub fn folder(&self, folder: Folder) -> Path {
         let root = match folder {
@@ -80,13 +80,14 @@ impl TopicPartition {
         Path::from(format!("{root}/{}/partition={}", self.topic, self.partition))
     }
 
-    /// The object that begins at `offset`, which is at most [`MAX_OFFSET`].
+    /// The path of the object that begins at `offset`, at most [`MAX_OFFSET`].
     #[must_use]
     pub fn object(&self, content: Content, offset: u64) -> Path {
         Path::from(format!("{}{}", self.stem(content.folder(), offset), content.extension()))
     }
 
-    /// A place between the objects before `offset` and those from it on: stores list what comes after a name.
+    /// A path that sorts between the objects before `offset` and those from `offset` on: stores list the names after a given
+    /// one.
     #[must_use]
     pub fn before(&self, folder: Folder, offset: u64) -> Path {
         Path::from(self.stem(folder, offset))
@@ -96,10 +97,10 @@ impl TopicPartition {
         format!("{}/{}+{}+{offset:010}", self.folder(folder), self.topic, self.partition)
     }
 
-    /// The offset in the name of an object of `folder`.
+    /// Returns the offset in the name of an object of `folder`.
     ///
-    /// `None` for a foreign object. Those are ignored wherever objects are listed: consoles and query engines leave
-    /// markers (`_SUCCESS`, `…_$folder$`), and none of them can be taken for one of ours, or stand in its place.
+    /// `None` for a foreign object, which every listing ignores: consoles and query engines leave markers (`_SUCCESS`,
+    /// `…_$folder$`). No such marker can have the name of an archive object.
     #[must_use]
     pub fn offset_of(&self, folder: Folder, location: &Path) -> Option<u64> {
         let name = location.as_ref().strip_prefix(self.folder(folder).as_ref())?.strip_prefix('/')?;
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_named_by_the_contract() {
+    fn object_names_follow_the_contract() {
         for (content, offset, name) in [
             (Content::Lines, 0, "topics/0a1b2c3d4e5f.pin/partition=0/0a1b2c3d4e5f.pin+0+0000000000.json"),
             (Content::NotJson, 42, "quarantine/0a1b2c3d4e5f.pin/partition=0/0a1b2c3d4e5f.pin+0+0000000042.bin"),
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_before_an_offset_lies_between_its_neighbours() {
+    fn the_path_before_an_offset_sorts_between_its_neighbours() {
         for content in Content::ALL {
             for offset in [1, 10, 999_999_999, MAX_OFFSET] {
                 let before = pins().before(content.folder(), offset);

@@ -1,17 +1,18 @@
-//! Stores what is new in each topic, each record exactly once.
+//! Archives each topic's new records, each exactly once.
 //!
-//! There is no consumer group, no committed offset, no database and no lock: the archive itself says where it stands.
-//! [`store`] holds the rules that make this safe with any number of writers, each of which may be stopped at any
-//! moment. [`run`] feeds it from Kafka, [`event`] from what an event source mapping delivers, and from Kafka where the
-//! mapping left something out.
+//! There is no consumer group, no committed offset, no database and no lock: the archive's own objects are its
+//! checkpoint. The rules in [`store`] make this safe with any number of writers, each of which may stop at any moment.
+//! [`run`] feeds it from Kafka. [`event`] feeds it from the batches of an event source mapping, and from Kafka where the
+//! mapping skipped records.
 //!
-//! Arrows go one way: [`layout`], [`record`], [`bucket`] and [`store`] know neither Kafka nor Lambda. [`run`] and
-//! [`event`] bring them together, and [`report`] says what came of it. [`reader`] is the one module that knows the Kafka
-//! client, [`bucket`] the one that knows the object store's.
+//! Dependencies go one way: [`layout`], [`record`], [`bucket`] and [`store`] know neither Kafka nor Lambda. [`run`] and
+//! [`event`] connect them and return a [`report`]. Only [`reader`] knows the Kafka client, only [`bucket`] the object
+//! store's.
 
 pub mod bucket;
 mod catch_up;
 pub mod event;
+pub mod failure;
 pub mod function;
 pub mod layout;
 mod partitions;

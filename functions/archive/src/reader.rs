@@ -1,4 +1,4 @@
-//! Reading Kafka by offset, without a consumer group.
+//! Reads Kafka by offset, without a consumer group.
 
 use std::{ops::Range, time::Duration};
 
@@ -14,16 +14,16 @@ mod tests;
 pub use kafka::Kafka;
 pub(crate) use on_demand::OnDemand;
 
-/// What a run asks of Kafka. Tests have a log of their own.
+/// The Kafka operations that a run needs. Tests implement it in memory.
 pub trait Reader: Sync {
-    /// Every partition of every topic there is, and that may be read.
+    /// Every partition of every topic that may be read.
     fn partitions(&self) -> impl Future<Output = Result<Vec<TopicPartition>, ReadError>> + Send;
 
-    /// The first offset that the partition still has, and the first that it does not have yet.
+    /// The first offset that the partition still holds, and the offset of its next record.
     fn bounds(&self, partition: &TopicPartition) -> impl Future<Output = Result<Range<u64>, ReadError>> + Send;
 
-    /// Some of the records from offset `from` on, in order, without those that are no records (transactions' markers).
-    /// None when there is none up to the end.
+    /// Reads some of the records from offset `from` on, in order, without transaction markers. Empty when there are none
+    /// up to the end.
     fn read(
         &self,
         partition: &TopicPartition,
@@ -31,27 +31,27 @@ pub trait Reader: Sync {
     ) -> impl Future<Output = Result<Vec<ConsumerRecord>, ReadError>> + Send;
 }
 
-/// Why Kafka could not be read.
+/// The error of reading Kafka.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// No broker could be used.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// Nobody said no, and nobody answered.
+    /// No response in time.
     #[error("Kafka at {servers} did not answer within {} s", after.as_secs())]
     Timeout {
         /// The bootstrap servers.
         servers: String,
-        /// How long it was given.
+        /// The timeout.
         after: Duration,
     },
-    /// The offset is not in the partition: dropped meanwhile, or not there yet.
+    /// The partition does not hold the offset: dropped since, or not written yet.
     #[error("offset {0} is not in the topic")]
     OutOfRange(u64),
-    /// The broker refused or the client did not understand it.
+    /// The broker refused the request, or the client could not read the response.
     #[error("Kafka cannot be read")]
     Kafka(#[source] Box<rskafka::client::error::Error>),
-    /// Kafka's offsets begin at 0.
-    #[error("Kafka gave the offset {0}")]
+    /// A negative offset.
+    #[error("Kafka returned the offset {0}")]
     Offset(i64),
 }

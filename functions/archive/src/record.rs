@@ -1,25 +1,25 @@
-//! What becomes of one record: a line of the archive, or a file in quarantine.
+//! A record, and its form in the archive: a line, or an object in quarantine.
 
 use bytes::Bytes;
 use shared::json;
 
 use crate::layout::Content;
 
-/// One record as Kafka gives it. Its key and headers are not archived.
+/// A record as Kafka delivers it. Its key and headers are not archived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsumerRecord {
-    /// The record's place in its partition.
+    /// The record's offset in its partition.
     pub offset: u64,
-    /// `None` is Kafka's null.
+    /// The value; `None` for Kafka's null.
     pub value: Option<Bytes>,
 }
 
-/// The form in which a record's value is stored.
+/// The stored form of a record's value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Form {
     /// A compact JSON text: one line, without its line break.
     Line(Bytes),
-    /// Anything else, whole.
+    /// Any other value, unchanged.
     NotJson(Bytes),
     /// Kafka's null. JSON's `null` is a line.
     Null,
@@ -28,8 +28,8 @@ pub enum Form {
 impl Form {
     /// Decides whether a record goes to the archive or to quarantine.
     ///
-    /// This **must never change its mind**, from one version to the next included: two writers that disagree about a
-    /// record would store it twice. What counts as JSON is [`json::check`]'s to say, which is bound in the same way.
+    /// The decision **must never change**, not even between versions: two writers that disagree about a record would store
+    /// it twice. It rests on [`json::check`], which is bound in the same way.
     #[must_use]
     pub fn of(value: Option<&Bytes>) -> Self {
         let Some(value) = value else { return Self::Null };
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_becomes_one_compact_line_and_anything_else_stays_whole() {
+    fn json_becomes_one_compact_line_and_any_other_value_stays_unchanged() {
         let line = |text: &'static str| Form::Line(Bytes::from_static(text.as_bytes()));
         let whole = |value: &'static [u8]| Form::NotJson(Bytes::from_static(value));
         let cases: [(Option<&'static [u8]>, Form); 11] = [

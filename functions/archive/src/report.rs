@@ -1,8 +1,8 @@
-//! What a run or an event came to.
+//! The result of a run or an event.
 
 use std::{collections::BTreeMap, error::Error, fmt, time::Duration};
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use shared::{
     causes::in_one_line,
     metrics::{
@@ -14,68 +14,31 @@ use shared::{
     },
 };
 
-use crate::{
-    event::EventError,
-    layout::TopicPartition,
-    reader::ReadError,
-    store::{Counts, StoreError},
-};
+use crate::{failure::Failure, layout::TopicPartition, store::Counts};
 
-/// Why a partition, or more, could not be archived.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// Nothing is known about any topic.
-    #[error("the topics cannot be listed")]
-    Topics(#[source] ReadError),
-    /// A topic of ours is not there.
-    #[error("the topic {0} does not exist")]
-    NoTopic(String),
-    /// An event brought a topic that is not ours.
-    #[error("the topic {0} is not one of USER_IDS' topics: does the event source mapping name another one?")]
-    ForeignTopic(String),
-    /// Kafka failed.
-    #[error("{0}")]
-    Read(TopicPartition, #[source] ReadError),
-    /// The event cannot be read.
-    #[error("{0}")]
-    Event(String, #[source] EventError),
-    /// Storing failed.
-    #[error("{0}")]
-    Store(TopicPartition, #[source] StoreError),
-    /// An event has to be delivered again: a later one would not bring what is missing.
-    #[error("{0} was not done in time")]
-    OutOfTime(TopicPartition),
-}
-
-impl Serialize for Failure {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&in_one_line(self))
-    }
-}
-
-/// What a run or an event came to: the function's answer.
+/// The result of a run or an event: the function's response.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
     /// By topic.
     pub topics: BTreeMap<String, Counts>,
-    /// Partitions that the time was too short for. The next run goes on there.
+    /// Partitions not finished before the deadline. The next run continues them.
     pub left_behind: Vec<TopicPartition>,
-    /// Offsets that were in the topics as a run began and are not archived as it ends, where Kafka and the archive could be asked.
+    /// Offsets that the topics held at a run's start and that are not archived at its end, where both ends are known.
     pub lag: Option<u64>,
-    /// Everything that failed, whatever was stored beside it.
+    /// All failures. Other partitions may be stored nonetheless.
     pub failures: Vec<Failure>,
-    /// How long it took.
+    /// The duration.
     pub seconds: f64,
 }
 
 impl Report {
-    /// All topics together.
+    /// The sum over all topics.
     #[must_use]
     pub fn total(&self) -> Counts {
         self.topics.values().copied().fold(Counts::default(), Counts::plus)
     }
 
-    /// The report, unless anything failed: then it is an error, so that Lambda counts one.
+    /// Returns the report, or an error if anything failed, so that Lambda counts one.
     ///
     /// # Errors
     /// When there is a failure.
@@ -83,7 +46,7 @@ impl Report {
         if self.failures.is_empty() { Ok(self) } else { Err(Failed { report: self }) }
     }
 
-    /// Counts in `metrics` what it came to.
+    /// Adds the report's figures to `metrics`.
     pub fn record(&self, metrics: &Metrics) {
         let Counts { records, objects, quarantined, lost, value_bytes: _ } = self.total();
         metrics.add(&RECORDS_ARCHIVED, records);
@@ -102,7 +65,7 @@ impl Report {
         *sum = sum.plus(counts);
     }
 
-    /// Ends the report, and writes its line to the log.
+    /// Completes the report and logs it.
     pub(crate) fn finish(mut self, took: Duration, message: &'static str) -> Self {
         self.seconds = took.as_secs_f64();
         let Counts { records, objects, quarantined, lost, value_bytes } = self.total();
@@ -122,10 +85,10 @@ impl Report {
     }
 }
 
-/// A run or an event that failed for at least one partition, a line each.
+/// A run or an event with at least one failure. Displays one failure per line.
 #[derive(Debug)]
 pub struct Failed {
-    /// With what was stored all the same.
+    /// The report, which also counts the records that were stored.
     pub report: Report,
 }
 
@@ -141,9 +104,10 @@ impl Error for Failed {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::StoreError;
 
     #[test]
-    fn a_failure_is_told_in_one_line_with_its_causes_once() {
+    fn a_failure_is_displayed_in_one_line_with_each_cause_once() {
         let xml = "Server returned 404: <?xml?>\n<Error>NoSuchBucket</Error>";
         let source = object_store::Error::Generic { store: "S3", source: xml.into() };
         let partition = TopicPartition { topic: "a.pin".to_owned(), partition: 0 };

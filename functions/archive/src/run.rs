@@ -1,31 +1,32 @@
-//! One run: reads every topic from where its archive ends to where the topic ends, and stores what it finds.
+//! A run: reads every topic from its archive's end to the topic's end, and stores the records.
 
 use tokio::time::Instant;
 
 use crate::{
     catch_up::{Goal, Progress, catch_up},
+    failure::Failure,
     layout::TopicPartition,
     partitions::{Outcome, gather, in_time},
     reader::Reader,
-    report::{Failure, Report},
+    report::Report,
     store::Archiver,
 };
 
 #[cfg(test)]
 mod tests;
 
-/// Archives what `topics` hold now; what comes meanwhile may be left for the next run. One partition's failure does
-/// not stop the others.
+/// Archives the records that `topics` hold now. Records that arrive during the run may be left to the next one. One
+/// partition's failure does not stop the others.
 ///
 /// # Cancellation
-/// At `deadline` it stops wherever it is, and so may it be dropped: the next run goes on from what is stored.
+/// Safe to drop, and stops at `deadline`, at any point: the next run continues after the last stored record.
 pub async fn run<R: Reader>(reader: &R, archiver: &Archiver, topics: &[String], deadline: Instant) -> Report {
     let started = Instant::now();
     let mut report = Report::default();
     match reader.partitions().await {
         Ok(all) => {
             report.lag = Some(0);
-            let work = ours(all, topics, &mut report).into_iter();
+            let work = select(all, topics, &mut report).into_iter();
             let work = work.map(|partition| archive_partition(reader, archiver, partition, deadline));
             report.left_behind = gather(work, &mut report).await;
         }
@@ -34,8 +35,8 @@ pub async fn run<R: Reader>(reader: &R, archiver: &Archiver, topics: &[String], 
     report.finish(started.elapsed(), "archived what is new")
 }
 
-/// The partitions of `topics`; a topic that has none is noted as a failure.
-fn ours(all: Vec<TopicPartition>, topics: &[String], report: &mut Report) -> Vec<TopicPartition> {
+/// Selects the partitions of `topics`. A topic without partitions becomes a failure.
+fn select(all: Vec<TopicPartition>, topics: &[String], report: &mut Report) -> Vec<TopicPartition> {
     let exists = |topic: &&String| all.iter().any(|partition| partition.topic == **topic);
     let missing = topics.iter().filter(|topic| !exists(topic));
     report.failures.extend(missing.cloned().map(Failure::NoTopic));
@@ -50,7 +51,7 @@ async fn archive_partition<R: Reader>(
 ) -> Outcome {
     let mut progress = Progress::default();
     let work = catch_up(reader, archiver, &partition, Goal::End, &mut progress);
-    // What is lost and has no record behind it yet is counted by the run that stores one.
+    // Lost offsets without a stored record behind them are counted by the run that stores one.
     let done = in_time(deadline, work).await.map(|done| done.map(drop));
     let Progress { counts, end } = progress;
     let lag = match done {

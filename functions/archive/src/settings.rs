@@ -1,4 +1,4 @@
-//! What a deployment sets.
+//! The function's settings.
 
 use shared::{
     cluster::{BOOTSTRAP_SERVERS, Cluster, SECURITY_PROTOCOL, SSL_CA_LOCATION},
@@ -11,29 +11,29 @@ use crate::bucket::ArchiveUrl;
 static ARCHIVE_URL: Variable = Variable {
     name: "ARCHIVE_URL",
     default: None,
-    meaning: "where the archive is: `s3://bucket/prefix`, or the path of a folder; one archive for one cluster",
+    meaning: "the archive's location: `s3://bucket/prefix`, or the path of a folder; one archive per cluster",
 };
 
 /// The settings of `archive`.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How Kafka is reached.
+    /// The Kafka cluster to read.
     pub cluster: Cluster,
-    /// Whose topics are archived.
+    /// The user ids whose topics are archived.
     pub user_ids: UserIds,
-    /// Where the archive is.
+    /// The archive's location.
     pub archive_url: ArchiveUrl,
 }
 
 impl Settings {
-    /// Every variable that `archive` reads. S3's region, credentials and endpoint are AWS's own `AWS_` variables.
+    /// Every variable that `archive` reads, except for AWS's own `AWS_` variables.
     pub const VARIABLES: &[&Variable] =
         &[&BOOTSTRAP_SERVERS, &SECURITY_PROTOCOL, &SSL_CA_LOCATION, &USER_IDS, &ARCHIVE_URL];
 
     /// Reads the settings through `lookup`.
     ///
     /// # Errors
-    /// When a variable is missing or does not parse, with all of them named.
+    /// When variables are missing or do not parse; names all of them.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
         let cluster = Cluster::read(&mut reader);
@@ -53,12 +53,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_wrong_variable_is_named_at_once() {
+    fn one_error_names_every_wrong_variable() {
         let lookup = |name: &str| (name == "ARCHIVE_URL").then(|| "ftp://host".to_owned());
         let error = Settings::from_lookup(lookup).unwrap_err().to_string();
         for variable in Settings::VARIABLES.iter().filter(|variable| variable.default.is_none()) {
             assert!(error.contains(variable.name), "{error}");
         }
-        assert!(error.contains("only `s3://` and `file://` are known"), "{error}");
+        assert!(error.contains("only `s3://` and `file://` are supported"), "{error}");
     }
 }

@@ -1,18 +1,18 @@
-//! The rules that store each record once, with any number of writers, each of which may be stopped at any moment.
+//! The rules that store each record exactly once, with any number of writers, each of which may stop at any moment.
 //!
-//! 1. An object holds a run of consecutive offsets, within [`Limits`]. A gap, be it a transaction's marker or a record
-//!    in quarantine, begins a new object. So an object ends at the offset in its name plus its lines less one.
-//! 2. A partition's [`End`] is that of its last object, or behind a later record in quarantine. One kept in memory
-//!    counts only if the batch begins at or below it; otherwise, and after a lost race, it is looked up.
-//! 3. A writer takes the first offset from the end on and *creates* the object of that name. All who see the same end
-//!    pick the same name: one wins, the others look again.
-//! 4. Nothing is acknowledged before it is stored. What goes to quarantine goes there in its turn, so that whatever
-//!    exists, in either folder, says that everything before it is stored too.
-//! 5. A topic that was deleted and made again begins at 0 again. What a batch brings from below the end is compared
-//!    with what is stored; where it differs, nothing is stored or acknowledged.
+//! 1. An object holds consecutive offsets, within [`Limits`]. A gap, be it a transaction marker or a quarantined record,
+//!    starts a new object. So an object ends at the offset in its name, plus its number of lines, minus one.
+//! 2. A partition's [`End`] is the end of its last object, or of a later quarantined record. A writer trusts the end in its
+//!    memory only if the batch begins at or below it. Otherwise, and after a lost race, it looks the end up.
+//! 3. A writer takes the first offset from the end on and *creates* the object of that name. All writers that see the same
+//!    end pick the same name: one wins, the others look the end up again.
+//! 4. No record is acknowledged before it is stored. Quarantined records are written in offset order too, so every object, in
+//!    either folder, implies that all records before it are stored.
+//! 5. A topic that was deleted and recreated begins at offset 0. A batch's records below the end are compared with the
+//!    stored ones. If they differ, nothing is stored or acknowledged.
 //!
-//! The rules rest on what Kafka and an event source mapping guarantee: a partition's records come in order, and a topic that
-//! was made again is delivered from its beginning. Batches in between may be left out.
+//! The rules rest on guarantees of Kafka and of event source mappings: a partition's records arrive in order, and a recreated
+//! topic is delivered from its beginning. Batches in between may be missing.
 
 use std::{
     collections::HashMap,
@@ -40,33 +40,33 @@ pub use end::End;
 pub use error::StoreError;
 pub use stored::Stored;
 
-/// How often a writer takes the same object for free and finds it taken before it gives up. Twice is usual: S3 refuses
-/// a create also while another one of the same name is on its way.
+/// The consecutive failed creates of the same object after which a writer gives up. Two are common: S3 also rejects a create
+/// while another of the same name is in flight.
 const MAX_LOST_RACES: u32 = 5;
 
-/// How much an object holds at most. Writers with other limits, another version's say, find each other's objects; what is
-/// larger than their own takes them some more requests.
+/// An object's size limits. Writers with different limits, such as those of another version, find each other's objects. Larger
+/// objects than their own cost them a few more requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// In lines.
+    /// The maximum number of lines.
     pub records: u64,
-    /// In bytes, line breaks included. A record that is larger gets an object of its own.
+    /// The maximum number of bytes, line breaks included. A larger record gets an object of its own.
     pub bytes: usize,
 }
 
 impl Default for Limits {
-    /// 10,000 records and 8 MiB: large enough for Spark, which opens each object, and small enough for the function's
+    /// 10,000 records and 8 MiB: large enough for Spark, which opens every object, and small enough for the function's
     /// memory.
     fn default() -> Self {
         Self { records: 10_000, bytes: 8 * 1024 * 1024 }
     }
 }
 
-/// A record in its place and form.
+/// A record's offset and stored form.
 struct Entry {
     offset: u64,
     form: Form,
-    /// The value as Kafka gave it.
+    /// The size of the value in Kafka.
     value_bytes: u64,
 }
 
@@ -77,35 +77,35 @@ impl Entry {
     }
 }
 
-/// Stores batches of records by the rules of this module. Made once, it remembers where each partition ends.
+/// Stores batches of records by the rules of this module. Caches each partition's end.
 #[derive(Debug)]
 pub struct Archiver {
     bucket: Bucket,
     limits: Limits,
     ends: Mutex<HashMap<TopicPartition, End>>,
-    /// Who is told of each object.
-    told: Option<UnboundedSender<Stored>>,
+    /// Receives a notification for each stored object.
+    listener: Option<UnboundedSender<Stored>>,
 }
 
 impl Archiver {
     /// A writer to `bucket`.
     #[must_use]
     pub fn new(bucket: Bucket, limits: Limits) -> Self {
-        Self { bucket, limits, ends: Mutex::default(), told: None }
+        Self { bucket, limits, ends: Mutex::default(), listener: None }
     }
 
-    /// Tells of each object that it stores from now on. Of one whose answer was lost on the way it does not know.
+    /// Sends each object stored from now on to `listener`, except for one whose response was lost.
     #[must_use]
-    pub fn telling(self, told: UnboundedSender<Stored>) -> Self {
-        Self { told: Some(told), ..self }
+    pub fn notifying(self, listener: UnboundedSender<Stored>) -> Self {
+        Self { listener: Some(listener), ..self }
     }
 
-    /// Where the partition's archive ends, from memory or looked up near `hint`. In truth it may be later by now.
+    /// The end of the partition's archive, from memory or looked up near `hint`. Other writers may have advanced it since.
     ///
     /// # Errors
     /// When the archive cannot be read.
     pub async fn end(&self, partition: &TopicPartition, hint: u64) -> Result<End, StoreError> {
-        if let Some(end) = self.warm(partition) {
+        if let Some(end) = self.cached(partition) {
             return Ok(end);
         }
         let end = self.look_up(partition, hint).await?;
@@ -113,12 +113,12 @@ impl Archiver {
         Ok(end)
     }
 
-    /// The partition's end for a batch that begins at `first`: what is between the two is in neither.
+    /// The partition's end for a batch that begins at `first`. The archive and the batch both lack the offsets between them.
     ///
     /// # Errors
     /// When the archive cannot be read.
     pub async fn end_before(&self, partition: &TopicPartition, first: u64) -> Result<End, StoreError> {
-        if let Some(end) = self.warm(partition).filter(|end| first <= end.next()) {
+        if let Some(end) = self.cached(partition).filter(|end| first <= end.next()) {
             return Ok(end);
         }
         let end = self.look_up(partition, first).await?;
@@ -126,14 +126,14 @@ impl Archiver {
         Ok(end)
     }
 
-    /// Stores what is new in `records`, which are in order, and adds to `counts` as it goes. Once this is `Ok` every
-    /// one of them is stored.
+    /// Stores the new ones of `records`, which are in order, and adds to `counts` on the way. When this is `Ok`, all of
+    /// `records` are stored.
     ///
     /// # Errors
-    /// When not all could be stored. Those before the failure may be.
+    /// When not all could be stored. Records before the failure may be stored.
     ///
     /// # Cancellation
-    /// Dropped at any point it leaves the archive whole: the next call, here or elsewhere, continues.
+    /// Safe to drop at any point: the archive stays consistent, and the next call, of any writer, continues.
     pub async fn store(
         &self,
         partition: &TopicPartition,
@@ -171,7 +171,7 @@ impl Archiver {
         Ok(())
     }
 
-    /// Stores the first of `new` and as many behind it as share its object. 0 when another writer was faster.
+    /// Stores the first of `new` and all that share its object. Returns their number, or 0 when another writer was faster.
     async fn put_next(
         &self,
         partition: &TopicPartition,
@@ -183,11 +183,11 @@ impl Archiver {
         match form {
             Form::NotJson(bytes) => {
                 self.bucket.put(&path, bytes.clone()).await?;
-                self.tell(partition, Content::NotJson, *offset, 1, bytes.len());
+                self.notify(partition, Content::NotJson, *offset, 1, bytes.len());
             }
             Form::Null => {
                 self.bucket.put(&path, Bytes::new()).await?;
-                self.tell(partition, Content::Null, *offset, 1, 0);
+                self.notify(partition, Content::Null, *offset, 1, 0);
             }
             Form::Line(_) => {
                 let (body, taken) = self.object(new);
@@ -196,22 +196,22 @@ impl Archiver {
                     return Ok(0);
                 }
                 counts.objects += 1;
-                self.tell(partition, Content::Lines, *offset, taken, size);
+                self.notify(partition, Content::Lines, *offset, taken, size);
                 return Ok(taken);
             }
         }
         Ok(1)
     }
 
-    fn tell(&self, partition: &TopicPartition, content: Content, offset: u64, records: usize, bytes: usize) {
-        if let Some(told) = &self.told {
+    fn notify(&self, partition: &TopicPartition, content: Content, offset: u64, records: usize, bytes: usize) {
+        if let Some(listener) = &self.listener {
             let (partition, records, bytes) = (partition.clone(), records as u64, bytes as u64);
-            // Whoever asked to be told may have gone.
-            drop(told.send(Stored { partition, content, offset, records, bytes }));
+            // The receiver may be gone.
+            drop(listener.send(Stored { partition, content, offset, records, bytes }));
         }
     }
 
-    /// The lines at the front of `new` whose offsets are consecutive, within the limits, and their number.
+    /// The object of the first lines of `new` with consecutive offsets, within the limits, and their number.
     fn object(&self, new: &[Entry]) -> (Bytes, usize) {
         let mut body = BytesMut::new();
         let mut taken = 0;
@@ -228,7 +228,7 @@ impl Archiver {
         (body.freeze(), taken)
     }
 
-    /// Rule 2. Whatever other writers do meanwhile, everything before what this returns is stored.
+    /// Rule 2. Everything before the returned end is stored, whatever other writers do meanwhile.
     async fn look_up(&self, partition: &TopicPartition, near: u64) -> Result<End, StoreError> {
         let all = 0..MAX_OFFSET + 1;
         let hint = near.saturating_sub(self.limits.records);
@@ -253,8 +253,8 @@ impl Archiver {
         }
     }
 
-    /// Rule 5: compares what `batch` brings from below the end with what is stored: its first record wherever that is,
-    /// and those among the last ones, which are at hand, so that a first record that is the same by chance tells less.
+    /// Rule 5: compares the records of `batch` below the end with the stored ones: the first record always, and those among
+    /// the end's cached records, so that a first record that is equal by chance does not decide.
     async fn compare(&self, partition: &TopicPartition, end: &End, batch: &[Entry]) -> Result<(), StoreError> {
         let stored = &batch[..below(batch, end.next())];
         let Some(first) = stored.first() else { return Ok(()) };
@@ -274,7 +274,7 @@ impl Archiver {
         let Entry { offset, form, .. } = entry;
         match form {
             Form::Line(line) => {
-                // No farther back, unless it was stored by a version with larger objects.
+                // Its object begins no earlier, unless a version with larger objects stored it.
                 let near = (offset + 1).saturating_sub(self.limits.records);
                 let Some(start) = self.bucket.last(partition, Folder::Topics, 0..offset + 1, near).await? else {
                     return Ok(false);
@@ -292,12 +292,12 @@ impl Archiver {
         }
     }
 
-    /// The first offset that is not archived, as far as this writer knows without looking.
+    /// The cached first offset that is not archived.
     pub(crate) fn known_end(&self, partition: &TopicPartition) -> Option<u64> {
-        self.warm(partition).map(|end| end.next())
+        self.cached(partition).map(|end| end.next())
     }
 
-    fn warm(&self, partition: &TopicPartition) -> Option<End> {
+    fn cached(&self, partition: &TopicPartition) -> Option<End> {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner).get(partition).cloned()
     }
 
@@ -306,12 +306,12 @@ impl Archiver {
     }
 }
 
-/// How many of `entries` lie below `offset`.
+/// The number of `entries` below `offset`.
 fn below(entries: &[Entry], offset: u64) -> usize {
     entries.partition_point(|entry| entry.offset < offset)
 }
 
-/// The first offset of `records`, when they are in order and fit names.
+/// The first offset of `records`, provided that they are in order and their offsets fit object names.
 fn in_order(records: &[ConsumerRecord]) -> Result<Option<u64>, StoreError> {
     for pair in records.windows(2) {
         let (after, offset) = (pair[0].offset, pair[1].offset);

@@ -1,4 +1,4 @@
-//! A store and a topic for tests. Both stop at every operation, so that whoever polls decides what happens next.
+//! A store and a topic for tests. Both yield at every operation, so that the poller decides the interleaving.
 
 use std::{
     collections::BTreeMap,
@@ -31,7 +31,7 @@ pub(crate) fn pins() -> TopicPartition {
     TopicPartition { topic: "0a1b.pin".to_owned(), partition: 0 }
 }
 
-/// JSON values from offset `from` on, whose text says where they belong and by whom they are.
+/// Records of JSON whose text contains their author and offset.
 pub(crate) fn rows(by: &str, offsets: Range<u64>) -> Vec<ConsumerRecord> {
     offsets.map(|offset| row(by, offset)).collect()
 }
@@ -40,35 +40,35 @@ pub(crate) fn row(by: &str, offset: u64) -> ConsumerRecord {
     ConsumerRecord { offset, value: Some(format!("{{\"by\":\"{by}\",\"offset\":{offset}}}").into()) }
 }
 
-/// Leaves the turn to others once.
-pub(crate) async fn stop() {
-    let mut stopped = false;
+/// Yields once.
+pub(crate) async fn yield_once() {
+    let mut yielded = false;
     poll_fn(|context| {
-        if stopped {
+        if yielded {
             return Poll::Ready(());
         }
-        stopped = true;
+        yielded = true;
         context.waker().wake_by_ref();
         Poll::Pending
     })
     .await;
 }
 
-/// A store in memory that stops before and after each operation, and counts its requests.
+/// A store in memory that yields before and after each operation, and counts its requests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memory {
     store: Arc<InMemory>,
     requests: Arc<AtomicUsize>,
-    trouble: Arc<Mutex<Option<Trouble>>>,
+    fault: Arc<Mutex<Option<Fault>>>,
 }
 
-/// Why a request fails.
+/// An injected failure of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// Nothing was done.
+pub(crate) enum Fault {
+    /// The request fails without effect.
     Refused,
-    /// What was asked for was done, and the answer was lost.
-    Unanswered,
+    /// The request takes effect and its response is lost.
+    ResponseLost,
 }
 
 impl Memory {
@@ -76,7 +76,7 @@ impl Memory {
         Bucket::new(Arc::new(self.clone()), page)
     }
 
-    /// The requests since the last time this was called.
+    /// The number of requests since the last call.
     pub(crate) fn requests(&self) -> usize {
         self.requests.swap(0, Ordering::Relaxed)
     }
@@ -85,28 +85,28 @@ impl Memory {
         self.store.put(path, body.to_owned().into()).await.unwrap();
     }
 
-    /// What became of the store, whatever trouble is on its way.
+    /// The store itself, without faults.
     pub(crate) fn contents(&self) -> &InMemory {
         &self.store
     }
 
-    /// Has the next request fail.
-    pub(crate) fn trouble(&self, trouble: Option<Trouble>) {
-        *self.trouble.lock().unwrap() = trouble;
+    /// Injects `fault` into the next request.
+    pub(crate) fn inject(&self, fault: Option<Fault>) {
+        *self.fault.lock().unwrap() = fault;
     }
 
-    /// A request for what `ask` does.
-    async fn request<T>(&self, ask: impl AsyncFnOnce(&InMemory) -> Result<T>) -> Result<T> {
+    /// Performs `operation` as one request.
+    async fn request<T>(&self, operation: impl AsyncFnOnce(&InMemory) -> Result<T>) -> Result<T> {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        stop().await;
-        let trouble = self.trouble.lock().unwrap().take();
-        let failed = || object_store::Error::Generic { store: "Memory", source: "by chance".into() };
-        if trouble == Some(Trouble::Refused) {
+        yield_once().await;
+        let fault = self.fault.lock().unwrap().take();
+        let failed = || object_store::Error::Generic { store: "Memory", source: "injected".into() };
+        if fault == Some(Fault::Refused) {
             return Err(failed());
         }
-        let result = ask(&self.store).await;
-        stop().await;
-        if trouble == Some(Trouble::Unanswered) { Err(failed()) } else { result }
+        let result = operation(&self.store).await;
+        yield_once().await;
+        if fault == Some(Fault::ResponseLost) { Err(failed()) } else { result }
     }
 }
 
@@ -138,7 +138,7 @@ impl ObjectStore for Memory {
     }
 
     async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        unimplemented!("the archive has no use for it")
+        unimplemented!("the archive does not use it")
     }
 
     fn delete_stream(&self, _: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
@@ -146,16 +146,16 @@ impl ObjectStore for Memory {
     }
 
     async fn list_with_delimiter(&self, _: Option<&Path>) -> Result<ListResult> {
-        unimplemented!("the archive has no use for it")
+        unimplemented!("the archive does not use it")
     }
 
     async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
-        unimplemented!("the archive has no use for it")
+        unimplemented!("the archive does not use it")
     }
 }
 
-/// Everything stored for `partition`: each offset with what is stored under it, and each object's lines and bytes.
-/// Panics when an offset is stored twice or an object is not as the contract says.
+/// Everything stored for `partition`: each offset's form, and each object's lines and bytes. Panics when an offset is
+/// stored twice or an object breaks the contract.
 pub(crate) async fn stored(
     store: &dyn ObjectStore,
     partition: &TopicPartition,
@@ -185,12 +185,12 @@ pub(crate) async fn stored(
     (records, objects)
 }
 
-/// What `records` are once they are stored.
+/// The stored forms of `records`, by offset.
 pub(crate) fn forms(records: &[ConsumerRecord]) -> BTreeMap<u64, Form> {
     records.iter().map(|record| (record.offset, Form::of(record.value.as_ref()))).collect()
 }
 
-/// Topics in memory that stop before and after each answer.
+/// Topics in memory that yield before and after each request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Topics(Arc<Mutex<BTreeMap<TopicPartition, Topic>>>);
 
@@ -199,13 +199,13 @@ pub(crate) struct Topics(Arc<Mutex<BTreeMap<TopicPartition, Topic>>>);
 pub(crate) struct Topic {
     pub(crate) records: Vec<ConsumerRecord>,
     pub(crate) bounds: Range<u64>,
-    /// How many records an answer has at most.
+    /// The maximum number of records per read.
     pub(crate) at_once: usize,
-    /// How often it refuses to be read.
+    /// The number of reads that fail.
     pub(crate) failures: usize,
-    /// How long it takes to read. Only under tokio.
+    /// The duration of a read. Needs tokio's time.
     pub(crate) delay: Duration,
-    /// Where the log begins from the second time on that it is asked.
+    /// The first offset left after retention, which runs at the first read.
     pub(crate) drops_to: u64,
 }
 
@@ -221,11 +221,11 @@ impl Topics {
         self.0.lock().unwrap().insert(partition, topic);
     }
 
-    async fn ask<T>(&self, partition: &TopicPartition, answer: impl FnOnce(&mut Topic) -> T) -> T {
-        stop().await;
-        let answer = answer(self.0.lock().unwrap().get_mut(partition).expect("a known partition"));
-        stop().await;
-        answer
+    async fn request<T>(&self, partition: &TopicPartition, operation: impl FnOnce(&mut Topic) -> T) -> T {
+        yield_once().await;
+        let result = operation(self.0.lock().unwrap().get_mut(partition).expect("a known partition"));
+        yield_once().await;
+        result
     }
 }
 
@@ -235,15 +235,15 @@ impl Reader for Topics {
     }
 
     async fn bounds(&self, partition: &TopicPartition) -> Result<Range<u64>, ReadError> {
-        self.ask(partition, |topic| Ok(topic.bounds.clone())).await
+        self.request(partition, |topic| Ok(topic.bounds.clone())).await
     }
 
     async fn read(&self, partition: &TopicPartition, from: u64) -> Result<Vec<ConsumerRecord>, ReadError> {
-        let delay = self.ask(partition, |topic| topic.delay).await;
+        let delay = self.request(partition, |topic| topic.delay).await;
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        self.ask(partition, |topic| {
+        self.request(partition, |topic| {
             if topic.failures > 0 {
                 topic.failures -= 1;
                 return Err(ReadError::Offset(-1));

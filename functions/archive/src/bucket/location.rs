@@ -1,4 +1,4 @@
-//! Which bucket or folder an archive is in, and opening it.
+//! The archive's URL, and opening it.
 
 use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
@@ -14,10 +14,10 @@ use url::Url;
 
 use super::Bucket;
 
-/// S3's page, which no request can make larger: `ListObjectsV2`, `MaxKeys`.
+/// S3's maximum page size: `ListObjectsV2`, `MaxKeys`.
 const S3_PAGE: usize = 1_000;
 
-/// One request, so that with its retries it ends well within a run's minute.
+/// Per request, so that a request with all of its retries ends well within a run's minute.
 const S3_REQUEST_TIMEOUT: &str = "10 seconds";
 const S3_CONNECT_TIMEOUT: &str = "3 seconds";
 const S3_RETRIES: RetryConfig = RetryConfig {
@@ -26,28 +26,28 @@ const S3_RETRIES: RetryConfig = RetryConfig {
     retry_timeout: Duration::from_secs(15),
 };
 
-/// Where an archive is: `s3://bucket/prefix`, `file:///folder`, or a folder's path.
+/// The archive's location: `s3://bucket/prefix`, `file:///folder`, or a folder's path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArchiveUrl {
-    /// A bucket, and a prefix before the archive's own names, possibly empty.
+    /// A bucket and a prefix for all object names.
     S3 {
         /// The bucket's name.
         bucket: String,
-        /// Without slashes around it.
+        /// Without leading and trailing slashes; may be empty.
         prefix: String,
     },
-    /// A folder, which need not exist yet.
+    /// A folder, created if missing.
     Folder(PathBuf),
 }
 
-/// Why a text is no [`ArchiveUrl`].
+/// The error of parsing an [`ArchiveUrl`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ArchiveUrlError {
-    /// Not a URL, or one that names no place.
-    #[error("it is not `s3://bucket/prefix`, `file:///folder` or the path of a folder")]
+    /// Not a URL, or one without a bucket or folder.
+    #[error("not `s3://bucket/prefix`, `file:///folder` or the path of a folder")]
     Invalid,
-    /// Another place than these two.
-    #[error("only `s3://` and `file://` are known")]
+    /// Another scheme.
+    #[error("only `s3://` and `file://` are supported")]
     Scheme,
 }
 
@@ -55,7 +55,7 @@ impl FromStr for ArchiveUrl {
     type Err = ArchiveUrlError;
 
     fn from_str(text: &str) -> Result<Self, ArchiveUrlError> {
-        // A slash that is missing must not make a folder of that name.
+        // A typo such as `s3:/bucket` must not create a folder of that name.
         let meant_as_url = ["s3:", "s3/", "file:"].iter().any(|scheme| text.starts_with(scheme));
         if text.is_empty() || meant_as_url && !text.contains("://") {
             return Err(ArchiveUrlError::Invalid);
@@ -86,37 +86,37 @@ impl fmt::Display for ArchiveUrl {
     }
 }
 
-/// Why an archive could not be opened.
+/// The error of opening an archive.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The folder is not there and could not be made.
-    #[error("the archive {url} cannot be used: it is no folder and cannot be made one")]
+    /// The folder does not exist and cannot be created.
+    #[error("the archive {url} cannot be used: its folder cannot be created")]
     Folder {
-        /// As it was set.
+        /// The configured URL.
         url: ArchiveUrl,
-        /// What the operating system said.
+        /// The operating system's error.
         #[source]
         source: std::io::Error,
     },
-    /// It could not be listed: there is no such bucket, it may not be read, or nobody is there. The source says which.
+    /// Listing failed: the bucket does not exist, denies access, or is unreachable. The source says which.
     #[error("the archive {url} cannot be used")]
     Unusable {
-        /// As it was set.
+        /// The configured URL.
         url: ArchiveUrl,
-        /// What the store said.
+        /// The store's error.
         #[source]
         source: Error,
     },
 }
 
 impl Bucket {
-    /// Opens the archive, makes its folder when there is none, and lists it once, so that a wrong place shows at once.
+    /// Opens the archive, creates a missing folder, and lists it once, so that a wrong location fails at once.
     ///
-    /// S3's region, credentials and endpoint are those of the environment's usual `AWS_` variables; with
-    /// `AWS_ENDPOINT_URL` and `AWS_ALLOW_HTTP=true` that may be a server on this machine.
+    /// S3's region, credentials and endpoint come from the usual `AWS_` variables. `AWS_ENDPOINT_URL` and
+    /// `AWS_ALLOW_HTTP=true` select a local server.
     ///
     /// # Errors
-    /// When the place does not exist, or cannot be reached or used.
+    /// When the location does not exist, cannot be reached or denies access.
     pub async fn open(url: &ArchiveUrl) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Unusable { url: url.clone(), source };
         let bucket = match url {
@@ -135,7 +135,7 @@ impl Bucket {
             ArchiveUrl::Folder(folder) => {
                 std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder { url: url.clone(), source })?;
                 let folder = LocalFileSystem::new_with_prefix(folder).map_err(failed)?.with_fsync(true);
-                // A folder is listed in any order.
+                // The file system lists in any order.
                 Self::new(Arc::new(folder), usize::MAX)
             }
         };
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_a_bucket_with_a_prefix_or_a_folder() {
+    fn a_url_is_a_bucket_with_a_prefix_or_a_folder() {
         let s3 = |bucket: &str, prefix: &str| ArchiveUrl::S3 { bucket: bucket.into(), prefix: prefix.into() };
         for (text, expected, shown) in [
             ("s3://bucket", Ok(s3("bucket", "")), "s3://bucket"),

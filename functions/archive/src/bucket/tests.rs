@@ -30,7 +30,7 @@ async fn the_last_object_is_found_from_any_hint() {
 
 #[tokio::test]
 async fn the_end_of_many_objects_is_found_with_few_requests() {
-    // As S3 with pages of 1,000 and 500,000 objects.
+    // In proportion to S3's pages of 1,000 and 500,000 objects.
     let (objects, page) = (5_000_u64, 10);
     let many = with_objects((0..objects).map(|number| number * 37)).await;
     let last = (objects - 1) * 37;
@@ -39,7 +39,7 @@ async fn the_end_of_many_objects_is_found_with_few_requests() {
         (0, 20, "nothing is known"),
         (last / 2, 20, "the batch is old"),
         (last + 10_000, 20, "records were lost"),
-        (MAX_OFFSET, 30, "the log's end is far away"),
+        (MAX_OFFSET, 30, "the topic's end is far away"),
     ] {
         let found = many.bucket(page).last(&pins(), Folder::Topics, 0..MAX_OFFSET + 1, hint).await;
         assert_eq!(found.unwrap(), Some(last), "{why}");
@@ -52,7 +52,7 @@ async fn the_end_of_many_objects_is_found_with_few_requests() {
 }
 
 #[tokio::test]
-async fn foreign_objects_are_passed_over() {
+async fn foreign_objects_are_ignored() {
     let memory = with_objects([0, 5].into_iter()).await;
     let folder = pins().folder(Folder::Topics);
     for name in ["_SUCCESS", "0a1b.pin+0+0000000003.json.crc", "0a1b.pin+0+x", "zzz"] {
@@ -65,7 +65,7 @@ async fn foreign_objects_are_passed_over() {
 }
 
 #[tokio::test]
-async fn a_folder_is_made_and_created_in_once() {
+async fn a_missing_folder_is_created_and_an_object_in_it_is_created_once() {
     let root = tempfile::tempdir().unwrap();
     let url = ArchiveUrl::Folder(root.path().join("new/archive"));
     let bucket = Bucket::open(&url).await.unwrap();
@@ -79,7 +79,7 @@ async fn a_folder_is_made_and_created_in_once() {
 }
 
 #[tokio::test]
-async fn a_place_that_cannot_be_used_is_named_in_one_line() {
+async fn an_unusable_location_is_named_in_one_line() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let url = ArchiveUrl::Folder(file.path().join("archive"));
     let error = Bucket::open(&url).await.unwrap_err();
@@ -90,7 +90,7 @@ async fn a_place_that_cannot_be_used_is_named_in_one_line() {
 #[tokio::test]
 async fn a_folder_whose_objects_cannot_be_listed_is_named() {
     let root = tempfile::tempdir().unwrap();
-    // A link to itself: nobody may list it, root included.
+    // A link to itself: not even root can list it.
     std::os::unix::fs::symlink("topics", root.path().join("topics")).unwrap();
     let url = ArchiveUrl::Folder(root.path().into());
     let line = shared::causes::in_one_line(&Bucket::open(&url).await.unwrap_err());

@@ -1,16 +1,22 @@
-//! The rules of [`crate::store`] against random schedules: several writers that run or take events, that are stopped at
-//! any point, restarted with and without what they remember, and delivered batches twice, late, cut anew, with records left
-//! out, from anywhere in the topic, or never, as if a mapping gave them up; with a store that refuses, or does what is asked
-//! for and answers that it failed; with writers of several versions, whose objects are of other sizes; with gaps, with records
-//! for quarantine, with retention that is faster than all of them, and with a topic that is deleted and made again.
+//! Tests the rules of [`crate::store`] on random schedules of:
 //!
-//! What it leaves out: retention that overtakes one of two runs at once. Those two see different first offsets, and no
-//! name tells them of each other. It takes an archive that is as far behind as Kafka keeps records, and two writers in the
-//! same seconds. So every writer stops here before it, and what is dropped and not archived is not delivered after it. And
-//! retention together with a topic that is made again: before anything is archived, beyond what is archived, or in the middle
-//! of a run. Then no object's name is common to the two topics, or no record is left by which they could be told apart. And a
-//! batch of one topic that begins exactly where the archive of another one ends, after what came before it was given up: a
-//! mapping without a destination for failures gives no batch up that the archive refuses.
+//! - several writers that run or take events, are stopped at any point, and are restarted with or without their memory;
+//! - batches that are delivered twice, late, split differently, with records missing, from anywhere in the topic, or never,
+//!   as if a mapping discarded them;
+//! - a store that refuses requests, or performs them and loses the response;
+//! - writers of several versions, with objects of different sizes;
+//! - gaps, records for quarantine, retention that overtakes all writers, and a topic that is deleted and recreated.
+//!
+//! It leaves out three cases:
+//!
+//! - Retention that overtakes one of two concurrent runs. The two see different first offsets, and no common object name
+//!   makes them collide. It takes an archive that lags as far as Kafka's retention, and two writers in the same seconds. So
+//!   every writer stops here before retention, and batches of dropped records that are not archived are not delivered
+//!   after it.
+//! - Retention together with a recreated topic: before anything is archived, beyond the archive's end, or during a run. Then
+//!   the two topics have no object name in common, or no record is left to distinguish them by.
+//! - A batch of one topic that begins exactly where the archive of another ends, after the batches before it were discarded:
+//!   a mapping without a failure destination discards no batch that the archive rejects.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,9 +34,9 @@ use proptest::{
 use super::{Goal, Progress, catch_up};
 use crate::{
     event::store_batch,
+    failure::Failure,
     reader::ReadError,
     record::{ConsumerRecord, Form},
-    report::Failure,
     store::{Archiver, Limits, StoreError},
     testing::{Memory, Topic, Topics, forms, pins, stored},
 };
@@ -39,18 +45,18 @@ mod schedule;
 
 use schedule::{Kind, Schedule, Step, WRITERS, schedule};
 
-/// Gives the records that are acknowledged with it.
+/// Resolves to the records that are acknowledged with it.
 type Work = LocalBoxFuture<'static, Result<Vec<ConsumerRecord>, Failure>>;
 
-/// What a writer is at.
+/// A writer's current work.
 struct Task {
-    /// The topic's, of which the records are.
+    /// The generation of the topic that its records are from.
     generation: u64,
     delivered: bool,
     work: Work,
 }
 
-/// What a mapping read.
+/// A batch that a mapping read.
 #[derive(Clone)]
 struct Batch {
     generation: u64,
@@ -73,12 +79,13 @@ struct World {
     memory: Memory,
     topics: Topics,
     generation: u64,
-    /// Where the current generation begins and ends.
+    /// The current generation's first offset.
     start: u64,
+    /// The current generation's end.
     end: u64,
-    /// What retention took away before it was archived, by generation.
+    /// The offsets that retention dropped before they were archived, by generation.
     lost: BTreeMap<u64, BTreeSet<u64>>,
-    /// Below this, all of the current generation was acknowledged.
+    /// Everything of the current generation below this offset is acknowledged.
     acknowledged: u64,
     batches: Vec<Batch>,
     writers: [Writer; WRITERS],
@@ -104,7 +111,7 @@ impl World {
                 Kind::Json => Some(format!("[{generation},{offset}]")),
                 Kind::Spaced => Some(format!("[ {generation},\n{offset} ]")),
                 Kind::Large => Some(format!("[{generation},{offset},\"{}\"]", "x".repeat(60))),
-                // One null is like another, and another topic could not be told by it.
+                // All nulls are equal: they could not distinguish another topic.
                 Kind::Null if generation == 0 => None,
                 Kind::NotJson | Kind::Null => Some(format!("{generation} {offset}")),
                 Kind::Gap => return None,
@@ -114,13 +121,13 @@ impl World {
         (0..end).zip(&self.schedule.kinds).filter_map(record).collect()
     }
 
-    /// What the topic has right now.
+    /// The topic's current records.
     fn topic(&self) -> Vec<ConsumerRecord> {
         let records = self.records(self.generation, self.end).into_iter();
         records.skip_while(|record| record.offset < self.start).collect()
     }
 
-    /// What the archive has to have of a generation below `end`.
+    /// The expected archive of a generation below `end`.
     fn to_archive(&self, generation: u64, end: u64) -> BTreeMap<u64, Form> {
         let mut forms = forms(&self.records(generation, end));
         if let Some(lost) = self.lost.get(&generation) {
@@ -140,7 +147,7 @@ impl World {
                 self.end = (self.end + records).min(self.schedule.kinds.len() as u64);
                 self.publish();
             }
-            Step::Remake(records) => {
+            Step::Recreate(records) => {
                 if self.start > 0 {
                     self.stop();
                 }
@@ -166,7 +173,7 @@ impl World {
                     self.deliver(writer, batch.get(&self.batches).clone());
                 }
             }
-            Step::Trouble(trouble) => self.memory.trouble(Some(trouble)),
+            Step::Fault(fault) => self.memory.inject(Some(fault)),
             Step::Poll { writer, times } => (0..times).for_each(|_| self.poll(writer)),
             Step::Stop(writer) => self.writers[writer].task = None,
             Step::Restart(writer) => self.writers[writer] = Writer::new(&self.memory, &self.schedule, writer),
@@ -179,7 +186,7 @@ impl World {
         }
     }
 
-    /// Drops the batches, those with a writer included, except for those that `keep` chooses.
+    /// Drops the batches that `keep` rejects, and the writers' current deliveries.
     fn forget_batches(&mut self, keep: impl Fn(&Batch) -> bool) {
         self.batches.retain(keep);
         for writer in &mut self.writers {
@@ -214,19 +221,19 @@ impl World {
     fn batch(&self, from: Option<Index>, records: usize, without: Option<Index>) -> Batch {
         let offsets: Vec<u64> = (self.start..=self.end).collect();
         let archive = self.archive();
-        // A topic that was made again is delivered from its beginning, until that is acknowledged.
-        let again = self.generation > 0 && (archive.is_empty() || self.generation_of(&archive) != self.generation);
-        let from = from.filter(|_| !again);
+        // A recreated topic is delivered from its beginning, until that is acknowledged.
+        let recreated = self.generation > 0 && (archive.is_empty() || self.generation_of(&archive) != self.generation);
+        let from = from.filter(|_| !recreated);
         let from = from.map_or(self.acknowledged, |from| *from.get(&offsets));
         let mut records: Vec<ConsumerRecord> =
             self.topic().into_iter().skip_while(|record| record.offset < from).take(records).collect();
-        if let Some(without) = without.filter(|_| records.len() > 1 && !again) {
+        if let Some(without) = without.filter(|_| records.len() > 1 && !recreated) {
             records.remove(without.index(records.len()));
         }
         Batch { generation: self.generation, records }
     }
 
-    /// What is acknowledged with a batch is all that the topic has up to its last record.
+    /// Delivers a batch. It acknowledges all of the topic's records up to the batch's last one.
     fn deliver(&mut self, writer: usize, Batch { generation, records: batch }: Batch) {
         let end = batch.last().map_or(0, |last| last.offset + 1);
         let known = self.topic().into_iter().filter(|record| record.offset < end).collect();
@@ -247,13 +254,13 @@ impl World {
         let Poll::Ready(done) = work.poll_unpin(&mut Context::from_waker(noop_waker_ref())) else { return };
         self.writers[writer].task = None;
         match done {
-            // What was read before the topic was made again says nothing about the one that is there now.
+            // Records read before the topic was recreated do not acknowledge any of the current one.
             Ok(_) if generation != self.generation => {}
             Ok(records) => self.acknowledge(&records),
-            Err(failure) if says_other_topic(&failure) => assert!(self.generation > 0, "there is only one topic"),
-            // It was made again and has grown just then; the next run tells.
+            Err(failure) if names_other_topic(&failure) => assert!(self.generation > 0, "there is only one topic"),
+            // The topic was recreated and has grown at that moment; the next run detects it.
             Err(Failure::Read(_, ReadError::OutOfRange(_))) if self.generation > 0 => {}
-            // The store was in trouble; the next one finds what is stored.
+            // An injected fault; the next writer finds the stored objects.
             Err(Failure::Store(_, StoreError::Storage(_))) => {}
             Err(failure) => panic!("{failure:?}"),
         }
@@ -268,7 +275,7 @@ impl World {
         }
     }
 
-    /// What is archived, which has no hole, nothing twice, and all of one generation.
+    /// The archive, checked to have no gap, no duplicate, and only one generation.
     fn archive(&self) -> BTreeMap<u64, Form> {
         let (archive, objects) = now(stored(self.memory.contents(), &pins()));
         let within = |limits: &Limits, lines, bytes| lines <= limits.records && (lines == 1 || bytes <= limits.bytes);
@@ -287,10 +294,10 @@ impl World {
         (0..=self.generation).find(has).expect("a record of some generation")
     }
 
-    /// One writer is left, and is let to finish.
+    /// Stops all writers and lets one finish.
     fn finish(mut self) {
         self.stop();
-        self.memory.trouble(None);
+        self.memory.inject(None);
         let before = self.archive();
         let same_topic = self.generation_of(&before) == self.generation;
         for memory in ["warm", "cold"] {
@@ -300,7 +307,7 @@ impl World {
                 assert!(done.is_ok(), "{memory}: {done:?}");
                 assert_eq!(after, self.to_archive(self.generation, self.end), "{memory}");
             } else {
-                assert!(done.as_ref().is_err_and(says_other_topic), "{memory}: {done:?}");
+                assert!(done.as_ref().is_err_and(names_other_topic), "{memory}: {done:?}");
                 assert_eq!(after, before, "{memory}");
             }
             self.writers[0] = Writer::new(&self.memory, &self.schedule, 0);
@@ -308,11 +315,11 @@ impl World {
     }
 }
 
-fn says_other_topic(failure: &Failure) -> bool {
+fn names_other_topic(failure: &Failure) -> bool {
     matches!(failure, Failure::Store(_, StoreError::Differs { .. } | StoreError::BeyondLog { .. }))
 }
 
-/// Polls `work` to its end. It waits for nothing but its turn.
+/// Polls `work` to its end. It only ever yields.
 fn now<T>(work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     loop {

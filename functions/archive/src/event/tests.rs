@@ -14,7 +14,7 @@ fn of(topic: &str, partition: i32) -> TopicPartition {
     TopicPartition { topic: topic.to_owned(), partition }
 }
 
-/// As Lambda writes a record; `null` where Kafka has none.
+/// A record in Lambda's form; `null` for Kafka's null.
 fn delivered(topic: &str, partition: i32, offset: i64, value: Option<&str>) -> serde_json::Value {
     json!({
         "topic": topic, "partition": partition, "offset": offset,
@@ -28,7 +28,7 @@ fn event(records: &serde_json::Value) -> KafkaEvent {
     serde_json::from_value(event).unwrap()
 }
 
-/// Stores an event that needs no Kafka: this one panics when it is asked.
+/// Stores an event that needs no Kafka: any request to it panics.
 async fn store_with(memory: &Memory, event: KafkaEvent) -> Report {
     store_beside(memory, &Topics::default(), event).await
 }
@@ -39,7 +39,7 @@ async fn store_beside(memory: &Memory, kafka: &Topics, event: KafkaEvent) -> Rep
     store(kafka, &archiver, &topics, event, Instant::now() + Duration::from_mins(1)).await
 }
 
-/// An event with some of `records`, which are of `a.pin`.
+/// An event with some of `a.pin`'s `records`.
 fn batch(records: &[ConsumerRecord], offsets: impl IntoIterator<Item = u64>) -> KafkaEvent {
     let find = |offset| records.iter().find(|record| record.offset == offset).unwrap();
     let text = |record: &ConsumerRecord| String::from_utf8(record.value.clone().unwrap().to_vec()).unwrap();
@@ -55,7 +55,7 @@ fn kafka(topic: Topic) -> Topics {
 }
 
 #[tokio::test]
-async fn every_partition_of_an_event_is_stored_and_storing_it_again_changes_nothing() {
+async fn an_event_stores_every_partition_and_its_redelivery_changes_nothing() {
     let memory = Memory::default();
     let event = event(&json!({
         "a.pin-0": [delivered("a.pin", 0, 0, Some("{\"a\": 1}")), delivered("a.pin", 0, 1, None)],
@@ -79,17 +79,17 @@ async fn every_partition_of_an_event_is_stored_and_storing_it_again_changes_noth
 }
 
 #[tokio::test]
-async fn what_cannot_be_stored_fails_the_event_and_the_rest_is_stored() {
+async fn a_partition_that_cannot_be_stored_fails_the_event_and_the_others_are_stored() {
     let mut no_topic = delivered("a.pin", 2, 0, Some("1"));
     no_topic["topic"] = json!(null);
     let mut not_base64 = delivered("a.pin", 3, 0, Some("1"));
     not_base64["value"] = json!("=");
     for (name, record, problem) in [
-        ("b.pin-0", delivered("b.pin", 0, 0, Some("1")), "the topic b.pin is not one of USER_IDS' topics"),
-        ("a.pin-2", no_topic, "a.pin-2: a record names no topic"),
+        ("b.pin-0", delivered("b.pin", 0, 0, Some("1")), "the topic b.pin does not belong to USER_IDS"),
+        ("a.pin-2", no_topic, "a.pin-2: a record has no topic"),
         ("a.pin-3", not_base64, "a.pin-3: the value of offset 0 is not base64"),
         ("a.pin-4", delivered("a.pin", 4, -1, None), "a.pin-4: a record has the offset -1"),
-        ("a.pin-5", delivered("a.pin", -5, 0, None), "a.pin-5: a record is of partition -5"),
+        ("a.pin-5", delivered("a.pin", -5, 0, None), "a.pin-5: a record has the partition -5"),
     ] {
         let memory = Memory::default();
         let event = event(&json!({name: [record], "a.pin-0": [delivered("a.pin", 0, 0, Some("1"))]}));
@@ -102,15 +102,15 @@ async fn what_cannot_be_stored_fails_the_event_and_the_rest_is_stored() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_not_done_in_time_fails() {
+async fn an_event_that_misses_its_deadline_fails() {
     let archiver = Archiver::new(Memory::default().bucket(10), Limits::default());
     let event = event(&json!({"a.pin-0": [delivered("a.pin", 0, 0, Some("1"))]}));
     let report = store(&Topics::default(), &archiver, &["a.pin".to_owned()], event, Instant::now()).await;
-    assert_eq!(report.into_result().unwrap_err().to_string(), "a.pin-0 was not done in time");
+    assert_eq!(report.into_result().unwrap_err().to_string(), "a.pin-0 was not finished in time");
 }
 
 #[tokio::test]
-async fn an_event_of_a_topic_that_was_made_again_fails() {
+async fn an_event_of_a_recreated_topic_fails() {
     let memory = Memory::default();
     for (value, is_stored) in [("1", true), ("2", false)] {
         let report = store_with(&memory, event(&json!({"a.pin-0": [delivered("a.pin", 0, 0, Some(value))]}))).await;
@@ -123,10 +123,10 @@ async fn an_event_of_a_topic_that_was_made_again_fails() {
 }
 
 #[tokio::test]
-async fn what_was_not_delivered_is_read_from_kafka_before_what_was() {
+async fn skipped_records_are_read_from_kafka_before_a_batch_is_stored() {
     let records = rows("a", 0..40);
     let (memory, kafka) = (Memory::default(), kafka(Topic::of(records.clone())));
-    // The first ones, then a batch with a gap before it, one with a gap within, both of these again, and an old one.
+    // The first records, a batch after a gap, a batch with gaps, both of these again, and an old batch.
     for (offsets, end) in [
         ((0..3).collect(), 3),
         ((10..12).collect(), 12),
@@ -144,17 +144,17 @@ async fn what_was_not_delivered_is_read_from_kafka_before_what_was() {
 }
 
 #[tokio::test]
-async fn only_what_kafka_dropped_counts_as_lost_and_only_once() {
+async fn only_records_that_kafka_dropped_count_as_lost_and_only_once() {
     let records = rows("a", 0..40);
     let memory = Memory::default();
     for (offset, start, lost, why) in [
         (0, 0, 0, "nothing is missing"),
-        (5, 0, 0, "all that is missing is there"),
-        (20, 15, 9, "some of it is there"),
-        (20, 15, 0, "it is delivered again"),
-        (30, 35, 9, "the batch itself is gone from Kafka, and at hand"),
+        (5, 0, 0, "Kafka holds all missing records"),
+        (20, 15, 9, "Kafka holds some of them"),
+        (20, 15, 0, "the batch is redelivered"),
+        (30, 35, 9, "Kafka dropped the batch's own record too"),
     ] {
-        // What was read beyond the batch is stored too.
+        // Records read beyond the batch are stored too.
         let topic =
             Topic { at_once: 1, bounds: start..40, ..Topic::of(records[usize::try_from(start).unwrap()..].to_vec()) };
         let report = store_beside(&memory, &kafka(topic), batch(&records, [offset])).await;
@@ -165,7 +165,7 @@ async fn only_what_kafka_dropped_counts_as_lost_and_only_once() {
 }
 
 #[tokio::test]
-async fn offsets_that_never_were_records_are_not_lost() {
+async fn offsets_without_records_between_batches_are_not_lost() {
     let records = [row("a", 0), row("a", 4), row("a", 9)];
     let (memory, kafka) = (Memory::default(), kafka(Topic::of(records.to_vec())));
     for offset in [0, 4, 9] {
@@ -176,18 +176,18 @@ async fn offsets_that_never_were_records_are_not_lost() {
 }
 
 #[tokio::test]
-async fn nothing_is_stored_behind_a_gap_that_cannot_be_read() {
+async fn nothing_is_stored_after_a_gap_that_cannot_be_read() {
     let records = rows("a", 0..9);
     let (memory, kafka) = (Memory::default(), kafka(Topic { failures: 1, ..Topic::of(records.clone()) }));
     let error = store_beside(&memory, &kafka, batch(&records, [7])).await.into_result().unwrap_err();
-    assert_eq!(error.to_string(), "a.pin-0: Kafka gave the offset -1");
+    assert_eq!(error.to_string(), "a.pin-0: Kafka returned the offset -1");
     assert!(stored(&memory, &of("a.pin", 0)).await.0.is_empty());
     store_beside(&memory, &kafka, batch(&records, [7])).await.into_result().unwrap();
     assert!(stored(&memory, &of("a.pin", 0)).await.0.len() >= 8);
 }
 
 #[tokio::test]
-async fn a_batch_that_cannot_be_stored_leaves_what_kafka_dropped_before_it_to_be_counted() {
+async fn lost_records_before_a_batch_that_cannot_be_stored_are_not_counted_yet() {
     let first = MAX_OFFSET + 1;
     let (memory, kafka) = (Memory::default(), kafka(Topic { bounds: first + 1..first + 1, ..Topic::default() }));
     let report = store_beside(&memory, &kafka, batch(&[row("a", first)], [first])).await;
@@ -197,9 +197,10 @@ async fn a_batch_that_cannot_be_stored_leaves_what_kafka_dropped_before_it_to_be
 }
 
 #[tokio::test]
-async fn a_batch_of_a_topic_that_was_made_again_is_not_mixed_into_the_new_one() {
+async fn a_batch_of_the_old_topic_is_not_mixed_into_the_recreated_one() {
     let old = rows("old", 0..12);
-    for (length, problem) in [(20, "offset 10 is not what the archive holds"), (5, "offset 10 is not in the topic")] {
+    for (length, problem) in [(20, "offset 10 differs from the archived record"), (5, "offset 10 is not in the topic")]
+    {
         let new = rows("new", 0..length);
         let (memory, kafka) = (Memory::default(), kafka(Topic::of(new.clone())));
         let error = store_beside(&memory, &kafka, batch(&old, [10, 11])).await.into_result().unwrap_err().to_string();
@@ -210,7 +211,7 @@ async fn a_batch_of_a_topic_that_was_made_again_is_not_mixed_into_the_new_one() 
 }
 
 #[tokio::test]
-async fn the_end_is_looked_up_once_for_the_first_event_and_not_for_those_that_follow_on() {
+async fn an_event_needs_no_more_requests_than_storing_its_records() {
     let memory = Memory::default();
     let batch = [delivered("a.pin", 0, 0, Some("1"))];
     let records = [ConsumerRecord { offset: 0, value: Some("1".into()) }];

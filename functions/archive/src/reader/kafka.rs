@@ -24,11 +24,11 @@ use shared::{client, cluster::Cluster};
 use super::{ReadError, Reader};
 use crate::{layout::TopicPartition, record::ConsumerRecord};
 
-/// For a request with its retries. The client has no such bound of its own, and neither has its connecting.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// The timeout of connecting, and of a request with its retries: the client has none of its own.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The client's own retries end before [`TIMEOUT`], so that its error says more than "no answer". Its default retries
-/// for ever, up to 500 s apart.
+/// The client's retries end before [`REQUEST_TIMEOUT`], so that its error names the cause. By default it retries forever, up
+/// to 500 s apart.
 const BACKOFF: BackoffConfig = BackoffConfig {
     init_backoff: Duration::from_millis(100),
     max_backoff: Duration::from_secs(1),
@@ -36,14 +36,14 @@ const BACKOFF: BackoffConfig = BackoffConfig {
     deadline: Some(Duration::from_secs(5)),
 };
 
-/// What one request brings at most, as it is stored in Kafka, so possibly compressed. A larger batch comes whole.
-/// Several are gathered into one object. Four partitions at once, five times as large when inflated, are 20 MiB.
+/// The maximum bytes per fetch, as stored in Kafka, so possibly compressed. Kafka returns a larger batch whole. Several
+/// fetches fill one object. Four partitions at once, inflated to five times that size, take 20 MiB.
 const FETCH_BYTES: i32 = 1024 * 1024;
 
-/// How long a broker waits for a record to come. There is one: nothing is read at the end.
+/// The time a broker waits for a record. There is always one: the topic's end is never read.
 const FETCH_WAIT_MS: i32 = 500;
 
-/// A connection to Kafka, and one more for each partition that was read. They mend themselves when they break.
+/// A connection to Kafka, and one for each partition read so far. The client reconnects them when they break.
 pub struct Kafka {
     servers: String,
     client: Client,
@@ -57,10 +57,10 @@ impl fmt::Debug for Kafka {
 }
 
 impl Kafka {
-    /// Connects to one of the cluster's servers.
+    /// Connects to one of the cluster's bootstrap servers.
     ///
     /// # Errors
-    /// When none can be used within 10 s.
+    /// When no server can be used within 10 s.
     pub async fn connect(cluster: &Cluster) -> Result<Self, ReadError> {
         let servers = cluster.to_string();
         let connecting = client::connect(cluster, "archive", BACKOFF).map_err(ReadError::from);
@@ -90,7 +90,7 @@ impl Reader for Kafka {
         Ok(topics.into_iter().flat_map(of_topic).collect())
     }
 
-    /// The end is that of the last committed transaction, where there are such.
+    /// With transactions, the end is that of the last committed one.
     async fn bounds(&self, partition: &TopicPartition) -> Result<Range<u64>, ReadError> {
         let work = async {
             let client = self.partition(partition).await?;
@@ -117,11 +117,11 @@ impl Reader for Kafka {
     }
 }
 
-/// Boxed, since the client's own futures are nested too deep for the compiler inside of ours.
+/// Bounds `work` by [`REQUEST_TIMEOUT`]. Boxed: the client's nested futures are too deep for the compiler.
 async fn within<T>(servers: &str, work: BoxFuture<'_, Result<T, ReadError>>) -> Result<T, ReadError> {
-    match tokio::time::timeout(TIMEOUT, work).await {
+    match tokio::time::timeout(REQUEST_TIMEOUT, work).await {
         Ok(done) => done,
-        Err(_) => Err(ReadError::Timeout { servers: servers.to_owned(), after: TIMEOUT }),
+        Err(_) => Err(ReadError::Timeout { servers: servers.to_owned(), after: REQUEST_TIMEOUT }),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A connection for an invocation that may not need one.
+//! A lazy connection, for an invocation that may not need one.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use super::{Kafka, ReadError, Reader};
 use crate::{layout::TopicPartition, record::ConsumerRecord};
 
-/// Kafka, connected to with the first request. A connection that failed is tried again with the next one.
+/// Kafka, connected on the first request. The next request retries a failed connection.
 #[derive(Debug)]
 pub(crate) struct OnDemand<'a> {
     cluster: &'a Cluster,

@@ -1,5 +1,5 @@
-//! Against librdkafka's mock cluster: the same protocol as a broker's, without its log-in, its retention by time and
-//! its transactions.
+//! Runs against librdkafka's mock cluster: a broker's protocol without authentication, retention by time and
+//! transactions.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ async fn connect(servers: &str) -> Result<Kafka, ReadError> {
 }
 
 #[tokio::test]
-async fn a_run_reads_every_compression_and_the_next_run_goes_on() {
+async fn a_run_reads_every_compression_and_the_next_run_continues() {
     let compressions = ["none", "gzip", "snappy", "lz4", "zstd"];
     let topics = compressions.map(|compression| format!("{compression}.pin"));
     let cluster = cluster(&topics.each_ref().map(String::as_str));
@@ -76,7 +76,7 @@ async fn a_run_reads_every_compression_and_the_next_run_goes_on() {
 }
 
 #[tokio::test]
-async fn nulls_and_what_is_not_json_come_as_they_were_sent() {
+async fn nulls_and_values_that_are_not_json_are_read_as_sent() {
     let cluster = cluster(&["a.pin"]);
     let values = [Some(&b"1"[..]), None, Some(b""), Some(b"\xff{")];
     let records: Vec<ConsumerRecord> =
@@ -89,7 +89,7 @@ async fn nulls_and_what_is_not_json_come_as_they_were_sent() {
 }
 
 #[tokio::test]
-async fn reading_begins_in_the_middle_of_a_batch_and_ends_at_the_log() {
+async fn reading_begins_inside_a_batch_and_ends_at_the_topics_end() {
     let cluster = cluster(&["a.pin"]);
     let records = rows("a", 0..100);
     produce(&cluster, "a.pin", "zstd", &records).await;
@@ -100,9 +100,9 @@ async fn reading_begins_in_the_middle_of_a_batch_and_ends_at_the_log() {
 }
 
 #[tokio::test]
-async fn what_the_cluster_dropped_is_told_as_lost() {
+async fn records_that_the_cluster_dropped_are_reported_as_lost() {
     let cluster = cluster(&["a.pin"]);
-    // The mock cluster keeps 5 MiB a partition.
+    // The mock cluster keeps 5 MiB per partition.
     let value = format!("\"{}\"", "x".repeat(100_000));
     let records: Vec<ConsumerRecord> =
         (0..80).map(|offset| ConsumerRecord { offset, value: Some(value.clone().into()) }).collect();
@@ -122,7 +122,7 @@ async fn what_the_cluster_dropped_is_told_as_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cluster_that_is_not_there_is_named_within_ten_seconds() {
+async fn an_unreachable_cluster_is_named_within_ten_seconds() {
     let started = Instant::now();
     let error = connect("127.0.0.1:1, localhost:2").await.unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(11));
@@ -132,7 +132,7 @@ async fn a_cluster_that_is_not_there_is_named_within_ten_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cluster_that_does_not_answer_is_named_within_ten_seconds() {
+async fn an_unresponsive_cluster_is_named_within_ten_seconds() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = silent.local_addr().unwrap().to_string();
     let error = connect(&address).await.unwrap_err();

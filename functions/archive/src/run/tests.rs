@@ -26,13 +26,13 @@ fn text(report: Report) -> String {
     report.into_result().unwrap_err().to_string()
 }
 
-/// One run over the one topic of [`pins`].
+/// Runs once over the topic of [`pins`].
 async fn run_once(topics: &Topics, archiver: &Archiver) -> Report {
     run(topics, archiver, &[pins().topic], in_a_minute()).await
 }
 
 #[tokio::test]
-async fn a_run_stores_what_the_topics_hold_and_the_next_what_is_new() {
+async fn a_run_stores_the_topics_records_and_the_next_run_the_new_ones() {
     let (memory, topics) = (Memory::default(), Topics::default());
     let names = ["a.pin".to_owned(), "a.geo".to_owned(), "a.user".to_owned()];
     let archiver = archiver(&memory);
@@ -40,7 +40,7 @@ async fn a_run_stores_what_the_topics_hold_and_the_next_what_is_new() {
         for name in &names {
             topics.set(of(name), Topic::of(rows(name, 0..end)));
         }
-        topics.set(of("somebody.else"), Topic::of(rows("x", 0..9)));
+        topics.set(of("another.user"), Topic::of(rows("x", 0..9)));
         let report = run(&topics, &archiver, &names, in_a_minute()).await.into_result().unwrap();
         for name in &names {
             assert_eq!(report.topics[name].records, new, "{name} up to {end}");
@@ -48,11 +48,11 @@ async fn a_run_stores_what_the_topics_hold_and_the_next_what_is_new() {
         }
         assert_eq!((report.topics.len(), report.left_behind.len()), (3, 0));
     }
-    assert!(stored(&memory, &of("somebody.else")).await.0.is_empty());
+    assert!(stored(&memory, &of("another.user")).await.0.is_empty());
 }
 
 #[tokio::test]
-async fn a_topic_that_is_missing_or_fails_is_named_and_the_others_are_stored() {
+async fn a_missing_or_failing_topic_is_named_and_the_others_are_stored() {
     let (memory, topics) = (Memory::default(), Topics::default());
     topics.set(of("a.pin"), Topic { failures: 1, ..Topic::of(rows("pin", 0..3)) });
     topics.set(of("a.geo"), Topic::of(rows("geo", 0..3)));
@@ -63,11 +63,11 @@ async fn a_topic_that_is_missing_or_fails_is_named_and_the_others_are_stored() {
     let answer = serde_json::to_value(&report).unwrap();
     assert_eq!(answer["topics"]["a.geo"]["records"], 3);
     assert_eq!(answer["failures"][0], "the topic a.user does not exist");
-    assert_eq!(text(report), "the topic a.user does not exist\na.pin-0: Kafka gave the offset -1");
+    assert_eq!(text(report), "the topic a.user does not exist\na.pin-0: Kafka returned the offset -1");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_stops_at_its_deadline_wherever_it_is_and_the_next_goes_on() {
+async fn a_run_stops_at_its_deadline_and_the_next_run_continues() {
     let (memory, topics) = (Memory::default(), Topics::default());
     let slow = Topic { delay: Duration::from_secs(1), ..Topic::of(rows("a", 0..30)) };
     topics.set(pins(), slow);
@@ -84,7 +84,7 @@ async fn a_run_stops_at_its_deadline_wherever_it_is_and_the_next_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn how_far_behind_a_run_ends_is_told_where_it_is_known() {
+async fn the_lag_is_reported_once_it_is_known() {
     let (memory, topics) = (Memory::default(), Topics::default());
     let archiver = archiver(&memory);
     topics.set(pins(), Topic { delay: Duration::from_secs(1), ..Topic::of(rows("a", 0..30)) });
@@ -95,11 +95,11 @@ async fn how_far_behind_a_run_ends_is_told_where_it_is_known() {
         assert_eq!(left == 0, seconds == 60, "{seconds} s");
     }
     topics.set(pins(), Topic { failures: 1, ..Topic::of(rows("a", 0..40)) });
-    assert_eq!(run_once(&topics, &archiver).await.lag, Some(10), "its end is known, and not what stands there");
+    assert_eq!(run_once(&topics, &archiver).await.lag, Some(10), "the topic's end is known, its records are not");
 }
 
 #[tokio::test]
-async fn a_record_that_fills_an_answer_is_passed() {
+async fn a_record_that_fills_a_whole_fetch_does_not_stop_the_run() {
     let (memory, topics) = (Memory::default(), Topics::default());
     topics.set(pins(), Topic { at_once: 1, ..Topic::of(rows("a", 0..9)) });
     let report = run_once(&topics, &archiver(&memory)).await.into_result().unwrap();
@@ -107,21 +107,21 @@ async fn a_record_that_fills_an_answer_is_passed() {
 }
 
 #[tokio::test]
-async fn a_run_may_be_spawned() {
+async fn a_run_can_be_spawned() {
     fn is_send<T: Send>(_: &T) {}
     let (topics, archiver) = (Topics::default(), archiver(&Memory::default()));
     is_send(&run(&topics, &archiver, &[], in_a_minute()));
 }
 
 #[tokio::test]
-async fn records_that_were_dropped_before_they_were_read_are_counted_once() {
+async fn records_dropped_before_they_were_read_are_counted_once() {
     let (memory, topics) = (Memory::default(), Topics::default());
     let archiver = archiver(&memory);
     for (records, lost, why) in [
         (rows("a", 3..10), 3, "before the first run"),
-        (rows("a", 5..12), 0, "only what was stored is gone"),
+        (rows("a", 5..12), 0, "only stored records were dropped"),
         (rows("a", 20..22), 8, "between two runs"),
-        (rows("a", 21..25), 0, "the gap was told"),
+        (rows("a", 21..25), 0, "the gap is counted already"),
     ] {
         let end = records.last().unwrap().offset;
         topics.set(pins(), Topic::of(records));
@@ -134,7 +134,7 @@ async fn records_that_were_dropped_before_they_were_read_are_counted_once() {
 }
 
 #[tokio::test]
-async fn records_that_are_dropped_while_they_are_read_are_counted() {
+async fn records_dropped_during_a_run_are_counted() {
     let (memory, topics) = (Memory::default(), Topics::default());
     topics.set(pins(), Topic { drops_to: 8, ..Topic::of(rows("a", 2..20)) });
     let report = run_once(&topics, &archiver(&memory)).await.into_result().unwrap();
@@ -142,12 +142,12 @@ async fn records_that_are_dropped_while_they_are_read_are_counted() {
 }
 
 #[tokio::test]
-async fn nothing_is_lost_where_there_never_was_a_record() {
+async fn offsets_that_never_held_a_record_are_not_lost() {
     let (memory, topics) = (Memory::default(), Topics::default());
     let archiver = archiver(&memory);
     let records = [row("a", 0), row("a", 2), row("a", 40), row("a", 41)];
     for known in 1..=records.len() {
-        // The log goes on behind its last record, as it does with a transaction's marker.
+        // The topic ends behind its last record, as it does after a transaction marker.
         let topic = Topic::of(records[..known].to_vec());
         let bounds = 0..topic.bounds.end + 1;
         topics.set(pins(), Topic { bounds, ..topic });
@@ -158,7 +158,7 @@ async fn nothing_is_lost_where_there_never_was_a_record() {
 }
 
 #[tokio::test]
-async fn a_topic_that_was_made_again_is_refused_at_any_length() {
+async fn a_recreated_topic_of_any_length_is_rejected() {
     for (length, why) in [(0, "empty"), (3, "shorter"), (9, "as long"), (12, "longer")] {
         let (memory, topics) = (Memory::default(), Topics::default());
         let warm = archiver(&memory);
@@ -174,7 +174,7 @@ async fn a_topic_that_was_made_again_is_refused_at_any_length() {
 }
 
 #[tokio::test]
-async fn a_topic_that_is_made_again_during_a_run_is_never_mixed_in() {
+async fn a_topic_recreated_during_a_run_is_never_mixed_in() {
     for at_once in [1, 2, 5] {
         'moments: for moment in 0.. {
             let (memory, topics) = (Memory::default(), Topics::default());
@@ -198,29 +198,29 @@ async fn a_topic_that_is_made_again_during_a_run_is_never_mixed_in() {
 }
 
 #[tokio::test]
-async fn a_topic_that_begins_with_the_same_records_is_still_another_one() {
+async fn a_recreated_topic_that_begins_with_the_same_records_is_rejected() {
     let (memory, topics) = (Memory::default(), Topics::default());
     topics.set(pins(), Topic::of(rows("a", 0..9)));
     run_once(&topics, &archiver(&memory)).await.into_result().unwrap();
-    // The archive's last object begins with 8: the run reads from there on.
+    // The archive's last object begins at 8: the run reads from there on.
     topics.set(pins(), Topic::of([rows("a", 0..8), rows("b", 8..20)].concat()));
     let error = text(run_once(&topics, &archiver(&memory)).await);
-    assert!(error.contains("offset 8 is not what the archive holds"), "{error}");
+    assert!(error.contains("offset 8 differs from the archived record"), "{error}");
 }
 
 #[tokio::test]
-async fn a_topic_of_which_only_quarantine_is_archived_is_compared_too() {
+async fn a_topic_with_only_quarantined_records_is_compared_too() {
     let (memory, topics) = (Memory::default(), Topics::default());
     let broken = |by: &str| ConsumerRecord { offset: 0, value: Some(format!("{by}{{").into()) };
     topics.set(pins(), Topic::of(vec![broken("a")]));
     run_once(&topics, &archiver(&memory)).await.into_result().unwrap();
     topics.set(pins(), Topic::of([vec![broken("b")], rows("b", 1..9)].concat()));
     let error = text(run_once(&topics, &archiver(&memory)).await);
-    assert!(error.contains("offset 0 is not what the archive holds"), "{error}");
+    assert!(error.contains("offset 0 differs from the archived record"), "{error}");
 }
 
 #[tokio::test]
-async fn an_offset_that_no_name_can_hold_stops_its_partition() {
+async fn an_offset_too_large_for_an_object_name_stops_its_partition() {
     let (memory, topics) = (Memory::default(), Topics::default());
     topics.set(pins(), Topic::of(vec![row("a", MAX_OFFSET + 1)]));
     let error = text(run_once(&topics, &archiver(&memory)).await);

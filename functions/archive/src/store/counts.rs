@@ -1,25 +1,25 @@
-//! How much was stored.
+//! The counts of stored records.
 
 use serde::Serialize;
 
 use crate::record::Form;
 
-/// What was done for one partition, or for several.
+/// The counts of one partition or several.
 ///
-/// A record counts when it was not stored yet as its batch was taken up, and is now. It does so as well when another
-/// writer was faster, or when a first attempt was cut short: so the counts of one process sum up to what its topics
-/// hold, while those of several that run at once may count a record twice.
+/// A record counts if it was not stored at the start of its batch and is stored now, even if another writer or an interrupted
+/// attempt stored it. So the counts of one process add up to its topics' records, while several concurrent processes may
+/// count a record twice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Records archived, a line each.
+    /// Records archived, one line each.
     pub records: u64,
-    /// Objects that these made.
+    /// Objects created for them.
     pub objects: u64,
     /// Records put into quarantine.
     pub quarantined: u64,
-    /// Offsets that Kafka dropped before they were read. They are gone.
+    /// Offsets that Kafka dropped before they were read: lost for good.
     pub lost: u64,
-    /// The values of the archived and the quarantined records, as Kafka gave them.
+    /// The size, in Kafka, of the archived and quarantined values.
     pub value_bytes: u64,
 }
 
@@ -32,7 +32,7 @@ impl Counts {
         self.value_bytes += value_bytes;
     }
 
-    /// Both together.
+    /// The sum of both.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self {

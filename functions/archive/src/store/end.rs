@@ -1,4 +1,4 @@
-//! Where a partition's archive ends.
+//! The end of a partition's archive.
 
 use std::{
     collections::VecDeque,
@@ -9,20 +9,20 @@ use bytes::Bytes;
 
 use crate::record::Form;
 
-/// How many of the last records are remembered, to compare with what the topic says. A topic that was made again has
-/// to repeat all of them to go unnoticed.
+/// The number of last records cached for comparison with the topic. A recreated topic must repeat all of them to go
+/// unnoticed.
 const TAIL: usize = 32;
 
-/// Where a partition's archive ends, and its last records.
+/// The end of a partition's archive, and its last records.
 #[derive(Debug, Clone, Default)]
 pub struct End {
     next: u64,
-    /// Up to [`TAIL`] of the records before `next`, each by its offset and a digest: 16 bytes, however large it is.
+    /// Up to [`TAIL`] of the records before `next`, each as offset and digest: 16 bytes for a record of any size.
     tail: VecDeque<(u64, u64)>,
 }
 
 impl End {
-    /// The end that is given by the last object.
+    /// The end of the last object.
     pub(super) fn of_object(start: u64, lines: &[Bytes]) -> Self {
         let mut end = Self { next: start, tail: VecDeque::new() };
         let skipped = lines.len().saturating_sub(TAIL);
@@ -32,25 +32,25 @@ impl End {
         end
     }
 
-    /// Every record below this offset is stored, and this one is not.
+    /// The first offset that is not stored. All records below it are.
     #[must_use]
     pub const fn next(&self) -> u64 {
         self.next
     }
 
-    /// Where to read on: at the last stored records, so that they are compared with the topic's.
+    /// The offset to resume reading at: the first cached record, so that the cached records are compared with the topic's.
     #[must_use]
     pub fn resume_at(&self) -> u64 {
         self.tail.front().map_or(self.next.saturating_sub(1), |(offset, _)| *offset)
     }
 
-    /// Whether this is the record stored at `offset`; `None` when that is not remembered.
+    /// Returns whether this is the record stored at `offset`, or `None` when that record is not cached.
     pub(super) fn holds(&self, offset: u64, form: &Form) -> Option<bool> {
         let at = self.tail.binary_search_by_key(&offset, |(offset, _)| *offset).ok()?;
         Some(self.tail[at].1 == digest(form))
     }
 
-    /// Moves the end behind a record that was stored.
+    /// Moves the end behind a stored record.
     pub(super) fn push(&mut self, offset: u64, form: &Form) {
         if self.tail.len() == TAIL {
             self.tail.pop_front();
@@ -59,13 +59,13 @@ impl End {
         self.next = offset + 1;
     }
 
-    /// Moves the end to `next`, behind a record in quarantine.
+    /// Moves the end to `next`, behind a quarantined record.
     pub(super) const fn skip_to(&mut self, next: u64) {
         self.next = next;
     }
 }
 
-/// Compared within one process only.
+/// Hashes `form`. Digests are only comparable within one process.
 fn digest(form: &Form) -> u64 {
     let mut hasher = DefaultHasher::new();
     form.hash(&mut hasher);

@@ -1,45 +1,45 @@
-//! What can go wrong with a partition's records.
+//! The errors of storing a partition's records.
 
 use object_store::path::Path;
 
-/// Why a partition's records were not stored, or not all of them.
+/// The error of storing a partition's records. Some of them may be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// An object's name holds 10 digits.
+    /// Object names have 10 digits for the offset.
     #[error("offset {0} has more than 10 digits: object names would no longer sort")]
     OffsetTooLarge(u64),
-    /// Whoever delivers records does so by offset.
+    /// A batch is not sorted by offset.
     #[error("offset {offset} was delivered after offset {after}")]
     OutOfOrder {
         /// The offset that should have come first.
         offset: u64,
-        /// The one that did.
+        /// The offset that came first.
         after: u64,
     },
-    /// Rule 5: the topic's record differs from the one stored, or there is none stored though later ones are.
-    #[error("offset {offset} is not what the archive holds under it: {OTHER_TOPIC}")]
+    /// Rule 5: the topic's record differs from the stored one, or is missing among the stored ones.
+    #[error("offset {offset} differs from the archived record: {OTHER_TOPIC}")]
     Differs {
-        /// One such offset.
+        /// The first such offset.
         offset: u64,
     },
     /// Rule 5: the topic ends before the archive does.
-    #[error("the archive goes on to offset {archived} and the topic only to {log}: {OTHER_TOPIC}")]
+    #[error("the archive holds offset {archived}, but the topic's next offset is {log}: {OTHER_TOPIC}")]
     BeyondLog {
         /// The archive's last offset.
         archived: u64,
-        /// The first offset that the topic does not have yet.
+        /// The offset of the topic's next record.
         log: u64,
     },
-    /// An object under a name of ours that was not written by the rules, or deleted while it was looked at.
-    #[error("{0} does not hold lines: was it changed or deleted?")]
+    /// An object that the archive did not write this way, or that was deleted while it was read.
+    #[error("{0} does not hold complete lines: was it changed or deleted?")]
     Damaged(Path),
-    /// The object cannot be created, and the archive does not go on behind it either.
-    #[error("{0} cannot be created, and other writers do not get on either")]
+    /// The object cannot be created, and no other writer stored its records.
+    #[error("{0} cannot be created, and no other writer makes progress either")]
     Stuck(Path),
-    /// The store failed.
+    /// A request to the storage failed.
     #[error("the archive cannot be read or written")]
     Storage(#[from] object_store::Error),
 }
 
-const OTHER_TOPIC: &str = "this is not the topic that was archived here (was it deleted and made again?). \
-    Nothing was stored. Give the new topic an archive of its own: another prefix in ARCHIVE_URL";
+const OTHER_TOPIC: &str = "this is not the topic that was archived here (was it deleted and recreated?). \
+    Nothing was stored. Archive the new topic under another prefix: change ARCHIVE_URL";

@@ -1,32 +1,32 @@
-//! An object that was stored.
+//! The notification of a stored object.
 
 use object_store::path::Path;
 
 use crate::layout::{Content, TopicPartition};
 
-/// An object that was stored just now.
+/// An object that was just stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
-    /// Whose records it holds.
+    /// The partition of its records.
     pub partition: TopicPartition,
-    /// What they are.
+    /// The kind of content.
     pub content: Content,
-    /// That of its first record.
+    /// The offset of its first record.
     pub offset: u64,
-    /// How many it holds; their offsets are consecutive.
+    /// The number of records, which have consecutive offsets.
     pub records: u64,
-    /// Its size.
+    /// The object's size.
     pub bytes: u64,
 }
 
 impl Stored {
-    /// Its name.
+    /// The object's path.
     #[must_use]
     pub fn path(&self) -> Path {
         self.partition.object(self.content, self.offset)
     }
 
-    /// Whether it holds the record at `offset`.
+    /// Returns whether it holds the record at `offset`.
     #[must_use]
     pub const fn holds(&self, offset: u64) -> bool {
         self.offset <= offset && offset - self.offset < self.records

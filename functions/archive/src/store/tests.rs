@@ -25,7 +25,7 @@ fn record(offset: u64, value: Option<&str>) -> ConsumerRecord {
 }
 
 #[tokio::test]
-async fn a_batch_is_cut_into_objects_at_gaps_at_quarantine_and_at_the_limits() {
+async fn a_batch_is_split_into_objects_at_gaps_at_quarantined_records_and_at_the_limits() {
     let memory = Memory::default();
     let mut batch = rows("a", 10..16);
     batch.extend(rows("a", 17..19));
@@ -34,8 +34,8 @@ async fn a_batch_is_cut_into_objects_at_gaps_at_quarantine_and_at_the_limits() {
     batch.push(record(21, Some("[1, 2]")));
     batch.push(record(22, Some(&format!("\"{}\"", "x".repeat(2_000)))));
     batch.push(row("a", 23));
-    let (told, mut heard) = unbounded_channel();
-    let archiver = archiver(&memory).telling(told);
+    let (listener, mut notifications) = unbounded_channel();
+    let archiver = archiver(&memory).notifying(listener);
     let counts = store(&archiver, &batch).await.unwrap();
     let value_bytes = batch.iter().filter_map(|record| record.value.as_ref()).map(|value| value.len() as u64).sum();
     assert_eq!(counts, Counts { records: 11, objects: 6, quarantined: 2, lost: 0, value_bytes });
@@ -45,18 +45,18 @@ async fn a_batch_is_cut_into_objects_at_gaps_at_quarantine_and_at_the_limits() {
     assert_eq!(lines, [4, 2, 2, 1, 1, 1]);
 
     let mut objects = Vec::new();
-    while let Ok(stored) = heard.try_recv() {
+    while let Ok(stored) = notifications.try_recv() {
         let body = memory.bucket(10).read(&stored.path()).await.unwrap().unwrap();
         assert_eq!(stored.bytes, body.len() as u64, "{stored:?}");
         assert!(!stored.holds(stored.offset + stored.records) && stored.holds(stored.offset));
         objects.push((stored.offset, stored.records));
     }
     let expected = [(10, 4), (14, 2), (17, 2), (19, 1), (20, 1), (21, 1), (22, 1), (23, 1)];
-    assert_eq!(objects, expected, "each is told, those in quarantine as well");
+    assert_eq!(objects, expected, "one notification per object, quarantine included");
 }
 
 #[tokio::test]
-async fn the_stored_bytes_are_those_of_the_contract() {
+async fn the_stored_bytes_follow_the_contract() {
     let memory = Memory::default();
     let values = [Some("{\"a\": 1.10,\n \"b\": \"\\u00e9 x\"}"), Some("2"), Some("\u{fffd}{"), None];
     let batch: Vec<ConsumerRecord> = (0..).zip(values).map(|(offset, value)| record(offset, value)).collect();
@@ -78,14 +78,14 @@ async fn storing_again_changes_nothing_and_counts_nothing() {
     batch.push(record(6, None));
     store(&archiver(&memory), &batch).await.unwrap();
     let before = stored(&memory, &pins()).await;
-    for (again, why) in [(&batch[..], "all"), (&batch[2..5], "a part"), (&batch[6..], "what is in quarantine")] {
+    for (again, why) in [(&batch[..], "all"), (&batch[2..5], "a part"), (&batch[6..], "the quarantined record")] {
         assert_eq!(store(&archiver(&memory), again).await.unwrap(), Counts::default(), "{why}");
         assert_eq!(stored(&memory, &pins()).await, before, "{why}");
     }
 }
 
 #[tokio::test]
-async fn a_batch_goes_on_where_its_first_attempt_stopped() {
+async fn a_retried_batch_continues_where_its_first_attempt_stopped() {
     let memory = Memory::default();
     let batch = rows("a", 0..10);
     store(&archiver(&memory), &batch[..3]).await.unwrap();
@@ -95,7 +95,7 @@ async fn a_batch_goes_on_where_its_first_attempt_stopped() {
 }
 
 #[tokio::test]
-async fn a_warm_writer_needs_one_request_an_object() {
+async fn a_warm_writer_needs_one_request_per_object() {
     let memory = Memory::default();
     let archiver = archiver(&memory);
     store(&archiver, &rows("a", 0..4)).await.unwrap();
@@ -111,24 +111,24 @@ async fn a_cold_writer_needs_three_requests_before_the_first_object() {
     for (batch, why) in [(rows("a", 40..43), "behind the end"), (rows("a", 41..46), "two more were stored meanwhile")] {
         memory.requests();
         store(&archiver(&memory), &batch).await.unwrap();
-        // The objects' list, the last object, the quarantine's list; and the object that is made.
+        // List the objects, read the last one, list the quarantine; then create the object.
         assert_eq!(memory.requests(), 4, "{why}");
     }
 }
 
 #[tokio::test]
-async fn a_writer_that_fell_behind_looks_again() {
+async fn a_writer_that_fell_behind_looks_the_end_up_again() {
     let memory = Memory::default();
     let (slow, fast) = (archiver(&memory), archiver(&memory));
     store(&slow, &rows("a", 0..2)).await.unwrap();
     store(&fast, &rows("a", 0..9)).await.unwrap();
-    // Behind what the slow one knows: by that, 2 to 9 were never stored.
+    // After the slow writer's cached end: by that, 2 to 8 were never stored.
     store(&slow, &rows("a", 9..10)).await.unwrap();
     assert_eq!(stored(&memory, &pins()).await.0, forms(&rows("a", 0..10)));
 }
 
 #[tokio::test]
-async fn a_record_that_another_writer_stored_meanwhile_counts_as_archived() {
+async fn a_record_stored_by_another_writer_meanwhile_counts_as_archived() {
     let memory = Memory::default();
     let slow = archiver(&memory);
     slow.end(&pins(), 0).await.unwrap();
@@ -138,19 +138,19 @@ async fn a_record_that_another_writer_stored_meanwhile_counts_as_archived() {
 }
 
 #[tokio::test]
-async fn a_topic_that_was_made_again_is_refused_and_changes_nothing() {
+async fn a_recreated_topic_is_rejected_and_changes_nothing() {
     let quarantined = |by: &str| vec![record(0, Some(by)), record(1, Some("1"))];
     for (archived, batch, why) in [
         (rows("a", 0..9), rows("b", 0..3), "shorter"),
         (rows("a", 0..9), rows("b", 0..12), "longer"),
-        (rows("a", 0..9), [rows("a", 0..1), rows("b", 1..12)].concat(), "its first record is the same"),
+        (rows("a", 0..9), [rows("a", 0..1), rows("b", 1..12)].concat(), "the same first record"),
         (rows("a", 0..9), rows("b", 4..6), "read from the middle"),
-        (rows("a", 2..9), rows("b", 0..1), "an offset that the archived one did not have"),
-        (rows("a", 0..9), vec![record(3, None)], "null where there was a row"),
-        (rows("a", 0..9), vec![record(3, Some("{"))], "not JSON where there was a row"),
+        (rows("a", 2..9), rows("b", 0..1), "an offset that the archived topic did not hold"),
+        (rows("a", 0..9), vec![record(3, None)], "null instead of a row"),
+        (rows("a", 0..9), vec![record(3, Some("{"))], "not JSON instead of a row"),
         (quarantined("a{"), quarantined("b{"), "in quarantine"),
-        (quarantined("a{"), rows("b", 0..1), "a row where quarantine was"),
-        (vec![record(0, None), row("a", 1)], vec![record(0, Some(""))], "empty where null was"),
+        (quarantined("a{"), rows("b", 0..1), "a row instead of a quarantined record"),
+        (vec![record(0, None), row("a", 1)], vec![record(0, Some(""))], "empty instead of null"),
     ] {
         let memory = Memory::default();
         let warm = archiver(&memory);
@@ -164,7 +164,7 @@ async fn a_topic_that_was_made_again_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn the_error_about_another_topic_says_what_to_do() {
+fn the_error_about_a_recreated_topic_says_what_to_do() {
     for error in [StoreError::Differs { offset: 7 }, StoreError::BeyondLog { archived: 8, log: 3 }] {
         let text = error.to_string();
         assert!(text.contains("not the topic that was archived") && text.contains("ARCHIVE_URL"), "{text}");
@@ -172,7 +172,7 @@ fn the_error_about_another_topic_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn offsets_that_do_not_fit_or_follow_are_refused() {
+async fn offsets_that_are_too_large_or_out_of_order_are_rejected() {
     let memory = Memory::default();
     let archiver = archiver(&memory);
     let beyond = store(&archiver, &[row("a", MAX_OFFSET), row("a", MAX_OFFSET + 1)]).await.unwrap_err();
@@ -187,7 +187,7 @@ async fn offsets_that_do_not_fit_or_follow_are_refused() {
 }
 
 #[tokio::test]
-async fn an_object_without_lines_is_named() {
+async fn a_damaged_object_is_named() {
     let memory = Memory::default();
     let path = pins().object(Content::Lines, 0);
     for body in ["", "{\"cut\":"] {
@@ -198,13 +198,13 @@ async fn an_object_without_lines_is_named() {
 }
 
 #[tokio::test]
-async fn a_folder_keeps_the_rules_and_an_interrupted_put_leaves_nothing_in_the_way() {
+async fn a_folder_follows_the_rules_and_an_interrupted_put_does_not_block_it() {
     let root = tempfile::tempdir().unwrap();
     let bucket = Bucket::open(&ArchiveUrl::Folder(root.path().into())).await.unwrap();
     let batch = rows("a", 0..25);
     let open = || Archiver::new(bucket.clone(), LIMITS);
     store(&open(), &batch[..9]).await.unwrap();
-    // What `object_store` leaves when it is killed between writing and naming a file.
+    // `object_store` leaves such files when it is killed between writing and renaming.
     let next = root.path().join(pins().object(Content::Lines, 9).as_ref());
     std::fs::write(format!("{}#1", next.display()), "{\"by\":").unwrap();
     std::fs::create_dir_all(root.path().join(pins().folder(Folder::Quarantine).as_ref())).unwrap();

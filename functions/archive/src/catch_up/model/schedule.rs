@@ -1,12 +1,12 @@
-//! The random schedules.
+//! Random schedules.
 
 use proptest::{prelude::*, sample::Index};
 
-use crate::{store::Limits, testing::Trouble};
+use crate::{store::Limits, testing::Fault};
 
 pub(super) const WRITERS: usize = 3;
 
-/// What the record at an offset is, in every generation of the topic.
+/// The kind of record at an offset, in every generation of the topic.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     Json,
@@ -19,26 +19,26 @@ pub(super) enum Kind {
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    /// Producers write.
+    /// Producers write this many records.
     Append(u64),
-    /// The topic is deleted and made again, and that many are written.
-    Remake(u64),
-    /// Retention takes the topic's first ones away, while nobody archives.
+    /// The topic is deleted and recreated with this many records.
+    Recreate(u64),
+    /// Retention drops the topic's first records, while no writer runs.
     Expire(u64),
-    /// A writer that has nothing to do begins a run.
+    /// An idle writer begins a run.
     Run(usize),
-    /// A writer that has nothing to do is delivered a batch from the acknowledged position on, or from anywhere in the topic,
-    /// perhaps with one of its records left out.
+    /// An idle writer gets a batch from the acknowledged position on, or from anywhere in the topic, possibly without one of
+    /// its records.
     Deliver { writer: usize, from: Option<Index>, records: usize, without: Option<Index> },
-    /// The same as an earlier one, which may be with another writer at the moment.
+    /// An idle writer gets an earlier batch, which another writer may be working on.
     Redeliver { writer: usize, batch: Index },
     /// The store's next request fails.
-    Trouble(Trouble),
-    /// A writer goes on for a while.
+    Fault(Fault),
+    /// A writer makes progress.
     Poll { writer: usize, times: usize },
-    /// A writer is stopped where it is.
+    /// A writer is stopped at its current point.
     Stop(usize),
-    /// The same, and it loses its memory.
+    /// A writer is stopped and loses its memory.
     Restart(usize),
 }
 
@@ -46,13 +46,13 @@ fn step() -> impl Strategy<Value = Step> {
     let writer = 0..WRITERS;
     prop_oneof![
         2 => (1..8_u64).prop_map(Step::Append),
-        1 => (1..24_u64).prop_map(Step::Remake),
+        1 => (1..24_u64).prop_map(Step::Recreate),
         1 => (1..8_u64).prop_map(Step::Expire),
         4 => writer.clone().prop_map(Step::Run),
         8 => (writer.clone(), any::<Option<Index>>(), 1..8_usize, any::<Option<Index>>())
             .prop_map(|(writer, from, records, without)| Step::Deliver { writer, from, records, without }),
         4 => (writer.clone(), any::<Index>()).prop_map(|(writer, batch)| Step::Redeliver { writer, batch }),
-        2 => prop_oneof![Just(Trouble::Refused), Just(Trouble::Unanswered)].prop_map(Step::Trouble),
+        2 => prop_oneof![Just(Fault::Refused), Just(Fault::ResponseLost)].prop_map(Step::Fault),
         20 => (writer.clone(), 1..40_usize).prop_map(|(writer, times)| Step::Poll { writer, times }),
         2 => writer.clone().prop_map(Step::Stop),
         1 => writer.prop_map(Step::Restart),
@@ -62,9 +62,9 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Debug, Clone)]
 pub(super) struct Schedule {
     pub(super) kinds: Vec<Kind>,
-    /// Each writer's.
+    /// Each writer's limits.
     pub(super) limits: [Limits; WRITERS],
-    /// What the store lists in one request.
+    /// The store's page size.
     pub(super) page: usize,
     pub(super) steps: Vec<Step>,
 }
@@ -82,7 +82,7 @@ pub(super) fn schedule() -> impl Strategy<Value = Schedule> {
     let limits = prop_oneof![limits.clone().prop_map(|limits| [limits; WRITERS]), prop::array::uniform3(limits),];
     (prop::collection::vec(kind, 24), limits, 1..5_usize, prop::collection::vec(step(), 1..80)).prop_map(
         |(mut kinds, limits, page, steps)| {
-            // Two generations that differ in their first name would not meet while the archive is still empty.
+            // Two generations whose first objects have different names would not collide in an empty archive.
             kinds[0] = Kind::Json;
             Schedule { kinds, limits, page, steps }
         },
