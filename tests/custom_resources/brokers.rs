@@ -202,18 +202,18 @@ const WRONG: [Case; 10] = [
     (
         (403, "ForbiddenException"),
         None,
-        "the function's role may not ask: allow kafka:GetBootstrapBrokers and kafka:DescribeClusterV2 on the cluster (ForbiddenException: in AWS's words)",
+        "the function's role lacks permissions: allow kafka:GetBootstrapBrokers and kafka:DescribeClusterV2 on the cluster (ForbiddenException: in AWS's words)",
     ),
     (
         (429, "TooManyRequestsException"),
         None,
-        "AWS refuses the request by rate: deploy again in a minute (TooManyRequestsException: in AWS's words)",
+        "AWS throttles the request: deploy again in a minute (TooManyRequestsException: in AWS's words)",
     ),
-    ((500, "InternalServerErrorException"), None, "AWS answers InternalServerErrorException: in AWS's words"),
+    ((500, "InternalServerErrorException"), None, "AWS returned InternalServerErrorException: in AWS's words"),
     (
         NO_SERVERS,
         Some(|| json!({"state": "CREATING"})),
-        "the cluster is CREATING and tells no servers for IAM yet; deploy again in some minutes",
+        "the cluster is CREATING and has no servers for IAM yet: deploy again in a few minutes",
     ),
     (
         NO_SERVERS,
@@ -225,16 +225,16 @@ const WRONG: [Case; 10] = [
     (
         NO_SERVERS,
         Some(|| json!({"state": "ACTIVE", "serverless": iam(true)})),
-        "the cluster is ACTIVE and tells no servers for IAM yet; deploy again in some minutes",
+        "the cluster is ACTIVE and has no servers for IAM yet: deploy again in a few minutes",
     ),
     (
         (400, "BadRequestException"),
         Some(|| json!({"state": "ACTIVE", "provisioned": iam(true)})),
-        "AWS answers BadRequestException: in AWS's words",
+        "AWS returned BadRequestException: in AWS's words",
     ),
 ];
 
-const NO_IAM: &str = "the cluster takes no log-in by IAM: enable IAM access control for it (ClientAuthentication.Sasl.Iam) and deploy again";
+const NO_IAM: &str = "the cluster does not accept IAM authentication: enable IAM access control for it (ClientAuthentication.Sasl.Iam) and deploy again";
 
 fn iam(enabled: bool) -> Value {
     json!({"clientAuthentication": {"sasl": {"iam": {"enabled": enabled}}}})
@@ -263,10 +263,7 @@ async fn a_control_plane_that_is_not_reached_is_named_as_such() {
     let event = cloudformation.event(event, TIME_FOR_THE_ANSWER + Duration::from_secs(1));
     answer(event, |request| brokers::find(&client, request)).await.unwrap();
     let reason = cloudformation.reason();
-    assert!(
-        reason.starts_with("AWS's control plane for Kafka does not answer: a function in a VPC does not"),
-        "{reason}"
-    );
+    assert!(reason.starts_with("AWS's control plane for Kafka does not respond: it cannot be reached"), "{reason}");
     assert!(reason.contains("refused") && !reason.contains('{'), "{reason}");
 }
 

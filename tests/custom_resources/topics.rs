@@ -35,7 +35,7 @@ async fn deploy(kafka: &Kafka, role: &Role, properties: Value) -> CloudFormation
         event["ResourceProperties"]["BootstrapServers"] = kafka.bootstrap_servers().into();
     });
     let event = cloudformation.event(event.payload, Duration::from_mins(3));
-    answer(event, |request| topics::make(request, environment(role, kafka))).await.unwrap();
+    answer(event, |request| topics::create(request, environment(role, kafka))).await.unwrap();
     cloudformation
 }
 
@@ -71,7 +71,7 @@ async fn a_topic_that_kafka_will_not_make_is_named_at_once_with_kafkas_words() {
     may_make_topics(kafka, &role, "asked").await;
     let start = Instant::now();
     let answer = deploy(kafka, &role, json!({"UserIds": "asked", "ReplicationFactor": "7"})).await;
-    let said = "0 of 3 topics are there: Kafka will not make the topic asked.pin: InvalidReplicationFactor: ";
+    let said = "0 of 3 topics exist: Kafka refused to create the topic asked.pin: InvalidReplicationFactor: ";
     assert!(answer.reason().starts_with(said), "{}", answer.reason());
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
@@ -133,7 +133,7 @@ async fn deploy_in_time(kafka: &Kafka, role: &Role, user_id: &str, time: Duratio
     let properties = json!({"BootstrapServers": kafka.bootstrap_servers(), "UserIds": user_id});
     let properties = serde_json::from_value(properties).unwrap();
     let request = Request { properties, deadline: Instant::now() + time };
-    let error = topics::make(request, environment(role, kafka)).await.unwrap_err();
+    let error = topics::create(request, environment(role, kafka)).await.unwrap_err();
     shared::causes::in_one_line(&error)
 }
 
@@ -147,7 +147,7 @@ async fn rights_that_never_come_are_named_and_no_secret_is() {
     for role in [&stranger, &known] {
         let start = Instant::now();
         let said = deploy_in_time(kafka, role, "never", time).await;
-        let expected = "0 of 3 topics are there: Kafka refuses the function's role: allow kafka-cluster:Connect on the";
+        let expected = "0 of 3 topics exist: Kafka refuses the function's role: allow kafka-cluster:Connect on the";
         assert!(said.starts_with(expected), "{said}");
         role.assert_no_credentials_in(&said);
         assert!(start.elapsed() < time + Duration::from_secs(1), "{:?}", start.elapsed());
@@ -165,8 +165,8 @@ async fn brokers_that_nobody_known_vouches_for_are_named_at_once() {
     let properties = serde_json::from_value(properties).unwrap();
     let start = Instant::now();
     let request = Request { properties, deadline: start + Duration::from_mins(1) };
-    let error = shared::causes::in_one_line(&topics::make(request, lookup).await.unwrap_err());
-    let said = "0 of 3 topics are there: the brokers' certificate cannot be trusted: set SSL_CA_LOCATION: ";
+    let error = shared::causes::in_one_line(&topics::create(request, lookup).await.unwrap_err());
+    let said = "0 of 3 topics exist: the brokers' certificate cannot be trusted: set SSL_CA_LOCATION: ";
     assert!(error.starts_with(said) && error.contains("invalid peer certificate"), "{error}");
     assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
 }
@@ -180,9 +180,9 @@ async fn brokers_that_are_not_there_are_named_in_time() {
     });
     let event = cloudformation.event(event.payload, TIME_FOR_THE_ANSWER + Duration::from_secs(2));
     let plaintext = |name: &str| (name == "SECURITY_PROTOCOL").then(|| "PLAINTEXT".to_owned());
-    answer(event, |request| topics::make(request, plaintext)).await.unwrap();
+    answer(event, |request| topics::create(request, plaintext)).await.unwrap();
     let said =
-        format!("0 of 3 topics are there: Kafka at {nobody} does not answer: the function must be in the cluster's");
+        format!("0 of 3 topics exist: Kafka at {nobody} does not respond: the function must be in the cluster's");
     assert!(cloudformation.reason().starts_with(&said), "{}", cloudformation.reason());
 }
 
@@ -194,7 +194,7 @@ async fn brokers_that_take_a_connection_and_say_nothing_are_given_up_in_time() {
     let start = Instant::now();
     let request = Request { properties, deadline: start + Duration::from_secs(1) };
     let plaintext = |name: &str| (name == "SECURITY_PROTOCOL").then(|| "PLAINTEXT".to_owned());
-    let error = topics::make(request, plaintext).await.unwrap_err();
-    assert!(shared::causes::in_one_line(&error).contains("does not answer"), "{error}");
+    let error = topics::create(request, plaintext).await.unwrap_err();
+    assert!(shared::causes::in_one_line(&error).contains("does not respond"), "{error}");
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
 }

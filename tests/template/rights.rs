@@ -178,7 +178,7 @@ async fn create_topics(test: &PolicyTest) -> CloudFormation {
     let event = cloudformation.request("Create", &properties).payload;
     // `topics` retries missing rights until its deadline.
     let event = cloudformation.event(event, Duration::from_secs(15));
-    answer(event, |request| topics::make(request, test.environment(&[]))).await.unwrap();
+    answer(event, |request| topics::create(request, test.environment(&[]))).await.unwrap();
     cloudformation
 }
 
@@ -193,7 +193,7 @@ async fn the_topics_are_created_with_the_policy_and_a_missing_create_topic_is_na
     assert_eq!(data.as_object().unwrap().keys().collect::<Vec<_>>(), known.keys().collect::<Vec<_>>());
 
     let refused = create_topics(&PolicyTest::without(Some("CreateTopic"), "Topics", "rights-i").await).await.reason();
-    assert!(refused.starts_with("0 of 3 topics are there: Kafka refuses the function's role"), "{refused}");
+    assert!(refused.starts_with("0 of 3 topics exist: Kafka refuses the function's role"), "{refused}");
     assert!(refused.contains("kafka-cluster:CreateTopic"), "{refused}");
 }
 

@@ -1,4 +1,4 @@
-//! The cluster's name in AWS, and those of what is in it.
+//! The ARN of the cluster, and the ARN prefixes of its topics and groups.
 
 use std::{fmt, str::FromStr};
 
@@ -7,13 +7,13 @@ use serde::{Deserialize, Deserializer, de};
 /// `arn:<partition>:kafka:<region>:<account>:cluster/<name>/<uuid>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterArn {
-    /// Up to the account.
+    /// The ARN up to the account.
     scope: String,
     name: String,
     uuid: String,
 }
 
-/// Why a text is no cluster's ARN.
+/// The error of parsing a [`ClusterArn`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an MSK cluster's ARN, arn:aws:kafka:<region>:<account>:cluster/<name>/<uuid>")]
 pub struct ArnError(String);
@@ -47,22 +47,22 @@ impl fmt::Display for ClusterArn {
 }
 
 impl ClusterArn {
-    /// The name that the cluster was given.
+    /// The cluster's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What tells it from others of the name.
+    /// The UUID, which distinguishes clusters of the same name.
     #[must_use]
     pub fn uuid(&self) -> &str {
         &self.uuid
     }
 
-    /// What the ARN of each `topic` or `group` begins with; `/` and its name follow.
+    /// The prefix of the ARN of each `topic` or `group`; `/` and the name follow.
     #[must_use]
-    pub fn prefix_of(&self, what: &str) -> String {
-        format!("{}:{what}/{}/{}", self.scope, self.name, self.uuid)
+    pub fn prefix_of(&self, resource: &str) -> String {
+        format!("{}:{resource}/{}/{}", self.scope, self.name, self.uuid)
     }
 }
 
@@ -73,7 +73,7 @@ mod tests {
     const ARN: &str = "arn:aws:kafka:us-east-1:123456789012:cluster/demo/4f0c1b6e-7a3d-4e1b-9b43-4c9f6d8f2a11-13";
 
     #[test]
-    fn a_topics_arn_begins_as_policies_want_it() {
+    fn topic_arns_have_the_prefix_that_policies_need() {
         let arn: ClusterArn = ARN.parse().unwrap();
         assert_eq!(arn.to_string(), ARN);
         let topics = "arn:aws:kafka:us-east-1:123456789012:topic/demo/4f0c1b6e-7a3d-4e1b-9b43-4c9f6d8f2a11-13";
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn another_text_is_refused_with_the_form_that_is_expected() {
+    fn the_error_of_an_invalid_arn_shows_the_expected_form() {
         for text in [
             "",
             "demo",

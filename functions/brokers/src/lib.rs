@@ -1,4 +1,4 @@
-//! Finds the bootstrap servers of an MSK cluster, for CloudFormation: the cluster's own resource does not tell them.
+//! Looks up the bootstrap servers of an MSK cluster, for CloudFormation, whose cluster resource does not return them.
 
 use std::{fmt::Display, time::Duration};
 
@@ -16,10 +16,10 @@ mod control_plane;
 pub use arn::{ArnError, ClusterArn};
 pub use control_plane::FindError;
 
-/// For one request. The SDK has no such bound of its own, and repeats a request that ends so.
+/// The timeout of one attempt. The SDK has none by default, and retries an attempt that times out.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the template says.
+/// The resource's properties in the template.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Properties {
@@ -29,23 +29,23 @@ pub struct Properties {
     pass_through_topics: PassThroughTopics,
 }
 
-/// A client of the control plane, as the environment says how to reach it.
+/// Creates a client of the control plane, configured by the environment.
 pub async fn client() -> Client {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
     Client::new(&aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await)
 }
 
-/// Finds the servers that take a log-in by IAM. Waits for them while the cluster is being made, and for AWS to apply the
-/// function's policy.
+/// Looks up the servers for IAM authentication. Waits while the cluster is being created, and until AWS applies the function's
+/// policy.
 ///
 /// # Errors
 /// When the cluster has none, or none before the request's deadline.
 pub async fn find(client: &Client, request: Request<Properties>) -> Result<Success, FindError> {
     let Properties { cluster_arn: arn, user_ids, pass_through_topics } = request.properties;
     let no_response = || FindError::Unreachable("no response in time".to_owned());
-    // Boxed, since the SDK's futures are nested too deep for the compiler inside of ours.
-    let ask = async || Box::pin(control_plane::bootstrap_servers(client, &arn)).await;
-    let servers = retry::until_deadline(request.deadline, no_response, ask).await?;
+    // Boxed: the SDK's nested futures are too deep for the compiler.
+    let attempt = async || Box::pin(control_plane::bootstrap_servers(client, &arn)).await;
+    let servers = retry::until_deadline(request.deadline, no_response, attempt).await?;
     Ok(Success::default()
         .with("Fingerprint", fingerprint(&format!("{servers} {user_ids} {pass_through_topics}")))
         .with("BootstrapServers", servers)
@@ -58,15 +58,15 @@ pub async fn find(client: &Client, request: Request<Properties>) -> Result<Succe
         .with("GroupArnPrefix", arn.prefix_of("group")))
 }
 
-/// What a policy names: topics of this cluster. A template cannot put a text in front of each word of a list.
+/// The ARNs of this cluster's topics, for a policy: a template cannot prefix each element of a list.
 fn arns(arn: &ClusterArn, topics: impl Iterator<Item: Display>) -> String {
     let prefix = arn.prefix_of("topic");
     let arns: Vec<_> = topics.map(|topic| format!("{prefix}/{topic}")).collect();
     arns.join(",")
 }
 
-/// Another text for other settings, short enough for the description of a function's version: FNV-1a, which stays the same
-/// whatever compiles it.
+/// A digest of the settings, short enough for the description of a function's version: FNV-1a, which is the same for every
+/// compiler.
 fn fingerprint(settings: &str) -> String {
     let hash = settings
         .bytes()
@@ -79,14 +79,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_policy_names_topics_of_this_cluster() {
+    fn topic_arns_are_those_of_this_cluster() {
         let arn = "arn:aws:kafka:eu-west-1:123456789012:cluster/pins/uuid-1".parse().unwrap();
         let prefix = "arn:aws:kafka:eu-west-1:123456789012:topic/pins/uuid-1";
         assert_eq!(arns(&arn, ["a.*", "b.*"].iter()), format!("{prefix}/a.*,{prefix}/b.*"));
     }
 
     #[test]
-    fn other_settings_have_another_fingerprint() {
+    fn different_settings_have_different_fingerprints() {
         assert_eq!(fingerprint("a"), "af63dc4c8601ec8c");
         assert_ne!(fingerprint("b:9098 a"), fingerprint("b:9098 a,b"));
     }

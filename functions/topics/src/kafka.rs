@@ -1,4 +1,4 @@
-//! Kafka's protocol, as far as topics are made with it.
+//! The Kafka client for creating topics.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -18,14 +18,14 @@ use shared::{
 };
 use tokio::time::timeout;
 
-/// For a request with its retries, or for connecting: the client has no such bound of its own.
-const TIMEOUT: Duration = Duration::from_secs(15);
+/// The timeout of connecting, and of a request with its retries: the client has none of its own.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What the controller is given to make one topic, in milliseconds. It answers after 70 ms.
+/// The controller's timeout for creating one topic, in milliseconds. It usually takes 70 ms.
 const CREATE_TIMEOUT_MS: i32 = 10_000;
 
-/// The client's own retries end early, as [`shared::retry`] repeats the whole attempt. It repeats a log-in that was
-/// refused too, by default forever and up to 500 s apart.
+/// The client's retries end early, since [`shared::retry`] repeats the whole attempt. By default the client retries forever,
+/// up to 500 s apart, even a refused login.
 const BACKOFF: BackoffConfig = BackoffConfig {
     init_backoff: Duration::from_millis(200),
     max_backoff: Duration::from_secs(1),
@@ -33,17 +33,17 @@ const BACKOFF: BackoffConfig = BackoffConfig {
     deadline: Some(Duration::from_secs(1)),
 };
 
-/// What a client says that could not verify whom it speaks to, in words only, among those of each broker that it tried.
+/// The text, among the errors of each broker, by which the client reports a certificate that it cannot verify.
 const UNTRUSTED: &str = "invalid peer certificate";
 
-const RIGHTS: &str = "Kafka refuses the function's role: allow kafka-cluster:Connect on the cluster, kafka-cluster:CreateTopic and kafka-cluster:DescribeTopic on the topics";
+const PERMISSIONS: &str = "Kafka refuses the function's role: allow kafka-cluster:Connect on the cluster, kafka-cluster:CreateTopic and kafka-cluster:DescribeTopic on the topics";
 
-/// An error with which Kafka, or the way to it, kept a topic from being made.
+/// The error of creating a topic.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct KafkaError {
     retryability: Retryability,
-    /// The failure and its remedy.
+    /// The problem and its remedy.
     message: String,
     /// The client's error.
     #[source]
@@ -62,7 +62,7 @@ impl Retryable for KafkaError {
     }
 }
 
-/// Whether a topic was there before.
+/// The outcome for a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Created,
@@ -87,14 +87,14 @@ impl Kafka {
         Ok(Self { servers, client, controller })
     }
 
-    /// How many partitions each topic has. A topic that may not be described is not among them.
+    /// The number of partitions of each topic, except for topics that the role may not describe.
     pub(crate) async fn partitions(&self) -> Result<BTreeMap<String, usize>, KafkaError> {
         let listing = self.client.list_topics().map_err(|error| classify(&self.servers, error));
         let topics = within(&self.servers, listing.boxed()).await?;
         Ok(topics.into_iter().map(|topic| (topic.name, topic.partitions.len())).collect())
     }
 
-    /// Makes one topic. Who makes it meanwhile is as welcome.
+    /// Creates a topic. `TopicAlreadyExists` counts as success.
     pub(crate) async fn create(
         &self,
         name: &str,
@@ -111,9 +111,9 @@ impl Kafka {
     }
 }
 
-/// Boxed, since the client's own futures are nested too deep for the compiler inside of ours.
+/// Bounds `work` by [`REQUEST_TIMEOUT`]. Boxed: the client's nested futures are too deep for the compiler.
 async fn within<T>(servers: &str, work: BoxFuture<'_, Result<T, KafkaError>>) -> Result<T, KafkaError> {
-    match timeout(TIMEOUT, work).await {
+    match timeout(REQUEST_TIMEOUT, work).await {
         Ok(done) => done,
         Err(_) => Err(no_response(servers)),
     }
@@ -121,10 +121,10 @@ async fn within<T>(servers: &str, work: BoxFuture<'_, Result<T, KafkaError>>) ->
 
 /// The error of brokers that do not respond.
 pub(crate) fn no_response(servers: &str) -> KafkaError {
-    let what = format!(
-        "Kafka at {servers} does not answer: the function must be in the cluster's VPC, and the cluster's security group must let it in at port 9098"
+    let message = format!(
+        "Kafka at {servers} does not respond: the function must be in the cluster's VPC, and the cluster's security group must let it in at port 9098"
     );
-    KafkaError::new(Retryability::Transient, what)
+    KafkaError::new(Retryability::Transient, message)
 }
 
 /// Classifies an error of the client.
@@ -132,15 +132,15 @@ fn classify(servers: &str, error: Error) -> KafkaError {
     use ProtocolError as P;
     match &error {
         Error::ServerError { protocol_error, error_message, request, .. } => {
-            let asked = match request {
-                RequestContext::Topic(topic) => format!("make the topic {topic}"),
-                _ => "do what was asked".to_owned(),
+            let operation = match request {
+                RequestContext::Topic(topic) => format!("create the topic {topic}"),
+                _ => "serve the request".to_owned(),
             };
-            let message = error_message.as_deref().unwrap_or("without a word");
-            let said = format!("{asked}: {protocol_error:?}: {message}");
+            let message = error_message.as_deref().unwrap_or("no message");
+            let failure = format!("{operation}: {protocol_error:?}: {message}");
             match protocol_error {
                 P::TopicAuthorizationFailed | P::ClusterAuthorizationFailed | P::SaslAuthenticationFailed => {
-                    KafkaError::new(Retryability::Denied, format!("{RIGHTS} (it will not {said})"))
+                    KafkaError::new(Retryability::Denied, format!("{PERMISSIONS} (it refused to {failure})"))
                 }
                 P::BrokerNotAvailable
                 | P::LeaderNotAvailable
@@ -148,14 +148,14 @@ fn classify(servers: &str, error: Error) -> KafkaError {
                 | P::NotController
                 | P::RequestTimedOut
                 | P::ThrottlingQuotaExceeded => {
-                    KafkaError::new(Retryability::Transient, format!("Kafka did not {said}"))
+                    KafkaError::new(Retryability::Transient, format!("Kafka failed to {failure}"))
                 }
-                _ => KafkaError::new(Retryability::Permanent, format!("Kafka will not {said}")),
+                _ => KafkaError::new(Retryability::Permanent, format!("Kafka refused to {failure}")),
             }
         }
-        // The client tells a refused log-in in words only, among those of each broker that it tried.
+        // The client reports a refused login only as text, among the errors of each broker.
         _ if error.to_string().contains("Sasl handshake failed") => {
-            KafkaError { source: Some(Box::new(error)), ..KafkaError::new(Retryability::Denied, RIGHTS) }
+            KafkaError { source: Some(Box::new(error)), ..KafkaError::new(Retryability::Denied, PERMISSIONS) }
         }
         _ if error.to_string().contains(UNTRUSTED) => untrusted(error),
         _ => KafkaError { source: Some(Box::new(error)), ..no_response(servers) },
@@ -185,28 +185,28 @@ mod tests {
     }
 
     #[test]
-    fn each_error_of_kafka_names_the_request_and_is_retried_when_it_may_pass() {
+    fn each_kafka_error_names_the_request_and_is_retried_if_transient() {
         let topic = || RequestContext::Topic("a.pin".to_owned());
         let another = RequestContext::Partition("a.pin".to_owned(), 0);
         let certificate = "connecting: invalid peer certificate: UnknownIssuer";
-        for (error, class, said) in [
+        for (error, class, expected) in [
             (
                 refused(ProtocolError::InvalidPartitions, topic()),
                 Retryability::Permanent,
-                "Kafka will not make the topic a.pin: InvalidPartitions: why",
+                "Kafka refused to create the topic a.pin: InvalidPartitions: why",
             ),
             (
                 refused(ProtocolError::NotController, topic()),
                 Retryability::Transient,
-                "Kafka did not make the topic a.pin: NotController: why",
+                "Kafka failed to create the topic a.pin: NotController: why",
             ),
             (
                 refused(ProtocolError::InvalidRequest, another),
                 Retryability::Permanent,
-                "Kafka will not do what was asked: InvalidRequest: why",
+                "Kafka refused to serve the request: InvalidRequest: why",
             ),
-            (refused(ProtocolError::TopicAuthorizationFailed, topic()), Retryability::Denied, RIGHTS),
-            (Error::InvalidResponse("Sasl handshake failed".to_owned()), Retryability::Denied, RIGHTS),
+            (refused(ProtocolError::TopicAuthorizationFailed, topic()), Retryability::Denied, PERMISSIONS),
+            (Error::InvalidResponse("Sasl handshake failed".to_owned()), Retryability::Denied, PERMISSIONS),
             (
                 Error::InvalidResponse(certificate.to_owned()),
                 Retryability::Permanent,
@@ -215,12 +215,12 @@ mod tests {
             (
                 Error::Timeout,
                 Retryability::Transient,
-                "Kafka at b:1 does not answer: the function must be in the cluster's VPC",
+                "Kafka at b:1 does not respond: the function must be in the cluster's VPC",
             ),
         ] {
             let error = classify("b:1", error);
             let text = in_one_line(&error);
-            assert!(error.retryability() == class && text.starts_with(said), "{class:?}: {text}");
+            assert!(error.retryability() == class && text.starts_with(expected), "{class:?}: {text}");
         }
     }
 }

@@ -1,9 +1,8 @@
-//! Makes the topics, for CloudFormation: over Kafka's own protocol, which Provisioned and Serverless clusters both speak.
+//! Creates the topics, for CloudFormation, over Kafka's own protocol, which Provisioned and Serverless clusters both speak.
 //!
-//! What a topic is set to comes from the cluster's configuration. A topic that is there is left as it is, and none is ever
-//! deleted.
+//! A topic's settings come from the cluster's configuration. Existing topics are neither changed nor deleted.
 //!
-//! `kafka` is the one module that knows the client and classifies its errors for [`shared::retry`].
+//! Only `kafka` knows the client. It classifies the client's errors for [`shared::retry`].
 
 use std::collections::BTreeMap;
 
@@ -21,31 +20,34 @@ pub use kafka::KafkaError;
 use kafka::{Kafka, Outcome};
 pub use properties::Properties;
 
-/// What of a list is answered, in bytes: an output that a stack exports takes 1,024
-/// (<https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/685>), and the whole answer 4,096.
+/// The maximum size of a list in the response, in bytes: an exported output of a stack is limited to 1,024
+/// (<https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/685>), and the whole response to 4,096.
 const MAX_LIST_BYTES: usize = 1_000;
 
-/// Every variable that `topics` reads, but for AWS's own.
+/// Every variable that `topics` reads, except for AWS's own.
 pub const VARIABLES: &[&Variable] = &[&SECURITY_PROTOCOL, &SSL_CA_LOCATION];
 
-/// Why the topics are not there.
+/// The error of creating the topics.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
-pub enum MakeError {
+pub enum CreateError {
     #[error("the function's settings are wrong")]
     Settings(#[from] SettingsError),
-    #[error("{made} of {wanted} topics are there")]
-    Kafka { made: usize, wanted: usize, source: KafkaError },
+    #[error("{existing} of {requested} topics exist")]
+    Kafka { existing: usize, requested: usize, source: KafkaError },
 }
 
-/// Makes the topics that are missing.
+/// Creates the missing topics.
 ///
 /// # Errors
-/// When one is not there in the end. Those that are made stay.
+/// When a topic does not exist in the end. Topics already created stay.
 ///
 /// # Cancellation
-/// What is made stays made, and making it again changes nothing.
-pub async fn make(request: Request<Properties>, lookup: impl Fn(&str) -> Option<String>) -> Result<Success, MakeError> {
+/// Topics already created stay. Repeating the request is safe.
+pub async fn create(
+    request: Request<Properties>,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<Success, CreateError> {
     let Request { properties, deadline } = request;
     let mut reader = Reader::new(lookup);
     let security = Security::read(&mut reader);
@@ -59,21 +61,23 @@ pub async fn make(request: Request<Properties>, lookup: impl Fn(&str) -> Option<
     )
     .await;
     match done {
-        Ok(()) => Ok(topics.told(&properties)),
-        Err(source) => Err(MakeError::Kafka { made: topics.outcomes.len(), wanted: properties.topics.len(), source }),
+        Ok(()) => Ok(topics.attributes(&properties)),
+        Err(source) => {
+            Err(CreateError::Kafka { existing: topics.outcomes.len(), requested: properties.topics.len(), source })
+        }
     }
 }
 
-/// What was done so far.
+/// The progress over all attempts.
 #[derive(Debug, Default)]
 struct Topics {
     outcomes: BTreeMap<String, Outcome>,
-    /// How many partitions a topic has, where it was seen before it was made.
+    /// The number of partitions of each topic that existed before.
     partitions: BTreeMap<String, usize>,
 }
 
 impl Topics {
-    /// Makes what is missing, over a new connection: one that was refused is not told that its rights have come.
+    /// Creates the missing topics over a new connection: a refused one does not learn of permissions granted later.
     async fn complete(&mut self, cluster: &Cluster, properties: &Properties) -> Result<(), KafkaError> {
         let kafka = Kafka::connect(cluster).await?;
         self.partitions.extend(kafka.partitions().await?);
@@ -86,17 +90,18 @@ impl Topics {
             } else {
                 kafka.create(name, properties.partitions, properties.replication_factor).await?
             };
-            tracing::info!(topic = name, ?outcome, "the topic is there");
+            tracing::info!(topic = name, ?outcome, "the topic exists");
             self.outcomes.insert(name.clone(), outcome);
         }
         Ok(())
     }
 
-    fn told(&self, properties: &Properties) -> Success {
-        let count = |wanted| self.outcomes.values().filter(|outcome| **outcome == wanted).count().to_string();
+    /// The resource's attributes.
+    fn attributes(&self, properties: &Properties) -> Success {
+        let count = |expected| self.outcomes.values().filter(|outcome| **outcome == expected).count().to_string();
         let differing: Vec<_> = self.outcomes.keys().filter_map(|name| self.differing(name, properties)).collect();
         for difference in &differing {
-            tracing::warn!(wanted = properties.partitions, "left as it is: {difference}");
+            tracing::warn!(requested = properties.partitions, "left unchanged: {difference}");
         }
         Success::default()
             .with("Topics", list(&properties.topics))
@@ -107,12 +112,12 @@ impl Topics {
 
     fn differing(&self, name: &str, properties: &Properties) -> Option<String> {
         let found = *self.partitions.get(name)?;
-        let same = usize::try_from(properties.partitions).is_ok_and(|wanted| wanted == found);
+        let same = usize::try_from(properties.partitions).is_ok_and(|requested| requested == found);
         (!same).then(|| format!("{name} has {found} partitions"))
     }
 }
 
-/// Comma separated, and cut at a name where it would be too long.
+/// Joins the names by commas, and truncates the list between two names where it would be too long.
 fn list(names: &[String]) -> String {
     let whole = names.join(",");
     if whole.len() <= MAX_LIST_BYTES {
@@ -138,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_list_is_cut_at_a_name_and_says_how_many_are_left_out() {
+    fn a_long_list_is_truncated_between_names_and_counts_the_rest() {
         let names: Vec<_> = (0..100).map(|at| format!("0a1b2c3d4e{at:02}.pin")).collect();
         let list = super::list(&names);
         assert!(list.len() <= MAX_LIST_BYTES, "{}", list.len());
@@ -147,10 +152,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn wrong_settings_are_an_answer() {
+    async fn wrong_settings_are_reported() {
         let properties = serde_json::json!({"BootstrapServers": "127.0.0.1:1", "UserIds": ["a"]});
         let properties = serde_json::from_value(properties).unwrap();
-        let error = make(Request { properties, deadline: Instant::now() }, |_| None).await.unwrap_err();
+        let error = create(Request { properties, deadline: Instant::now() }, |_| None).await.unwrap_err();
         let error = shared::causes::in_one_line(&error);
         assert!(error.starts_with("the function's settings are wrong: AWS_REGION is not set"), "{error}");
     }

@@ -1,4 +1,4 @@
-//! What the template says. CloudFormation turns every number into a string.
+//! The resource's properties in the template. CloudFormation passes numbers as strings.
 
 use std::{fmt, str::FromStr};
 
@@ -8,29 +8,29 @@ use shared::{
     topic::UserIds,
 };
 
-/// What makes the topic take the cluster's own number of replicas: Kafka's word for it since 2.4 (KIP-464).
-const OF_THE_CLUSTER: i16 = -1;
+/// Selects the cluster's default replication factor, since Kafka 2.4 (KIP-464).
+const CLUSTER_DEFAULT: i16 = -1;
 
-/// Which topics there have to be, and how one that is missing is made.
+/// The required topics, and the settings of missing ones.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Raw")]
 pub struct Properties {
     /// Kafka's addresses, `host:port`, comma separated.
     pub bootstrap_servers: String,
-    /// The topics' names, each once.
+    /// The topics' names, without duplicates.
     pub topics: Vec<String>,
-    /// Each topic's partitions, at least one.
+    /// The partitions per topic, at least one.
     pub partitions: i32,
-    /// Each partition's replicas; -1 for the cluster's own number.
+    /// The replicas per partition; -1 for the cluster's default.
     pub replication_factor: i16,
 }
 
-/// Why the properties cannot be used.
+/// The error of parsing the properties.
 #[derive(Debug, thiserror::Error)]
 enum PropertiesError {
     #[error("BootstrapServers: {0}")]
     BootstrapServers(BootstrapServersError),
-    // No source: serde keeps no more of an error than its text.
+    // Not a source: serde keeps only an error's text.
     #[error("UserIds: {0}")]
     UserIds(shared::topic::UserIdsError),
     #[error("neither UserIds nor Topics names anything")]
@@ -51,11 +51,11 @@ struct Raw {
     topics: Names,
     #[serde(default = "one", deserialize_with = "number")]
     partitions: i32,
-    #[serde(default = "of_the_cluster", deserialize_with = "number")]
+    #[serde(default = "cluster_default", deserialize_with = "number")]
     replication_factor: i16,
 }
 
-/// A list, or the same comma separated: a parameter of the type `CommaDelimitedList` is the one, a string the other.
+/// A list, from a parameter of type `CommaDelimitedList`, or comma-separated text, from a string.
 #[derive(Debug, Default, Deserialize)]
 #[serde(untagged)]
 enum Names {
@@ -66,7 +66,7 @@ enum Names {
 }
 
 impl Names {
-    /// None of them empty: a template cannot leave a list out, it makes it a list of nothing.
+    /// The names without empty ones: a template cannot omit a list, only pass one empty name.
     fn each(&self) -> Vec<&str> {
         let names: Vec<_> = match self {
             Self::None => Vec::new(),
@@ -98,7 +98,7 @@ impl TryFrom<Raw> for Properties {
         if partitions < 1 {
             return Err(PropertiesError::Partitions(partitions));
         }
-        if replication_factor < 1 && replication_factor != OF_THE_CLUSTER {
+        if replication_factor < 1 && replication_factor != CLUSTER_DEFAULT {
             return Err(PropertiesError::ReplicationFactor(replication_factor));
         }
         let BootstrapServers(bootstrap_servers) =
@@ -111,8 +111,8 @@ fn one() -> i32 {
     1
 }
 
-fn of_the_cluster() -> i16 {
-    OF_THE_CLUSTER
+fn cluster_default() -> i16 {
+    CLUSTER_DEFAULT
 }
 
 fn number<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
@@ -126,7 +126,7 @@ fn number<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer
         Written::Text(text) => text,
         Written::Number(number) => number.to_string(),
     };
-    text.trim().parse().map_err(|reason| de::Error::custom(format!("`{text}` is no number that fits ({reason})")))
+    text.trim().parse().map_err(|reason| de::Error::custom(format!("`{text}` is not a number in range ({reason})")))
 }
 
 #[cfg(test)]
@@ -140,34 +140,34 @@ mod tests {
     }
 
     #[test]
-    fn each_user_id_has_a_topic_a_kind_and_the_rest_is_the_clusters() {
+    fn each_user_id_gets_one_topic_per_kind_with_default_settings() {
         let properties = read(json!({"BootstrapServers": "b:9098", "UserIds": ["a", "b"]})).unwrap();
         assert_eq!(properties.topics, "a,b".parse::<UserIds>().unwrap().topic_names());
         assert_eq!((properties.partitions, properties.replication_factor), (1, -1));
     }
 
     #[test]
-    fn numbers_come_as_strings_and_lists_as_either() {
+    fn numbers_and_lists_are_also_parsed_from_strings() {
         let strings = json!({"BootstrapServers": "b:9098", "UserIds": "a, b", "Topics": "", "Partitions": "6", "ReplicationFactor": "3"});
         let lists = json!({"BootstrapServers": "b:9098", "UserIds": ["a", "b"], "Topics": [""], "Partitions": 6, "ReplicationFactor": 3});
         assert_eq!(read(strings).unwrap(), read(lists).unwrap());
     }
 
     #[test]
-    fn other_topics_stand_beside_those_of_user_ids_each_once() {
+    fn further_topics_are_added_to_those_of_the_user_ids_without_duplicates() {
         let properties = json!({"BootstrapServers": "b:9098", "UserIds": ["a"], "Topics": ["a.pin", "dead-letters"]});
         assert_eq!(read(properties).unwrap().topics, ["a.pin", "a.geo", "a.user", "dead-letters"]);
         assert_eq!(read(json!({"BootstrapServers": "b:9098", "Topics": ["x"]})).unwrap().topics, ["x"]);
     }
 
     #[test]
-    fn what_cannot_be_used_is_named() {
-        for (wrong, said) in [
+    fn an_invalid_property_is_named() {
+        for (wrong, problem) in [
             (json!({"UserIds": ["a b"]}), "UserIds: `a b`: a user id has"),
             (json!({"UserIds": ["a", "a"]}), "UserIds: `a` is given twice"),
             (json!({"UserIds": ""}), "neither UserIds nor Topics names anything"),
             (json!({"UserIds": "a", "Partitions": "0"}), "Partitions is 0 and must be at least 1"),
-            (json!({"UserIds": "a", "Partitions": "many"}), "`many` is no number that fits"),
+            (json!({"UserIds": "a", "Partitions": "many"}), "`many` is not a number in range"),
             (json!({"UserIds": "a", "ReplicationFactor": "0"}), "ReplicationFactor is 0 and must be at least 1, or -1"),
             (json!({"UserIds": "a", "ReplicationFactor": "-2"}), "ReplicationFactor is -2"),
             (json!({"UserIds": "a", "Partition": "1"}), "unknown field `Partition`"),
@@ -175,7 +175,7 @@ mod tests {
             let mut properties = wrong;
             properties["BootstrapServers"] = json!("b:9098");
             let error = read(properties).unwrap_err();
-            assert!(error.contains(said), "{error}");
+            assert!(error.contains(problem), "{error}");
         }
         assert!(read(json!({"UserIds": "a"})).unwrap_err().contains("missing field `BootstrapServers`"));
     }
