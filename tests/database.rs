@@ -96,7 +96,7 @@ async fn what_keeps_the_resource_from_being_there_is_told_to_cloudformation() {
     for (what, secret, answer, properties, said) in [
         ("the other half", secret(), (true, failure), [("Port", "1")], message),
         ("a time-out", secret(), (true, json!({"errorMessage": "Task timed out"})), [("Port", "1")], "Task timed out"),
-        ("another version", secret(), (false, json!({"done": true})), [("Port", "1")], "deploy both halves anew"),
+        ("another version", secret(), (false, json!({"done": true})), [("Port", "1")], "deploy both functions again"),
         (
             "another secret",
             no_master,

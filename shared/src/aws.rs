@@ -1,4 +1,4 @@
-//! What AWS's services say, and the log-ins that one of them keeps.
+//! AWS services' errors, and logins kept by Secrets Manager.
 
 use std::fmt;
 
@@ -9,16 +9,17 @@ use crate::causes::in_one_line;
 
 pub mod secret;
 
-/// What AWS says of a request that it refused, or why it was not reached. The SDK's own error holds the whole response too.
+/// The error of a request to AWS: its refusal, or the reason why it was not reached. The SDK's own error also holds the whole
+/// response.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub struct AwsError {
     code: Option<String>,
     status: Option<u16>,
     text: String,
 }
 
-impl Told {
-    /// What the SDK's error says.
+impl AwsError {
+    /// Extracts the parts of the SDK's error that are safe to show.
     pub fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -29,30 +30,30 @@ impl Told {
             (SdkError::ServiceError(_), Some(code)) => {
                 format!("{code}: {}", error.message().unwrap_or("no reason given"))
             }
-            // Its cause could quote what cannot be read.
-            (SdkError::ServiceError(_) | SdkError::ResponseError(_), _) => "the answer cannot be read".to_owned(),
+            // The cause could quote the response.
+            (SdkError::ServiceError(_) | SdkError::ResponseError(_), _) => "the response cannot be read".to_owned(),
             _ => in_one_line(error),
         };
         Self { code, status, text }
     }
 
-    /// AWS's name for the error, if AWS was reached.
+    /// AWS's error code, if AWS was reached.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
 
-    /// The answer's status, if AWS was reached.
+    /// The response's status, if AWS was reached.
     #[must_use]
     pub const fn status(&self) -> Option<u16> {
         self.status
     }
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for AwsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl std::error::Error for Told {}
+impl std::error::Error for AwsError {}

@@ -78,7 +78,7 @@ async fn a_row_that_cannot_be_sent_is_refused_by_name_and_the_run_goes_on() {
         "geolocation_data, ind 1: timestamp is not an existing date: \"2021-02-30 10:00:00\"",
         "geolocation_data, ind 2: timestamp is not an existing date: \"2020-00-15 10:00:00\"",
         "geolocation_data, ind 3: timestamp is not an existing date: \"0000-00-00 00:00:00\"",
-        "user_data, ind 4: column `photo` holds bytes (BLOB), which JSON has no form for",
+        "user_data, ind 4: column `photo` holds bytes (BLOB), which JSON cannot represent",
         "user_data, ind 6: age must be a whole number from 0 to 150; it is the number 18446744073709552000",
         "pinterest_data, index -7: index must be a whole number from 0 to 2147483647; it is the number -7; unique_id",
         "geolocation_data, ind -7: ind must be a whole number",

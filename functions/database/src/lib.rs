@@ -1,78 +1,80 @@
-//! Makes the sample tables, fills them, and makes the user that reads them by IAM, for CloudFormation.
+//! Creates and fills the sample tables, and creates the user that reads them by IAM, for CloudFormation.
 //!
-//! Two halves in one program, told apart by their event, since no one place reaches everything: the half outside of the
-//! VPC (`outer`) is the custom resource and reads the master user's password from Secrets Manager; it hands it to the half
-//! inside of the VPC (`setup`), which reaches the database. Neither logs its event, and `shared::log` sees to what libraries log.
+//! One program, deployed as two functions, since no single network reaches both AWS and the database. The event decides the
+//! role. The function outside the VPC (`custom_resource`) reads the master user's password from Secrets Manager and passes it
+//! to the function inside the VPC (`provision`), which connects to the database. Neither logs its event, and `shared::log`
+//! filters what libraries log.
 
 use aws_config::SdkConfig;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use shared::{
-    custom_resource::{self, AnswerError},
+    custom_resource::{AnswerError, answer},
     deadline,
 };
 
+mod custom_resource;
 mod name;
-mod outer;
+mod provision;
 mod settings;
-mod setup;
 mod tables;
 mod user;
 
-use outer::Outer;
+use custom_resource::CustomResource;
+use provision::{ProvisionError, ProvisionRequest};
 pub use settings::Settings;
-use setup::{Setup, SetupError};
 
-/// Both halves.
+/// The program, in both roles.
 #[derive(Debug)]
 pub struct Function {
-    outer: Outer,
+    custom_resource: CustomResource,
 }
 
-/// Why an invocation failed.
+/// The error of an invocation.
 #[derive(Debug, thiserror::Error)]
 pub enum FunctionError {
-    /// CloudFormation could not be told.
+    /// CloudFormation got no response.
     #[error(transparent)]
     Answer(#[from] AnswerError),
-    /// The database is not as it should be: the outer half tells CloudFormation.
+    /// The database could not be provisioned. The invoking function reports this to CloudFormation.
     #[error(transparent)]
-    Setup(#[from] SetupError),
+    Provision(#[from] ProvisionError),
 }
 
 impl Function {
-    /// Calls AWS, where it has to, as `config` says.
+    /// Creates the function, with AWS clients configured by `config`.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        Self { outer: Outer::new(config) }
+        Self { custom_resource: CustomResource::new(config) }
     }
 
-    /// Does what CloudFormation asks for, or what the outer half does. The settings are read through `lookup` where they are
-    /// used: a wrong one that ended the program at its start would leave CloudFormation without an answer.
+    /// Handles CloudFormation's request, or the other function's invocation. Reads the settings through `lookup` only where
+    /// they are used: a program that a wrong setting ends at its start would leave CloudFormation without a response.
     ///
     /// # Errors
-    /// When CloudFormation could not be told, or the database could not be set up.
+    /// When CloudFormation cannot be reached, or the database cannot be provisioned.
     pub async fn handle(
         &self,
         event: LambdaEvent<Value>,
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Value, FunctionError> {
         if event.payload.get("RequestType").is_some() {
-            // Boxed: the SDK's futures nest deeper than the compiler follows.
-            custom_resource::answer(event, |request| Box::pin(self.outer.make(request))).await?;
-            // CloudFormation reads the answer elsewhere.
+            // Boxed: the SDK's nested futures are too deep for the compiler.
+            answer(event, |request| Box::pin(self.custom_resource.create(request))).await?;
+            // CloudFormation reads the response from S3, not from here.
             return Ok(Value::Null);
         }
-        let deadline = deadline::before(event.context.deadline(), setup::RESERVE);
-        let setup: Setup = serde_json::from_value(event.payload).map_err(|error| SetupError::event(&error))?;
-        let settings = Settings::from_lookup(lookup).map_err(SetupError::from)?;
-        let done = setup::run(&setup, &settings.authorities, deadline).await?;
+        let deadline = deadline::before(event.context.deadline(), provision::RESPONSE_RESERVE);
+        let request: ProvisionRequest =
+            serde_json::from_value(event.payload).map_err(|error| ProvisionError::event(&error))?;
+        let settings = Settings::from_lookup(lookup).map_err(ProvisionError::from)?;
+        let provisioned = provision::run(&request, &settings.authorities, deadline).await?;
         tracing::info!(
-            tables_made = done.tables_made,
-            rows_loaded = done.rows_loaded,
-            user_made = done.user_made,
-            "ready"
+            tables_made = provisioned.tables_made,
+            rows_loaded = provisioned.rows_loaded,
+            user_made = provisioned.user_made,
+            "the database is ready"
         );
-        Ok(serde_json::json!(done))
+        Ok(serde_json::json!(provisioned))
     }
 }

@@ -1,21 +1,21 @@
-//! Names that go into SQL, where no parameter can stand.
+//! Names that are spliced into SQL, which takes no parameters there.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A name of ASCII letters, digits, `_` and `-`: within quotes it means itself everywhere.
+/// A name of ASCII letters, digits, `_` and `-`, which needs no escaping inside any quotes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name<const MAX: usize>(String);
 
-/// A database. 64 characters are MySQL's limit.
+/// A database's name. MySQL's limit is 64 characters.
 pub(crate) type DatabaseName = Name<64>;
 
-/// A user. 32 characters are MySQL's limit.
+/// A user's name. MySQL's limit is 32 characters.
 pub(crate) type UserName = Name<32>;
 
-/// Why a text is no such name.
+/// The error of parsing a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a name of 1 to {max} ASCII letters, digits, `_` and `-`")]
 pub struct NameError {

@@ -1,4 +1,4 @@
-//! What a deployment sets.
+//! The function's settings.
 
 use shared::{
     database::Authorities,
@@ -8,13 +8,13 @@ use shared::{
 static DATABASE_SSL_CA: Variable = Variable {
     name: "DATABASE_SSL_CA",
     default: Some("amazon-rds"),
-    meaning: "a PEM file of the authorities that sign the database's certificate, or `amazon-rds` for those of Amazon RDS",
+    meaning: "a PEM file of the CAs that sign the database's certificate, or `amazon-rds` for those of Amazon RDS",
 };
 
-/// The settings of `database`. Where the database is and what to make stand in the custom resource's properties.
+/// The settings of `database`. The database's address and content are properties of the custom resource.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Who may have signed the database's certificate.
+    /// The CAs that the database's certificate is verified by.
     pub authorities: Authorities,
 }
 

@@ -1,4 +1,4 @@
-//! The catalog's tables, and the sample rows in them.
+//! The catalog's tables and their sample rows.
 
 use serde_json::Value;
 use shared::{
@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, MySql, MySqlConnection, QueryBuilder, quer
 
 use crate::name::DatabaseName;
 
-/// The statement that makes a kind's table, with its columns in the catalog's order.
+/// The statement that creates a kind's table, with its columns in the catalog's order.
 fn definition(database: &DatabaseName, kind: &Kind) -> String {
     let join_key = format!("`{}` {} NOT NULL", kind.join_key, column_type(JOIN_KEY));
     let fields = kind.fields.iter().map(|Field { name, rule, presence, .. }| {
@@ -24,7 +24,8 @@ fn definition(database: &DatabaseName, kind: &Kind) -> String {
     )
 }
 
-/// What the course's database has, as far as its rows tell: the coordinates have the six digits of a 32-bit `FLOAT`.
+/// The column types of the course's database, inferred from its rows: the coordinates have the six digits of a 32-bit
+/// `FLOAT`.
 const fn column_type(rule: Rule) -> &'static str {
     match rule {
         Rule::Text | Rule::TextOrList => "TEXT",
@@ -38,13 +39,13 @@ pub(crate) fn table(database: &DatabaseName, kind: &Kind) -> String {
     format!("`{database}`.`{}`", kind.table)
 }
 
-/// Makes the tables that are missing and tells how many those were.
-pub(crate) async fn make(connection: &mut MySqlConnection, database: &DatabaseName) -> Result<usize, sqlx::Error> {
-    let there = count(connection, database).await?;
+/// Creates the missing tables and returns their number.
+pub(crate) async fn create(connection: &mut MySqlConnection, database: &DatabaseName) -> Result<usize, sqlx::Error> {
+    let existing = count(connection, database).await?;
     for kind in CATALOG {
         sqlx::raw_sql(AssertSqlSafe(definition(database, kind))).execute(&mut *connection).await?;
     }
-    Ok(count(connection, database).await? - there)
+    Ok(count(connection, database).await? - existing)
 }
 
 async fn count(connection: &mut MySqlConnection, database: &DatabaseName) -> Result<usize, sqlx::Error> {
@@ -53,9 +54,9 @@ async fn count(connection: &mut MySqlConnection, database: &DatabaseName) -> Res
     Ok(CATALOG.iter().filter(|kind| tables.iter().any(|table| table == kind.table)).count())
 }
 
-/// Fills the tables with the sample if none of them holds a row, all or nothing, and tells how many rows those were.
+/// Loads the sample into the tables, all or nothing, if none of them holds a row. Returns the number of rows loaded.
 ///
-/// Rows that are there are somebody's: not even a missing sample row is put beside them.
+/// Existing rows belong to the user: not even missing sample rows are added to them.
 pub(crate) async fn fill(connection: &mut MySqlConnection, database: &DatabaseName) -> Result<u64, sqlx::Error> {
     for kind in CATALOG {
         let some = format!("SELECT EXISTS (SELECT 1 FROM {})", table(database, kind));
@@ -69,7 +70,7 @@ pub(crate) async fn fill(connection: &mut MySqlConnection, database: &DatabaseNa
         let rows = sample::rows(kind.table).unwrap_or_default().lines().map(serde_json::from_str);
         let rows: Vec<Value> = rows.collect::<Result<_, _>>().map_err(|error| sqlx::Error::Encode(error.into()))?;
         if !rows.is_empty() {
-            // 877 rows of 12 values: MySQL takes 65,535 in a statement.
+            // 877 rows of 12 values: MySQL's limit is 65,535 per statement.
             rows_loaded += insertion(database, kind, &rows).build().execute(&mut *transaction).await?.rows_affected();
         }
     }
@@ -77,7 +78,7 @@ pub(crate) async fn fill(connection: &mut MySqlConnection, database: &DatabaseNa
     Ok(rows_loaded)
 }
 
-/// Leaves a row alone that someone else put there meanwhile, and any other trouble is an error, as `IGNORE` would not have it.
+/// Keeps a row that was inserted concurrently. Unlike `IGNORE`, it does not suppress other errors.
 fn insertion(database: &DatabaseName, kind: &Kind, rows: &[Value]) -> QueryBuilder<MySql> {
     let names: Vec<&str> = std::iter::once(kind.join_key).chain(kind.fields.iter().map(|field| field.name)).collect();
     let columns = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_has_its_kinds_columns_in_their_order() {
+    fn a_table_has_its_kinds_columns_in_order() {
         assert_eq!(
             definition(&database(), &GEO),
             "CREATE TABLE IF NOT EXISTS `d`.`geolocation_data` (`ind` INT NOT NULL, `timestamp` DATETIME NULL, \

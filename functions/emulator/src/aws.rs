@@ -1,11 +1,11 @@
-//! What AWS's clients are made of, put together by the first one that is needed: a start does not wait for it.
+//! The lazily loaded configuration of AWS clients: a start does not wait for it.
 
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use tokio::sync::OnceCell;
 
-/// The region and the credentials of the environment. A clone is the same.
+/// The environment's region and credentials. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Aws(Arc<OnceCell<SdkConfig>>);
 
@@ -15,7 +15,7 @@ impl Aws {
     }
 }
 
-/// What is known already.
+/// A loaded configuration.
 impl From<SdkConfig> for Aws {
     fn from(config: SdkConfig) -> Self {
         Self(Arc::new(OnceCell::new_with(Some(config))))

@@ -1,7 +1,7 @@
-//! How records get to Kafka: by a producer or, from where Kafka cannot be reached, by an invocation of `ingest`.
+//! Delivers records to Kafka: by a producer, or by invoking `ingest` where Kafka cannot be reached.
 //!
-//! A function reaches the cluster from inside of its VPC and a database that is public from outside, and not both without a
-//! NAT gateway. Lambda's own interface is reached from outside.
+//! Without a NAT gateway a function reaches either the cluster (inside the VPC) or a public database (outside), but not
+//! both. From outside it reaches Lambda's API, and so `ingest`.
 
 use std::{fmt, str::FromStr};
 
@@ -15,19 +15,19 @@ use tokio::time::Instant;
 
 use crate::aws::Aws;
 
-mod answer;
 mod batch;
 mod ingest;
+mod response;
 
 pub use batch::{MAX_EVENT_BYTES, MAX_RECORDS};
 pub use ingest::Ingest;
 
-/// Where records are handed in.
+/// The destination of records.
 #[derive(Debug, Clone)]
 pub enum Delivery {
-    /// A cluster.
+    /// A Kafka cluster.
     Kafka(Cluster),
-    /// The function that writes to one.
+    /// The function `ingest`, which writes to one.
     Ingest(FunctionName),
 }
 
@@ -35,18 +35,18 @@ pub enum Delivery {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionName(String);
 
-/// A text that names no function.
+/// The error of parsing a [`FunctionName`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("neither a function's name nor its ARN")]
-pub struct NoFunction;
+pub struct FunctionNameError;
 
 impl FromStr for FunctionName {
-    type Err = NoFunction;
+    type Err = FunctionNameError;
 
-    fn from_str(text: &str) -> Result<Self, NoFunction> {
-        // Of Lambda's pattern what matters for the path that the name is put into.
+    fn from_str(text: &str) -> Result<Self, FunctionNameError> {
+        // The part of Lambda's pattern that keeps the name from changing the request's path.
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':' | '$');
-        if !text.is_empty() && text.chars().all(plain) { Ok(Self(text.to_owned())) } else { Err(NoFunction) }
+        if !text.is_empty() && text.chars().all(plain) { Ok(Self(text.to_owned())) } else { Err(FunctionNameError) }
     }
 }
 
@@ -56,20 +56,20 @@ impl fmt::Display for FunctionName {
     }
 }
 
-/// Writes records the one way or the other.
+/// A publisher to either destination.
 #[derive(Debug)]
 pub enum Publisher {
-    /// Straight to the cluster.
+    /// Writes to the cluster.
     Kafka(Producer),
-    /// By the function.
+    /// Invokes the function.
     Ingest(Ingest),
 }
 
 impl Publisher {
-    /// Opens what `delivery` says; of the two only the producer connects now.
+    /// Opens the publisher for `delivery`. Only the producer connects at once.
     ///
     /// # Errors
-    /// When librdkafka does not take the settings.
+    /// When librdkafka rejects the settings.
     pub async fn start(
         delivery: &Delivery,
         topics: Vec<String>,
@@ -87,7 +87,7 @@ impl Publish for Publisher {
     async fn publish(&self, records: Vec<Record>, deadline: Instant) -> Vec<Outcome> {
         match self {
             Self::Kafka(producer) => producer.publish(records, deadline).await,
-            // Boxed: the SDK's futures are large, and the other way does not need them.
+            // Boxed: the SDK's futures are large, and the producer does not need them.
             Self::Ingest(ingest) => Box::pin(ingest.publish(records, deadline)).await,
         }
     }

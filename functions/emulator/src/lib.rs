@@ -1,8 +1,8 @@
-//! Sends random posts, as the course's script does: for each, the three rows that share a join key, in the order pin,
+//! Sends random posts, as the course's script does: for each post, the three rows that share a join key, in the order pin,
 //! geo, user.
 //!
-//! [`source`] draws the rows, [`run`] validates them with the code that `ingest` validates with, [`delivery`] has them written.
-//! Nothing is drawn from a fixed seed: the original's sends the same rows after each start.
+//! [`source`] draws the rows, [`run`] validates them with `ingest`'s code, [`delivery`] writes them. Unlike the script, which
+//! sends the same rows after each start, it has no fixed seed.
 
 pub mod aws;
 pub mod delivery;

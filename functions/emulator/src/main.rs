@@ -1,4 +1,4 @@
-//! The function `emulator`: at each tick, random posts to Kafka.
+//! The function `emulator`: sends random posts to Kafka on each tick.
 
 use emulator::{Aws, Emulator, Publisher, Settings, Source, tick};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};

@@ -1,4 +1,4 @@
-//! One run: draw posts, validate their rows, have them written.
+//! A run: draws posts, validates their rows and publishes them.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::source::{Post, RefusedRow, Row, Source, SourceError};
 
-/// How many refused rows a report names.
+/// The maximum number of refused rows that a report names.
 const MAX_NAMED: usize = 10;
 
 /// Sends posts for some user ids.
@@ -29,29 +29,29 @@ pub struct Emulator<P> {
     source: Source,
     publisher: P,
     user_ids: Vec<UserId>,
-    /// The user id whose turn it is.
+    /// The index of the next post's user id, modulo their number.
     turn: usize,
     rng: StdRng,
     metrics: Metrics,
 }
 
-/// What became of a run.
+/// The result of a run.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Posts drawn and sent.
     pub posts: u64,
-    /// Records that the in-sync replicas hold.
+    /// Records acknowledged by all in-sync replicas.
     pub records_written: u64,
-    /// Rows that are not valid: not sent.
+    /// Invalid rows, which are not sent.
     pub records_refused: u64,
-    /// Records that Kafka did not take, or not in time.
+    /// Records that Kafka rejected or did not acknowledge in time.
     pub records_unconfirmed: u64,
-    /// The first refused rows, with what is wrong.
+    /// The first refused rows and their problems.
     pub refused: Vec<String>,
 }
 
 impl Report {
-    /// Adds another one's figures.
+    /// Adds another report's figures.
     fn add(&mut self, other: Self) {
         self.posts += other.posts;
         self.records_written += other.records_written;
@@ -79,7 +79,7 @@ impl Report {
 }
 
 impl RefusedRow {
-    /// A row that its kind does not take.
+    /// A row that is not valid for its kind.
     fn invalid(row: &Row, invalid: &Invalid) -> Self {
         let problem = match invalid {
             Invalid::NotJson(error) => error.to_string(),
@@ -97,25 +97,25 @@ impl RefusedRow {
     }
 }
 
-/// The start of a value. A text as it is, without quotes.
+/// The start of a value; of a string without its quotes.
 fn excerpt(value: &Value) -> String {
     value.as_str().map_or_else(|| shown(&value.to_string()), shown)
 }
 
 impl<P: Publish> Emulator<P> {
-    /// Sends posts of `source`, drawn by `rng`, to the topics of `user_ids`, in turn, and counts them in `metrics`.
+    /// Creates an emulator that draws posts from `source` by `rng`, sends them to the topics of `user_ids` in turn, and counts
+    /// them in `metrics`.
     pub fn new(source: Source, publisher: P, user_ids: &UserIds, rng: StdRng, metrics: Metrics) -> Self {
         Self { source, publisher, user_ids: user_ids.iter().cloned().collect(), turn: 0, rng, metrics }
     }
 
-    /// Sends `posts` posts, evenly over `spread` as far as `deadline` allows, and says what became of them. A row that is not
-    /// valid is counted and named, and the run goes on.
+    /// Sends `posts` posts, spread evenly over `spread`, until `deadline`. Counts and names invalid rows without stopping.
     ///
     /// # Errors
-    /// When the rows cannot be read. Nothing was sent then.
+    /// When the rows cannot be read. Nothing is sent then.
     ///
     /// # Cancellation
-    /// Posts of a dropped future may be sent in part.
+    /// Some of the posts may be sent.
     pub async fn run(&mut self, posts: usize, spread: Duration, deadline: Instant) -> Result<Report, SourceError> {
         let drawn = self.source.draw(posts, &mut self.rng).await?;
         let slices = usize::try_from(spread.as_secs()).unwrap_or(usize::MAX).clamp(1, drawn.len().max(1));
@@ -130,7 +130,7 @@ impl<P: Publish> Emulator<P> {
             sleep_until(due).await;
             let of_slice = drawn.len() * slice / slices..drawn.len() * (slice + 1) / slices;
             let sent = self.send(&drawn[of_slice], deadline).await;
-            // Now, and not at the end: a run may be cut off.
+            // After each slice: a run may be killed before its end.
             sent.record(&self.metrics);
             report.add(sent);
         }
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_that_is_not_valid_is_counted_and_named() {
+    fn an_invalid_row_is_counted_and_named() {
         let mut report = Report::default();
         for row in [
             Row { kind: &GEO, json: r#"{"ind":1,"timestamp":"never","latitude":91,"longitude":1}"#.to_owned() },

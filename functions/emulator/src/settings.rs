@@ -1,4 +1,4 @@
-//! What a deployment sets.
+//! The function's settings.
 
 use std::{str::FromStr, time::Duration};
 
@@ -23,25 +23,25 @@ static BOOTSTRAP_SERVERS: Variable = Variable {
 static INGEST_FUNCTION: Variable = Variable {
     name: "INGEST_FUNCTION",
     default: Some(""),
-    meaning: "the function `ingest`, by name or ARN, which is invoked to write the records: for where Kafka cannot be reached",
+    meaning: "the function `ingest`, by name or ARN, invoked to write the records where Kafka cannot be reached",
 };
 
 static DATABASE_URL: Variable = Variable {
     name: "DATABASE_URL",
     default: None,
-    meaning: "where the rows come from: `mysql://user@host/database?login=iam`, `mysql://user:password@host/database`, or \
-              `sample` for those that ship with the project",
+    meaning: "the database to read: `mysql://user@host/database?login=iam`, `mysql://user:password@host/database`, or \
+              `sample` for the project's sample rows",
 };
 
 static DATABASE_SECRET_ARN: Variable = Variable {
     name: "DATABASE_SECRET_ARN",
     default: Some(""),
-    meaning: "a secret of Secrets Manager, `{\"username\":…,\"password\":…}`, that logs in to the database; `DATABASE_URL` is \
-              `mysql://host/database` then",
+    meaning: "a secret in Secrets Manager, `{\"username\":…,\"password\":…}`, for a `DATABASE_URL` without a user: \
+              `mysql://host/database`",
 };
 
 static POSTS_PER_RUN: Variable =
-    Variable { name: "POSTS_PER_RUN", default: Some("60"), meaning: "posts of one run, 1 to 10000" };
+    Variable { name: "POSTS_PER_RUN", default: Some("60"), meaning: "posts per run, 1 to 10000" };
 
 static SPREAD_SECONDS: Variable = Variable {
     name: "SPREAD_SECONDS",
@@ -52,27 +52,27 @@ static SPREAD_SECONDS: Variable = Variable {
 /// The settings of `emulator`.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where the records are handed in.
+    /// The destination of the records.
     pub delivery: Delivery,
-    /// Whose topics the posts go to, in turn.
+    /// The user ids whose topics get the posts, in turn.
     pub user_ids: UserIds,
-    /// Where the rows come from.
+    /// The source of the rows.
     pub database_url: DatabaseUrl,
-    /// Who logs in there, if `database_url` does not say it.
+    /// The secret to log in with, for a `database_url` without a user.
     pub database_secret: Option<SecretArn>,
-    /// Posts of one run, unless its event says otherwise.
+    /// Posts per run, unless the event sets another number.
     pub posts_per_run: PostsPerRun,
     /// The time over which a run spreads its posts.
     pub spread: Spread,
 }
 
-/// How many posts a run sends, 1 to 10,000: the keys of a run stand in one query a table.
+/// The number of posts per run, 1 to 10,000: one query per table lists all of a run's keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u64")]
 pub struct PostsPerRun(usize);
 
 impl PostsPerRun {
-    /// The most posts of a run.
+    /// The maximum number of posts per run.
     pub const MAX: usize = 10_000;
 
     /// The number.
@@ -92,16 +92,15 @@ impl TryFrom<u64> for PostsPerRun {
     }
 }
 
-/// The time over which a run spreads its posts, up to 14 minutes: a function runs for 15 at most.
+/// The time over which a run spreads its posts, up to 14 minutes: Lambda's limit is 15.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spread(pub Duration);
 
 impl Spread {
-    /// 14 minutes.
     const MAX_SECONDS: u64 = 840;
 }
 
-/// A number that is not in its range.
+/// The error of a number outside its range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a whole number from {min} to {max}")]
 pub struct OutOfRange {
@@ -113,7 +112,7 @@ impl FromStr for PostsPerRun {
     type Err = OutOfRange;
 
     fn from_str(text: &str) -> Result<Self, OutOfRange> {
-        // What is no number is out of range like 0.
+        // Text that is not a number is out of range, like 0.
         Self::try_from(text.parse::<u64>().unwrap_or_default())
     }
 }
@@ -145,7 +144,7 @@ impl Settings {
     /// Reads the settings through `lookup`.
     ///
     /// # Errors
-    /// When a variable is missing or does not parse, with all of them named.
+    /// When variables are missing or do not parse; names all of them.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
         let delivery = delivery(&mut reader);
@@ -155,7 +154,7 @@ impl Settings {
         if let (Some(database_url), Some(Some(_))) = (&database_url, &database_secret)
             && !database_url.takes_login()
         {
-            reader.refuse(&DATABASE_SECRET_ARN, "`DATABASE_URL` names a user itself, or no database");
+            reader.refuse(&DATABASE_SECRET_ARN, "`DATABASE_URL` already names a user, or is not a database");
         }
         let posts_per_run = reader.read(&POSTS_PER_RUN);
         let spread = reader.read(&SPREAD_SECONDS);
@@ -173,7 +172,7 @@ impl Settings {
     }
 }
 
-/// Of Kafka's variables none is looked at where `ingest` is invoked.
+/// Reads the destination. Ignores Kafka's variables if `INGEST_FUNCTION` is set.
 fn delivery<F: Fn(&str) -> Option<String>>(reader: &mut Reader<F>) -> Option<Delivery> {
     if reader.one_of([&BOOTSTRAP_SERVERS, &INGEST_FUNCTION])?.name == INGEST_FUNCTION.name {
         reader.read::<FunctionName>(&INGEST_FUNCTION).map(Delivery::Ingest)
@@ -193,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn records_go_either_to_kafka_or_to_a_function_which_needs_nothing_of_kafka() {
+    fn records_go_either_to_kafka_or_to_a_function_without_kafkas_settings() {
         let arn = "arn:aws:lambda:eu-west-1:123456789012:function:stack-ingest:live";
         for name in [arn, "ingest"] {
             let settings = read(&[("INGEST_FUNCTION", name)]).unwrap();
@@ -210,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_logs_in_where_the_url_names_nobody() {
+    fn a_secret_is_used_only_for_a_url_without_a_user() {
         const SECRET: (&str, &str) =
             ("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1-AbCdEf");
         let with = |url| read(&[("INGEST_FUNCTION", "ingest"), SECRET, ("DATABASE_URL", url)]);
@@ -219,13 +218,13 @@ mod tests {
         for url in ["sample", "mysql://u:s3cret@db/d", "mysql://u@db/d?login=iam"] {
             let error = with(url).unwrap_err();
             assert!(
-                error.contains("DATABASE_SECRET_ARN cannot be used (`DATABASE_URL` names a user itself"),
+                error.contains("DATABASE_SECRET_ARN cannot be used (`DATABASE_URL` already names a user"),
                 "{error}"
             );
             assert!(!error.contains("s3cret"), "{error}");
         }
         let error = read(&[("INGEST_FUNCTION", "ingest"), ("DATABASE_SECRET_ARN", "s3cret")]).unwrap_err();
-        assert!(error.contains("not an ARN of Secrets Manager") && !error.contains("s3cret"), "{error}");
+        assert!(error.contains("not the ARN of a secret") && !error.contains("s3cret"), "{error}");
     }
 
     #[test]
@@ -234,7 +233,7 @@ mod tests {
         let error = read(&wrong).unwrap_err();
         assert_eq!(
             error,
-            "POSTS_PER_RUN cannot be used (not a whole number from 1 to 10000): posts of one run, 1 to 10000\n\
+            "POSTS_PER_RUN cannot be used (not a whole number from 1 to 10000): posts per run, 1 to 10000\n\
              SPREAD_SECONDS cannot be used (not a whole number from 0 to 840): seconds over which a run spreads its \
              posts, 0 to 840; 0 sends them at once"
         );

@@ -1,4 +1,4 @@
-//! Where posts come from: the database, or the rows that ship with the project.
+//! The sources of posts: a database, or the project's sample rows.
 
 use std::{str::FromStr, time::Duration};
 
@@ -16,12 +16,12 @@ mod login;
 mod mysql;
 mod sample;
 
-pub use login::{NoSecret, SecretArn};
+pub use login::{SecretArn, SecretArnError};
 
-/// One row of a table, as the JSON that the course's script sends.
+/// A table's row, as the JSON that the course's script sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Whose table it comes from.
+    /// The kind whose table holds it.
     pub kind: &'static Kind,
     /// The row's columns in the table's order.
     pub json: String,
@@ -35,23 +35,23 @@ pub struct RefusedRow {
     pub kind: &'static Kind,
     /// The value of its join key.
     pub join_key: String,
-    /// The columns at fault, and what is wrong with each.
+    /// The invalid columns and their problems.
     pub problem: String,
 }
 
 /// The rows that share a join key, in the catalog's order.
 pub type Post = Vec<Result<Row, RefusedRow>>;
 
-/// Where rows are read.
+/// The source of rows.
 #[derive(Debug, Clone)]
 pub enum DatabaseUrl {
-    /// The rows that ship with the project.
+    /// The project's sample rows.
     Sample,
     /// A MySQL database with the course's tables.
     MySql(Box<Location>),
 }
 
-/// Why a text names no database.
+/// The error of parsing a [`DatabaseUrl`].
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum DatabaseUrlError {
@@ -62,7 +62,7 @@ pub enum DatabaseUrlError {
 }
 
 impl DatabaseUrl {
-    /// Whether it is a database and leaves open who logs in.
+    /// Returns whether it is a database's URL without a user.
     pub(crate) const fn takes_login(&self) -> bool {
         match self {
             Self::Sample => false,
@@ -86,13 +86,13 @@ impl FromStr for DatabaseUrl {
 /// Draws random posts.
 #[derive(Debug)]
 pub enum Source {
-    /// The rows that ship with the project.
+    /// The project's sample rows.
     Sample(sample::Sample),
     /// A MySQL database.
     MySql(Box<mysql::Tables>),
 }
 
-/// Why posts could not be read.
+/// The error of reading posts.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum SourceError {
@@ -101,27 +101,27 @@ pub enum SourceError {
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error(
-        "the rows of {database} did not come within {} s: the database stopped answering, or its tables need an index on their \
-         join keys, such as {}", within.as_secs(), index()
+        "reading the rows of {database} took longer than {} s: the database stopped responding, or its tables need an index on \
+         their join keys, such as {}", timeout.as_secs(), index()
     )]
-    Slow { database: String, within: Duration },
+    Timeout { database: String, timeout: Duration },
     #[error("the database cannot be read")]
     Database(#[from] sqlx::Error),
-    #[error("the tables have no join key in common: there is no post to send")]
+    #[error("the tables share no join key: there is no post to send")]
     NoPosts,
 }
 
-/// The statement that makes a table's index.
+/// The statement that creates an index.
 fn index() -> String {
     let Kind { table, join_key, .. } = CATALOG[0];
     format!("ALTER TABLE `{table}` ADD INDEX (`{join_key}`)")
 }
 
 impl Source {
-    /// Opens the source. Connects to no database yet; who logs in to it by IAM is read through `lookup`.
+    /// Opens the source without connecting. Reads the identity for IAM authentication through `lookup`.
     ///
     /// # Errors
-    /// When a variable of AWS's is missing that the log-in needs.
+    /// When one of AWS's variables that IAM authentication needs is missing.
     pub fn open(url: &DatabaseUrl, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         Ok(match url {
             DatabaseUrl::Sample => Self::Sample(sample::Sample::new()),
@@ -133,21 +133,21 @@ impl Source {
         })
     }
 
-    /// Logs in to a database by what `secret` holds, if there is one, read through `aws` when the rows are first drawn.
+    /// Logs in to the database with `secret`, if there is one. The first draw reads it through `aws`.
     #[must_use]
     pub fn with_secret(self, secret: Option<SecretArn>, aws: &Aws) -> Self {
         match (self, secret) {
             (Self::MySql(tables), Some(secret)) => {
-                Self::MySql(Box::new(tables.with_login(login::KeptLogin::new(secret, aws.clone()))))
+                Self::MySql(Box::new(tables.with_login(login::SecretLogin::new(secret, aws.clone()))))
             }
             (source, _) => source,
         }
     }
 
-    /// Draws `count` posts at random among the join keys that every table has. Where there are fewer, some come again.
+    /// Draws `count` random posts among the join keys that all tables share. Repeats some if there are fewer.
     ///
     /// # Errors
-    /// When the database does not answer, has not the tables, or has no post.
+    /// When the database does not respond, lacks the tables, or holds no post.
     pub async fn draw(&self, count: usize, rng: &mut StdRng) -> Result<Vec<Post>, SourceError> {
         match self {
             Self::Sample(sample) => Ok(sample.draw(count, rng)),
@@ -156,8 +156,8 @@ impl Source {
                 if drawn.is_empty() {
                     return Err(SourceError::NoPosts);
                 }
-                let again = |rng: &mut StdRng| drawn[rng.random_range(0..drawn.len())].clone();
-                Ok((0..count).map(|at| drawn.get(at).cloned().unwrap_or_else(|| again(rng))).collect())
+                let repeat = |rng: &mut StdRng| drawn[rng.random_range(0..drawn.len())].clone();
+                Ok((0..count).map(|at| drawn.get(at).cloned().unwrap_or_else(|| repeat(rng))).collect())
             }
         }
     }

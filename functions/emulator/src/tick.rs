@@ -1,4 +1,4 @@
-//! A tick of the scheduler: one run.
+//! The scheduler's tick, which starts a run.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use tokio::sync::Mutex;
 
 use crate::{Emulator, Report, Settings, settings::PostsPerRun, source::SourceError};
 
-/// What is kept of the function's own time to end a run in order.
-const TIME_TO_END: Duration = Duration::from_secs(1);
+/// The part of the function's time that is reserved for its response.
+const RESPONSE_RESERVE: Duration = Duration::from_secs(1);
 
-/// The scheduler's event. Whatever else it holds is of no interest.
+/// The scheduler's event. Other fields are ignored.
 #[derive(Debug, Deserialize)]
 pub struct Tick {
-    /// Posts of this run, in place of the setting's.
+    /// Posts of this run; overrides the setting.
     pub posts: Option<PostsPerRun>,
 }
 
-/// Runs the emulator once, and prints what `metrics` has by then.
+/// Runs the emulator once, then prints and resets `metrics`.
 ///
 /// # Errors
 /// When the rows cannot be read.
@@ -29,7 +29,7 @@ pub async fn handle<P: Publish>(
     metrics: &Metrics,
     event: LambdaEvent<Tick>,
 ) -> Result<Report, SourceError> {
-    let deadline = deadline::before(event.context.deadline(), TIME_TO_END);
+    let deadline = deadline::before(event.context.deadline(), RESPONSE_RESERVE);
     let posts = event.payload.posts.unwrap_or(settings.posts_per_run).get();
     let mut emulator = emulator.lock().await;
     let report = emulator.run(posts, settings.spread.0, deadline).await;

@@ -6,7 +6,7 @@ use aws_sdk_secretsmanager::Client;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use super::Told;
+use super::AwsError;
 
 /// The SDK has no bound of its own.
 const TIME_TO_READ: Duration = Duration::from_secs(10);
@@ -44,7 +44,7 @@ pub struct Login {
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum SecretError {
     #[error("the secret {arn} cannot be read")]
-    Refused { arn: String, source: Told },
+    Refused { arn: String, source: AwsError },
     #[error(
         "Secrets Manager does not answer for {arn}: a function in a VPC does not reach it, so this one must not be in one"
     )]
@@ -63,7 +63,7 @@ pub async fn read(client: &Client, arn: &str) -> Result<Login, SecretError> {
     let arn = || arn.to_owned();
     let secret = timeout(TIME_TO_READ, client.get_secret_value().secret_id(arn()).send()).await;
     let secret = secret.map_err(|_| SecretError::NoAnswer { arn: arn() })?;
-    let secret = secret.map_err(|error| SecretError::Refused { arn: arn(), source: Told::of(&error) })?;
+    let secret = secret.map_err(|error| SecretError::Refused { arn: arn(), source: AwsError::of(&error) })?;
     let text = secret.secret_string().ok_or_else(|| SecretError::NoText { arn: arn() })?;
     serde_json::from_str(text)
         .map_err(|error| SecretError::NoLogin { arn: arn(), source: Unreadable::new("the secret", &error) })

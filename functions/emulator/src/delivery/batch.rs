@@ -1,7 +1,7 @@
-//! Records as the events that API Gateway would send for them.
+//! Batches of records, as the events that API Gateway would send for them.
 //!
-//! They go as base64 (`application/vnd.kafka.binary.v2+json`): `ingest` validates them as it does JSON, and writes a key and a
-//! value byte for byte whatever they are, as the producer does.
+//! Records are sent as base64 (`application/vnd.kafka.binary.v2+json`): `ingest` validates them like JSON, and writes keys and
+//! values byte for byte, as the producer does.
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
@@ -11,47 +11,47 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 use shared::publish::Record;
 
-/// The most bytes of one event: [Lambda takes 6 MB] in an invocation that waits for its answer.
+/// The maximum size of an event: [Lambda accepts 6 MB] in a synchronous invocation.
 ///
-/// [Lambda takes 6 MB]: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+/// [Lambda accepts 6 MB]: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 pub const MAX_EVENT_BYTES: usize = 6_000_000;
 
-/// The most records of one event: fewer than `ingest` takes, which are as many as its answer has room for.
+/// The maximum number of records per event. `ingest` accepts more: as many as fit its response.
 pub const MAX_RECORDS: usize = 10_000;
 
-/// What an event holds beside its records, its topic's name included; generously.
+/// An upper bound of an event's size without its records, topic name included.
 const ENVELOPE_BYTES: usize = 4_000;
 
-/// What a record takes beside its base64, quotes escaped: `{\"key\":\"\",\"value\":\"\",\"partition\":2147483647},`.
+/// The size of a record without its base64, quotes escaped: `{\"key\":\"\",\"value\":\"\",\"partition\":2147483647},`.
 const ENTRY_BYTES: usize = 64;
 
 const CONTENT_TYPE: &str = "application/vnd.kafka.binary.v2+json";
 
-/// Some records of one topic, by their places among those of the run.
+/// Records of one topic, by their indexes among the run's records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Batch {
     pub(super) topic: Arc<str>,
-    pub(super) places: Vec<usize>,
+    pub(super) indexes: Vec<usize>,
 }
 
-/// The records by topic, each topic's in their order, in as few batches as the limits allow.
+/// Groups the records by topic, in order, into as few batches as the limits allow.
 pub(super) fn batches(records: &[Record]) -> Vec<Batch> {
     let mut topics: BTreeMap<&Arc<str>, Vec<usize>> = BTreeMap::new();
-    for (place, record) in records.iter().enumerate() {
-        topics.entry(&record.topic).or_default().push(place);
+    for (index, record) in records.iter().enumerate() {
+        topics.entry(&record.topic).or_default().push(index);
     }
     let mut batches = Vec::new();
-    for (topic, places) in topics {
-        let sizes: Vec<usize> = places.iter().map(|place| size_bytes(&records[*place])).collect();
-        for part in parts(&sizes) {
-            batches.push(Batch { topic: Arc::clone(topic), places: places[part].to_vec() });
+    for (topic, indexes) in topics {
+        let sizes: Vec<usize> = indexes.iter().map(|index| size_bytes(&records[*index])).collect();
+        for part in split(&sizes) {
+            batches.push(Batch { topic: Arc::clone(topic), indexes: indexes[part].to_vec() });
         }
     }
     batches
 }
 
-/// Consecutive sizes, together within the limits. One that is too large stands alone: Lambda says so.
-fn parts(sizes: &[usize]) -> Vec<Range<usize>> {
+/// Splits consecutive sizes into ranges within the limits. A size above the limit gets its own range: Lambda rejects it.
+fn split(sizes: &[usize]) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (at, size) in sizes.iter().enumerate() {
@@ -67,7 +67,7 @@ fn parts(sizes: &[usize]) -> Vec<Range<usize>> {
     parts
 }
 
-/// What a record takes in an event.
+/// The size of a record in an event.
 fn size_bytes(record: &Record) -> usize {
     let base64 = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, |bytes| bytes.len().div_ceil(3) * 4);
     base64(&record.key) + base64(&record.value) + ENTRY_BYTES
@@ -96,14 +96,14 @@ impl Serialize for Base64<'_> {
 }
 
 impl Batch {
-    /// The event of a REST API's proxy integration (version 1) for `POST /topics/<topic>`. It has no place for timestamps and
-    /// headers: the emulator's records have none.
+    /// The event of a REST API's proxy integration (version 1) for `POST /topics/<topic>`. The format lacks timestamps and
+    /// headers, which the emulator does not set.
     pub(super) fn event(&self, records: &[Record]) -> serde_json::Result<Vec<u8>> {
-        let entry = |place: &usize| {
-            let Record { key, value, partition, .. } = &records[*place];
+        let entry = |index: &usize| {
+            let Record { key, value, partition, .. } = &records[*index];
             Entry { key: key.as_deref().map(Base64), value: value.as_deref().map(Base64), partition: *partition }
         };
-        let envelope = Envelope { records: self.places.iter().map(entry).collect() };
+        let envelope = Envelope { records: self.indexes.iter().map(entry).collect() };
         let (resource, proxy) = ("/{proxy+}", format!("topics/{}", self.topic));
         let path = format!("/{proxy}");
         serde_json::to_vec(&json!({
@@ -139,26 +139,26 @@ mod tests {
     }
 
     #[test]
-    fn a_topics_records_keep_their_order_and_places() {
+    fn a_topics_records_keep_their_order_and_indexes() {
         let records = ["b", "a", "b", "c", "a"].map(|topic| record(topic, 1));
         let batches: Vec<_> =
-            batches(&records).into_iter().map(|batch| (batch.topic.to_string(), batch.places)).collect();
+            batches(&records).into_iter().map(|batch| (batch.topic.to_string(), batch.indexes)).collect();
         assert_eq!(batches, [("a".to_owned(), vec![1, 4]), ("b".to_owned(), vec![0, 2]), ("c".to_owned(), vec![3])]);
     }
 
     #[test]
-    fn an_event_is_within_what_lambda_takes_unless_one_record_is_not() {
+    fn an_event_is_within_lambdas_limit_unless_a_single_record_exceeds_it() {
         for (size, count) in [(1, 25_000), (1_000, 10_000), (1_500_000, 5), (4_400_000, 3), (7_000_000, 1)] {
             let records = vec![record("t", size); count];
             let batches = batches(&records);
-            let mut places = Vec::new();
+            let mut indexes = Vec::new();
             for batch in batches {
-                assert!(batch.places.len() <= MAX_RECORDS);
+                assert!(batch.indexes.len() <= MAX_RECORDS);
                 let event = batch.event(&records).unwrap();
-                assert!(event.len() <= MAX_EVENT_BYTES || batch.places.len() == 1, "{size}: {}", event.len());
-                places.extend(batch.places);
+                assert!(event.len() <= MAX_EVENT_BYTES || batch.indexes.len() == 1, "{size}: {}", event.len());
+                indexes.extend(batch.indexes);
             }
-            assert_eq!(places, (0..count).collect::<Vec<_>>(), "{size}");
+            assert_eq!(indexes, (0..count).collect::<Vec<_>>(), "{size}");
         }
     }
 }

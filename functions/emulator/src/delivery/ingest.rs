@@ -10,7 +10,7 @@ use aws_sdk_lambda::{
 };
 use serde_json::Value;
 use shared::{
-    aws::Told,
+    aws::AwsError,
     causes::in_one_line,
     publish::{Failure, Outcome, Publish, Record},
 };
@@ -21,21 +21,21 @@ use tokio::{
 
 use super::{
     FunctionName,
-    answer::{AnswerError, outcomes},
     batch::{Batch, batches},
+    response::{ResponseError, outcomes},
 };
 use crate::aws::Aws;
 
-/// How long to wait before Lambda is asked again for what it had no room for.
-const PAUSE: Duration = Duration::from_millis(500);
+/// The delay before a throttled invocation is retried.
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// What Lambda says where it did not invoke the function and may do so soon. Anything else that may pass could have been said
-/// behind an invocation: asking again would write a record twice.
-const NOT_YET: [&str; 4] =
+/// Lambda's errors that mean that the function was not invoked and may be soon. After any other error the function may have
+/// run: a retry could write a record twice.
+const NOT_INVOKED_ERRORS: [&str; 4] =
     ["TooManyRequestsException", "EC2ThrottledException", "ResourceConflictException", "ResourceNotReadyException"];
 
-/// Has the function `ingest` write records: one invocation a topic, or more where there are too many records for one. They
-/// follow one another, so that a topic's records keep their order and one environment of `ingest` serves them all.
+/// Writes records through the function `ingest`: one invocation per topic, or more when the records exceed an event's limits.
+/// Invocations are sequential, so that a topic's records keep their order and one environment of `ingest` serves them all.
 #[derive(Debug)]
 pub struct Ingest {
     function: FunctionName,
@@ -43,23 +43,23 @@ pub struct Ingest {
     client: OnceCell<Client>,
 }
 
-/// Why a batch, or some of its records, was not written.
+/// The error of delivering a batch. Some of its records may be written.
 #[derive(Debug, thiserror::Error)]
 enum DeliveryError {
-    #[error("the event for {function} cannot be written")]
+    #[error("the event for {function} cannot be serialized")]
     Event { function: FunctionName, source: serde_json::Error },
     #[error("{function} cannot be invoked")]
-    Invoke { function: FunctionName, source: Told },
+    Invoke { function: FunctionName, source: AwsError },
     #[error("{function} failed: {reason}")]
     Failed { function: FunctionName, reason: String },
-    #[error("{function} did not answer in time")]
-    Late { function: FunctionName },
+    #[error("{function} did not respond in time")]
+    Timeout { function: FunctionName },
     #[error(transparent)]
-    Answer(#[from] AnswerError),
+    Response(#[from] ResponseError),
 }
 
 impl Ingest {
-    /// Invokes `function`. What `aws` takes to be ready is spent by the first batch.
+    /// Creates a publisher that invokes `function`. The first batch loads the configuration of `aws`.
     #[must_use]
     pub fn new(function: FunctionName, aws: Aws) -> Self {
         Self { function, aws, client: OnceCell::new() }
@@ -68,49 +68,51 @@ impl Ingest {
     async fn client(&self) -> &Client {
         let client = async || {
             let config = Builder::from(self.aws.config().await);
-            // The SDK would ask again where records may be written.
+            // The SDK's own retries could write records twice.
             Client::from_conf(config.retry_config(RetryConfig::disabled()).build())
         };
         self.client.get_or_init(client).await
     }
 
-    /// What became of a batch, and why it was not all written if so.
+    /// Delivers a batch. Returns each record's outcome, and the error if not all were written.
     async fn deliver(
         &self,
         batch: &Batch,
         records: &[Record],
         deadline: Instant,
     ) -> (Vec<Outcome>, Option<DeliveryError>) {
-        let (function, count) = (self.function.clone(), batch.places.len());
+        let (function, count) = (self.function.clone(), batch.indexes.len());
         let none = |failure, error| (vec![Err(failure); count], Some(error));
         let event = match batch.event(records) {
             Ok(event) => Blob::new(event),
             Err(source) => return none(Failure::Refused, DeliveryError::Event { function, source }),
         };
-        let answer = match timeout_at(deadline, self.invoke(event, deadline)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(source)) => return none(sort(&source), DeliveryError::Invoke { function, source }),
-            Err(_) => return none(Failure::Unconfirmed, DeliveryError::Late { function }),
+        let response = match timeout_at(deadline, self.invoke(event, deadline)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(source)) => return none(classify(&source), DeliveryError::Invoke { function, source }),
+            Err(_) => return none(Failure::Unconfirmed, DeliveryError::Timeout { function }),
         };
-        let payload = answer.payload().map_or(&[] as &[u8], AsRef::as_ref);
-        if answer.function_error().is_some() {
-            // `{"errorType":…,"errorMessage":…}`: of Lambda's runtime, or Lambda's own on a time-out.
+        let payload = response.payload().map_or(&[] as &[u8], AsRef::as_ref);
+        if response.function_error().is_some() {
+            // `{"errorType":…,"errorMessage":…}`, from the function's runtime, or from Lambda on a timeout.
             let error: Value = serde_json::from_slice(payload).unwrap_or_default();
             let reason = error["errorMessage"].as_str().unwrap_or("it gave no reason").to_owned();
             return none(Failure::Unconfirmed, DeliveryError::Failed { function, reason });
         }
         let (outcomes, error) = outcomes(payload, count);
-        (outcomes, error.map(DeliveryError::Answer))
+        (outcomes, error.map(DeliveryError::Response))
     }
 
-    /// Invokes the function, again while Lambda says that it did not.
-    async fn invoke(&self, event: Blob, deadline: Instant) -> Result<InvokeOutput, Told> {
+    /// Invokes the function. Retries while Lambda reports that it did not run.
+    async fn invoke(&self, event: Blob, deadline: Instant) -> Result<InvokeOutput, AwsError> {
         let client = self.client().await;
         loop {
             let invocation = client.invoke().function_name(self.function.to_string()).payload(event.clone());
-            match invocation.send().await.map_err(|error| Told::of(&error)) {
-                Err(told) if is_one_of(&told, &NOT_YET) && Instant::now() + PAUSE < deadline => sleep(PAUSE).await,
-                answer => return answer,
+            match invocation.send().await.map_err(|error| AwsError::of(&error)) {
+                Err(error) if was_not_invoked(&error) && Instant::now() + RETRY_DELAY < deadline => {
+                    sleep(RETRY_DELAY).await;
+                }
+                result => return result,
             }
         }
     }
@@ -122,14 +124,14 @@ impl Publish for Ingest {
         let mut first = None;
         for batch in batches(&records) {
             let (outcomes, error) = self.deliver(&batch, &records, deadline).await;
-            for (place, outcome) in batch.places.iter().zip(outcomes) {
-                all[*place] = outcome;
+            for (index, outcome) in batch.indexes.iter().zip(outcomes) {
+                all[*index] = outcome;
             }
             if let Some(error) = error {
                 first.get_or_insert((batch.topic, error));
             }
         }
-        // One line: what keeps one batch from being written mostly keeps all of them.
+        // One line: all batches mostly fail for the same reason.
         if let Some((topic, error)) = first {
             tracing::warn!(%topic, error = in_one_line(&error), "not delivered");
         }
@@ -137,17 +139,17 @@ impl Publish for Ingest {
     }
 }
 
-/// What a refusal of Lambda's says of the records.
-fn sort(told: &Told) -> Failure {
-    match told.status() {
+/// Classifies Lambda's error as the records' failure.
+fn classify(error: &AwsError) -> Failure {
+    match error.status() {
         Some(413) => Failure::TooLarge,
-        _ if is_one_of(told, &NOT_YET) => Failure::Unconfirmed,
-        // Lambda refused the call and invoked nothing.
+        _ if was_not_invoked(error) => Failure::Unconfirmed,
+        // Lambda refused the call: the function did not run.
         Some(400..=499) => Failure::Refused,
         _ => Failure::Unconfirmed,
     }
 }
 
-fn is_one_of(told: &Told, codes: &[&str]) -> bool {
-    told.code().is_some_and(|code| codes.contains(&code))
+fn was_not_invoked(error: &AwsError) -> bool {
+    error.code().is_some_and(|code| NOT_INVOKED_ERRORS.contains(&code))
 }

@@ -1,4 +1,4 @@
-//! A log-in that Secrets Manager keeps: read when it is first needed, and again when the database refuses it.
+//! A login kept in Secrets Manager. It is cached until the database refuses it.
 
 use std::{fmt, str::FromStr};
 
@@ -17,17 +17,17 @@ use crate::aws::Aws;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretArn(String);
 
-/// A text that is no ARN of a secret.
+/// The error of parsing a [`SecretArn`]. It does not quote the text, which may be a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an ARN of Secrets Manager: `arn:aws:secretsmanager:…:secret:…`")]
-pub struct NoSecret;
+#[error("not the ARN of a secret in Secrets Manager: `arn:aws:secretsmanager:…:secret:…`")]
+pub struct SecretArnError;
 
 impl FromStr for SecretArn {
-    type Err = NoSecret;
+    type Err = SecretArnError;
 
-    fn from_str(text: &str) -> Result<Self, NoSecret> {
-        let is_one = text.starts_with("arn:") && text.contains(":secretsmanager:") && text.contains(":secret:");
-        if is_one { Ok(Self(text.to_owned())) } else { Err(NoSecret) }
+    fn from_str(text: &str) -> Result<Self, SecretArnError> {
+        let is_secret = text.starts_with("arn:") && text.contains(":secretsmanager:") && text.contains(":secret:");
+        if is_secret { Ok(Self(text.to_owned())) } else { Err(SecretArnError) }
     }
 }
 
@@ -37,35 +37,35 @@ impl fmt::Display for SecretArn {
     }
 }
 
-/// The log-in of a secret.
+/// A secret's login.
 #[derive(Debug)]
-pub(super) struct KeptLogin {
+pub(super) struct SecretLogin {
     arn: SecretArn,
     aws: Aws,
     client: OnceCell<Client>,
-    /// The last one that the database took.
-    login: Mutex<Option<Login>>,
+    /// The last login that the database accepted.
+    accepted: Mutex<Option<Login>>,
 }
 
-impl KeptLogin {
+impl SecretLogin {
     pub(super) fn new(arn: SecretArn, aws: Aws) -> Self {
-        Self { arn, aws, client: OnceCell::new(), login: Mutex::default() }
+        Self { arn, aws, client: OnceCell::new(), accepted: Mutex::default() }
     }
 
-    /// Connects to `database` with it. A secret that was rotated is read again: the database refuses the old one.
+    /// Connects to `database`. Reads the secret again when the database refuses the cached login, as after a rotation.
     pub(super) async fn connect(&self, database: &Database) -> Result<MySqlConnection, SourceError> {
         let with = |login: &Login| database.with_login(&login.username, login.password.reveal());
-        let mut kept = self.login.lock().await;
-        if let Some(login) = &*kept {
+        let mut accepted = self.accepted.lock().await;
+        if let Some(login) = &*accepted {
             match with(login).connect().await {
-                Err(ConnectError::PasswordDenied { .. }) => tracing::info!("the secret is read again: it was rotated"),
+                Err(ConnectError::PasswordDenied { .. }) => tracing::info!("login refused: reading the secret again"),
                 connection => return Ok(connection?),
             }
         }
         // Boxed: the SDK's futures are large.
         let login = Box::pin(self.read()).await?;
         let connection = with(&login).connect().await?;
-        *kept = Some(login);
+        *accepted = Some(login);
         Ok(connection)
     }
 

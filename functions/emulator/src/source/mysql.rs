@@ -1,7 +1,7 @@
 //! The course's tables in MySQL.
 //!
-//! Every query is a plain one, not a prepared statement: the server then prints each value as text, as it does for the
-//! script's client. So a value that a Rust type could not hold is still a text that can be sent, or be refused by name.
+//! Queries use the text protocol, not prepared statements: the server prints each value as text, as it does for the script's
+//! client. So a value that no Rust type could hold is still sent, or refused by name.
 
 use std::{collections::HashMap, fmt, time::Duration};
 
@@ -12,23 +12,23 @@ use shared::{
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection, mysql::MySqlRow};
 use tokio::time::timeout;
 
-use super::{Post, SourceError, login::KeptLogin};
+use super::{Post, SourceError, login::SecretLogin};
 
 mod row;
 mod value;
 
-/// The longest time for the rows of a run. 10,000 posts of 11,154 take about a second.
+/// The timeout of reading a run's rows. 10,000 posts of 11,154 take about a second.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The longest wait for the end of a run's connection.
+/// The timeout of closing a run's connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The catalog's tables in a database.
 #[derive(Debug)]
 pub struct Tables {
     database: Database,
-    /// In place of the URL's own.
-    login: Option<KeptLogin>,
+    /// Replaces the URL's login.
+    login: Option<SecretLogin>,
 }
 
 impl Tables {
@@ -36,20 +36,20 @@ impl Tables {
         Self { database, login: None }
     }
 
-    pub(super) fn with_login(self, login: KeptLogin) -> Self {
+    pub(super) fn with_login(self, login: SecretLogin) -> Self {
         Self { login: Some(login), ..self }
     }
 
-    /// Draws up to `count` different posts at random.
+    /// Draws up to `count` distinct random posts.
     pub(super) async fn draw(&self, count: usize) -> Result<Vec<Post>, SourceError> {
         let mut connection = match &self.login {
             Some(login) => login.connect(&self.database).await?,
             None => self.database.connect().await?,
         };
         let posts = timeout(READ_TIMEOUT, draw(&mut connection, count)).await;
-        let posts =
-            posts.map_err(|_| SourceError::Slow { database: self.database.to_string(), within: READ_TIMEOUT })??;
-        // The rows are here; a farewell that does not arrive changes nothing.
+        let posts = posts
+            .map_err(|_| SourceError::Timeout { database: self.database.to_string(), timeout: READ_TIMEOUT })??;
+        // The rows are read: a failure to close the connection changes nothing.
         drop(timeout(CLOSE_TIMEOUT, connection.close()).await);
         Ok(posts)
     }
@@ -71,7 +71,7 @@ async fn draw(connection: &mut MySqlConnection, count: usize) -> Result<Vec<Post
             let key = JoinKey::last_of(&row)?;
             rows.insert(key, row::read(kind, &row)?);
         }
-        // A row may have gone since the keys were drawn: its post is sent without it.
+        // A row may have been deleted since the keys were drawn: its post is sent without it.
         for (key, post) in &mut posts {
             post.extend(rows.remove(key));
         }
@@ -83,12 +83,12 @@ async fn fetch(connection: &mut MySqlConnection, sql: String) -> Result<Vec<MySq
     sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(connection).await
 }
 
-/// A join key as the server prints it once it is a `DOUBLE`: `7528` for a column of integers, decimals, texts or floats.
+/// A join key as the server prints it after a cast to `DOUBLE`: `7528` for a column of integers, decimals, text or floats.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct JoinKey(String);
 
 impl JoinKey {
-    /// The key in the last column of a row. It becomes part of the next query, so nothing but a number is one.
+    /// Reads the key in a row's last column. It is spliced into the next query, so it must be a number.
     fn last_of(row: &MySqlRow) -> Result<Self, sqlx::Error> {
         let text = row::last_text(row)?;
         match text.parse::<f64>() {
@@ -104,14 +104,13 @@ impl fmt::Display for JoinKey {
     }
 }
 
-/// The SQL of a join key as a number. Tables whose columns differ in type or collation can be compared by it, and it has
-/// the type that lets every server look keys up in a table of its own: MySQL 5.7 would otherwise read a table without an
-/// index once for each row of the other.
+/// The SQL expression of a join key as a number. It compares columns of different types and collations, and lets every server
+/// materialize the subquery: MySQL 5.7 would otherwise scan a table without an index once for each row of the other.
 fn number(Kind { table, join_key, .. }: &Kind) -> String {
     format!("`{table}`.`{join_key}` + 0e0")
 }
 
-/// Random join keys that every table has. Table and column names are the catalog's constants.
+/// The query for random join keys that all tables share. Table and column names are the catalog's constants.
 fn random_keys(kind: &Kind, others: &[&Kind], count: usize) -> String {
     let key = number(kind);
     let also_in = |other: &&Kind| format!("{key} IN (SELECT {} FROM `{}`)", number(other), other.table);
@@ -119,7 +118,8 @@ fn random_keys(kind: &Kind, others: &[&Kind], count: usize) -> String {
     format!("SELECT {key} FROM `{}` WHERE {everywhere} ORDER BY RAND() LIMIT {count}", kind.table)
 }
 
-/// The rows with these keys, and behind their columns the key. The column itself is compared, so that its index is used.
+/// The query for the rows with these keys; the key follows their columns. It compares the column itself, so that an index
+/// applies.
 fn rows_of<'a>(kind: &Kind, keys: impl Iterator<Item = &'a JoinKey>) -> String {
     let keys = keys.map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let Kind { table, join_key, .. } = kind;
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_random_post_is_one_whose_join_key_every_table_has() {
+    fn a_random_post_has_a_join_key_that_all_tables_share() {
         assert_eq!(
             random_keys(&PIN, &[&GEO, &USER], 60),
             "SELECT `pinterest_data`.`index` + 0e0 FROM `pinterest_data` WHERE \
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rows_of_some_keys_are_read_by_one_query() {
+    fn one_query_reads_the_rows_of_several_keys() {
         let keys = ["7528", "1.5"].map(|key| JoinKey(key.to_owned()));
         assert_eq!(
             rows_of(&GEO, keys.iter()),

@@ -1,16 +1,18 @@
+//! The project's sample rows.
+
 use rand::Rng;
 use shared::{json, kind::CATALOG, sample};
 
 use super::{Post, Row};
 
-/// The rows that ship with the project, by post.
+/// The sample rows, by post.
 #[derive(Debug)]
 pub struct Sample {
     posts: Vec<Post>,
 }
 
 impl Sample {
-    /// Every table holds the same join keys in the same order.
+    /// Groups the rows by post: every table has the same join keys in the same order.
     pub(super) fn new() -> Self {
         let mut posts: Vec<Post> = Vec::new();
         for kind in CATALOG {

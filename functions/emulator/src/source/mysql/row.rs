@@ -1,4 +1,4 @@
-//! A row of a table as the JSON object that the course's script makes of it.
+//! A table's row as the course's script's JSON object.
 
 use serde_json::Value;
 use shared::kind::Kind;
@@ -16,13 +16,13 @@ pub(super) fn last_text(row: &MySqlRow) -> Result<&str, sqlx::Error> {
     std::str::from_utf8(bytes).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
-/// The bytes that the server printed for a value; `None` is NULL.
+/// The bytes that the server printed for a value; `None` for NULL.
 fn text_bytes(row: &MySqlRow, ordinal: usize) -> Result<Option<&[u8]>, sqlx::Error> {
-    // Unchecked: sqlx would compare the column's type with Rust's. `Form` knows the type.
+    // Unchecked: sqlx would compare the column's type with Rust's. `Form` handles the types.
     row.try_get_unchecked(ordinal)
 }
 
-/// Reads a row of `kind`, whose last column is the join key once more. A row with a value that cannot be sent is refused.
+/// Reads a row of `kind`, whose last column repeats the join key. Refuses a row with a value that cannot be sent.
 pub(super) fn read(kind: &'static Kind, row: &MySqlRow) -> Result<Result<Row, RefusedRow>, sqlx::Error> {
     let mut json = String::from("{");
     let columns = row.columns().split_last().map_or(&[][..], |(_, columns)| columns);
@@ -55,7 +55,7 @@ fn to_json(column: &MySqlColumn, bytes: &[u8]) -> Result<String, Unsendable> {
     form.to_json(std::str::from_utf8(bytes).map_err(|_| Unsendable::Encoding)?)
 }
 
-/// The name under which a column is sent: SQL's names do not depend on case, the fields of a kind do.
+/// The JSON name of a column: SQL ignores the case of names, a kind's fields do not.
 fn name<'a>(kind: &'static Kind, column: &'a str) -> &'a str {
     let mut fields = kind.fields.iter().map(|field| field.name).chain([kind.join_key]);
     fields.find(|field| field.eq_ignore_ascii_case(column)).unwrap_or(column)
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_column_of_the_kind_has_the_kinds_name_and_another_its_own() {
+    fn a_column_of_the_kind_gets_the_kinds_case_and_others_keep_theirs() {
         assert_eq!(name(&GEO, "Ind"), "ind");
         assert_eq!(name(&GEO, "TimeStamp"), "timestamp");
         assert_eq!(name(&PIN, "INDEX"), "index");

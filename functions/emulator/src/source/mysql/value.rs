@@ -1,19 +1,19 @@
-//! A value as the course's script sends it: as Python's `PyMySQL` reads what the server printed, and as Python's
-//! `json.dumps(…, default=str)` writes that.
+//! Values in the course's script's form: read from the server's text as by Python's `PyMySQL`, and written as by Python's
+//! `json.dumps(…, default=str)`.
 
 use serde_json::Value;
 use sqlx::{MySql, Type, TypeInfo, mysql::MySqlTypeInfo};
 
-/// A column's type, as far as the JSON of its values depends on it.
+/// The JSON form of a column's values, by the column's type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// Python's `int`.
     Integer,
-    /// Python's `float`: of a `FLOAT` the digits that the server prints, `-89.9787` and not `-89.97869873046875`.
+    /// Python's `float`. A `FLOAT` has the digits that the server prints: `-89.9787`, not `-89.97869873046875`.
     Float,
     /// A string of the digits.
     Decimal,
-    /// A string, as it is. Dates are among them, and MySQL's own JSON.
+    /// A string, unchanged; also for dates and MySQL's JSON.
     Text,
     /// Python's `datetime`, as a string.
     DateTime,
@@ -21,19 +21,19 @@ pub(super) enum Form {
     Time,
 }
 
-/// The reason why a value cannot be sent. A message follows the column's name.
+/// The reason why a value cannot be sent. Its message follows the column's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unsendable {
-    #[error("holds bytes ({type_name}), which JSON has no form for")]
+    #[error("holds bytes ({type_name}), which JSON cannot represent")]
     Bytes { type_name: String },
     #[error("holds text that is not UTF-8")]
     Encoding,
-    #[error("holds no number")]
+    #[error("does not hold a number")]
     NotANumber,
 }
 
 impl Form {
-    /// The form of a column; `None` for one of bytes.
+    /// The form of a column; `None` for a column of bytes.
     pub(super) fn of(type_info: &MySqlTypeInfo) -> Option<Self> {
         Some(match type_info.name() {
             "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" | "TINYINT UNSIGNED"
@@ -42,16 +42,16 @@ impl Form {
             "DECIMAL" => Self::Decimal,
             "DATETIME" | "TIMESTAMP" => Self::DateTime,
             "TIME" => Self::Time,
-            // MySQL's JSON has the character set of bytes, and is UTF-8.
+            // MySQL's JSON is UTF-8, though its character set is `binary`.
             "DATE" | "JSON" => Self::Text,
-            // The character set decides. A collation such as `utf8mb4_bin` calls its text binary too, and so do MariaDB's
-            // types of its own.
+            // The character set decides. The binary flag is also set for collations such as `utf8mb4_bin`, and for MariaDB's
+            // own types.
             _ if <str as Type<MySql>>::compatible(type_info) => Self::Text,
             _ => return None,
         })
     }
 
-    /// The JSON of what the server printed.
+    /// Converts the server's text to JSON.
     pub(super) fn to_json(self, text: &str) -> Result<String, Unsendable> {
         Ok(match self {
             Self::Integer => text.parse::<i128>().map_err(|_| Unsendable::NotANumber)?.to_string(),
@@ -68,7 +68,7 @@ fn string(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// The fewest digits that mean this number, with an exponent from 1e16 on and below 0.0001.
+/// The shortest digits that round-trip, with an exponent from 1e16 on and below 0.0001.
 fn float(number: f64) -> String {
     let scientific = format!("{number:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
@@ -84,7 +84,7 @@ fn float(number: f64) -> String {
     }
 }
 
-/// The digits, without the zeros that `ZEROFILL` prints before them.
+/// The digits without the leading zeros of `ZEROFILL`.
 fn decimal(text: &str) -> String {
     let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
     let whole_len = digits.find('.').unwrap_or(digits.len());
@@ -92,7 +92,7 @@ fn decimal(text: &str) -> String {
     format!("{sign}{}", &digits[zeros.min(whole_len.saturating_sub(1))..])
 }
 
-/// The fraction of a second has six digits, or is left out where it is zero.
+/// Pads the fraction of a second to six digits, or drops it if zero.
 fn date_time(text: &str) -> String {
     match text.split_once('.') {
         Some((second, fraction)) if fraction.bytes().all(|digit| digit == b'0') => second.to_owned(),
@@ -101,7 +101,7 @@ fn date_time(text: &str) -> String {
     }
 }
 
-/// `-25:06:17` is `-2 days, 22:53:43`.
+/// Converts `-25:06:17` to `-2 days, 22:53:43`.
 fn time(text: &str) -> Option<String> {
     const SECOND: i64 = 1_000_000;
     const DAY: i64 = 86_400 * SECOND;
@@ -127,7 +127,7 @@ fn time(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// The right sides are Python's. The test on MariaDB asks Python itself.
+    /// The expected values are Python's. The test on MariaDB runs Python itself.
     #[test]
     fn a_value_is_sent_as_the_script_sends_it() {
         for (form, printed, json) in [
