@@ -93,9 +93,13 @@ build: $(VENV)/ready $(QEMU)/ready $(RUSTUP)/ready ## Builds the functions for a
 	PATH=$(VENV)/bin:$$PATH RUSTUP_HOME=$(RUSTUP) XDG_CACHE_HOME=$(TOOLS)/cache ZIG_GLOBAL_CACHE_DIR=$(TOOLS)/cache/zig \
 		SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam build
 
+# The same packages and targets as the tests build: another selection has other features, and would compile every dependency again.
+BUILD_PROGRAMS = cargo build --quiet --workspace --all-features --bins --examples --locked
+
 .PHONY: local-stack
 local-stack: tools ## Runs the local pipeline on Kafka with IAM, MariaDB and S3: ARGS="--posts-per-second 5"
-	cargo run --quiet --package tools --bin local-stack --all-features --locked -- $(ARGS)
+	$(BUILD_PROGRAMS)
+	target/debug/local-stack $(ARGS)
 
 .PHONY: smoke
 smoke: ## Posts to a deployed API and reports failures with advice: URL=https://…/<stage>, ARGS="--api-key … --archive s3://…"
@@ -108,7 +112,8 @@ conformance: ## Tests an API with the contract's vectors: URL=https://…/<stage
 
 .PHONY: chaos
 chaos: tools ## Tests the pipeline's promises under faults, and writes docs/reliability.md; ARGS=--help
-	cargo run --quiet --package tools --bin chaos --all-features --locked -- $(ARGS)
+	$(BUILD_PROGRAMS)
+	target/debug/chaos $(ARGS)
 
 .PHONY: soak
 soak: ## Runs one process for half an hour with mild faults, and adds its part to docs/reliability.md
