@@ -95,7 +95,7 @@ pub mod ingest {
     pub static PRODUCE_TIME: Metric =
         time(FUNCTION, "ProduceTime", "from handing a request's records to the producer until each has its answer");
     pub static COLD_STARTS: Metric =
-        count(FUNCTION, "ColdStarts", "execution environments that were started, told with their first invocation");
+        count(FUNCTION, "ColdStarts", "execution environments that were started, reported with their first invocation");
 }
 
 /// What every function with a producer writes.
