@@ -10,7 +10,7 @@ use crate::limits::MAX_VIOLATIONS;
 /// The broken rules of a request.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Violations {
-    /// The first [`MAX_VIOLATIONS`], in the order of the records.
+    /// The first `MAX_VIOLATIONS`, in the order of the records.
     pub listed: Vec<RecordViolation>,
     /// The number of all broken rules, listed or not.
     pub count: usize,
