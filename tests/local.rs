@@ -199,7 +199,7 @@ async fn wrong_usage_is_a_one_line_error() {
             &["--ssl-ca-location", "/no.pem cannot be read: No such file"],
         ),
         (&["--archive", "s3://"], &["--archive s3://", "s3://bucket/prefix"]),
-        (&["--archive", file], &["--archive", file, "cannot be made"]),
+        (&["--archive", file], &["--archive", file, "cannot be created"]),
         (&["--archive", used], &["--archive", used, "choose another place"]),
         (&["--for", "soon"], &["--for", "soon"]),
     ];
