@@ -1,10 +1,9 @@
-//! The kinds of record: what a pin, a geo and a user row have to be.
+//! The kinds of record: pin, geo and user.
 //!
-//! A kind is data. Its file shows its whole contract on one screen, and everything that has to know the kinds
-//! (validation, topics, the emulator's queries, the tests) walks [`CATALOG`]. **To add one, write its file and
-//! name it below.**
+//! A kind is data: its file is its whole contract, and all code that handles kinds (validation, topics, the emulator's
+//! queries, the tests) iterates over [`CATALOG`]. **To add a kind, write its file and list it below.**
 //!
-//! (Plain constants rather than a trait with one type a kind: no kind has behaviour of its own.)
+//! Kinds are constants instead of implementations of a trait, because they differ in data only.
 
 use std::fmt;
 
@@ -29,10 +28,10 @@ pub use pin::PIN;
 pub use row::MAX_ROWS;
 pub use user::USER;
 
-/// Every kind, in the order in which a post's records are sent.
+/// Every kind, in the order in which the emulator sends a post's records.
 pub const CATALOG: &[&Kind] = &[&PIN, &GEO, &USER];
 
-/// The names under which any kind's row may hold its join key: published clients mix them up.
+/// The names of the join key. Published clients mix them up, so each kind accepts both.
 pub const JOIN_KEYS: [&str; 2] = ["index", "ind"];
 
 /// The range of a join key: the column is a signed 32-bit integer. The course's rows go up to 11,153.
@@ -45,16 +44,16 @@ pub struct Kind {
     pub name: &'static str,
     /// The database table that holds its rows.
     pub table: &'static str,
-    /// What that table calls the column that joins a post's records, one of [`JOIN_KEYS`].
+    /// The table's column that joins a post's records, one of [`JOIN_KEYS`].
     pub join_key: &'static str,
-    /// The other fields, in the table's order. More of them in a row pass through unchecked.
+    /// The other fields, in the table's order. Unknown fields of a row are not validated.
     pub fields: &'static [Field],
-    /// The forms in which published clients send its rows, beside the table's own. They decide what a row may leave out and
-    /// what goes by another name: a test holds the fields to them.
+    /// The forms of its rows that published clients send, besides the table's own. A test allows a field to be optional or
+    /// renamed only if a form needs it.
     pub forms: &'static [Form],
 }
 
-/// Kinds are constants: two are the same when they have the same name.
+/// Kinds are constants, so the name identifies a kind.
 impl PartialEq for Kind {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -74,26 +73,26 @@ impl fmt::Display for Kind {
 pub struct Field {
     /// The key in the row's JSON, and the table's column.
     pub name: &'static str,
-    /// Another key under which a published client sends it.
+    /// Another key that a published client uses.
     pub also: Option<&'static str>,
-    /// What its value has to be, when there is one.
+    /// The rule for its value.
     pub rule: Rule,
-    /// Whether a row has to have it.
+    /// The rule for its presence.
     pub presence: Presence,
 }
 
-/// Whether a row needs a field.
+/// The rule for the presence of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
-    /// It must stand there and may not be null.
+    /// Must be present and not null.
     NotNull,
-    /// It must stand there and may be null.
+    /// Must be present, may be null.
     Required,
-    /// It may be missing: a published client leaves it out.
+    /// May be missing, because a published client leaves it out.
     Optional,
 }
 
-/// What a field's value has to be. Placeholders such as `""` and `User Info Error` are ordinary text.
+/// The rule for a field's value. Placeholders such as `""` and `User Info Error` are ordinary text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rule {
     /// A string.
@@ -102,23 +101,23 @@ pub enum Rule {
     TextOrList,
     /// A whole number, or a string that holds one; `35.0` is 35.
     Integer {
-        /// The least that is accepted.
+        /// The least accepted value.
         min: i64,
-        /// The greatest that is accepted.
+        /// The greatest accepted value.
         max: i64,
     },
     /// A number, or a string that holds one.
     Number {
-        /// The least that is accepted.
+        /// The least accepted value.
         min: f64,
-        /// The greatest that is accepted.
+        /// The greatest accepted value.
         max: f64,
     },
-    /// A date and time that exists, in one of the forms that published clients send (see [`DATE_FORMS`]).
+    /// An existing date and time, in one of [`DATE_FORMS`].
     DateTime,
 }
 
-/// The accepted forms of a date, as an error names them. A fraction of a second and a zone may follow.
+/// The accepted forms of a date, as errors name them. A fraction of a second and a time zone may follow.
 pub const DATE_FORMS: &str =
     "`2020-08-28T03:52:47`, `2020-08-28 03:52:47`, `2020:08:28 03:52:47` or `08/28/2020, 03:52:47`";
 
@@ -139,7 +138,7 @@ impl Field {
         Self { also: Some(name), ..self }
     }
 
-    /// The keys under which a row may hold it.
+    /// The keys that a row may use for it.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         std::iter::once(self.name).chain(self.also)
     }

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::Deserialize;
 
 use crate::{
-    kind::{CATALOG, Kind},
+    kind::{BrokenRules, CATALOG, Checked, Invalid, Kind},
     settings::Variable,
 };
 
@@ -243,11 +243,35 @@ impl Topic {
         Self { name: format!("{user_id}.{}", kind.name), kind }
     }
 
-    /// The same user id's topic for another kind.
-    #[must_use]
-    pub fn sibling(&self, kind: &Kind) -> String {
+    /// Validates a record's value like [`Kind::check`]. A row of another kind is reported with its topic.
+    ///
+    /// # Errors
+    /// Fails if the value is not JSON, or breaks rules.
+    pub fn check(&self, value: &str) -> Result<Checked, Invalid> {
+        self.kind.check(value).map_err(|invalid| match invalid {
+            Invalid::Rules(broken) => Invalid::Rules(self.naming_topics(broken)),
+            Invalid::NotJson(error) => Invalid::NotJson(error),
+        })
+    }
+
+    /// Validates the value at the start of `text` like [`Topic::check`], and returns where it ends.
+    ///
+    /// # Errors
+    /// Fails if `text` does not start with a JSON value.
+    pub fn check_start(&self, text: &str) -> Result<(Result<Checked, BrokenRules>, usize), serde_json::Error> {
+        let (checked, end) = self.kind.check_start(text)?;
+        Ok((checked.map_err(|broken| self.naming_topics(broken)), end))
+    }
+
+    /// Adds the topic to each row that belongs to another kind: only topics know the user id.
+    fn naming_topics(&self, mut broken: BrokenRules) -> BrokenRules {
         let user_id = self.name.strip_suffix(self.kind.name).unwrap_or(&self.name);
-        format!("{user_id}{}", kind.name)
+        for violation in &mut broken.listed {
+            if let Some(kind) = violation.belongs_to {
+                violation.problem = format!("{}; its topic is {user_id}{kind}", violation.problem);
+            }
+        }
+        broken
     }
 }
 
@@ -261,7 +285,15 @@ mod tests {
         let topics = ids.topics();
         assert_eq!(topics.len(), 2 * CATALOG.len());
         assert!(topics.iter().any(|topic| topic.name == "0a1b2c3d4e5f.pin"));
-        assert_eq!(topics[0].sibling(CATALOG[2]), "0a1b2c3d4e5f.user");
+    }
+
+    #[test]
+    fn a_row_of_another_kind_is_reported_with_its_topic() {
+        let user = r#"{"ind":1,"first_name":"A","last_name":"B","age":"20","date_joined":"2017-01-01 00:00:00"}"#;
+        let topic = Topic::of(&"a.pin".parse().unwrap(), CATALOG[0]);
+        let Err(Invalid::Rules(whole)) = topic.check(user) else { panic!("the row is accepted") };
+        assert_eq!(whole.listed[0].problem, "looks like a user record; its topic is a.pin.user");
+        assert_eq!(topic.check_start(user).unwrap(), (Err(whole), user.len()));
     }
 
     #[test]

@@ -167,7 +167,7 @@ impl<P: Publish> Emulator<P> {
 
 fn record(row: &Row, user_id: &UserId) -> Result<Record, RefusedRow> {
     let topic = Topic::of(user_id, row.kind);
-    let checked = row.kind.check(&row.json, |kind| topic.sibling(kind));
+    let checked = topic.check(&row.json);
     let checked = checked.map_err(|invalid| RefusedRow::invalid(row, &invalid))?;
     Ok(Record {
         topic: topic.name.as_str().into(),

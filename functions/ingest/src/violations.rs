@@ -43,7 +43,7 @@ impl Violations {
         self.count += count;
         let remaining = MAX_VIOLATIONS - self.listed.len();
         self.listed.extend(
-            listed.into_iter().take(remaining).map(|Violation { row, field, problem }| RecordViolation {
+            listed.into_iter().take(remaining).map(|Violation { row, field, problem, .. }| RecordViolation {
                 record,
                 row,
                 field,

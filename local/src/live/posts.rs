@@ -331,7 +331,7 @@ mod tests {
     fn record(user_id: &str, kind: &str, row: usize) -> Record {
         let kind = CATALOG.iter().find(|known| known.name == kind).unwrap();
         let row = sample::rows(kind.table).unwrap().lines().nth(row).unwrap();
-        let key = kind.check(row, |_| String::new()).unwrap().key();
+        let key = kind.check(row).unwrap().key();
         Record {
             topic: format!("{user_id}.{kind}").into(),
             key: Some(key),

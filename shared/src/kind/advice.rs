@@ -1,4 +1,4 @@
-//! The sentence that explains all of a row's broken rules at once, for the mistakes that clients make.
+//! One sentence in place of all the rules that a common mistake breaks.
 
 use super::{
     CATALOG, Kind, Presence,
@@ -8,21 +8,19 @@ use super::{
 };
 use crate::topic::PASS_THROUGH_TOPICS;
 
-/// Fields of the record with which the course's tutorial has its API tried, and of no kind's rows. (The others are `index`
-/// and `age`.)
+/// The fields that tell the tutorial's test record from the rows of any kind. (Its others are `index` and `age`.)
 const TUTORIAL: [&str; 2] = ["name", "role"];
 
 impl Kind {
-    /// The one mistake behind a row's broken rules. `sibling` gives the topic of another kind.
-    pub(super) fn advice(&self, row: &Row<'_>, sibling: impl Fn(&Self) -> String) -> Option<Violation> {
+    /// The common mistake behind a row's broken rules, if there is one.
+    pub(super) fn advice(&self, row: &Row<'_>) -> Option<Violation> {
         if let [(key, Value::Object(_) | Value::List(_))] = row
             && key == "value"
         {
             return Some(Violation::of_value("holds the row inside another `value`: unwrap it, one `value` is enough"));
         }
         if let Some(kind) = CATALOG.iter().find(|kind| **kind != self && kind.fits_better(row, self)) {
-            let topic = sibling(kind);
-            return Some(Violation::of_value(format!("looks like a {kind} record; its topic is {topic}")));
+            return Some(Violation::of_kind(kind));
         }
         let is_tutorial = TUTORIAL.iter().all(|name| get(row, name).is_some()) && !self.fits(row);
         is_tutorial.then(|| {
@@ -35,7 +33,7 @@ impl Kind {
         })
     }
 
-    /// Whether a row has more than half of this kind's fields, and more of them than of the other's.
+    /// Returns whether a row has more than half of this kind's fields, and more of them than of the other's.
     fn fits_better(&self, row: &Row<'_>, other: &Self) -> bool {
         self.fits(row) && self.fields_in(row) > other.fields_in(row)
     }
@@ -48,7 +46,7 @@ impl Kind {
         self.fields.iter().filter(|field| field.names().any(|name| get(row, name).is_some())).count()
     }
 
-    /// The names of the fields that no row leaves out.
+    /// The names of the fields that every row needs.
     fn needed(&self) -> String {
         let fields = self.fields.iter().filter(|field| field.presence != Presence::Optional).map(|field| field.name);
         let names: Vec<_> = std::iter::once(self.join_key).chain(fields).map(|name| format!("`{name}`")).collect();

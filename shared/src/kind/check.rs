@@ -1,4 +1,4 @@
-//! A record's value against its kind: all broken rules at once.
+//! Validation of a record's value, with all broken rules at once.
 
 use std::borrow::Cow;
 
@@ -15,32 +15,31 @@ use crate::{
     shown::shown,
 };
 
-/// How many fields are compared with each other rather than sorted.
+/// The most fields that are compared pairwise instead of sorted.
 const FEW_FIELDS: usize = 32;
 
 /// The facts about a valid value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checked {
-    /// Joins the records of one post, 0 to 2³¹ − 1. That of the first row where the value is a list.
+    /// The number that joins the records of one post, 0 to 2³¹ − 1. The first row's if the value is a list.
     pub join_key: i64,
 }
 
 impl Checked {
-    /// The key of a record that came without one: the join key's digits. So a topic with more than one partition keeps
-    /// a post's records together; of lists, those that hold the same posts in the same order.
+    /// The key for a record that has none: the join key's digits. It keeps a post's records in one partition.
     #[must_use]
     pub fn key(&self) -> Bytes {
         self.join_key.to_string().into()
     }
 }
 
-/// Why a value is not of its kind.
+/// The reason that a value is not of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
-    /// It is not JSON.
+    /// The value is not JSON.
     #[error("not JSON: {0}")]
     NotJson(JsonError),
-    /// It is, and these are the rules it breaks.
+    /// The value is JSON and breaks these rules.
     #[error("{} broken rules", .0.count)]
     Rules(BrokenRules),
 }
@@ -52,29 +51,25 @@ impl From<serde_json::Error> for Invalid {
 }
 
 impl Kind {
-    /// Holds a record's value, a row or a list of rows, to this kind. Returns nothing of its bytes: a valid value is
-    /// forwarded as it came. `sibling` gives the topic of another kind, for the advice to a row that went astray.
+    /// Validates a record's value: a row, or a list of rows. Returns none of its bytes, because a valid value is written as
+    /// it was sent.
     ///
     /// # Errors
-    /// When the value is not JSON, or with the rules it breaks.
-    pub fn check(&self, value: &str, sibling: impl Fn(&Self) -> String) -> Result<Checked, Invalid> {
-        let mut check = Check::new(self, sibling);
+    /// Fails if the value is not JSON, or breaks rules.
+    pub fn check(&self, value: &str) -> Result<Checked, Invalid> {
+        let mut check = Check::new(self);
         let mut deserializer = serde_json::Deserializer::from_str(value);
         let rows = check.rows().deserialize(&mut deserializer)?;
         deserializer.end()?;
         check.finish(rows).map_err(Invalid::Rules)
     }
 
-    /// As [`Kind::check`], for the value at the start of a text; returns where it ends as well.
+    /// Validates the value at the start of `text` like [`Kind::check`], and returns where it ends.
     ///
     /// # Errors
-    /// When no JSON value stands there.
-    pub fn check_start(
-        &self,
-        text: &str,
-        sibling: impl Fn(&Self) -> String,
-    ) -> Result<(Result<Checked, BrokenRules>, usize), serde_json::Error> {
-        let mut check = Check::new(self, sibling);
+    /// Fails if `text` does not start with a JSON value.
+    pub fn check_start(&self, text: &str) -> Result<(Result<Checked, BrokenRules>, usize), serde_json::Error> {
+        let mut check = Check::new(self);
         let (rows, end) = json::start_of(check.rows(), text)?;
         Ok((check.finish(rows), end))
     }
@@ -82,7 +77,7 @@ impl Kind {
     fn check_row(&self, row: &Row<'_>) -> Result<Checked, Vec<Violation>> {
         let mut violations = Vec::new();
         let (join_key, mut found) = self.check_join_key(row, &mut violations);
-        // Behind the field before: most rows have them in the kind's order.
+        // Search behind the previous field first: most rows have the kind's order.
         let mut next = 0;
         for field in self.fields {
             let at =
@@ -101,7 +96,7 @@ impl Kind {
                 violations.push(Violation::of_field(name, problem));
             }
         }
-        // What was found has different names: a row that holds nothing else repeats none.
+        // The names found are distinct, so a row without other fields has no duplicates.
         if found < row.len() {
             drop(violations.splice(..0, repeated(row)));
         }
@@ -111,7 +106,7 @@ impl Kind {
         }
     }
 
-    /// The join key, and how many of the row's fields hold one.
+    /// Validates the join key. Returns it, and the number of fields that hold one.
     fn check_join_key(&self, row: &Row<'_>, violations: &mut Vec<Violation>) -> (Option<i64>, usize) {
         let mut found: Option<i64> = None;
         let mut fields = 0;
@@ -132,23 +127,22 @@ impl Kind {
     }
 }
 
-/// The check of one value, whose rows come one after the other and are not kept.
-struct Check<'k, S> {
+/// The validation of one value, row by row. Rows are not kept.
+struct Check<'k> {
     kind: &'k Kind,
-    sibling: S,
-    /// Of the first valid row.
+    /// The facts about the first valid row.
     checked: Option<Checked>,
-    /// Elements of a list that are objects.
+    /// The number of list elements that are objects.
     objects: usize,
     broken: BrokenRules,
 }
 
-impl<'k, S: Fn(&Kind) -> String> Check<'k, S> {
-    fn new(kind: &'k Kind, sibling: S) -> Self {
-        Self { kind, sibling, checked: None, objects: 0, broken: BrokenRules::default() }
+impl<'k> Check<'k> {
+    fn new(kind: &'k Kind) -> Self {
+        Self { kind, checked: None, objects: 0, broken: BrokenRules::default() }
     }
 
-    /// Reads a value, and checks each row in it.
+    /// The reader of a value, which validates each row.
     fn rows(&mut self) -> Rows<impl FnMut(Option<usize>, &Value<'_>)> {
         Rows(|at: Option<usize>, value: &Value<'_>| self.check(at, value))
     }
@@ -156,7 +150,7 @@ impl<'k, S: Fn(&Kind) -> String> Check<'k, S> {
     fn check(&mut self, at: Option<usize>, value: &Value<'_>) {
         self.objects += usize::from(matches!(value, Value::Object(_)));
         let checked = row_of(value).map_err(|problem| vec![Violation::of_value(problem)]).and_then(|row| {
-            self.kind.check_row(row).map_err(|violations| match self.kind.advice(row, &self.sibling) {
+            self.kind.check_row(row).map_err(|violations| match self.kind.advice(row) {
                 Some(advice) => vec![advice],
                 None => violations,
             })
@@ -167,7 +161,7 @@ impl<'k, S: Fn(&Kind) -> String> Check<'k, S> {
         }
     }
 
-    /// The outcome, once the value is read. `rows` is the length of the list that it is.
+    /// The outcome once the value is read. `rows` is its length if it is a list.
     fn finish(mut self, rows: Option<usize>) -> Result<Checked, BrokenRules> {
         let of_value = |problem: String| Err(Violation::of_value(problem).into());
         match rows {
@@ -180,7 +174,7 @@ impl<'k, S: Fn(&Kind) -> String> Check<'k, S> {
             Some(rows) if self.objects == 0 => {
                 return of_value(format!("must be the row, or a list of rows; it is a list of {rows} that holds none"));
             }
-            // A list of one is the row itself to most clients that send it.
+            // Most clients that send a list of one row mean the row.
             Some(1) => self.broken.listed.iter_mut().for_each(|violation| violation.row = None),
             Some(_) | None => {}
         }
@@ -201,7 +195,7 @@ impl Field {
     }
 }
 
-/// A row's fields in its order.
+/// A row's fields, in order.
 pub(super) type Row<'a> = [(Cow<'a, str>, Value<'a>)];
 
 pub(super) fn get<'row, 'a>(row: &'row Row<'a>, name: &str) -> Option<&'row Value<'a>> {
@@ -212,7 +206,7 @@ fn position(row: &Row<'_>, name: &str) -> Option<usize> {
     row.iter().position(|(key, _)| key == name)
 }
 
-/// The row that a value is.
+/// Returns the value as a row.
 fn row_of<'v, 'a>(value: &'v Value<'a>) -> Result<&'v Row<'a>, String> {
     match value {
         Value::Object(Object { fields, len }) if *len <= MAX_FIELDS => Ok(fields),
@@ -227,10 +221,10 @@ fn row_of<'v, 'a>(value: &'v Value<'a>) -> Result<&'v Row<'a>, String> {
     }
 }
 
-/// Readers disagree on which of two values counts, so neither may be forwarded as valid.
+/// Reports duplicate fields: consumers disagree on which of two values counts.
 fn repeated(row: &Row<'_>) -> Vec<Violation> {
     let is_repeated = |(at, (name, _)): (usize, &(Cow<'_, str>, _))| position(&row[..at], name).is_some();
-    // Without sorting, which takes longer for a row of the usual size.
+    // Comparing pairwise is faster for a row of the usual size.
     if row.len() <= FEW_FIELDS && !row.iter().enumerate().any(is_repeated) {
         return Vec::new();
     }

@@ -2,16 +2,16 @@
 
 use chrono::{NaiveDate, NaiveTime};
 
-/// Why a text is no date.
+/// The reason that a text is not a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DateProblem {
-    /// It has none of the accepted forms.
+    /// The text has none of the accepted forms.
     Form,
-    /// It has one, but the calendar or the clock has no such moment.
+    /// The calendar or the clock has no such time.
     Nonexistent,
 }
 
-/// Holds `text` to be a date and time that exists, in one of [`super::DATE_FORMS`].
+/// Checks that `text` is an existing date and time in one of [`super::DATE_FORMS`].
 pub(super) fn check(text: &str) -> Result<(), DateProblem> {
     let (date, rest) = date(text).ok_or(DateProblem::Form)?;
     let (time, rest) = time(rest).ok_or(DateProblem::Form)?;
@@ -23,7 +23,7 @@ pub(super) fn check(text: &str) -> Result<(), DateProblem> {
     if exists { Ok(()) } else { Err(DateProblem::Nonexistent) }
 }
 
-/// `2020-08-28T`, `2020-08-28 `, `2020:08:28 ` or `08/28/2020, `, as year, month and day, and what follows.
+/// Parses `2020-08-28T`, `2020-08-28 `, `2020:08:28 ` or `08/28/2020, `. Returns year, month, day and the rest.
 fn date(text: &str) -> Option<([u32; 3], &str)> {
     if let Some((month, rest)) = digits(text, 2)
         && let Some(rest) = rest.strip_prefix('/')
@@ -39,7 +39,7 @@ fn date(text: &str) -> Option<([u32; 3], &str)> {
     Some(([year, month, day], rest.strip_prefix([' ', 'T'])?))
 }
 
-/// `03:52:47`
+/// Parses `03:52:47`. Returns its parts and the rest.
 fn time(text: &str) -> Option<([u32; 3], &str)> {
     let (hour, rest) = digits(text, 2)?;
     let (minute, rest) = digits(rest.strip_prefix(':')?, 2)?;
@@ -47,14 +47,14 @@ fn time(text: &str) -> Option<([u32; 3], &str)> {
     Some(([hour, minute, second], rest))
 }
 
-/// What follows `.123`, or the text itself when it has no fraction.
+/// Skips a fraction such as `.123`.
 fn fraction(text: &str) -> Option<&str> {
     let Some(rest) = text.strip_prefix('.') else { return Some(text) };
     let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
     (after.len() < rest.len()).then_some(after)
 }
 
-/// Hours and minutes of nothing, `Z`, `+02`, `+0200` or `+02:00`, with or without a space in front.
+/// Parses an optional time zone to hours and minutes: `Z`, `+02`, `+0200` or `+02:00`, perhaps after a space.
 fn zone(text: &str) -> Option<[u32; 2]> {
     if matches!(text, "" | "Z" | " Z") {
         return Some([0, 0]);
@@ -68,7 +68,7 @@ fn zone(text: &str) -> Option<[u32; 2]> {
     rest.is_empty().then_some([hours, minutes])
 }
 
-/// The number in the first `count` characters, which have to be digits, and what follows.
+/// Parses `count` digits. Returns their number and the rest.
 fn digits(text: &str, count: usize) -> Option<(u32, &str)> {
     let (number, rest) = text.split_at_checked(count)?;
     number.bytes().all(|byte| byte.is_ascii_digit()).then_some(())?;

@@ -1,11 +1,11 @@
 use std::fmt;
 
-/// A row as a published client sends it: the table's row, with some fields left out, renamed or written otherwise.
+/// A form of the table's row that a published client sends, with fields left out, renamed or converted.
 #[derive(Debug, Clone, Copy)]
 pub struct Form {
     /// The difference, in words that follow "sent".
     pub name: &'static str,
-    /// Each key that differs with its JSON, or `None` where the client leaves it out.
+    /// Each key that differs, with its JSON, or `None` if the client leaves it out.
     pub changes: &'static [(&'static str, Option<&'static str>)],
 }
 

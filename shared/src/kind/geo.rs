@@ -1,6 +1,6 @@
 use super::{Field, Form, Kind, Rule};
 
-/// Where and when a post was made. The coordinates are random: they do not lie in the country.
+/// The place and time of a post. The coordinates are random, not within the country.
 pub const GEO: Kind = Kind {
     name: "geo",
     table: "geolocation_data",

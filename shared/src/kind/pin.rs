@@ -1,6 +1,6 @@
 use super::{Field, Form, Kind, Rule};
 
-/// A post. No table of the course has an official DDL; the fields are those of all its published clients.
+/// A post. The course publishes no DDL; these are the fields of all published clients.
 pub const PIN: Kind = Kind {
     name: "pin",
     table: "pinterest_data",
@@ -17,7 +17,7 @@ pub const PIN: Kind = Kind {
         Field::optional("image_src", Rule::Text),
         Field::required("downloaded", Rule::Integer { min: 0, max: 1 }),
         Field::optional("save_location", Rule::Text),
-        // 13 were seen; others may come.
+        // 13 values are known; there may be more.
         Field::optional("category", Rule::Text),
     ],
     forms: &[

@@ -1,5 +1,6 @@
-//! One pass over a record's value, row by row: it is held to be JSON (to the letter of [`crate::json::check`], since every
-//! part is asked of the parser in the same way), borrowed, and kept only as far as a rule looks at it.
+//! One pass over a record's value, row by row. Keeps only what a rule needs, borrowed from the text.
+//!
+//! Accepts exactly the JSON that [`crate::json::check`] accepts, because both drive the parser in the same way.
 
 use std::{borrow::Cow, fmt};
 
@@ -7,27 +8,27 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::json::{Key, Strict};
 
-/// The most fields of a row. A pin has 12; what is beyond that is a client's own, and has to be kept in memory.
+/// The most fields of a row. A pin has 12; a client may add its own, which take memory.
 pub(super) const MAX_FIELDS: usize = 10_000;
 
-/// The most rows of a list that is one record's value: as many as a request may have records. Kafka's limit for a record,
-/// 1 MB by default, is below that for rows of every published form.
+/// The most rows of a list: as many as a request may have records. Rows of every published form reach Kafka's limit for a
+/// record, 1 MB by default, before that.
 pub const MAX_ROWS: usize = 40_000;
 
-/// What a rule looks at in a JSON value.
+/// The part of a JSON value that rules need.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value<'a> {
     Null,
     Bool(bool),
-    /// Every bound of ours is exact in an `f64`.
+    /// An `f64` represents the bounds of all rules exactly.
     Number(f64),
-    /// Borrowed where it has no escapes.
+    /// Borrowed if it has no escapes.
     Text(Cow<'a, str>),
     List(List),
     Object(Object<'a>),
 }
 
-/// A list within a row, by what the rules ask of its elements.
+/// The facts about a list within a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct List {
     pub(super) len: usize,
@@ -38,12 +39,12 @@ pub(super) struct List {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Object<'a> {
     pub(super) fields: Vec<(Cow<'a, str>, Value<'a>)>,
-    /// How many there are, also beyond those kept.
+    /// The number of all fields, kept or not.
     pub(super) len: usize,
 }
 
 impl Value<'_> {
-    /// The type, as an error names it.
+    /// The type's name for errors.
     pub(super) const fn type_name(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -56,8 +57,8 @@ impl Value<'_> {
     }
 }
 
-/// Reads a record's value and hands each row in it, or whatever stands in its place, to a function: with its place from 0
-/// if the value is a list. Returns the length of that list. No row is kept: a list's would take more memory than its text.
+/// Reads a record's value and calls a function with each row, or with the value in its place, and its index if the value is
+/// a list. Returns the length of that list. Keeps no row: the rows of a list would take more memory than their text.
 pub(super) struct Rows<F>(pub(super) F);
 
 impl<'de, F: FnMut(Option<usize>, &Value<'de>)> Rows<F> {
@@ -131,16 +132,16 @@ impl<'de, F: FnMut(Option<usize>, &Value<'de>)> Visitor<'de> for Rows<F> {
     }
 }
 
-/// How deep in a record's value something stands, and so how much of it is kept.
+/// The depth within a record's value, which decides how much is kept.
 #[derive(Clone, Copy)]
 enum Depth {
     /// A row.
     Row,
-    /// A row's field: text, a number, a list of texts, `{"$date": …}`.
+    /// A row's field: a text, a number, a list of texts, `{"$date": …}`.
     Field,
-    /// What `$date` holds: text, a number, `{"$numberLong": …}`.
+    /// The value of `$date`: a text, a number, `{"$numberLong": …}`.
     Date,
-    /// Anything deeper. Its type is all that counts.
+    /// Anything deeper, of which only the type matters.
     Leaf,
 }
 
@@ -153,7 +154,7 @@ impl Depth {
         }
     }
 
-    /// How many of an object's fields are kept. One more than bson's dates have tells them from other objects.
+    /// The number of an object's fields that are kept. Two suffice to recognize dates of bson, which have one.
     const fn kept_fields(self) -> usize {
         match self {
             Self::Row => MAX_FIELDS,
@@ -221,7 +222,7 @@ impl<'de> Visitor<'de> for Depth {
             && let Some(Key(name)) = map.next_key()?
         {
             if let (Self::Row, 0) = (self, object.len) {
-                // Room for a row of any kind without growing; nothing for an empty object.
+                // The size of the largest kind, so that the vector does not grow.
                 object.fields.reserve(12);
             }
             object.fields.push((name, map.next_value_seed(self.inside())?));

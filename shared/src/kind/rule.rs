@@ -1,4 +1,4 @@
-//! Whether a field's value keeps its rule, and the sentence for one that does not.
+//! Validation of a field's value against its rule.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use super::{
 use crate::shown::shown;
 
 impl Rule {
-    /// Holds one value to the rule. Null is [`super::Presence`]'s matter.
+    /// Validates a value that is not null.
     pub(super) fn check(&self, value: &Value<'_>) -> Result<(), String> {
         let kept = match self {
             Self::Text => matches!(value, Value::Text(_)),
@@ -25,7 +25,7 @@ impl Rule {
         if kept { Ok(()) } else { Err(self.broken_by(value)) }
     }
 
-    /// The whole number that `value` is, when the rule is about one and takes it.
+    /// The whole number that `value` holds, if the rule is about one and accepts it.
     #[expect(clippy::cast_possible_truncation, reason = "a whole number within two i64s is an i64")]
     pub(super) fn integer(&self, value: &Value<'_>) -> Option<i64> {
         let Self::Integer { min, max } = self else { return None };
@@ -50,7 +50,7 @@ impl Rule {
         }
     }
 
-    /// `{"$date": …}` holds a text, milliseconds since 1970, or those as `{"$numberLong": "…"}`.
+    /// Validates the value of `$date`: a text, milliseconds since 1970, or those as `{"$numberLong": "…"}`.
     fn check_bson_date(&self, inner: &Value<'_>) -> Result<(), String> {
         let kept = match inner {
             Value::Text(_) => return self.check_date(inner),
@@ -69,18 +69,18 @@ impl Rule {
             Value::List(List { len: 1, .. }) => {
                 format!("must be {self}; it is a list of one: send its element without the brackets")
             }
-            _ => format!("must be {self}; it is {}", Shown(value)),
+            _ => format!("must be {self}; it is {}", Excerpt(value)),
         }
     }
 }
 
-/// In the form that the API's document gives: whatever has it fits 64 bits.
+/// Returns whether `text` is a whole number in the form of the OpenAPI document, which fits 64 bits.
 fn is_whole_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     (1..=18).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The rule behind "must be".
+/// The end of a sentence that starts with "must be".
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -94,20 +94,20 @@ impl fmt::Display for Rule {
     }
 }
 
-/// The number that a value is, or that its string holds. One client sends every field as a string.
+/// The number that a value or its string holds. One client sends every field as a string.
 fn number(value: &Value<'_>) -> Option<f64> {
     match value {
         Value::Number(number) => Some(*number),
-        // JSON's own grammar of numbers, and no whitespace around.
+        // JSON's grammar of numbers, without whitespace around it.
         Value::Text(text) if text.trim() == text => serde_json::from_str(text).ok(),
         Value::Text(_) | Value::Null | Value::Bool(_) | Value::List(_) | Value::Object(_) => None,
     }
 }
 
-/// A value's type and the beginning of the value.
-struct Shown<'a>(&'a Value<'a>);
+/// A value's type, and an excerpt of the value.
+struct Excerpt<'a>(&'a Value<'a>);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for Excerpt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Value::Null | Value::List(_) | Value::Object(_) => f.write_str(self.0.type_name()),

@@ -8,7 +8,7 @@ pub const USER: Kind = Kind {
     fields: &[
         Field::required("first_name", Rule::Text),
         Field::required("last_name", Rule::Text),
-        // Years. 20 to 60 were seen; nobody has become older than 122.
+        // Years. The sample has 20 to 60; the longest human life was 122.
         Field::optional("age", Rule::Integer { min: 0, max: 150 }),
         Field::required("date_joined", Rule::DateTime).also("date-joined"),
     ],
