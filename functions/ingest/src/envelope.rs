@@ -11,12 +11,6 @@ use crate::{advice::explain, error::Error, limits::MAX_RECORDS};
 
 mod cursor;
 
-/// The records of a request, in order.
-#[derive(Debug)]
-pub(crate) struct Envelope<'a, T> {
-    pub(crate) entries: Vec<Entry<'a, T>>,
-}
-
 /// One record as it was sent.
 #[derive(Debug)]
 pub(crate) struct Entry<'a, T> {
@@ -29,15 +23,15 @@ pub(crate) struct Entry<'a, T> {
     pub(crate) parsed: T,
 }
 
-/// Parses a body. `read` parses the value at the start of a text and returns where it ends. It also gets the record's
-/// index.
-pub(crate) fn parse<'a, T>(body: &'a [u8], read: impl Read<'a, T>) -> Result<Envelope<'a, T>, Error> {
+/// Parses a body to its records, in order. `read` parses the value at the start of a text and returns where it ends. It
+/// also gets the record's index.
+pub(crate) fn parse<'a, T>(body: &'a [u8], read: impl Read<'a, T>) -> Result<Vec<Entry<'a, T>>, Error> {
     let text = json::utf8(body).map_err(|error| Error::NotJson(explain(error, body)))?;
     match envelope(text, read) {
         Ok(None) => Err(Error::BadEnvelope("`records` is missing".to_owned())),
         Ok(Some(Found { count: 0, .. })) => Err(Error::BadEnvelope("`records` is empty".to_owned())),
         Ok(Some(Found { count, .. })) if count > MAX_RECORDS => Err(Error::TooManyRecords { count, most: MAX_RECORDS }),
-        Ok(Some(Found { entries, .. })) => Ok(Envelope { entries }),
+        Ok(Some(Found { entries, .. })) => Ok(entries),
         // The body as a whole is JSON; only the strict parsing of a value fails.
         Err(EnvelopeError::NotJson(error)) if serde_json::from_str::<IgnoredAny>(text).is_ok() => {
             Err(Error::NotJson(error))
@@ -151,7 +145,7 @@ mod tests {
     const BODY: &str = r#" {"records": [{"key": "a\u00e9", "value": {"a": [1, 2.5e3, null, true], "b": "x\"y"}, "partition": 0},
         {"value":-1 } , {}], "key_schema":null}"#;
 
-    fn parse(body: &[u8]) -> Result<Envelope<'_, Strict>, Error> {
+    fn parse(body: &[u8]) -> Result<Vec<Entry<'_, Strict>>, Error> {
         super::parse(body, |_, text| json::start(text))
     }
 
@@ -196,7 +190,7 @@ mod tests {
                 bodies.push([before, &[*byte], &from[1..]].concat());
             }
             for body in bodies {
-                let ours = parse(&body).ok().map(|envelope| envelope.entries.iter().map(tree).collect::<Vec<_>>());
+                let ours = parse(&body).ok().map(|entries| entries.iter().map(tree).collect::<Vec<_>>());
                 read += usize::from(ours.is_some());
                 assert_eq!(ours, by_tree(&body), "{}", String::from_utf8_lossy(&body));
             }
@@ -206,7 +200,7 @@ mod tests {
 
     #[test]
     fn an_escaped_name_is_the_same_name() {
-        let envelope = parse(br#"{"\u0072ecords":[{"\u0076alue":1}]}"#).unwrap();
-        assert_eq!(envelope.entries[0].value, Some("1"));
+        let entries = parse(br#"{"\u0072ecords":[{"\u0076alue":1}]}"#).unwrap();
+        assert_eq!(entries[0].value, Some("1"));
     }
 }

@@ -4,9 +4,10 @@
 //!
 //! 1. [`event`] turns an API Gateway event into an HTTP request (`local` serves HTTP and skips this step);
 //! 2. [`router()`] finds the route, ignoring a stage in front of it and extra slashes;
-//! 3. `produce` handles a produce request: `body` reads and inflates it within limits, `media` negotiates types,
-//!    `envelope` finds the records, `records` validates each and keeps its bytes, a [`Publish`] writes them;
-//! 4. `response` reports the outcome of each record, [`error`] every failure of a request, and [`status`] lists their codes.
+//! 3. `request` reads a produce request and inflates its `body` within limits;
+//! 4. `produce` handles it: `media` negotiates types, `envelope` finds the records, `records` validates each and keeps its
+//!    bytes, a [`Publish`] writes them;
+//! 5. `response` reports the outcome of each record, [`error`] every failure of a request, and [`status`] lists their codes.
 //!
 //! `openapi` describes the API to clients, and `page` shows it in a browser.
 //!
@@ -27,6 +28,7 @@ mod page;
 mod path;
 mod produce;
 mod records;
+mod request;
 mod response;
 pub mod router;
 #[cfg(feature = "function")]

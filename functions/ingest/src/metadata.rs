@@ -1,7 +1,7 @@
 //! Metadata requests: the cluster and its topics, limited to the served ones.
 
 use axum::{
-    extract::State,
+    extract::{FromRequestParts, State},
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, header, request::Parts};
@@ -82,7 +82,7 @@ impl Described {
 }
 
 async fn describe<P: Describe>(app: &App<P>, mut parts: Parts) -> Result<Described, Error> {
-    let Target { topic, partition } = Target::of(&mut parts).await?;
+    let Target { topic, partition } = Target::from_request_parts(&mut parts, &()).await?;
     let content_type = media::response_type(&parts.headers)?;
     let name = app.topic(&topic)?.name().to_owned();
     let deadline = Instant::now() + METADATA_TIMEOUT;

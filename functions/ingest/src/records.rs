@@ -17,7 +17,7 @@ use shared::{
 
 use crate::{
     advice::explain,
-    envelope::{self, Entry, Envelope},
+    envelope::{self, Entry},
     error::Error,
     media::Format,
     topic::Topic,
@@ -30,68 +30,62 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A parsed body, whose JSON values are validated.
+/// A rejected body.
 #[derive(Debug)]
-pub(crate) struct Body<'a> {
-    /// Each entry has the key for a record without one, if the topic derives it.
-    envelope: Envelope<'a, Option<Bytes>>,
-    violations: Violations,
+pub(crate) struct Rejection {
+    pub(crate) error: Error,
+    /// The number of its records; 0 if the body is not an envelope.
+    pub(crate) records: usize,
 }
 
-impl<'a> Body<'a> {
-    pub(crate) fn read(body: &'a [u8], format: Format, topic: &Topic) -> Result<Self, Error> {
-        let mut violations = Violations::default();
-        let envelope = match format {
-            Format::Json => envelope::parse(body, |at, text| {
-                let (checked, end) = topic.check_start(text)?;
-                // Counted at once, because the violations of a large body would take more memory than the body.
-                let key = checked.unwrap_or_else(|broken| {
-                    violations.add(at, broken);
-                    None
-                });
-                Ok((key, end))
-            })?,
-            // Binary values are validated after decoding.
-            Format::Binary => envelope::parse(body, |_, text| json::start(text).map(|(Strict, end)| (None, end)))?,
+impl From<Error> for Rejection {
+    fn from(error: Error) -> Self {
+        Self { error, records: 0 }
+    }
+}
+
+/// Converts a body to records for `topic`, which share its bytes. A record without a partition goes to `partition`.
+pub(crate) fn read(
+    body: &Bytes,
+    format: Format,
+    topic: &Topic,
+    partition: Option<i32>,
+) -> Result<Vec<Record>, Rejection> {
+    let mut violations = Violations::default();
+    let entries = match format {
+        Format::Json => envelope::parse(body, |at, text| {
+            let (checked, end) = topic.check_start(text)?;
+            // Counted at once, because the violations of a large body would take more memory than the body.
+            let key = checked.unwrap_or_else(|broken| {
+                violations.add(at, broken);
+                None
+            });
+            Ok((key, end))
+        })?,
+        // Binary values are validated after decoding.
+        Format::Binary => envelope::parse(body, |_, text| json::start(text).map(|(Strict, end)| (None, end)))?,
+    };
+    let count = entries.len();
+    let rejection = |error| Rejection { error, records: count };
+    if violations.count > 0 {
+        return Err(rejection(Error::Invalid(violations)));
+    }
+    let name: Arc<str> = topic.name().into();
+    let mut records = Vec::with_capacity(count);
+    for (at, entry) in entries.into_iter().enumerate() {
+        let partition = entry.partition.or(partition);
+        let content = match format {
+            Format::Json => Ok(json_record(body, entry)),
+            Format::Binary => binary_record(&entry, topic).map_err(rejection)?,
         };
-        Ok(Self { envelope, violations })
-    }
-
-    /// The number of records.
-    pub(crate) fn count(&self) -> usize {
-        self.envelope.entries.len()
-    }
-
-    /// Converts the entries to records for `topic`. A record without a partition goes to `partition`. The records share
-    /// `bytes`, from which the body was read.
-    pub(crate) fn into_records(
-        self,
-        bytes: &Bytes,
-        format: Format,
-        topic: &Topic,
-        partition: Option<i32>,
-    ) -> Result<Vec<Record>, Error> {
-        let Self { envelope, mut violations } = self;
-        if violations.count > 0 {
-            return Err(Error::Invalid(violations));
-        }
-        let name: Arc<str> = topic.name().into();
-        let mut records = Vec::with_capacity(envelope.entries.len());
-        for (at, entry) in envelope.entries.into_iter().enumerate() {
-            let partition = entry.partition.or(partition);
-            let content = match format {
-                Format::Json => Ok(json_record(bytes, entry)),
-                Format::Binary => binary_record(&entry, topic)?,
-            };
-            match content {
-                Ok((key, value)) => {
-                    records.push(Record { topic: Arc::clone(&name), partition, key, value, ..Record::default() });
-                }
-                Err(broken) => violations.add(at, broken),
+        match content {
+            Ok((key, value)) => {
+                records.push(Record { topic: Arc::clone(&name), partition, key, value, ..Record::default() });
             }
+            Err(broken) => violations.add(at, broken),
         }
-        if violations.count == 0 { Ok(records) } else { Err(Error::Invalid(violations)) }
     }
+    if violations.count == 0 { Ok(records) } else { Err(rejection(Error::Invalid(violations))) }
 }
 
 /// A record's key and value.

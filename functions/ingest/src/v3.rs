@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    body::Body,
     extract::{FromRequestParts, Path, State},
     response::{IntoResponse, Response},
 };
-use http::{Request, StatusCode, header, request::Parts};
+use http::{StatusCode, header, request::Parts};
 use serde_json::{Value, json};
 use shared::{
     metadata::Describe,
@@ -21,11 +20,11 @@ use shared::{
 use self::{entry::Entry, result::Results};
 use crate::{
     app::App,
-    body,
     error::Error,
     failure,
     limits::{Deadline, MAX_CLUSTER_ID, MAX_STREAMED_RECORDS, METADATA_TIMEOUT},
     media,
+    request::ProduceRequest,
     response::{JSON, Unwritten},
     target::NOT_UTF8,
 };
@@ -36,14 +35,17 @@ mod members;
 mod result;
 
 /// The cluster and topic of a v3 path. Any cluster id is accepted, because there is only one cluster.
-struct Target {
+#[derive(Debug)]
+pub(crate) struct Target {
     cluster_id: String,
     topic: String,
 }
 
-impl Target {
-    async fn of(parts: &mut Parts) -> Result<Self, Error> {
-        match Path::<(String, String)>::from_request_parts(parts, &()).await {
+impl<S: Send + Sync> FromRequestParts<S> for Target {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        match Path::<(String, String)>::from_request_parts(parts, state).await {
             Ok(Path((cluster_id, topic))) if is_cluster_id(&cluster_id) => Ok(Self { cluster_id, topic }),
             Ok(_) => Err(Error::NoSuchPath(
                 "a cluster id has 64 characters at most, of ASCII and without quotation mark and backslash; GET /v3/clusters \
@@ -89,8 +91,12 @@ fn list(cluster_id: &str) -> Value {
 }
 
 /// `POST /v3/clusters/{cluster_id}/topics/{topic}/records`: one record, or several objects one after the other.
-pub(crate) async fn records<P: Publish>(State(app): State<App<P>>, request: Request<Body>) -> Result<Response, Error> {
-    let Received { target, body, deadline } = receive(request).await?;
+pub(crate) async fn records<P: Publish>(
+    State(app): State<App<P>>,
+    request: ProduceRequest<Target>,
+) -> Result<Response, Error> {
+    check(&request)?;
+    let ProduceRequest { target, body, deadline, .. } = request;
     let mut entries = entry::stream(&body)?;
     let batch = Batch::of(&app, &target.topic, entries.by_ref().take(MAX_STREAMED_RECORDS));
     let beyond = entries.count();
@@ -102,30 +108,22 @@ pub(crate) async fn records<P: Publish>(State(app): State<App<P>>, request: Requ
 }
 
 /// `POST /v3/clusters/{cluster_id}/topics/{topic}/records:batch`: at most ten records, each with an id.
-pub(crate) async fn batch<P: Publish>(State(app): State<App<P>>, request: Request<Body>) -> Result<Response, Error> {
-    let Received { target, body, deadline } = receive(request).await?;
+pub(crate) async fn batch<P: Publish>(
+    State(app): State<App<P>>,
+    request: ProduceRequest<Target>,
+) -> Result<Response, Error> {
+    check(&request)?;
+    let ProduceRequest { target, body, deadline, .. } = request;
     let (ids, entries) = batch::entries(&body)?.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
     let results = Batch::of(&app, &target.topic, entries).write(&app, &target.topic, deadline).await;
     Ok(respond(StatusCode::MULTI_STATUS, results.batch(&ids, &target.cluster_id, &target.topic), results))
 }
 
-/// A request as both routes receive it.
-struct Received {
-    target: Target,
-    body: bytes::Bytes,
-    deadline: Deadline,
-}
-
-async fn receive(request: Request<Body>) -> Result<Received, Error> {
-    let (mut parts, body) = request.into_parts();
-    let deadline = Deadline::of(&parts);
-    // Read the body even if the path is wrong: a client that is still sending does not read its response.
-    let target = Target::of(&mut parts).await;
-    let body = body::read(body, deadline).await;
-    let (target, body) = (target?, body?);
-    media::check_json(&parts.headers, &body)?;
-    media::check_accepts_json(&parts.headers)?;
-    if body.trim_ascii().is_empty() { Err(Error::EmptyBody) } else { Ok(Received { target, body, deadline }) }
+/// Rejects requests whose types are not JSON, and empty bodies.
+fn check(ProduceRequest { headers, body, .. }: &ProduceRequest<Target>) -> Result<(), Error> {
+    media::check_json(headers, body)?;
+    media::check_accepts_json(headers)?;
+    if body.trim_ascii().is_empty() { Err(Error::EmptyBody) } else { Ok(()) }
 }
 
 /// The valid records of a request, and the results of all.

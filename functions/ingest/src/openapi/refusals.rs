@@ -67,5 +67,5 @@ fn accept<P>(app: &App<P>, topic: &str, content_type: Option<&str>, body: &Bytes
     let headers: HeaderMap = content_type.map(|sent| (header::CONTENT_TYPE, sent)).into_iter().collect();
     let format = media::format(&headers, body)?;
     let topic = app.topic(topic)?;
-    records::Body::read(body, format, topic)?.into_records(body, format, topic, None).map(drop)
+    records::read(body, format, topic, None).map(drop).map_err(|rejection| rejection.error)
 }
