@@ -26,6 +26,8 @@ use crate::{
 
 mod connection;
 
+pub use connection::End;
+
 /// The delay before accepting again when the process is out of file descriptors.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
@@ -36,15 +38,6 @@ pub struct Proxy {
     target: SocketAddr,
     listeners: Mutex<Vec<JoinHandle<()>>>,
     shared: Arc<Shared>,
-}
-
-/// The ways to end a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// FIN, as from a server that closes.
-    Finish,
-    /// RST, as from a router that lost its state.
-    Reset,
 }
 
 /// The state shared by a proxy's connections.

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs,
+    fmt, fs,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
@@ -10,13 +10,7 @@ use std::{
 
 use tokio::{net::TcpStream, sync::Mutex};
 
-use crate::{
-    StackError,
-    kafka::{admin::metadata, properties::Properties},
-    ports::free_port,
-    process::Process,
-    proxy::Proxy,
-};
+use crate::{StackError, kafka::admin::metadata, ports::free_port, process::Process, proxy::Proxy};
 
 /// Limits a broker to about 220 MB; Java's default is a quarter of the machine.
 const SMALL: [&str; 2] = [
@@ -88,7 +82,7 @@ impl Broker {
         program: &Program,
         cluster_id: &str,
         directory_id: &str,
-        properties: &Properties,
+        properties: &impl fmt::Display,
     ) -> Result<(), StackError> {
         let data = self.folder.join("data");
         let ids = format!("version=1\ncluster.id={cluster_id}\nnode.id={}\ndirectory.id={directory_id}\n", self.number);

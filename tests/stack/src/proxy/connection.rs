@@ -9,10 +9,17 @@ use tokio::{
     time::sleep,
 };
 
-use crate::proxy::End;
-
 /// Fits a Kafka request of the usual size.
 const BUFFER: usize = 64 * 1024;
+
+/// The ways to end a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// FIN, as from a server that closes.
+    Finish,
+    /// RST, as from a router that lost its state.
+    Reset,
+}
 
 pub(super) struct Connection {
     pub(super) client: TcpStream,

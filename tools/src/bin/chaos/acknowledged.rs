@@ -16,14 +16,11 @@ use crate::{
     document::{Acknowledged, Row},
     fault::Fault,
     journal::{Journal, Verdict, Violation},
-    plan::Plan,
+    plan::{CLIENTS_EACH, Plan},
     progress::log_progress,
     system::{PARTITIONS, System, TOPIC},
     topic,
 };
-
-/// The number of clients per frontend and retry policy.
-pub(crate) const CLIENTS: usize = 3;
 
 /// The time within which a frontend has to serve again after a fault.
 const RECOVERY_TIMEOUT: Duration = Duration::from_mins(1);
@@ -88,7 +85,7 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Acknowledged> {
     let mut clients = Vec::new();
     for url in system.urls() {
         for retry_policy in [RetryPolicy::Never, RetryPolicy::UntilConfirmed] {
-            for _ in 0..CLIENTS {
+            for _ in 0..CLIENTS_EACH {
                 let client = Client::new(clients.len() as u64 + 1, &url, retry_policy, seed, seen.clone());
                 clients.push(tokio::spawn(client.run()));
             }

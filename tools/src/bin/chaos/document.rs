@@ -5,13 +5,13 @@ use std::{num::NonZero, thread::available_parallelism, time::Duration};
 use chrono::{DateTime, Utc};
 
 use crate::{
-    acknowledged::CLIENTS as CLIENTS_EACH,
     archived::{Archived, WRITERS},
     client::INVALID_ONE_IN,
     fault::BROKERS,
     frozen::Frozen,
     journal::Sent,
     overload::{CLIENTS, MAX_MEMORY_MB, Overload},
+    plan::CLIENTS_EACH,
     response::RecordState,
     soak::Soak,
     storm::{CONNECTIONS, LOG_INS_PER_SECOND, Storm},

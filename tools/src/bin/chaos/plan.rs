@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The number of clients per frontend and retry policy.
+pub(crate) const CLIENTS_EACH: usize = 3;
+
 /// The amounts of testing.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
