@@ -31,7 +31,7 @@ use shared::{
     kafka::{Batching, Producer},
     kind::{CATALOG, GEO, PIN},
     metrics::Metrics,
-    publish::{Failure, Outcome, Publish, Record, Written},
+    publish::{Failure, Outcome, ProducerRecord, Publish, Written},
 };
 use stack::lambda::{Function, Lambda, built};
 use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
@@ -114,9 +114,9 @@ async fn ingest_at(url: &str) -> Publisher {
     Publisher::start(&delivery, Vec::new(), &Aws::from(config), Metrics::default()).await.unwrap()
 }
 
-fn record(topic: &str, key: &str, value: &str) -> Record {
+fn record(topic: &str, key: &str, value: &str) -> ProducerRecord {
     let value = Some(value.to_owned().into());
-    Record { topic: topic.into(), key: Some(key.to_owned().into()), value, ..Record::default() }
+    ProducerRecord { topic: topic.into(), key: Some(key.to_owned().into()), value, ..ProducerRecord::default() }
 }
 
 fn distant_deadline() -> Instant {
@@ -124,7 +124,7 @@ fn distant_deadline() -> Instant {
 }
 
 /// A run's records in the emulator's order, with text that needs escapes.
-fn records() -> Vec<Record> {
+fn records() -> Vec<ProducerRecord> {
     let text = json!("a \"quote\", \\, \u{1F4CC} and\ttab");
     (0..3)
         .flat_map(|post| CATALOG.iter().map(move |kind| (post, *kind)).collect::<Vec<_>>())
@@ -152,15 +152,15 @@ async fn keeps_the_contract(publisher: &impl Publish, pipeline: &Pipeline) {
         let topic = format!("u.{kind}");
         let sent = records.iter().filter(|record| *record.topic == topic);
         let sent: Vec<_> = sent
-            .map(|Record { key, value, .. }| {
+            .map(|ProducerRecord { key, value, .. }| {
                 (key.as_ref().map(|key| key.to_vec()), value.as_ref().map(|value| value.to_vec()))
             })
             .collect();
         assert_eq!(pipeline.records(&topic), sent, "{kind}: keys, bytes and order");
     }
 
-    let onto = Record { partition: Some(2), ..record("v.geo", "1", &with(&GEO, &[])) };
-    let nowhere = Record { partition: Some(9), ..record("u.geo", "1", &with(&GEO, &[])) };
+    let onto = ProducerRecord { partition: Some(2), ..record("v.geo", "1", &with(&GEO, &[])) };
+    let nowhere = ProducerRecord { partition: Some(9), ..record("u.geo", "1", &with(&GEO, &[])) };
     let outcomes = publisher.publish(vec![nowhere, onto], Instant::now() + Duration::from_secs(5)).await;
     assert_eq!(places(&outcomes)[1], Ok((2, 0)), "a failure in one topic does not affect another");
     assert!(outcomes[0].is_err());

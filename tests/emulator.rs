@@ -9,7 +9,7 @@ use shared::{
     json::compact,
     kind::CATALOG,
     metrics::Metrics,
-    publish::{Failure, Outcome, Publish, Record},
+    publish::{Failure, Outcome, ProducerRecord, Publish},
     sample,
 };
 use tokio::{sync::Mutex, time::Instant};
@@ -69,7 +69,7 @@ async fn a_run_is_spread_evenly_over_its_time() {
 struct Half;
 
 impl Publish for Half {
-    async fn publish(&self, records: Vec<Record>, _: Instant) -> Vec<Outcome> {
+    async fn publish(&self, records: Vec<ProducerRecord>, _: Instant) -> Vec<Outcome> {
         let outcome = |at| {
             if at % 2 == 0 {
                 Err(Failure::Unconfirmed)

@@ -20,7 +20,7 @@ use shared::{
     kind::GEO,
     metadata::{Describe, DescribeError, Offsets, Partition},
     metrics::Metrics,
-    publish::{Failure, Outcome, Publish, Record, Unreachable},
+    publish::{Failure, Outcome, ProducerRecord, Publish, Unreachable},
     topic::UserIds,
 };
 use stack::kafka::{Kafka, Operation, Options, Topics};
@@ -57,7 +57,7 @@ async fn a_record_that_is_written_moves_its_partitions_end() {
 struct Slow(Recorder);
 
 impl Publish for Slow {
-    async fn publish(&self, records: Vec<Record>, deadline: Instant) -> Vec<Outcome> {
+    async fn publish(&self, records: Vec<ProducerRecord>, deadline: Instant) -> Vec<Outcome> {
         self.0.publish(records, deadline).await
     }
 }
@@ -145,7 +145,7 @@ async fn a_start_sends_one_metadata_request_for_any_number_of_topics() {
     assert!(begun.elapsed() < 25 * ROUND_TRIP, "{:?}", begun.elapsed());
 
     let value = || Some(Bytes::from_static(b"{}"));
-    let record = |topic: &str| Record {
+    let record = |topic: &str| ProducerRecord {
         topic: topic.into(),
         partition: None,
         key: None,

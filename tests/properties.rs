@@ -9,7 +9,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Map, Value, json};
 use shared::{
     kind::{CATALOG, Kind, Presence, Rule},
-    publish::Record,
+    publish::ProducerRecord,
 };
 use tokio::runtime::Runtime;
 
@@ -185,7 +185,7 @@ proptest! {
         let written = records.len();
         if status == 200 {
             prop_assert_eq!(answer["offsets"].as_array().unwrap().len(), written);
-            let archived = |record: &Record| matches!(Form::of(record.value.as_ref()), Form::Line(_));
+            let archived = |record: &ProducerRecord| matches!(Form::of(record.value.as_ref()), Form::Line(_));
             prop_assert!(records.iter().all(archived), "accepted records are never quarantined");
         } else {
             prop_assert!(answer["message"].is_string() && answer["error_code"].is_u64(), "{}", answer);

@@ -22,7 +22,7 @@ use shared::{
     kind::{GEO, PIN},
     metadata::{Describe, DescribeError, Offsets, Partition},
     metrics::Metrics,
-    publish::{Outcome, Publish, Record, Unreachable},
+    publish::{Outcome, ProducerRecord, Publish, Unreachable},
     topic::UserIds,
 };
 use stack::{
@@ -183,7 +183,7 @@ struct PanicsOnce {
 }
 
 impl Publish for PanicsOnce {
-    async fn publish(&self, records: Vec<Record>, deadline: Instant) -> Vec<Outcome> {
+    async fn publish(&self, records: Vec<ProducerRecord>, deadline: Instant) -> Vec<Outcome> {
         let outcomes = self.producer.publish(records, deadline).await;
         assert!(self.panicked.swap(true, Ordering::Relaxed), "a bug");
         outcomes

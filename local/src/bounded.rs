@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::Utc;
 use shared::{
     metadata::{Describe, DescribeError, Offsets, Partition},
-    publish::{Failure, Outcome, Publish, Record, Unreachable, Written},
+    publish::{Failure, Outcome, ProducerRecord, Publish, Unreachable, Written},
 };
 use tokio::time::Instant;
 
@@ -44,15 +44,17 @@ fn now_ms() -> i64 {
 }
 
 impl<P: Publish> Publish for Bounded<P> {
-    async fn publish(&self, records: Vec<Record>, deadline: Instant) -> Vec<Outcome> {
+    async fn publish(&self, records: Vec<ProducerRecord>, deadline: Instant) -> Vec<Outcome> {
         let Some(backlog) = &self.backlog else { return self.inner.publish(records, deadline).await };
         let mut outcomes = Vec::with_capacity(records.len());
         let now_ms = now_ms();
-        let dated = |record: Record| Record { timestamp_ms: record.timestamp_ms.or(Some(now_ms)), ..record };
+        let dated =
+            |record: ProducerRecord| ProducerRecord { timestamp_ms: record.timestamp_ms.or(Some(now_ms)), ..record };
         let mut records = records.into_iter().map(dated).peekable();
-        let size =
-            |record: &Record| record.size_bytes() + OVERHEAD_BYTES + record.headers.len() * HEADER_OVERHEAD_BYTES;
-        let fits = |record: &Record| record.size_bytes() <= MAX_RECORD_BYTES;
+        let size = |record: &ProducerRecord| {
+            record.size_bytes() + OVERHEAD_BYTES + record.headers.len() * HEADER_OVERHEAD_BYTES
+        };
+        let fits = |record: &ProducerRecord| record.size_bytes() <= MAX_RECORD_BYTES;
         while let Some(first) = records.next() {
             if !fits(&first) {
                 outcomes.push(Err(Failure::TooLarge));
@@ -123,9 +125,9 @@ mod tests {
     struct Recorder(Arc<Mutex<Vec<usize>>>);
 
     impl Publish for Recorder {
-        async fn publish(&self, records: Vec<Record>, _: Instant) -> Vec<Outcome> {
+        async fn publish(&self, records: Vec<ProducerRecord>, _: Instant) -> Vec<Outcome> {
             let mut sizes = self.0.lock().unwrap();
-            let write = |record: Record| {
+            let write = |record: ProducerRecord| {
                 sizes.push(record.size_bytes());
                 Ok(Written { partition: 0, offset: i64::try_from(sizes.len()).unwrap() - 1, timestamp_ms: Some(1) })
             };
@@ -133,9 +135,9 @@ mod tests {
         }
     }
 
-    fn records(count: usize, bytes: usize) -> Vec<Record> {
+    fn records(count: usize, bytes: usize) -> Vec<ProducerRecord> {
         let value = Some(Bytes::from(vec![b'x'; bytes]));
-        vec![Record { topic: "t".into(), value, ..Record::default() }; count]
+        vec![ProducerRecord { topic: "t".into(), value, ..ProducerRecord::default() }; count]
     }
 
     #[tokio::test(start_paused = true)]
@@ -178,7 +180,7 @@ mod tests {
     async fn the_time_of_a_record_is_its_own_or_when_it_was_sent() {
         let bounded = Bounded::new(Recorder::default(), Some(Arc::new(Backlog::of(["t".to_owned()]))));
         let records = records(2, 1).into_iter().zip([Some(7), None]);
-        let records = records.map(|(record, timestamp_ms)| Record { timestamp_ms, ..record }).collect();
+        let records = records.map(|(record, timestamp_ms)| ProducerRecord { timestamp_ms, ..record }).collect();
         let begun = now_ms();
         let outcomes = bounded.publish(records, Instant::now() + Duration::from_secs(1)).await;
         let times: Vec<_> = outcomes.into_iter().map(|outcome| outcome.unwrap().timestamp_ms.unwrap()).collect();

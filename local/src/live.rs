@@ -17,7 +17,7 @@ use chrono::Utc;
 use serde::Serialize;
 use shared::{
     metadata::Describe,
-    publish::{Outcome, Record},
+    publish::{Outcome, ProducerRecord},
     topic::UserIds,
 };
 use tokio::{
@@ -152,7 +152,7 @@ impl Live {
     }
 
     /// Records for `topics` were written, or not. Of the last ones there is more to tell.
-    fn written(&self, topics: &[Arc<str>], latest: &[Record], outcomes: &[Outcome]) {
+    fn written(&self, topics: &[Arc<str>], latest: &[ProducerRecord], outcomes: &[Outcome]) {
         let mut ends: BTreeMap<(&str, i32), i64> = BTreeMap::new();
         for (topic, written) in topics.iter().zip(outcomes).filter_map(|(topic, outcome)| Some((topic, outcome.ok()?)))
         {

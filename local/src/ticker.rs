@@ -72,7 +72,7 @@ mod tests {
     use rand::{SeedableRng, rngs::StdRng};
     use shared::{
         metrics::{Metrics, emulator::POSTS_SENT},
-        publish::{Outcome, Record, Written},
+        publish::{Outcome, ProducerRecord, Written},
     };
 
     use super::*;
@@ -81,7 +81,7 @@ mod tests {
     struct Slow(Duration);
 
     impl Publish for Slow {
-        async fn publish(&self, records: Vec<Record>, _: Instant) -> Vec<Outcome> {
+        async fn publish(&self, records: Vec<ProducerRecord>, _: Instant) -> Vec<Outcome> {
             tokio::time::sleep(self.0).await;
             vec![Ok(Written { partition: 0, offset: 0, timestamp_ms: None }); records.len()]
         }

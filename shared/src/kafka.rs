@@ -20,7 +20,7 @@ use self::{
 use crate::{
     cluster::Cluster,
     metrics::Metrics,
-    publish::{Failure, Outcome, Publish, Record, Unreachable},
+    publish::{Failure, Outcome, ProducerRecord, Publish, Unreachable},
 };
 
 mod config;
@@ -126,7 +126,7 @@ impl Producer {
 
     /// Asks about a topic that could not be written to. librdkafka remembers the refusal and would repeat it unasked until
     /// it next looks, up to five minutes later, when the topic may long have been made or the right given.
-    async fn look_again(connection: &Connection, records: &[Record], outcomes: &[Outcome], deadline: Instant) {
+    async fn look_again(connection: &Connection, records: &[ProducerRecord], outcomes: &[Outcome], deadline: Instant) {
         let refused = |outcome: &Outcome| matches!(outcome, Err(Failure::Unauthorized | Failure::NoSuchTopic));
         let topics: BTreeSet<&Arc<str>> = records
             .iter()
@@ -144,7 +144,7 @@ impl Producer {
 }
 
 impl Publish for Producer {
-    async fn publish(&self, records: Vec<Record>, deadline: Instant) -> Vec<Outcome> {
+    async fn publish(&self, records: Vec<ProducerRecord>, deadline: Instant) -> Vec<Outcome> {
         let start = Instant::now();
         // The same for the whole request: another one could not tell the broker which records are duplicates.
         let connection = match self.0.writing.connection() {
@@ -183,7 +183,12 @@ enum End {
     Denied,
 }
 
-async fn send(connection: &Connection, records: &[Record], start: Instant, deadline: Instant) -> (Vec<Outcome>, End) {
+async fn send(
+    connection: &Connection,
+    records: &[ProducerRecord],
+    start: Instant,
+    deadline: Instant,
+) -> (Vec<Outcome>, End) {
     let topics: BTreeSet<&Arc<str>> = records.iter().map(|record| &record.topic).collect();
     let stop = async {
         tokio::select! {

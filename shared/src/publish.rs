@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// One message to be written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Record {
+pub struct ProducerRecord {
     /// Shared by the records of a request.
     pub topic: Arc<str>,
     /// `None` leaves the choice to the partitioner (murmur2 of the key, as the Java client).
@@ -31,7 +31,7 @@ pub struct Header {
     pub value: Option<Bytes>,
 }
 
-impl Record {
+impl ProducerRecord {
     /// Key, value and headers, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
@@ -101,7 +101,7 @@ pub trait Publish: Send + Sync + 'static {
     ///
     /// # Cancellation
     /// Records of a dropped future may or may not be written, now or later.
-    fn publish(&self, records: Vec<Record>, deadline: Instant) -> impl Future<Output = Vec<Outcome>> + Send;
+    fn publish(&self, records: Vec<ProducerRecord>, deadline: Instant) -> impl Future<Output = Vec<Outcome>> + Send;
 }
 
 /// Kafka cannot be used.

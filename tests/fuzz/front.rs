@@ -3,7 +3,7 @@
 use axum::{Router, body::Body};
 use http::{Request, header::CONTENT_TYPE};
 use http_body_util::BodyExt;
-use shared::publish::Record;
+use shared::publish::ProducerRecord;
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 
@@ -20,7 +20,7 @@ pub(crate) struct Front {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: String,
-    pub(crate) written: Vec<Record>,
+    pub(crate) written: Vec<ProducerRecord>,
 }
 
 impl Front {

@@ -8,7 +8,7 @@ use shared::{
     kind::GEO,
     metadata::{Describe, DescribeError, Offsets, Partition},
     metrics::Metrics,
-    publish::{Failure, Outcome, Publish, Record, Unreachable},
+    publish::{Failure, Outcome, ProducerRecord, Publish, Unreachable},
 };
 use tokio::time::Instant;
 use vectors::{Need, Vector};
@@ -75,7 +75,7 @@ async fn every_answer_to_records_that_kafka_does_not_take_is_in_the_document() {
 struct Silent(DescribeError);
 
 impl Publish for Silent {
-    async fn publish(&self, _: Vec<Record>, _: Instant) -> Vec<Outcome> {
+    async fn publish(&self, _: Vec<ProducerRecord>, _: Instant) -> Vec<Outcome> {
         Vec::new()
     }
 }

@@ -10,7 +10,7 @@ use ingest::{App, router};
 use shared::{
     metadata::{Describe, DescribeError, Offsets, Partition, Replica},
     metrics::Metrics,
-    publish::{Failure, Outcome, Publish, Record, Unreachable, Written},
+    publish::{Failure, Outcome, ProducerRecord, Publish, Unreachable, Written},
     topic::UserIds,
 };
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 /// An in-memory publisher. Each topic has one partition, and all topics share one sequence of offsets.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Recorder {
-    written: Arc<Mutex<Vec<Record>>>,
+    written: Arc<Mutex<Vec<ProducerRecord>>>,
     behavior: Behavior,
 }
 
@@ -43,7 +43,7 @@ impl Recorder {
     }
 
     /// Returns the records written since the last call.
-    pub(crate) fn take(&self) -> Vec<Record> {
+    pub(crate) fn take(&self) -> Vec<ProducerRecord> {
         std::mem::take(&mut self.written.lock().unwrap())
     }
 
@@ -65,9 +65,9 @@ impl Recorder {
 }
 
 impl Publish for Recorder {
-    async fn publish(&self, records: Vec<Record>, _: Instant) -> Vec<Outcome> {
+    async fn publish(&self, records: Vec<ProducerRecord>, _: Instant) -> Vec<Outcome> {
         let mut written = self.written.lock().unwrap();
-        let write = |record: Record| match self.behavior {
+        let write = |record: ProducerRecord| match self.behavior {
             Behavior::Written => {
                 let (partition, timestamp_ms) = (record.partition.unwrap_or(0), record.timestamp_ms);
                 written.push(record);

@@ -2,7 +2,7 @@ use std::{future, hint::black_box, time::Duration};
 
 use shared::{
     metadata::{Describe, DescribeError, Offsets, Partition},
-    publish::{Outcome, Publish, Record, Unreachable, Written},
+    publish::{Outcome, ProducerRecord, Publish, Unreachable, Written},
 };
 use tokio::time::Instant;
 
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 pub struct Discard;
 
 impl Publish for Discard {
-    fn publish(&self, records: Vec<Record>, _: Instant) -> impl Future<Output = Vec<Outcome>> + Send {
+    fn publish(&self, records: Vec<ProducerRecord>, _: Instant) -> impl Future<Output = Vec<Outcome>> + Send {
         let written = Written { partition: 0, offset: 0, timestamp_ms: None };
         future::ready(black_box(records).iter().map(|_| Ok(written)).collect())
     }

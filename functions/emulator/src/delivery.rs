@@ -9,7 +9,7 @@ use shared::{
     cluster::Cluster,
     kafka::{Producer, ProducerError},
     metrics::Metrics,
-    publish::{Outcome, Publish, Record},
+    publish::{Outcome, ProducerRecord, Publish},
 };
 use tokio::time::Instant;
 
@@ -84,7 +84,7 @@ impl Publisher {
 }
 
 impl Publish for Publisher {
-    async fn publish(&self, records: Vec<Record>, deadline: Instant) -> Vec<Outcome> {
+    async fn publish(&self, records: Vec<ProducerRecord>, deadline: Instant) -> Vec<Outcome> {
         match self {
             Self::Kafka(producer) => producer.publish(records, deadline).await,
             // Boxed: the SDK's futures are large, and the producer does not need them.

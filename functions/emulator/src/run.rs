@@ -12,7 +12,7 @@ use shared::{
         Metrics,
         emulator::{POSTS_SENT, PRODUCE_TIME, RECORDS_REFUSED, RECORDS_UNCONFIRMED, RECORDS_WRITTEN},
     },
-    publish::{Publish, Record},
+    publish::{ProducerRecord, Publish},
     shown::shown,
     topic::{Topic, UserId, UserIds},
 };
@@ -165,15 +165,15 @@ impl<P: Publish> Emulator<P> {
     }
 }
 
-fn record(row: &Row, user_id: &UserId) -> Result<Record, RefusedRow> {
+fn record(row: &Row, user_id: &UserId) -> Result<ProducerRecord, RefusedRow> {
     let topic = Topic::of(user_id, row.kind);
     let checked = topic.check(&row.json);
     let checked = checked.map_err(|invalid| RefusedRow::invalid(row, &invalid))?;
-    Ok(Record {
+    Ok(ProducerRecord {
         topic: topic.name.as_str().into(),
         key: Some(checked.key()),
         value: Some(row.json.clone().into()),
-        ..Record::default()
+        ..ProducerRecord::default()
     })
 }
 

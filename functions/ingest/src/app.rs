@@ -7,7 +7,7 @@ use shared::{
         Metrics,
         ingest::{PRODUCE_TIME, RECORDS_REFUSED, RECORDS_UNCONFIRMED, RECORDS_WRITTEN},
     },
-    publish::{Failure, Outcome, Publish, Record},
+    publish::{Failure, Outcome, ProducerRecord, Publish},
     shown::shown,
     topic::{PassThroughTopics, UserIds},
 };
@@ -90,7 +90,7 @@ impl<P> App<P> {
     }
 
     /// Writes records to `topic` and counts their outcomes.
-    pub(crate) async fn publish(&self, topic: &Topic, records: Vec<Record>, deadline: Deadline) -> Vec<Outcome>
+    pub(crate) async fn publish(&self, topic: &Topic, records: Vec<ProducerRecord>, deadline: Deadline) -> Vec<Outcome>
     where
         P: Publish,
     {

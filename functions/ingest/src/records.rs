@@ -11,7 +11,7 @@ use bytes::Bytes;
 use shared::{
     json::{self, Strict},
     kind::{BrokenRules, Invalid, Violation},
-    publish::Record,
+    publish::ProducerRecord,
     shown::shown,
 };
 
@@ -50,7 +50,7 @@ pub(crate) fn read(
     format: Format,
     topic: &Topic,
     partition: Option<i32>,
-) -> Result<Vec<Record>, Rejection> {
+) -> Result<Vec<ProducerRecord>, Rejection> {
     let mut violations = Violations::default();
     let entries = match format {
         Format::Json => envelope::parse(body, |at, text| {
@@ -80,7 +80,13 @@ pub(crate) fn read(
         };
         match content {
             Ok((key, value)) => {
-                records.push(Record { topic: Arc::clone(&name), partition, key, value, ..Record::default() });
+                records.push(ProducerRecord {
+                    topic: Arc::clone(&name),
+                    partition,
+                    key,
+                    value,
+                    ..ProducerRecord::default()
+                });
             }
             Err(broken) => violations.add(at, broken),
         }

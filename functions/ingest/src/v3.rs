@@ -14,7 +14,7 @@ use http::{StatusCode, header, request::Parts};
 use serde_json::{Value, json};
 use shared::{
     metadata::Describe,
-    publish::{Publish, Record},
+    publish::{ProducerRecord, Publish},
 };
 
 use self::{entry::Entry, result::Results};
@@ -129,7 +129,7 @@ fn check(ProduceRequest { headers, body, .. }: &ProduceRequest<Target>) -> Resul
 /// The valid records of a request, and the results of all.
 #[derive(Default)]
 struct Batch {
-    records: Vec<Record>,
+    records: Vec<ProducerRecord>,
     results: Results,
 }
 

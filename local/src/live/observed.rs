@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use shared::{
     metadata::{Describe, DescribeError, Offsets, Partition},
-    publish::{Outcome, Publish, Record, Unreachable},
+    publish::{Outcome, ProducerRecord, Publish, Unreachable},
 };
 use tokio::time::Instant;
 
@@ -24,7 +24,7 @@ impl<P> Observed<P> {
 }
 
 impl<P: Publish> Publish for Observed<P> {
-    async fn publish(&self, records: Vec<Record>, deadline: Instant) -> Vec<Outcome> {
+    async fn publish(&self, records: Vec<ProducerRecord>, deadline: Instant) -> Vec<Outcome> {
         let topics: Vec<_> = records.iter().map(|record| Arc::clone(&record.topic)).collect();
         // No more than can be shown: a request may have more.
         let first = records.len().saturating_sub(3 * KEPT);

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 use shared::{
     kind::CATALOG,
-    publish::{Record, Written},
+    publish::{ProducerRecord, Written},
     topic::{Topic, UserId, UserIds},
 };
 
@@ -226,7 +226,7 @@ impl Posts {
     }
 
     /// A record was written.
-    pub(crate) fn add(&mut self, record: &Record, written: Written, time_ms: i64) {
+    pub(crate) fn add(&mut self, record: &ProducerRecord, written: Written, time_ms: i64) {
         let of = TopicPartition { topic: record.topic.to_string(), partition: written.partition };
         let Ok(offset) = u64::try_from(written.offset) else { return };
         // What is passed through is no post, and neither is a null.
@@ -328,26 +328,26 @@ mod tests {
     }
 
     /// The sample's row of a kind, as it is written for a user id.
-    fn record(user_id: &str, kind: &str, row: usize) -> Record {
+    fn record(user_id: &str, kind: &str, row: usize) -> ProducerRecord {
         let kind = CATALOG.iter().find(|known| known.name == kind).unwrap();
         let row = sample::rows(kind.table).unwrap().lines().nth(row).unwrap();
         let key = kind.check(row).unwrap().key();
-        Record {
+        ProducerRecord {
             topic: format!("{user_id}.{kind}").into(),
             key: Some(key),
             value: Some(row.into()),
-            ..Record::default()
+            ..ProducerRecord::default()
         }
     }
 
-    fn add(posts: &mut Posts, record: &Record, offset: i64) {
+    fn add(posts: &mut Posts, record: &ProducerRecord, offset: i64) {
         posts.add(record, Written { partition: 0, offset, timestamp_ms: None }, 7);
     }
 
     /// A record of demo's with a row of one's own.
-    fn own(kind: &str, row: &serde_json::Value) -> Record {
+    fn own(kind: &str, row: &serde_json::Value) -> ProducerRecord {
         let (topic, value) = (format!("demo.{kind}").into(), Some(row.to_string().into()));
-        Record { topic, key: Some("4".into()), value, ..Record::default() }
+        ProducerRecord { topic, key: Some("4".into()), value, ..ProducerRecord::default() }
     }
 
     fn shown(posts: &mut Posts) -> serde_json::Value {
@@ -396,12 +396,16 @@ mod tests {
     #[test]
     fn what_is_no_post_is_not_shown_as_one() {
         let mut posts = posts();
-        let passed_through =
-            Record { topic: "any".into(), key: Some("4".into()), value: Some("x".into()), ..Record::default() };
+        let passed_through = ProducerRecord {
+            topic: "any".into(),
+            key: Some("4".into()),
+            value: Some("x".into()),
+            ..ProducerRecord::default()
+        };
         add(&mut posts, &passed_through, 3);
-        add(&mut posts, &Record { value: None, ..record("demo", "pin", 0) }, 4);
-        add(&mut posts, &Record { key: None, ..record("demo", "pin", 0) }, 5);
-        add(&mut posts, &Record { key: Some(vec![b'k'; 900_000].into()), ..record("demo", "pin", 0) }, 6);
+        add(&mut posts, &ProducerRecord { value: None, ..record("demo", "pin", 0) }, 4);
+        add(&mut posts, &ProducerRecord { key: None, ..record("demo", "pin", 0) }, 5);
+        add(&mut posts, &ProducerRecord { key: Some(vec![b'k'; 900_000].into()), ..record("demo", "pin", 0) }, 6);
         assert_eq!((shown(&mut posts)["posts"].clone(), posts.latest.len()), (json!([]), 0));
     }
 

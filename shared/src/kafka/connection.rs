@@ -26,7 +26,7 @@ use super::{context::Context, deliveries::Pending, failure::sort, link::Link, mo
 use crate::{
     cluster::{Cluster, Security},
     metrics::{Metrics, producer::CONNECT_TIME},
-    publish::{Failure, Header, Record},
+    publish::{Failure, Header, ProducerRecord},
 };
 
 /// An unused connection is given up sooner than others may drop it: AWS's networks after 350 s
@@ -229,7 +229,7 @@ impl Connection {
     }
 
     /// Puts a record into librdkafka's queue, which tells `pending` what becomes of it.
-    pub(super) async fn enqueue(&self, record: &Record, pending: Pending, deadline: Instant) {
+    pub(super) async fn enqueue(&self, record: &ProducerRecord, pending: Pending, deadline: Instant) {
         let mut queued = BaseRecord {
             topic: &record.topic,
             partition: record.partition,

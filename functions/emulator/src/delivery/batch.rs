@@ -9,7 +9,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use serde_json::json;
-use shared::publish::Record;
+use shared::publish::ProducerRecord;
 
 /// The maximum size of an event: [Lambda accepts 6 MB] in a synchronous invocation.
 ///
@@ -35,7 +35,7 @@ pub(super) struct Batch {
 }
 
 /// Groups the records by topic, in order, into as few batches as the limits allow.
-pub(super) fn batches(records: &[Record]) -> Vec<Batch> {
+pub(super) fn batches(records: &[ProducerRecord]) -> Vec<Batch> {
     let mut topics: BTreeMap<&Arc<str>, Vec<usize>> = BTreeMap::new();
     for (index, record) in records.iter().enumerate() {
         topics.entry(&record.topic).or_default().push(index);
@@ -68,7 +68,7 @@ fn split(sizes: &[usize]) -> Vec<Range<usize>> {
 }
 
 /// The size of a record in an event.
-fn size_bytes(record: &Record) -> usize {
+fn size_bytes(record: &ProducerRecord) -> usize {
     let base64 = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, |bytes| bytes.len().div_ceil(3) * 4);
     base64(&record.key) + base64(&record.value) + ENTRY_BYTES
 }
@@ -98,9 +98,9 @@ impl Serialize for Base64<'_> {
 impl Batch {
     /// The event of a REST API's proxy integration (version 1) for `POST /topics/<topic>`. The format lacks timestamps and
     /// headers, which the emulator does not set.
-    pub(super) fn event(&self, records: &[Record]) -> serde_json::Result<Vec<u8>> {
+    pub(super) fn event(&self, records: &[ProducerRecord]) -> serde_json::Result<Vec<u8>> {
         let entry = |index: &usize| {
-            let Record { key, value, partition, .. } = &records[*index];
+            let ProducerRecord { key, value, partition, .. } = &records[*index];
             Entry { key: key.as_deref().map(Base64), value: value.as_deref().map(Base64), partition: *partition }
         };
         let envelope = Envelope { records: self.indexes.iter().map(entry).collect() };
@@ -127,14 +127,14 @@ impl Batch {
 mod tests {
     use super::*;
 
-    fn record(topic: &str, value: usize) -> Record {
+    fn record(topic: &str, value: usize) -> ProducerRecord {
         let value = Some(vec![b'x'; value].into());
-        Record {
+        ProducerRecord {
             topic: topic.into(),
             partition: Some(i32::MAX),
             key: Some("12345678".into()),
             value,
-            ..Record::default()
+            ..ProducerRecord::default()
         }
     }
 

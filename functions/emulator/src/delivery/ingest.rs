@@ -12,7 +12,7 @@ use serde_json::Value;
 use shared::{
     aws::AwsError,
     causes::in_one_line,
-    publish::{Failure, Outcome, Publish, Record},
+    publish::{Failure, Outcome, ProducerRecord, Publish},
 };
 use tokio::{
     sync::OnceCell,
@@ -78,7 +78,7 @@ impl Ingest {
     async fn deliver(
         &self,
         batch: &Batch,
-        records: &[Record],
+        records: &[ProducerRecord],
         deadline: Instant,
     ) -> (Vec<Outcome>, Option<DeliveryError>) {
         let (function, count) = (self.function.clone(), batch.indexes.len());
@@ -119,7 +119,7 @@ impl Ingest {
 }
 
 impl Publish for Ingest {
-    async fn publish(&self, records: Vec<Record>, deadline: Instant) -> Vec<Outcome> {
+    async fn publish(&self, records: Vec<ProducerRecord>, deadline: Instant) -> Vec<Outcome> {
         let mut all = vec![Err(Failure::Unconfirmed); records.len()];
         let mut first = None;
         for batch in batches(&records) {

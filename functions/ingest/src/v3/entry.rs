@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::{
     json::{self, Place, text},
-    publish::{Header, Record},
+    publish::{Header, ProducerRecord},
     shown::shown,
 };
 
@@ -117,7 +117,7 @@ impl Entry {
     }
 
     /// Converts the entry to a record of `topic`, if it is valid. `at` is its index in the request.
-    pub(super) fn record(self, topic: &Topic, at: usize) -> Result<(Record, Sizes), Error> {
+    pub(super) fn record(self, topic: &Topic, at: usize) -> Result<(ProducerRecord, Sizes), Error> {
         let Self { partition, headers, key, value, timestamp_ms } = self;
         // `archive` reads these topics with rskafka 0.6, which fails permanently at a null header value.
         if topic.takes_json_only() && headers.iter().any(|header| header.value.is_none()) {
@@ -127,7 +127,7 @@ impl Entry {
         let bytes = |data: Option<Data>| data.map(|data| data.bytes);
         match bytes_record(bytes(key), bytes(value), topic) {
             Ok((key, value)) => {
-                Ok((Record { topic: topic.name().into(), partition, key, value, timestamp_ms, headers }, sizes))
+                Ok((ProducerRecord { topic: topic.name().into(), partition, key, value, timestamp_ms, headers }, sizes))
             }
             Err(broken) => {
                 let mut violations = Violations::default();

@@ -29,7 +29,7 @@ use shared::{
     cluster::Cluster,
     kafka::{Batching, Producer},
     metrics::Metrics,
-    publish::{Publish, Record as ToWrite},
+    publish::{ProducerRecord, Publish},
 };
 use stack::{
     kafka::{Kafka, Options},
@@ -308,7 +308,7 @@ async fn produce(servers: String, topic: String, going: watch::Receiver<bool>, m
                     3 => Some(format!("{{\"n\":{number},\"large\":\"{}\"}}", "x".repeat(100_000))),
                     _ => Some(format!("{{\"n\":{number}}}")),
                 };
-                ToWrite { topic: Arc::clone(&topic), value: value.map(Into::into), ..ToWrite::default() }
+                ProducerRecord { topic: Arc::clone(&topic), value: value.map(Into::into), ..ProducerRecord::default() }
             })
             .collect();
         producer.publish(records, Instant::now() + Duration::from_secs(20)).await;
