@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use database::Function;
 use lambda_runtime::{LambdaEvent, tracing::subscriber::util::SubscriberInitExt};
 use serde_json::{Value, json};
-use shared::{causes::in_one_line, log};
+use shared::{error_chain::one_line, log};
 
 use crate::support::{aws::Aws, invocation, log::Log};
 
@@ -124,7 +124,7 @@ async fn a_wrong_setting_is_told_to_cloudformation() {
     let function = function(&aws).await;
     let setup: Value = serde_json::from_str(include_str!("../events/database-setup.json")).unwrap();
     let setup = invocation(setup, Duration::from_secs(3));
-    let error = in_one_line(&function.handle(setup, trusting("/no/such.pem")).await.unwrap_err());
+    let error = one_line(&function.handle(setup, trusting("/no/such.pem")).await.unwrap_err());
     let said =
         "the function's settings are wrong: DATABASE_SSL_CA cannot be used (/no/such.pem cannot be read: No such file";
     assert!(error.starts_with(said), "{error}");
@@ -161,12 +161,12 @@ async fn the_master_password_is_in_no_log() {
         let mut setup = setup.clone();
         (setup["host"], setup["port"], setup["database"]) = (host.into(), 1.into(), database.into());
         let error = function.handle(invocation(setup, Duration::from_secs(3)), trusting("")).await.unwrap_err();
-        assert!(!format!("{error:?} {}", in_one_line(&error)).contains("s3cret"), "{error:?}");
+        assert!(!format!("{error:?} {}", one_line(&error)).contains("s3cret"), "{error:?}");
     }
     let mut unreadable = setup;
     unreadable["master"] = PASSWORD.into();
     let error = function.handle(invocation(unreadable, Duration::from_secs(3)), trusting("")).await.unwrap_err();
-    assert!(!format!("{error:?} {}", in_one_line(&error)).contains("s3cret"), "{error:?}");
+    assert!(!format!("{error:?} {}", one_line(&error)).contains("s3cret"), "{error:?}");
 
     let text = log.text();
     assert!(text.contains("the resource is not there"), "it is the log of this test: {text}");

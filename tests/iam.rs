@@ -262,7 +262,7 @@ async fn a_broker_whose_certificate_nobody_known_has_signed_is_not_spoken_to() {
     assert_eq!(answer.status, 503, "{}", answer.body);
     assert_eq!(kafka.refusals().unwrap(), [], "no token was shown to it");
     let error = archive::reader::Kafka::connect(&cluster).await.unwrap_err();
-    let error = shared::causes::in_one_line(&error);
+    let error = shared::error_chain::one_line(&error);
     assert!(error.contains("invalid peer certificate"), "{error}");
 }
 

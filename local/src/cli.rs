@@ -5,8 +5,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Parser, ValueEnum};
 use ingest::StatusPolicy;
 use shared::{
-    causes::in_one_line,
     cluster::{Authorities, BootstrapServers, Protocol},
+    error_chain::one_line,
     topic::UserId,
 };
 
@@ -109,7 +109,7 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
 }
 
 fn authorities(text: &str) -> Result<Authorities, String> {
-    text.parse().map_err(|error| in_one_line(&error))
+    text.parse().map_err(|error| one_line(&error))
 }
 
 fn duration(text: &str) -> Result<Duration, &'static str> {

@@ -19,7 +19,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header, uri::Authority};
 use serde_json::json;
-use shared::shown::shown;
+use shared::redact::excerpt;
 
 /// Names by which a container asks for a server of the machine that runs it. `.internal` is reserved: no page has such a name
 /// on the Internet.
@@ -81,13 +81,13 @@ impl Guard {
         for authority in asked.into_iter().chain(&host) {
             let name = Host::of(authority).ok_or(Refusal::Host)?;
             if !self.0.is_served(&name) {
-                return Err(Refusal::ForeignHost { host: shown(&name.0), address: self.0.address });
+                return Err(Refusal::ForeignHost { host: excerpt(&name.0), address: self.0.address });
             }
         }
         let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         match request.headers().get(header::ORIGIN) {
             Some(origin) if !safe && !self.0.is_allowed(origin) && !is_same(origin, asked) => {
-                Err(Refusal::ForeignOrigin { origin: shown(&String::from_utf8_lossy(origin.as_bytes())) })
+                Err(Refusal::ForeignOrigin { origin: excerpt(&String::from_utf8_lossy(origin.as_bytes())) })
             }
             _ => Ok(()),
         }

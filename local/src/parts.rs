@@ -20,12 +20,12 @@ use ingest::{StatusPolicy, status_policy::STATUSES};
 use rand::{SeedableRng, rngs::StdRng};
 use rdkafka::error::KafkaError;
 use shared::{
-    causes::in_one_line,
     cluster::{
         Authorities, BOOTSTRAP_SERVERS, BootstrapServers, Cluster, Protocol, SECURITY_PROTOCOL, SSL_CA_LOCATION,
         Security,
     },
     credentials::Signer,
+    error_chain::one_line,
     kafka::{Batching, Producer, ProducerError},
     metrics::Metrics,
     publish::Unreachable,
@@ -52,23 +52,23 @@ pub(crate) enum StartError {
     Cluster(#[source] SettingsError),
     #[error("--ssl-ca-location has no effect without --security-protocol SASL_SSL")]
     AuthoritiesUnused,
-    #[error("--bootstrap-servers: {}", in_one_line(.0))]
+    #[error("--bootstrap-servers: {}", one_line(.0))]
     Producer(#[from] ProducerError),
     #[error("Kafka at {servers}: {source}")]
     NoKafka { servers: String, source: Unreachable },
-    #[error("{}", in_one_line(.0))]
+    #[error("{}", one_line(.0))]
     Reader(#[from] ReadError),
-    #[error("--database-url: {}", in_one_line(.0))]
+    #[error("--database-url: {}", one_line(.0))]
     DatabaseUrl(#[source] DatabaseUrlError),
     #[error("--database-url: {0}")]
     Login(#[source] SettingsError),
-    #[error("--database-url: {}", in_one_line(.0))]
+    #[error("--database-url: {}", one_line(.0))]
     Source(#[from] SourceError),
     #[error("--archive {text}: {source}")]
     ArchiveUrl { text: String, source: ArchiveUrlError },
-    #[error("--archive: {}", in_one_line(.0))]
+    #[error("--archive: {}", one_line(.0))]
     Archive(#[from] OpenError),
-    #[error("--archive {0}: cannot be claimed: {source}", source = in_one_line(.1))]
+    #[error("--archive {0}: cannot be claimed: {source}", source = one_line(.1))]
     Unclaimable(ArchiveUrl, #[source] object_store::Error),
     #[error(
         "--archive {0}: there is an archive already, and the embedded Kafka begins at offset 0 again: choose another \

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use ingest::{Deadline, MAX_BODY_BYTES, discard, error::Error, router::finished};
-use shared::{metrics::Metrics, shown::shown};
+use shared::{metrics::Metrics, redact::excerpt};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::{Instant, timeout},
@@ -81,7 +81,7 @@ pub(crate) async fn in_turn(State(room): State<Room>, request: Request, next: Ne
     if let Some(_taken) = room.of(size).take(size).await {
         return next.run(request).await;
     }
-    let (method, path) = (request.method().clone(), shown(request.uri().path()));
+    let (method, path) = (request.method().clone(), excerpt(request.uri().path()));
     discard(request.into_body(), Deadline(Instant::now() + TIME_TO_DISCARD)).await;
     finished(Error::TooManyBodies.into_response(), method.as_str(), &path, begun.elapsed(), &room.metrics)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use emulator::Emulator;
-use shared::{causes::in_one_line, deadline::USUAL_TIME, publish::Publish};
+use shared::{deadline::USUAL_TIME, error_chain::one_line, publish::Publish};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{condition::Condition, stop::Stop};
@@ -39,7 +39,7 @@ pub(crate) async fn run<P: Publish>(
                 refused(report.refused);
             }
             Err(error) => {
-                let error = in_one_line(&error);
+                let error = one_line(&error);
                 // A database that is away stays away for a while.
                 if condition.fails(error.clone()) {
                     eprintln!("emulator: {error}; trying again");

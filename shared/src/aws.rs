@@ -5,7 +5,7 @@ use std::fmt;
 use aws_sdk_secretsmanager::config::http::HttpResponse;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 
-use crate::causes::in_one_line;
+use crate::error_chain::one_line;
 
 pub mod secret;
 
@@ -32,7 +32,7 @@ impl AwsError {
             }
             // The cause could quote the response.
             (SdkError::ServiceError(_) | SdkError::ResponseError(_), _) => "the response cannot be read".to_owned(),
-            _ => in_one_line(error),
+            _ => one_line(error),
         };
         Self { code, status, text }
     }

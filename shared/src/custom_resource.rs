@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{causes, deadline};
+use crate::{deadline, error_chain};
 
 mod delivery;
 mod event;
@@ -94,7 +94,7 @@ where
     let started = Instant::now();
     let response = match result(&event, work, deadline::before(context.deadline(), RESERVE)).await {
         Ok(success) => Response::success(&event, success),
-        Err(failure) => Response::failed(&event, &causes::in_one_line(&failure), &log(&context)),
+        Err(failure) => Response::failed(&event, &error_chain::one_line(&failure), &log(&context)),
     };
     let Event { request_type, logical_resource_id: resource, .. } = &event;
     let duration_ms = started.elapsed().as_millis();

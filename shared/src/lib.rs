@@ -6,7 +6,6 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
-pub mod causes;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "iam")]
@@ -18,6 +17,7 @@ pub mod custom_resource;
 #[cfg(feature = "database")]
 pub mod database;
 pub mod deadline;
+pub mod error_chain;
 #[cfg(feature = "iam")]
 pub mod iam;
 pub mod json;
@@ -29,11 +29,11 @@ pub mod log;
 pub mod metadata;
 pub mod metrics;
 pub mod publish;
+pub mod redact;
 pub mod retry;
 #[cfg(feature = "sample")]
 pub mod sample;
 pub mod settings;
-pub mod shown;
 #[cfg(test)]
 mod testing;
 #[cfg(feature = "tls")]

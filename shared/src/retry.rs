@@ -4,7 +4,7 @@ use std::{error::Error, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::causes::in_one_line;
+use crate::error_chain::one_line;
 
 /// The time between two attempts. Each attempt may log in to Kafka, and the smallest brokers admit four log-ins a second.
 pub const RETRY_DELAY: Duration = Duration::from_secs(3);
@@ -59,7 +59,7 @@ pub async fn until_deadline<T, E: Retryable + 'static>(
         if now + RETRY_DELAY > end {
             return Err(error);
         }
-        tracing::warn!(error = in_one_line(&error), "retried in {} s", RETRY_DELAY.as_secs());
+        tracing::warn!(error = one_line(&error), "retried in {} s", RETRY_DELAY.as_secs());
         last = Some(error);
         sleep(RETRY_DELAY).await;
     }

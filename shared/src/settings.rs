@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, str::FromStr};
 
-use crate::causes::in_one_line;
+use crate::error_chain::one_line;
 
 /// One environment variable that a function reads. The README's table is held to these by a test.
 #[derive(Debug, Clone, Copy)]
@@ -81,7 +81,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         match value.parse() {
             Ok(value) => Some(value),
             Err(error) => {
-                self.problems.push(Problem::Invalid { variable, reason: in_one_line(&error) });
+                self.problems.push(Problem::Invalid { variable, reason: one_line(&error) });
                 None
             }
         }

@@ -67,7 +67,7 @@ fn roots(authorities: Option<&Path>) -> Result<RootCertStore, AuthoritiesError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causes::in_one_line;
+    use crate::error_chain::one_line;
 
     #[test]
     fn a_file_that_is_not_there_is_told_from_one_without_certificates() {
@@ -76,7 +76,7 @@ mod tests {
             ("/no/such.pem", "the certificate authorities in /no/such.pem cannot be read: "),
             (manifest, &format!("no certificate authorities in {manifest}")),
         ] {
-            let error = in_one_line(&client_config(Some(Path::new(file))).unwrap_err());
+            let error = one_line(&client_config(Some(Path::new(file))).unwrap_err());
             assert!(error.starts_with(said) && !error.contains("entity not found"), "{error}");
         }
     }

@@ -134,7 +134,7 @@ async fn deploy_in_time(kafka: &Kafka, role: &Role, user_id: &str, time: Duratio
     let properties = serde_json::from_value(properties).unwrap();
     let request = Request { properties, deadline: Instant::now() + time };
     let error = topics::create(request, environment(role, kafka)).await.unwrap_err();
-    shared::causes::in_one_line(&error)
+    shared::error_chain::one_line(&error)
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn brokers_that_nobody_known_vouches_for_are_named_at_once() {
     let properties = serde_json::from_value(properties).unwrap();
     let start = Instant::now();
     let request = Request { properties, deadline: start + Duration::from_mins(1) };
-    let error = shared::causes::in_one_line(&topics::create(request, lookup).await.unwrap_err());
+    let error = shared::error_chain::one_line(&topics::create(request, lookup).await.unwrap_err());
     let said = "0 of 3 topics exist: the brokers' certificate cannot be trusted: set SSL_CA_LOCATION: ";
     assert!(error.starts_with(said) && error.contains("invalid peer certificate"), "{error}");
     assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
@@ -195,6 +195,6 @@ async fn brokers_that_take_a_connection_and_say_nothing_are_given_up_in_time() {
     let request = Request { properties, deadline: start + Duration::from_secs(1) };
     let plaintext = |name: &str| (name == "SECURITY_PROTOCOL").then(|| "PLAINTEXT".to_owned());
     let error = topics::create(request, plaintext).await.unwrap_err();
-    assert!(shared::causes::in_one_line(&error).contains("does not respond"), "{error}");
+    assert!(shared::error_chain::one_line(&error).contains("does not respond"), "{error}");
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
 }

@@ -6,7 +6,7 @@ use emulator::{DatabaseUrl, Source};
 use lambda_runtime::tracing::Level;
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
-use shared::causes::in_one_line;
+use shared::error_chain::one_line;
 use stack::mysql::{Identity, MySql, RdsFront};
 use tokio::time::Instant;
 
@@ -52,7 +52,7 @@ impl Rds {
     async fn set_up(&self, setup: Value, time: Duration) -> Result<Value, String> {
         let function = function(&self.aws).await;
         let lookup = trusting(self.mysql.ca_file().to_str().unwrap());
-        function.handle(invocation(setup, time), lookup).await.map_err(|error| in_one_line(&error))
+        function.handle(invocation(setup, time), lookup).await.map_err(|error| one_line(&error))
     }
 
     async fn set_up_as_usual(&self) -> Value {
@@ -106,7 +106,7 @@ const IDENTITY: &[(&str, &str)] = &[
 ];
 
 async fn draw(source: &Source, posts: usize) -> Result<Vec<emulator::source::Post>, String> {
-    source.draw(posts, &mut StdRng::seed_from_u64(1)).await.map_err(|error| in_one_line(&error))
+    source.draw(posts, &mut StdRng::seed_from_u64(1)).await.map_err(|error| one_line(&error))
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use emulator::{DatabaseUrl, Emulator, Report, Source};
 use rand::{SeedableRng, rngs::StdRng};
-use shared::{causes::in_one_line, metrics::Metrics};
+use shared::{error_chain::one_line, metrics::Metrics};
 use stack::mysql::MySql;
 use tokio::{
     io::copy_bidirectional,
@@ -46,7 +46,7 @@ async fn run(url: &str, posts: usize) -> (Result<Report, String>, Vec<String>) {
     let mut emulator = Emulator::new(source, recorder.clone(), &user_ids, StdRng::seed_from_u64(1), metrics);
     let report = emulator.run(posts, Duration::ZERO, Instant::now() + Duration::from_mins(1)).await;
     let values = recorder.take().into_iter().map(|record| String::from_utf8(record.value.unwrap().to_vec()).unwrap());
-    (report.map_err(|error| in_one_line(&error)), values.collect())
+    (report.map_err(|error| one_line(&error)), values.collect())
 }
 
 fn url(mysql: &MySql) -> String {

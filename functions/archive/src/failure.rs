@@ -1,7 +1,7 @@
 //! The failures that a report lists.
 
 use serde::{Serialize, Serializer};
-use shared::causes::in_one_line;
+use shared::error_chain::one_line;
 
 use crate::{layout::TopicPartition, reader::ReadError, store::StoreError};
 
@@ -33,7 +33,7 @@ pub enum Failure {
 
 impl Serialize for Failure {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&in_one_line(self))
+        serializer.serialize_str(&one_line(self))
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, error::Error, fmt, time::Duration};
 
 use serde::Serialize;
 use shared::{
-    causes::in_one_line,
+    error_chain::one_line,
     metrics::{
         Metrics,
         archive::{
@@ -94,7 +94,7 @@ pub struct Failed {
 
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<String> = self.report.failures.iter().map(|failure| in_one_line(failure)).collect();
+        let lines: Vec<String> = self.report.failures.iter().map(|failure| one_line(failure)).collect();
         f.write_str(&lines.join("\n"))
     }
 }

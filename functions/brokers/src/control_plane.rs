@@ -6,7 +6,7 @@ use aws_sdk_kafka::{
     types::{Cluster, ClusterState},
 };
 use shared::{
-    causes::in_one_line,
+    error_chain::one_line,
     retry::{Retryability, Retryable},
 };
 
@@ -117,7 +117,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug + 'static,
 {
-    let Some(service) = error.as_service_error() else { return FindError::Unreachable(in_one_line(error)) };
+    let Some(service) = error.as_service_error() else { return FindError::Unreachable(one_line(error)) };
     let code = service.code().unwrap_or("an error without a code");
     let message = service.message().unwrap_or("no message");
     let text = || format!("{code}: {message}");

@@ -3,7 +3,7 @@
 use emulator::{Aws, Emulator, Publisher, Settings, Source, tick};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use rand::{SeedableRng, rngs::StdRng};
-use shared::{causes::in_one_line, log, metrics::Metrics, settings::environment};
+use shared::{error_chain::one_line, log, metrics::Metrics, settings::environment};
 use tokio::sync::Mutex;
 
 #[tokio::main]
@@ -18,7 +18,7 @@ async fn main() -> Result<(), Error> {
     let emulator = Emulator::new(source, publisher, &settings.user_ids, StdRng::from_os_rng(), metrics.clone());
     let emulator = Mutex::new(emulator);
     run(service_fn(async |event: LambdaEvent<_>| {
-        tick::handle(&emulator, &settings, &metrics, event).await.map_err(|error| Error::from(in_one_line(&error)))
+        tick::handle(&emulator, &settings, &metrics, event).await.map_err(|error| Error::from(one_line(&error)))
     }))
     .await
 }

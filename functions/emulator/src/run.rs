@@ -13,7 +13,7 @@ use shared::{
         emulator::{POSTS_SENT, PRODUCE_TIME, RECORDS_REFUSED, RECORDS_UNCONFIRMED, RECORDS_WRITTEN},
     },
     publish::{ProducerRecord, Publish},
-    shown::shown,
+    redact::excerpt,
     topic::{Topic, UserId, UserIds},
 };
 use tokio::time::{Instant, sleep_until};
@@ -93,13 +93,13 @@ impl RefusedRow {
         };
         let json: Option<Value> = serde_json::from_str(&row.json).ok();
         let join_key = json.as_ref().and_then(|row_json| row_json.get(row.kind.join_key));
-        Self { kind: row.kind, join_key: join_key.map_or_else(|| "unknown".to_owned(), excerpt), problem }
+        Self { kind: row.kind, join_key: join_key.map_or_else(|| "unknown".to_owned(), value_excerpt), problem }
     }
 }
 
 /// The start of a value; of a string without its quotes.
-fn excerpt(value: &Value) -> String {
-    value.as_str().map_or_else(|| shown(&value.to_string()), shown)
+fn value_excerpt(value: &Value) -> String {
+    value.as_str().map_or_else(|| excerpt(&value.to_string()), excerpt)
 }
 
 impl<P: Publish> Emulator<P> {

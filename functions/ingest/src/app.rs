@@ -8,7 +8,7 @@ use shared::{
         ingest::{PRODUCE_TIME, RECORDS_REFUSED, RECORDS_UNCONFIRMED, RECORDS_WRITTEN},
     },
     publish::{Failure, Outcome, ProducerRecord, Publish},
-    shown::shown,
+    redact::excerpt,
     topic::{PassThroughTopics, UserIds},
 };
 use tokio::time::Instant;
@@ -66,7 +66,7 @@ impl<P> App<P> {
         self.topics
             .iter()
             .find(|topic| topic.name() == name)
-            .ok_or_else(|| Error::UnknownTopic { topic: shown(name), topics: self.topic_names() })
+            .ok_or_else(|| Error::UnknownTopic { topic: excerpt(name), topics: self.topic_names() })
     }
 
     /// The first topic of a kind.

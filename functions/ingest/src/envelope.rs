@@ -4,7 +4,7 @@
 
 use serde::de::IgnoredAny;
 use serde_json::Error as ReadError;
-use shared::{json, shown::shown};
+use shared::{json, redact::excerpt};
 
 use self::cursor::{Cursor, EnvelopeError};
 use crate::{advice::explain, error::Error, limits::MAX_RECORDS};
@@ -132,7 +132,7 @@ fn entry<'a, T>(
 
 /// Cuts the name, because the client controls its length.
 fn unrecognized(name: &str) -> EnvelopeError {
-    EnvelopeError::Shape(format!("Unrecognized field: {}", shown(name)))
+    EnvelopeError::Shape(format!("Unrecognized field: {}", excerpt(name)))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde::Serialize;
 use shared::{
-    causes::in_one_line,
+    error_chain::one_line,
     json::JsonError,
     publish::{Failure, Unreachable},
 };
@@ -169,7 +169,7 @@ impl Error {
             Self::UnsupportedCharset { .. } => "the body's charset is not supported".to_owned(),
             Self::BadEnvelope(_) => "the body is not an envelope of records".to_owned(),
             Self::BadRecord(_) | Self::UnrecognizedField { .. } => "a record is not well formed".to_owned(),
-            _ => in_one_line(self),
+            _ => one_line(self),
         }
     }
 

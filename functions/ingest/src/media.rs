@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, header};
 use mime::Mime;
-use shared::shown::shown;
+use shared::redact::excerpt;
 
 use crate::{error::Error, response::JSON};
 
@@ -66,7 +66,7 @@ fn check_charset(sent: &Mime, body: &[u8]) -> Result<(), Error> {
         let is_same_text = is_one_of(&["utf-8", "utf8", "us-ascii", "ascii"])
             || is_one_of(&["iso-8859-1", "latin1", "windows-1252"]) && body.is_ascii();
         if !is_same_text {
-            return Err(Error::UnsupportedCharset { charset: shown(charset) });
+            return Err(Error::UnsupportedCharset { charset: excerpt(charset) });
         }
     }
     Ok(())

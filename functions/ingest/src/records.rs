@@ -12,7 +12,7 @@ use shared::{
     json::{self, Strict},
     kind::{BrokenRules, Invalid, Violation},
     publish::ProducerRecord,
-    shown::shown,
+    redact::excerpt,
 };
 
 use crate::{
@@ -132,7 +132,7 @@ pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Top
 pub(crate) fn decode(json: &str, advice: &'static str) -> Result<Bytes, Error> {
     let bytes = json::text(json).and_then(|base64| BASE64.decode(base64.as_bytes()).ok());
     let advice = if json.starts_with(['{', '[']) { advice } else { "" };
-    bytes.map(Bytes::from).ok_or_else(|| Error::NotBase64 { data: shown(json), advice })
+    bytes.map(Bytes::from).ok_or_else(|| Error::NotBase64 { data: excerpt(json), advice })
 }
 
 /// A part of `body` without the whitespace outside of strings. Copies only if there is some.

@@ -16,7 +16,7 @@ use shared::{
     metadata::Describe,
     metrics::{Metrics, ingest::REQUESTS_REFUSED},
     publish::Publish,
-    shown::shown,
+    redact::excerpt,
 };
 use tokio::time::Instant;
 use tower::util::MapRequestLayer;
@@ -105,7 +105,7 @@ async fn finish(State(metrics): State<Metrics>, request: Request<Body>, next: Ne
     if is_error && !path::normalize(uri.path(), is_routed).starts_with("/v3/") {
         response.headers_mut().insert(header::CONTENT_TYPE, media::error_type(&accept));
     }
-    finished(response, method.as_str(), &shown(uri.path()), begun.elapsed(), &metrics)
+    finished(response, method.as_str(), &excerpt(uri.path()), begun.elapsed(), &metrics)
 }
 
 /// Logs and counts a response, and adds the CORS headers.

@@ -170,7 +170,7 @@ fn untrusted(source: impl std::error::Error + Send + Sync + 'static) -> KafkaErr
 
 #[cfg(test)]
 mod tests {
-    use shared::causes::in_one_line;
+    use shared::error_chain::one_line;
 
     use super::*;
 
@@ -219,7 +219,7 @@ mod tests {
             ),
         ] {
             let error = classify("b:1", error);
-            let text = in_one_line(&error);
+            let text = one_line(&error);
             assert!(error.retryability() == class && text.starts_with(expected), "{class:?}: {text}");
         }
     }

@@ -156,7 +156,7 @@ mod tests {
         let properties = serde_json::json!({"BootstrapServers": "127.0.0.1:1", "UserIds": ["a"]});
         let properties = serde_json::from_value(properties).unwrap();
         let error = create(Request { properties, deadline: Instant::now() }, |_| None).await.unwrap_err();
-        let error = shared::causes::in_one_line(&error);
+        let error = shared::error_chain::one_line(&error);
         assert!(error.starts_with("the function's settings are wrong: AWS_REGION is not set"), "{error}");
     }
 }

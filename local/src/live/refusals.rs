@@ -18,7 +18,7 @@ use http::StatusCode;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
-use shared::shown::shown;
+use shared::redact::excerpt;
 
 use super::{Live, now_ms};
 
@@ -125,7 +125,7 @@ impl Refusals {
 /// Serves a request, and keeps it if it is refused.
 pub(crate) async fn observe(State(live): State<Live>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let (method, path) = (parts.method.clone(), shown(parts.uri.path()));
+    let (method, path) = (parts.method.clone(), excerpt(parts.uri.path()));
     let beginning = Beginning::default();
     let body = Body::new(Overheard { body, beginning: beginning.clone() });
     let response = next.run(Request::from_parts(parts, body)).await;

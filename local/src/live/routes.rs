@@ -19,7 +19,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use shared::causes::in_one_line;
+use shared::error_chain::one_line;
 use tokio::sync::watch;
 
 use super::{
@@ -150,7 +150,7 @@ async fn read(live: &Live, path: &Path) -> Result<Bytes, Response> {
     match bucket.read(path).await {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => Err(not_found("the object is gone")),
-        Err(source) => Err(error(StatusCode::SERVICE_UNAVAILABLE, &format!("the archive: {}", in_one_line(&source)))),
+        Err(source) => Err(error(StatusCode::SERVICE_UNAVAILABLE, &format!("the archive: {}", one_line(&source)))),
     }
 }
 

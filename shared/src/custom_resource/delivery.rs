@@ -7,7 +7,7 @@ use reqwest::{Client, StatusCode};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Response, event::ResponseUrl};
-use crate::causes::in_one_line;
+use crate::error_chain::one_line;
 
 /// What is kept of the function's time when no attempt has worked, to say so.
 pub(super) const RESERVE: Duration = Duration::from_millis(500);
@@ -62,7 +62,7 @@ pub enum AnswerError {
 
 impl From<AnswerError> for Diagnostic {
     fn from(error: AnswerError) -> Self {
-        Self { error_type: "custom_resource::AnswerError".to_owned(), error_message: in_one_line(&error) }
+        Self { error_type: "custom_resource::AnswerError".to_owned(), error_message: one_line(&error) }
     }
 }
 
@@ -82,7 +82,7 @@ pub(super) async fn put(url: &ResponseUrl, response: &Response, end: Instant) ->
                 Ok(answer) if answer.status().is_success() => return Ok(()),
                 Ok(answer) if is_final(answer.status()) => return Err(answer.status()),
                 Ok(answer) => answer.status().to_string(),
-                Err(error) => in_one_line(&error.without_url()),
+                Err(error) => one_line(&error.without_url()),
             };
             tracing::warn!(host = %url, attempts, last, "the answer was not taken");
             sleep(pause).await;

@@ -61,7 +61,7 @@ mod tests {
     use rustls::RootCertStore;
 
     use super::*;
-    use crate::causes::in_one_line;
+    use crate::error_chain::one_line;
 
     #[test]
     fn amazons_authorities_can_all_be_used() {
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_no_help_is_named() {
-        let error = in_one_line(&"/no/such.pem".parse::<Authorities>().unwrap_err());
+        let error = one_line(&"/no/such.pem".parse::<Authorities>().unwrap_err());
         assert_eq!(error, "/no/such.pem cannot be read: No such file or directory (os error 2)");
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
         let error = manifest.parse::<Authorities>().unwrap_err().to_string();

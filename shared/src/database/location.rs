@@ -168,7 +168,7 @@ fn is_this_machine(options: &MySqlConnectOptions) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{super::Address, *};
-    use crate::causes::in_one_line;
+    use crate::error_chain::one_line;
 
     const RDS: &str = "db.abc.eu-west-1.rds.amazonaws.com";
 
@@ -240,7 +240,7 @@ mod tests {
             (&format!("mysql://u@localhost/d?ssl-ca={manifest}"), "holds no certificate"),
             ("mysql://u@h/d?ssl-mode=SAFE", "`ssl-mode` is DISABLED, PREFERRED"),
         ] {
-            let error = in_one_line(&url.parse::<Location>().expect_err(url));
+            let error = one_line(&url.parse::<Location>().expect_err(url));
             assert!(error.contains(said) && !error.contains("s3cret"), "{url}: {error}");
         }
     }

@@ -21,7 +21,7 @@ use super::{
     deliveries::Pending,
     link::{Link, Trouble},
 };
-use crate::{causes::in_one_line, credentials::Signer, iam};
+use crate::{credentials::Signer, error_chain::one_line, iam};
 
 /// Called on librdkafka's own threads.
 pub(super) struct Context {
@@ -57,7 +57,7 @@ impl ClientContext for Context {
                 Ok(OAuthToken { token: token.value, principal_name: String::new(), lifetime_ms })
             }
             Err(error) => {
-                self.link.no_token(&in_one_line(&error));
+                self.link.no_token(&one_line(&error));
                 Err(error.into())
             }
         }

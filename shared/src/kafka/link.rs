@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn what_was_last_said_is_the_reason_for_no_answer_until_a_broker_answers() {
         let (link, within) = (Link::default(), Duration::from_secs(5));
-        let why = || crate::causes::in_one_line(&link.no_answer(within));
+        let why = || crate::error_chain::one_line(&link.no_answer(within));
         assert_eq!(why(), "no Kafka broker answered within 5.0 s");
         link.trouble("b-1", Trouble::Lost, "certificate verify failed");
         assert_eq!(why(), "no Kafka broker answered within 5.0 s: certificate verify failed");

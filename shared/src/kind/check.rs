@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     json::{self, JsonError},
-    shown::shown,
+    redact::excerpt,
 };
 
 /// The most fields that are compared pairwise instead of sorted.
@@ -232,5 +232,5 @@ fn repeated(row: &Row<'_>) -> Vec<Violation> {
     names.sort_unstable();
     let mut repeated: Vec<_> = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
     repeated.dedup();
-    repeated.into_iter().map(|name| Violation::of_field(shown(name), "appears more than once")).collect()
+    repeated.into_iter().map(|name| Violation::of_field(excerpt(name), "appears more than once")).collect()
 }

@@ -7,7 +7,7 @@ use super::{
     date::DateProblem,
     row::{List, Object, Value},
 };
-use crate::shown::shown;
+use crate::redact::excerpt;
 
 impl Rule {
     /// Validates a value that is not null.
@@ -46,7 +46,7 @@ impl Rule {
         match date::check(text) {
             Ok(()) => Ok(()),
             Err(DateProblem::Form) => Err(self.broken_by(value)),
-            Err(DateProblem::Nonexistent) => Err(format!("is not an existing date: \"{}\"", shown(text))),
+            Err(DateProblem::Nonexistent) => Err(format!("is not an existing date: \"{}\"", excerpt(text))),
         }
     }
 
@@ -112,8 +112,8 @@ impl fmt::Display for Excerpt<'_> {
         match self.0 {
             Value::Null | Value::List(_) | Value::Object(_) => f.write_str(self.0.type_name()),
             Value::Bool(value) => write!(f, "{value}"),
-            Value::Number(value) => write!(f, "the number {}", shown(&value.to_string())),
-            Value::Text(value) => write!(f, "the string \"{}\"", shown(value)),
+            Value::Number(value) => write!(f, "the number {}", excerpt(&value.to_string())),
+            Value::Text(value) => write!(f, "the string \"{}\"", excerpt(value)),
         }
     }
 }

@@ -9,7 +9,7 @@ use nix::{
     unistd::Pid,
 };
 use shared::{
-    causes::in_one_line,
+    error_chain::one_line,
     topic::{UserId, UserIds},
 };
 use stack::lambda::built;
@@ -31,7 +31,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", in_one_line(&*error));
+            eprintln!("error: {}", one_line(&*error));
             ExitCode::FAILURE
         }
     }

@@ -83,7 +83,7 @@ async fn an_unusable_location_is_named_in_one_line() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let url = ArchiveUrl::Folder(file.path().join("archive"));
     let error = Bucket::open(&url).await.unwrap_err();
-    let line = shared::causes::in_one_line(&error);
+    let line = shared::error_chain::one_line(&error);
     assert!(line.contains(&url.to_string()) && line.contains("Not a directory"), "{line}");
 }
 
@@ -93,6 +93,6 @@ async fn a_folder_whose_objects_cannot_be_listed_is_named() {
     // A link to itself: not even root can list it.
     std::os::unix::fs::symlink("topics", root.path().join("topics")).unwrap();
     let url = ArchiveUrl::Folder(root.path().into());
-    let line = shared::causes::in_one_line(&Bucket::open(&url).await.unwrap_err());
+    let line = shared::error_chain::one_line(&Bucket::open(&url).await.unwrap_err());
     assert!(line.starts_with(&format!("the archive {url} cannot be used: ")), "{line}");
 }

@@ -126,7 +126,7 @@ async fn an_unreachable_cluster_is_named_within_ten_seconds() {
     let started = Instant::now();
     let error = connect("127.0.0.1:1, localhost:2").await.unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(11));
-    let line = shared::causes::in_one_line(&error);
+    let line = shared::error_chain::one_line(&error);
     assert!(line.starts_with("cannot connect to Kafka at 127.0.0.1:1, localhost:2: "), "{line}");
     assert!(line.contains("Connection refused"), "{line}");
 }

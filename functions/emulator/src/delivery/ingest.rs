@@ -11,7 +11,7 @@ use aws_sdk_lambda::{
 use serde_json::Value;
 use shared::{
     aws::AwsError,
-    causes::in_one_line,
+    error_chain::one_line,
     publish::{Failure, Outcome, ProducerRecord, Publish},
 };
 use tokio::{
@@ -133,7 +133,7 @@ impl Publish for Ingest {
         }
         // One line: all batches mostly fail for the same reason.
         if let Some((topic, error)) = first {
-            tracing::warn!(%topic, error = in_one_line(&error), "not delivered");
+            tracing::warn!(%topic, error = one_line(&error), "not delivered");
         }
         all
     }

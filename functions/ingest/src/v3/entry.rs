@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use shared::{
     json::{self, Place, text},
     publish::{Header, ProducerRecord},
-    shown::shown,
+    redact::excerpt,
 };
 
 use super::members::{DATA_MEMBERS, MEMBERS, Members};
@@ -184,7 +184,7 @@ fn timestamp(json: &str) -> Result<i64, Error> {
     time.filter(|time| (1..=latest_ms()).contains(time)).ok_or_else(|| {
         Error::BadRecord(format!(
             "timestamp must be a time after 1970 such as \"2026-09-23T12:00:00Z\", at most an hour ahead, not {}",
-            shown(json)
+            excerpt(json)
         ))
     })
 }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use shared::{json::Key, shown::shown};
+use shared::{json::Key, redact::excerpt};
 
 use crate::error::Error;
 
@@ -33,7 +33,7 @@ impl<'a> Members<'a> {
         })?;
         for (at, (name, _)) in members.0.iter().enumerate() {
             if !known.contains(&name.as_ref()) {
-                return Err(Error::UnrecognizedField { name: shown(name) });
+                return Err(Error::UnrecognizedField { name: excerpt(name) });
             }
             if members.0[..at].iter().any(|(other, _)| other == name) {
                 return Err(Error::BadRecord(format!("{what}: `{name}` appears twice")));

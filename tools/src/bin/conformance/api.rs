@@ -7,7 +7,7 @@ use bytes::Bytes;
 use ingest::StatusPolicy;
 use reqwest::{Client, redirect::Policy};
 use shared::{
-    causes::in_one_line,
+    error_chain::one_line,
     kind::CATALOG,
     topic::{Topic, UserId},
 };
@@ -41,10 +41,10 @@ impl Deployed {
         Target { url, key, user_id, pass_through, statuses, supports }: Target,
     ) -> Result<Self, String> {
         let client = Client::builder().redirect(Policy::none()).timeout(RESPONSE_TIMEOUT).build();
-        let client = client.map_err(|error| in_one_line(&error))?;
+        let client = client.map_err(|error| one_line(&error))?;
         let url = url.trim_end_matches('/').to_owned();
         let mut api = Self { url, key, statuses, supports, names: Names::new("", &[]), client };
-        let request = Request::get("/topics").body(Bytes::new()).map_err(|error| in_one_line(&error))?;
+        let request = Request::get("/topics").body(Bytes::new()).map_err(|error| one_line(&error))?;
         let root = api.send(request).await.map_err(|error| format!("{} cannot be reached: {error}", api.url))?;
         let (status, text) = (root.status(), String::from_utf8_lossy(root.body()));
         let topics = serde_json::from_str::<Vec<String>>(&text).ok();
@@ -102,7 +102,7 @@ impl Api for Deployed {
             Some(key) => request.header("x-api-key", key),
             None => request,
         };
-        let failed = |error: reqwest::Error| in_one_line(&error);
+        let failed = |error: reqwest::Error| one_line(&error);
         let answer = request.body(body).send().await.map_err(failed)?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let mut response = Response::new(answer.bytes().await.map_err(failed)?);

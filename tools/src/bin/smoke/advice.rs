@@ -3,14 +3,14 @@
 use std::error::Error;
 
 use serde_json::Value;
-use shared::causes::in_one_line;
+use shared::error_chain::one_line;
 
 /// The characters shown of a foreign response.
 const EXCERPT_CHARS: usize = 200;
 
 /// Advice for a request without a response.
 pub(crate) fn unreachable(url: &str, error: &reqwest::Error) -> String {
-    let causes = in_one_line(&error as &dyn Error);
+    let causes = one_line(&error as &dyn Error);
     let words = causes.to_ascii_lowercase();
     let advice = if words.contains("dns error") {
         "no such host: is this the URL in the stack's outputs, with the right region?"

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use reqwest::{Client, RequestBuilder, StatusCode, Url, header::LOCATION, redirect::Policy};
 use serde_json::{Value, json};
-use shared::causes::in_one_line;
+use shared::error_chain::one_line;
 
 use crate::advice;
 
@@ -52,7 +52,7 @@ impl Api {
             return Err(format!("{url}: the URL has to end with the stage: https://<host>/<stage>"));
         }
         let client = Client::builder().redirect(Policy::none()).connect_timeout(CONNECT_TIMEOUT).build();
-        let client = client.map_err(|error| in_one_line(&error))?;
+        let client = client.map_err(|error| one_line(&error))?;
         Ok(Self { url: url.trim_end_matches('/').to_owned(), key, client })
     }
 

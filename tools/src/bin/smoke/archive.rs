@@ -9,8 +9,8 @@ use archive::{
 use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt, aws::AmazonS3Builder, local::LocalFileSystem, prefix::PrefixStore};
 use shared::{
-    causes::in_one_line,
     credentials::Signer,
+    error_chain::one_line,
     settings::{Reader, environment},
 };
 use tokio::time::{Instant, sleep};
@@ -52,7 +52,7 @@ fn credentials() -> Result<(), String> {
 impl Archive {
     /// Opens the archive and lists it once, so that a missing right is reported before anything is posted.
     pub(crate) async fn open(url: &ArchiveUrl) -> Result<Self, String> {
-        let failed = |error: object_store::Error| format!("it cannot be read: {}", in_one_line(&error));
+        let failed = |error: object_store::Error| format!("it cannot be read: {}", one_line(&error));
         let store: Arc<dyn ObjectStore> = match url {
             ArchiveUrl::S3 { bucket, prefix } => {
                 credentials()?;
@@ -80,7 +80,7 @@ impl Archive {
                 match self.find(&record).await {
                     Ok(Some(outcome)) => found.push((record.topic, outcome)),
                     Ok(None) => missing.push((record, None)),
-                    Err(error) => missing.push((record, Some(in_one_line(&error)))),
+                    Err(error) => missing.push((record, Some(one_line(&error)))),
                 }
             }
             let expired = Instant::now() >= deadline;
