@@ -6,7 +6,7 @@ use aws_lambda_events::cloudformation::CloudFormationCustomResourceRequest;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::custom_resource::{AnswerError, Request, Success, TIME_FOR_THE_ANSWER, answer};
+use shared::custom_resource::{RESPONSE_RESERVE, Request, ResponseError, Success, respond};
 
 use crate::support::{
     cloudformation::{CloudFormation, SIGNATURE},
@@ -35,7 +35,7 @@ fn properties() -> Value {
 #[tokio::test]
 async fn a_resource_that_was_made_is_answered_with_its_attributes() {
     let cloudformation = CloudFormation::start().await;
-    answer(cloudformation.request("Create", &properties()), make).await.unwrap();
+    respond(cloudformation.request("Create", &properties()), make).await.unwrap();
     let expected = json!({
         "Status": "SUCCESS", "PhysicalResourceId": "Topics-6e8c", "RequestId": "6e8c", "LogicalResourceId": "Topics",
         "StackId": "arn:aws:cloudformation:eu-west-1:123456789012:stack/pinterest/5b1f",
@@ -50,7 +50,7 @@ async fn an_update_keeps_the_resources_name_whatever_it_was() {
     let mut event = cloudformation.request("Update", &properties());
     event.payload["PhysicalResourceId"] = "the one before".into();
     event.payload["OldResourceProperties"] = json!({"Name": ["of another form"]});
-    answer(event, make).await.unwrap();
+    respond(event, make).await.unwrap();
     assert_eq!(cloudformation.response()["PhysicalResourceId"], "the one before");
 }
 
@@ -68,7 +68,7 @@ async fn an_error_is_answered_with_its_causes_in_one_line() {
         ..lambda_runtime::Config::default()
     };
     event.context.env_config = config.into();
-    answer(event, fail).await.unwrap();
+    respond(event, fail).await.unwrap();
     let expected = "the topics are not there: nobody knows why (log: /aws/lambda/topics 2026/01/31)";
     assert_eq!(cloudformation.reason(), expected);
 }
@@ -76,7 +76,7 @@ async fn an_error_is_answered_with_its_causes_in_one_line() {
 #[tokio::test]
 async fn properties_that_cannot_be_used_are_named() {
     let cloudformation = CloudFormation::start().await;
-    answer(cloudformation.request("Create", &json!({"ServiceToken": "arn"})), make).await.unwrap();
+    respond(cloudformation.request("Create", &json!({"ServiceToken": "arn"})), make).await.unwrap();
     assert_eq!(cloudformation.reason(), "the resource's properties cannot be used: missing field `Name`");
 }
 
@@ -86,7 +86,7 @@ async fn a_panic_is_answered() {
     let panic = async |request: Request<Properties>| -> Result<Success, Infallible> {
         panic!("a mistake at {}", request.properties.name)
     };
-    answer(cloudformation.request("Create", &properties()), panic).await.unwrap();
+    respond(cloudformation.request("Create", &properties()), panic).await.unwrap();
     assert_eq!(cloudformation.reason(), "the function panicked, which is a mistake in it; its log tells where");
 }
 
@@ -95,8 +95,8 @@ async fn work_that_takes_too_long_is_answered_before_the_function_is_ended() {
     let cloudformation = CloudFormation::start().await;
     let hang = async |_: Request<Properties>| std::future::pending::<Result<Success, Infallible>>().await;
     let event = cloudformation.request("Create", &properties()).payload;
-    let (time, start) = (TIME_FOR_THE_ANSWER, tokio::time::Instant::now());
-    answer(cloudformation.event(event, time), hang).await.unwrap();
+    let (time, start) = (RESPONSE_RESERVE, tokio::time::Instant::now());
+    respond(cloudformation.event(event, time), hang).await.unwrap();
     assert!(cloudformation.reason().starts_with("the function's time was over before the work was done"));
     assert!(start.elapsed() + Duration::from_secs(3) < time, "{:?}", start.elapsed());
 }
@@ -108,7 +108,7 @@ async fn a_deletion_takes_nothing_away_and_asks_nothing_of_the_properties() {
     // As after a creation that failed for its properties.
     let mut event = cloudformation.request("Delete", &json!({"Name": {}}));
     event.payload["PhysicalResourceId"] = "Topics-6e8c".into();
-    answer(event, never).await.unwrap();
+    respond(event, never).await.unwrap();
     assert_eq!(cloudformation.data(), json!({}));
     assert_eq!(cloudformation.response()["PhysicalResourceId"], "Topics-6e8c");
 }
@@ -116,7 +116,7 @@ async fn a_deletion_takes_nothing_away_and_asks_nothing_of_the_properties() {
 #[tokio::test]
 async fn a_request_of_a_new_kind_is_answered() {
     let cloudformation = CloudFormation::start().await;
-    answer(cloudformation.request("Import", &properties()), make).await.unwrap();
+    respond(cloudformation.request("Import", &properties()), make).await.unwrap();
     assert!(cloudformation.reason().starts_with("CloudFormation asks for Import"), "{}", cloudformation.reason());
 }
 
@@ -125,7 +125,7 @@ async fn an_answer_that_is_not_taken_is_sent_again() {
     let busy =
         [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS, StatusCode::OK].map(StubResponse::status);
     let cloudformation = CloudFormation::responding_with(busy.to_vec()).await;
-    answer(cloudformation.request("Create", &properties()), make).await.unwrap();
+    respond(cloudformation.request("Create", &properties()), make).await.unwrap();
     let attempts = cloudformation.response_attempts();
     assert_eq!(attempts.len(), 3);
     assert!(attempts.iter().all(|attempt| attempt.body == attempts[0].body));
@@ -134,7 +134,7 @@ async fn an_answer_that_is_not_taken_is_sent_again() {
 #[tokio::test]
 async fn an_answer_that_is_refused_fails_the_function_and_the_url_stays_secret() {
     let cloudformation = CloudFormation::responding_with(vec![StubResponse::status(StatusCode::FORBIDDEN)]).await;
-    let error = answer(cloudformation.request("Create", &properties()), make).await.unwrap_err();
+    let error = respond(cloudformation.request("Create", &properties()), make).await.unwrap_err();
     assert_eq!(cloudformation.response_attempts().len(), 1);
     assert_eq!(error.to_string(), "127.0.0.1 refused the answer with 403 Forbidden");
     assert!(!format!("{error:?}").contains(SIGNATURE), "{error:?}");
@@ -147,16 +147,16 @@ async fn an_answer_that_nobody_takes_fails_the_function_in_time_and_the_url_stay
     let mut event = cloudformation.request("Delete", &properties()).payload;
     event["ResponseURL"] = format!("http://{nobody}/answer?{SIGNATURE}").into();
     let (time, start) = (Duration::from_millis(1_500), tokio::time::Instant::now());
-    let error = answer(invocation(event, time), make).await.unwrap_err();
+    let error = respond(invocation(event, time), make).await.unwrap_err();
     assert!(start.elapsed() < time, "{:?}", start.elapsed());
-    let AnswerError::Unreachable { attempts, last, .. } = &error else { panic!("{error}") };
+    let ResponseError::Unreachable { attempts, last, .. } = &error else { panic!("{error}") };
     assert!(*attempts > 1 && last.contains("refused"), "{error}");
     assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
 }
 
 #[tokio::test]
 async fn an_event_of_somebody_else_is_told_so() {
-    let error = answer(invocation(json!({"posts": 5}), Duration::from_secs(10)), make).await.unwrap_err();
+    let error = respond(invocation(json!({"posts": 5}), Duration::from_secs(10)), make).await.unwrap_err();
     let expected = "the event has no ResponseURL, so it is not CloudFormation's: ";
     assert!(error.to_string().starts_with(expected), "{error}");
 }

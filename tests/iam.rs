@@ -242,7 +242,7 @@ async fn a_cluster_that_is_away_at_the_start_does_not_keep_the_function_from_sta
     let answer = ingest.post("/topics/away.geo", geo()).await;
     assert_eq!(answer.status, 503, "{}", answer.body);
     kafka.proxy().pass().unwrap();
-    ingest.request_timeout = shared::deadline::USUAL_TIME;
+    ingest.request_timeout = shared::deadline::REQUEST_TIMEOUT;
     assert_written(&ingest.post("/topics/away.geo", geo()).await, "once it is there");
 }
 

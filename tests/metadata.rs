@@ -82,7 +82,7 @@ impl Describe for Slow {
 
     async fn offsets(&self, _: &str, _: i32, within: Duration) -> Result<Offsets, DescribeError> {
         sleep(within).await;
-        Err(Unreachable::NoAnswer { within, source: None }.into())
+        Err(Unreachable::NoResponse { within, source: None }.into())
     }
 }
 

@@ -6,7 +6,7 @@ use archive::{
     record::ConsumerRecord,
 };
 use serde_json::Value;
-use shared::{cluster::Cluster, deadline::USUAL_TIME, kind::GEO};
+use shared::{cluster::Cluster, deadline::REQUEST_TIMEOUT, kind::GEO};
 use stack::kafka::{Kafka, Options};
 use tokio::time::Duration;
 
@@ -79,7 +79,7 @@ async fn without_enough_replicas_a_record_is_a_503_and_written_at_most_once() {
     assert!(answer.headers.contains_key("retry-after"), "{:?}", answer.headers);
 
     tokio::join!(async { kafka.restart_broker(2).await.unwrap() }, async { kafka.restart_broker(3).await.unwrap() });
-    ingest.request_timeout = USUAL_TIME;
+    ingest.request_timeout = REQUEST_TIMEOUT;
     let answer = ingest.post("/topics/alone.geo", geo(3)).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     let written = written(&cluster, "alone.geo").await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use emulator::Emulator;
-use shared::{deadline::USUAL_TIME, error_chain::one_line, publish::Publish};
+use shared::{deadline::REQUEST_TIMEOUT, error_chain::one_line, publish::Publish};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{condition::Condition, stop::Stop};
@@ -33,7 +33,7 @@ pub(crate) async fn run<P: Publish>(
         let due = due(now - begun, posts_per_second);
         let posts = (due - past).min(due_in(Duration::from_secs(1), posts_per_second).max(1));
         past = due;
-        match emulator.run(usize::try_from(posts).unwrap_or(usize::MAX), Duration::ZERO, now + USUAL_TIME).await {
+        match emulator.run(usize::try_from(posts).unwrap_or(usize::MAX), Duration::ZERO, now + REQUEST_TIMEOUT).await {
             Ok(report) => {
                 condition.works();
                 refused(report.refused);

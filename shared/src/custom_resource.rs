@@ -1,7 +1,7 @@
 //! What CloudFormation asks of a custom resource, and the answer.
 //!
 //! CloudFormation invokes the function and does not read what it returns: it waits, an hour unless told otherwise, for a
-//! `PUT` of the answer to the URL in the event. So [`answer`] always sends one: when the work fails, panics or takes
+//! `PUT` of the answer to the URL in the event. So [`respond`] always sends one: when the work fails, panics or takes
 //! too long, and when the properties cannot be used.
 //!
 //! What our resources make is not theirs to take away: topics and tables hold data. So a deletion is answered and
@@ -22,7 +22,7 @@ mod delivery;
 mod event;
 mod response;
 
-pub use delivery::AnswerError;
+pub use delivery::ResponseError;
 use event::{Event, RequestType};
 use response::Response;
 
@@ -33,7 +33,7 @@ const RESERVE: Duration = Duration::from_secs(7);
 const NOTICE: Duration = Duration::from_secs(1);
 
 /// How long before the function's end the work is told to be done.
-pub const TIME_FOR_THE_ANSWER: Duration = RESERVE.saturating_add(NOTICE);
+pub const RESPONSE_RESERVE: Duration = RESERVE.saturating_add(NOTICE);
 
 /// A resource to make, or to bring to what the template says now.
 #[derive(Debug)]
@@ -83,7 +83,10 @@ enum Failure<E: Error + 'static> {
 /// # Errors
 /// When the event is not CloudFormation's, or the answer could not be delivered. Lambda then invokes the function again.
 /// Work that fails is no error: CloudFormation was told.
-pub async fn answer<P, E, F>(event: LambdaEvent<Value>, work: impl FnOnce(Request<P>) -> F) -> Result<(), AnswerError>
+pub async fn respond<P, E, F>(
+    event: LambdaEvent<Value>,
+    work: impl FnOnce(Request<P>) -> F,
+) -> Result<(), ResponseError>
 where
     P: DeserializeOwned,
     E: Error + 'static,

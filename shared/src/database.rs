@@ -29,7 +29,7 @@ pub use location::{Location, LocationError};
 pub use token::TokenError;
 
 /// How long a connection may take before the database counts as away.
-const TIME_TO_CONNECT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A database, and who logs in to it.
 #[derive(Clone)]
@@ -58,7 +58,7 @@ impl fmt::Display for Database {
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum ConnectError {
     #[error("no database answered at {address} within {} s", within.as_secs())]
-    Silent { address: String, within: Duration },
+    NoResponse { address: String, within: Duration },
     #[error("the database at {address} cannot be reached")]
     Unreachable { address: String, source: sqlx::Error },
     #[error(
@@ -82,8 +82,8 @@ pub enum ConnectError {
 impl ConnectError {
     /// Whether the database may only be away for now: it starts, or its name is not known yet.
     #[must_use]
-    pub const fn may_pass(&self) -> bool {
-        matches!(self, Self::Silent { .. } | Self::Unreachable { .. })
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::NoResponse { .. } | Self::Unreachable { .. })
     }
 }
 
@@ -130,9 +130,9 @@ impl Database {
             // The server asks for it in clear text: `Location` sees to TLS that is verified.
             options = options.password(&token).enable_cleartext_plugin(true);
         }
-        match timeout(TIME_TO_CONNECT, options.connect()).await {
+        match timeout(CONNECT_TIMEOUT, options.connect()).await {
             Ok(connected) => connected.map_err(|error| self.explain(error)),
-            Err(_) => Err(ConnectError::Silent { address: self.address(), within: TIME_TO_CONNECT }),
+            Err(_) => Err(ConnectError::NoResponse { address: self.address(), within: CONNECT_TIMEOUT }),
         }
     }
 

@@ -113,13 +113,13 @@ impl Producer {
     /// When no broker answers within the time. The producer goes on trying and can be used all the same.
     pub async fn warm_up(&self, topics: Vec<String>, within: Duration) -> Result<(), Unreachable> {
         let Ok(connection) = self.0.writing.connection() else {
-            return Err(Unreachable::NoAnswer { within, source: None });
+            return Err(Unreachable::NoResponse { within, source: None });
         };
         let topics: Vec<Arc<str>> = topics.into_iter().map(Into::into).collect();
         let start = Instant::now();
         tokio::select! {
             () = connection.prefetch_metadata(&topics) => Ok(()),
-            () = connection.link.denied_since(start) => Err(Unreachable::LogInRefused),
+            () = connection.link.denied_since(start) => Err(Unreachable::AuthenticationFailed),
             () = tokio::time::sleep(within) => Err(connection.link.no_answer(within)),
         }
     }

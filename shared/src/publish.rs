@@ -109,18 +109,18 @@ pub trait Publish: Send + Sync + 'static {
 pub enum Unreachable {
     /// No broker answered.
     #[error("no Kafka broker answered within {:.1} s", .within.as_secs_f32())]
-    NoAnswer {
+    NoResponse {
         /// How long was waited.
         within: Duration,
         /// What was last said of a connection, if anything was.
-        source: Option<LastWords>,
+        source: Option<LastError>,
     },
     /// The brokers do not know who we are.
     #[error("Kafka refuses the log-in")]
-    LogInRefused,
+    AuthenticationFailed,
 }
 
 /// What a broker, or the client library, said of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct LastWords(pub String);
+pub struct LastError(pub String);

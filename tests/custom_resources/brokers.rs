@@ -11,7 +11,7 @@ use aws_sdk_kafka::{
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::{
-    custom_resource::{AnswerError, TIME_FOR_THE_ANSWER, answer},
+    custom_resource::{RESPONSE_RESERVE, ResponseError, respond},
     retry::RETRY_DELAY,
 };
 use stack::lambda::{Function, Lambda, built};
@@ -47,11 +47,11 @@ fn client(control_plane: &Stub) -> Client {
 }
 
 /// Deploys, where the function has so much time for its work.
-async fn deploy(cloudformation: &CloudFormation, control_plane: &Stub, work: Duration) -> Result<(), AnswerError> {
+async fn deploy(cloudformation: &CloudFormation, control_plane: &Stub, work: Duration) -> Result<(), ResponseError> {
     let event = cloudformation.event_from_file("brokers-create", |_| {}).payload;
-    let event = cloudformation.event(event, work + TIME_FOR_THE_ANSWER);
+    let event = cloudformation.event(event, work + RESPONSE_RESERVE);
     let client = client(control_plane);
-    answer(event, |request| brokers::find(&client, request)).await
+    respond(event, |request| brokers::find(&client, request)).await
 }
 
 fn servers(servers: &Value) -> StubResponse {
@@ -124,7 +124,7 @@ async fn as_many_user_ids_fit_into_an_answer_as_the_template_says_and_one_more_i
                     json!({"ServiceToken": event["ResourceProperties"]["ServiceToken"], "ClusterArn": arn, "UserIds": ids});
             });
             let client = client(&control_plane);
-            answer(event, |request| brokers::find(&client, request)).await.unwrap();
+            respond(event, |request| brokers::find(&client, request)).await.unwrap();
             let case = format!("{user_ids} of {length} for {name}");
             if user_ids == fit {
                 assert_eq!(cloudformation.data()["TopicArns"].as_str().unwrap().split(',').count(), fit, "{case}");
@@ -260,8 +260,8 @@ async fn a_control_plane_that_is_not_reached_is_named_as_such() {
     control_plane.stop().await;
     let cloudformation = CloudFormation::start().await;
     let event = cloudformation.event_from_file("brokers-create", |_| {}).payload;
-    let event = cloudformation.event(event, TIME_FOR_THE_ANSWER + Duration::from_secs(1));
-    answer(event, |request| brokers::find(&client, request)).await.unwrap();
+    let event = cloudformation.event(event, RESPONSE_RESERVE + Duration::from_secs(1));
+    respond(event, |request| brokers::find(&client, request)).await.unwrap();
     let reason = cloudformation.reason();
     assert!(reason.starts_with("AWS's control plane for Kafka does not respond: it cannot be reached"), "{reason}");
     assert!(reason.contains("refused") && !reason.contains('{'), "{reason}");
@@ -275,7 +275,7 @@ async fn another_arn_is_refused_before_anything_is_asked() {
         event["ResourceProperties"]["ClusterArn"] = "arn:aws:s3:::bucket".into();
     });
     let client = client(&control_plane);
-    answer(event, |request| brokers::find(&client, request)).await.unwrap();
+    respond(event, |request| brokers::find(&client, request)).await.unwrap();
     let said = "the resource's properties cannot be used: `arn:aws:s3:::bucket` is not an MSK cluster's ARN";
     assert!(cloudformation.reason().starts_with(said), "{}", cloudformation.reason());
     assert!(control_plane.requests().is_empty());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::custom_resource::{Request, TIME_FOR_THE_ANSWER, answer};
+use shared::custom_resource::{RESPONSE_RESERVE, Request, respond};
 use stack::{
     kafka::{Kafka, Operation, Topics},
     lambda::{Function, Lambda, built},
@@ -35,7 +35,7 @@ async fn deploy(kafka: &Kafka, role: &Role, properties: Value) -> CloudFormation
         event["ResourceProperties"]["BootstrapServers"] = kafka.bootstrap_servers().into();
     });
     let event = cloudformation.event(event.payload, Duration::from_mins(3));
-    answer(event, |request| topics::create(request, environment(role, kafka))).await.unwrap();
+    respond(event, |request| topics::create(request, environment(role, kafka))).await.unwrap();
     cloudformation
 }
 
@@ -178,9 +178,9 @@ async fn brokers_that_are_not_there_are_named_in_time() {
     let event = cloudformation.event_from_file("topics-create", |event| {
         event["ResourceProperties"]["BootstrapServers"] = nobody.to_string().into();
     });
-    let event = cloudformation.event(event.payload, TIME_FOR_THE_ANSWER + Duration::from_secs(2));
+    let event = cloudformation.event(event.payload, RESPONSE_RESERVE + Duration::from_secs(2));
     let plaintext = |name: &str| (name == "SECURITY_PROTOCOL").then(|| "PLAINTEXT".to_owned());
-    answer(event, |request| topics::create(request, plaintext)).await.unwrap();
+    respond(event, |request| topics::create(request, plaintext)).await.unwrap();
     let said =
         format!("0 of 3 topics exist: Kafka at {nobody} does not respond: the function must be in the cluster's");
     assert!(cloudformation.reason().starts_with(&said), "{}", cloudformation.reason());

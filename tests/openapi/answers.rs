@@ -82,15 +82,15 @@ impl Publish for Silent {
 
 impl Describe for Silent {
     async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
-        Err(Unreachable::NoAnswer { within, source: None })
+        Err(Unreachable::NoResponse { within, source: None })
     }
 
     async fn cluster_id(&self, within: Duration) -> Result<String, DescribeError> {
-        Err(Unreachable::NoAnswer { within, source: None }.into())
+        Err(Unreachable::NoResponse { within, source: None }.into())
     }
 
     async fn brokers(&self, within: Duration) -> Result<Vec<i32>, DescribeError> {
-        Err(Unreachable::NoAnswer { within, source: None }.into())
+        Err(Unreachable::NoResponse { within, source: None }.into())
     }
 
     async fn partitions(&self, _: &str, _: Duration) -> Result<Vec<Partition>, DescribeError> {
@@ -105,7 +105,7 @@ impl Describe for Silent {
 #[tokio::test]
 async fn every_answer_of_a_cluster_without_metadata_is_in_the_document() {
     let missing = DescribeError::NoSuchTopic { topic: "u.pin".to_owned() };
-    for error in [missing, DescribeError::Unauthorized, Unreachable::LogInRefused.into()] {
+    for error in [missing, DescribeError::Unauthorized, Unreachable::AuthenticationFailed.into()] {
         let router = router(App::new(Silent(error), &"u".parse().unwrap(), Metrics::default()));
         let openapi = OpenApi::of(&router).await;
         for at in openapi.operations().filter(|at| at.method == "get") {

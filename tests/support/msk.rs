@@ -13,7 +13,7 @@ use ingest::{App, Deadline, router};
 use shared::{
     cluster::{Authorities, Cluster, Security},
     credentials::Signer,
-    deadline::USUAL_TIME,
+    deadline::REQUEST_TIMEOUT,
     kafka::Producer,
     metrics::Metrics,
     topic::UserIds,
@@ -113,7 +113,7 @@ pub(crate) struct Ingest {
 impl Ingest {
     pub(crate) async fn start(cluster: &Cluster, user_ids: &UserIds) -> Self {
         let producer = Producer::start(cluster, user_ids.topic_names(), Metrics::default()).await.unwrap();
-        Self { router: router(App::new(producer, user_ids, Metrics::default())), request_timeout: USUAL_TIME }
+        Self { router: router(App::new(producer, user_ids, Metrics::default())), request_timeout: REQUEST_TIMEOUT }
     }
 
     pub(crate) async fn post(&self, path: &str, body: String) -> Answer {

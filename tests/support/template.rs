@@ -16,7 +16,7 @@ use std::{
 use aws_credential_types::Credentials;
 use aws_sdk_kafka::config::{BehaviorVersion, Region};
 use serde_json::{Value, json};
-use shared::custom_resource::answer;
+use shared::custom_resource::respond;
 use tokio::sync::Mutex;
 
 pub(crate) use intrinsics::{ACCOUNT, REGION, STACK};
@@ -251,6 +251,6 @@ async fn found(properties: &Value) -> Value {
     let cloudformation = CloudFormation::start().await;
     let event = cloudformation.request("Create", properties).payload;
     let event = cloudformation.event(event, Duration::from_mins(1));
-    answer(event, |request| brokers::find(&client, request)).await.unwrap();
+    respond(event, |request| brokers::find(&client, request)).await.unwrap();
     cloudformation.data()
 }

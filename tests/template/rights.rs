@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use emulator::{Aws, Emulator, Publisher, Source, tick};
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
-use shared::{custom_resource::answer, kind::GEO, metrics::Metrics, topic::UserIds};
+use shared::{custom_resource::respond, kind::GEO, metrics::Metrics, topic::UserIds};
 use stack::kafka::{Kafka, Operation, Topics};
 use tokio::sync::Mutex;
 
@@ -178,7 +178,7 @@ async fn create_topics(test: &PolicyTest) -> CloudFormation {
     let event = cloudformation.request("Create", &properties).payload;
     // `topics` retries missing rights until its deadline.
     let event = cloudformation.event(event, Duration::from_secs(15));
-    answer(event, |request| topics::create(request, test.environment(&[]))).await.unwrap();
+    respond(event, |request| topics::create(request, test.environment(&[]))).await.unwrap();
     cloudformation
 }
 

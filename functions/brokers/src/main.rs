@@ -7,6 +7,6 @@ use shared::{custom_resource, log, settings::environment};
 async fn main() -> Result<(), Error> {
     log::init(environment);
     let client = brokers::client().await;
-    lambda_runtime::run(service_fn(|event| custom_resource::answer(event, |request| brokers::find(&client, request))))
+    lambda_runtime::run(service_fn(|event| custom_resource::respond(event, |request| brokers::find(&client, request))))
         .await
 }

@@ -9,7 +9,7 @@ use aws_config::SdkConfig;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use shared::{
-    custom_resource::{AnswerError, answer},
+    custom_resource::{ResponseError, respond},
     deadline,
 };
 
@@ -35,7 +35,7 @@ pub struct Function {
 pub enum FunctionError {
     /// CloudFormation got no response.
     #[error(transparent)]
-    Answer(#[from] AnswerError),
+    Response(#[from] ResponseError),
     /// The database could not be provisioned. The invoking function reports this to CloudFormation.
     #[error(transparent)]
     Provision(#[from] ProvisionError),
@@ -60,7 +60,7 @@ impl Function {
     ) -> Result<Value, FunctionError> {
         if event.payload.get("RequestType").is_some() {
             // Boxed: the SDK's nested futures are too deep for the compiler.
-            answer(event, |request| Box::pin(self.custom_resource.create(request))).await?;
+            respond(event, |request| Box::pin(self.custom_resource.create(request))).await?;
             // CloudFormation reads the response from S3, not from here.
             return Ok(Value::Null);
         }

@@ -118,7 +118,7 @@ pub(crate) async fn run(
 async fn connect(server: &Database, deadline: Instant) -> Result<MySqlConnection, ConnectError> {
     loop {
         match server.connect().await {
-            Err(error) if error.may_pass() && Instant::now() + RETRY_DELAY < deadline => {
+            Err(error) if error.is_transient() && Instant::now() + RETRY_DELAY < deadline => {
                 tracing::warn!(%error, "retrying");
                 sleep(RETRY_DELAY).await;
             }

@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use serde::Serialize;
 use serde_json::Value;
 use shared::{
-    deadline::USUAL_TIME,
+    deadline::REQUEST_TIMEOUT,
     kind::Invalid,
     metrics::{
         Metrics,
@@ -151,7 +151,7 @@ impl<P: Publish> Emulator<P> {
                 }
             }
         }
-        let deadline = deadline.min(Instant::now() + USUAL_TIME);
+        let deadline = deadline.min(Instant::now() + REQUEST_TIMEOUT);
         let begun = Instant::now();
         let outcomes = self.publisher.publish(records, deadline).await;
         self.metrics.took(&PRODUCE_TIME, begun.elapsed());

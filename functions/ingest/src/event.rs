@@ -14,7 +14,7 @@ use lambda_runtime::LambdaEvent;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, de};
 use shared::{
-    deadline::{self, USUAL_TIME},
+    deadline::{self, REQUEST_TIMEOUT},
     metrics::Metrics,
 };
 use tokio::time::Instant;
@@ -55,7 +55,7 @@ pub async fn handle(
 ) -> ApiGatewayProxyResponse {
     let response = match request(event.payload) {
         Ok(mut request) => {
-            let for_gateway = Instant::now() + USUAL_TIME.saturating_sub(init);
+            let for_gateway = Instant::now() + REQUEST_TIMEOUT.saturating_sub(init);
             let deadline = deadline::before(event.context.deadline(), RESPONSE_MARGIN).min(for_gateway);
             request.extensions_mut().insert(Deadline(deadline));
             router.oneshot(request).await.unwrap_or_else(|never| match never {})

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::request::Parts;
-use shared::{deadline::USUAL_TIME, kind::MAX_LISTED};
+use shared::{deadline::REQUEST_TIMEOUT, kind::MAX_LISTED};
 use tokio::time::Instant;
 
 /// The largest body in bytes, before and after inflation: Lambda's limit of 6 MB per event, applied everywhere.
@@ -52,6 +52,6 @@ impl Deadline {
 
     /// The default deadline, for requests that are not events.
     pub(crate) fn usual() -> Self {
-        Self(Instant::now() + USUAL_TIME)
+        Self(Instant::now() + REQUEST_TIMEOUT)
     }
 }

@@ -7,7 +7,7 @@ use shared::{custom_resource, log, settings::environment};
 async fn main() -> Result<(), Error> {
     log::init(environment);
     lambda_runtime::run(service_fn(|event| {
-        custom_resource::answer(event, |request| topics::create(request, environment))
+        custom_resource::respond(event, |request| topics::create(request, environment))
     }))
     .await
 }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::AwsError;
 
 /// The SDK has no bound of its own.
-const TIME_TO_READ: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A text that is not shown. Serialized it is plain: that is how it is handed over.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,11 +48,11 @@ pub enum SecretError {
     #[error(
         "Secrets Manager does not answer for {arn}: a function in a VPC does not reach it, so this one must not be in one"
     )]
-    NoAnswer { arn: String },
+    NoResponse { arn: String },
     #[error("the secret {arn} holds no text")]
     NoText { arn: String },
     #[error("the secret {arn} is not one with a `username` and a `password`, as RDS keeps it for a user")]
-    NoLogin { arn: String, source: Unreadable },
+    NotALogin { arn: String, source: Unreadable },
 }
 
 /// Reads the log-in that the secret `arn` holds.
@@ -61,12 +61,12 @@ pub enum SecretError {
 /// When AWS does not hand it out, or the secret is of another form.
 pub async fn read(client: &Client, arn: &str) -> Result<Login, SecretError> {
     let arn = || arn.to_owned();
-    let secret = timeout(TIME_TO_READ, client.get_secret_value().secret_id(arn()).send()).await;
-    let secret = secret.map_err(|_| SecretError::NoAnswer { arn: arn() })?;
+    let secret = timeout(READ_TIMEOUT, client.get_secret_value().secret_id(arn()).send()).await;
+    let secret = secret.map_err(|_| SecretError::NoResponse { arn: arn() })?;
     let secret = secret.map_err(|error| SecretError::Refused { arn: arn(), source: AwsError::of(&error) })?;
     let text = secret.secret_string().ok_or_else(|| SecretError::NoText { arn: arn() })?;
     serde_json::from_str(text)
-        .map_err(|error| SecretError::NoLogin { arn: arn(), source: Unreadable::new("the secret", &error) })
+        .map_err(|error| SecretError::NotALogin { arn: arn(), source: Unreadable::new("the secret", &error) })
 }
 
 /// What is wrong with JSON that may hold a password: where, and none of its text.

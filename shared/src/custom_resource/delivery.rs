@@ -23,7 +23,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// Why CloudFormation was not told, or need not be.
 #[derive(Debug, thiserror::Error)]
-pub enum AnswerError {
+pub enum ResponseError {
     /// There is nowhere to answer to.
     #[error(
         "the event has no ResponseURL, so it is not CloudFormation's: this function makes a custom resource, and is invoked by deploying a template that has one"
@@ -60,9 +60,9 @@ pub enum AnswerError {
     },
 }
 
-impl From<AnswerError> for Diagnostic {
-    fn from(error: AnswerError) -> Self {
-        Self { error_type: "custom_resource::AnswerError".to_owned(), error_message: one_line(&error) }
+impl From<ResponseError> for Diagnostic {
+    fn from(error: ResponseError) -> Self {
+        Self { error_type: "custom_resource::ResponseError".to_owned(), error_message: one_line(&error) }
     }
 }
 
@@ -70,8 +70,8 @@ impl From<AnswerError> for Diagnostic {
 ///
 /// # Errors
 /// When it was refused, or not taken in time.
-pub(super) async fn put(url: &ResponseUrl, response: &Response, end: Instant) -> Result<(), AnswerError> {
-    let client = Client::builder().timeout(ATTEMPT_TIMEOUT).build().map_err(AnswerError::Client)?;
+pub(super) async fn put(url: &ResponseUrl, response: &Response, end: Instant) -> Result<(), ResponseError> {
+    let client = Client::builder().timeout(ATTEMPT_TIMEOUT).build().map_err(ResponseError::Client)?;
     let body = response.body();
     let (mut attempts, mut pause, mut last) = (0, FIRST_PAUSE, "the function's time was over".to_owned());
     let attempt = async {
@@ -91,8 +91,8 @@ pub(super) async fn put(url: &ResponseUrl, response: &Response, end: Instant) ->
     };
     match timeout_at(end, attempt).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(status)) => Err(AnswerError::Refused { host: url.to_string(), status }),
-        Err(_) => Err(AnswerError::Unreachable { host: url.to_string(), attempts, last }),
+        Ok(Err(status)) => Err(ResponseError::Refused { host: url.to_string(), status }),
+        Err(_) => Err(ResponseError::Unreachable { host: url.to_string(), attempts, last }),
     }
 }
 

@@ -6,7 +6,7 @@ use reqwest::Url;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::AnswerError;
+use super::ResponseError;
 
 /// What CloudFormation adds to a resource's own properties.
 const NOT_OURS: [&str; 2] = ["ServiceToken", "ServiceTimeout"];
@@ -94,11 +94,11 @@ impl fmt::Display for ResponseUrl {
 ///
 /// # Errors
 /// When it is no request of CloudFormation's.
-pub(super) fn parse(mut payload: Value) -> Result<(Event, ResponseUrl), AnswerError> {
+pub(super) fn parse(mut payload: Value) -> Result<(Event, ResponseUrl), ResponseError> {
     let url = payload.as_object_mut().and_then(|payload| payload.remove("ResponseURL"));
-    let url = url.as_ref().and_then(Value::as_str).ok_or(AnswerError::NoUrl)?;
-    let url = Url::parse(url).map_err(AnswerError::Url)?;
-    let event = serde_json::from_value(payload).map_err(AnswerError::Event)?;
+    let url = url.as_ref().and_then(Value::as_str).ok_or(ResponseError::NoUrl)?;
+    let url = Url::parse(url).map_err(ResponseError::Url)?;
+    let event = serde_json::from_value(payload).map_err(ResponseError::Event)?;
     Ok((event, ResponseUrl(url)))
 }
 

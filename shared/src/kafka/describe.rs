@@ -30,7 +30,7 @@ impl Describe for Producer {
     async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
         let start = Instant::now();
         let Ok(connection) = self.0.writing.connection() else {
-            return Err(Unreachable::NoAnswer { within, source: None });
+            return Err(Unreachable::NoResponse { within, source: None });
         };
         if connection.answered_within(RECENT) {
             return Ok(());
@@ -38,7 +38,7 @@ impl Describe for Producer {
         let asking = async {
             tokio::select! {
                 answer = connection.ask(None, within) => answer.map(drop).map_err(|()| connection.link.no_answer(within)),
-                () = connection.link.denied_since(start) => Err(Unreachable::LogInRefused),
+                () = connection.link.denied_since(start) => Err(Unreachable::AuthenticationFailed),
             }
         };
         timeout(within, asking).await.unwrap_or_else(|_| Err(connection.link.no_answer(within)))
@@ -90,7 +90,7 @@ impl Producer {
         let start = Instant::now();
         let slot = &self.0.asking;
         let Ok(connection) = slot.connection() else {
-            return Err(Unreachable::NoAnswer { within, source: None }.into());
+            return Err(Unreachable::NoResponse { within, source: None }.into());
         };
         let no_answer = || Err(DescribeError::from(connection.link.no_answer(within)));
         let asking = async {
@@ -119,10 +119,10 @@ impl Producer {
         };
         let answer = tokio::select! {
             answer = timeout(within, asking) => answer.unwrap_or_else(|_| no_answer()),
-            () = connection.link.denied_since(start) => Err(Unreachable::LogInRefused.into()),
+            () = connection.link.denied_since(start) => Err(Unreachable::AuthenticationFailed.into()),
         };
         match &answer {
-            Err(DescribeError::Unreachable(Unreachable::LogInRefused)) => slot.give_up(&connection),
+            Err(DescribeError::Unreachable(Unreachable::AuthenticationFailed)) => slot.give_up(&connection),
             Err(DescribeError::Unreachable(_)) if connection.link.silent_since(start) => slot.give_up(&connection),
             _ => {}
         }

@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::publish::{LastWords, Unreachable};
+use crate::publish::{LastError, Unreachable};
 
 /// How long every broker has to refuse the log-in before a request is answered so: rights that were just given take a
 /// moment to be known everywhere.
@@ -113,7 +113,7 @@ impl Link {
 
     /// Nobody answers.
     pub(super) fn no_answer(&self, within: Duration) -> Unreachable {
-        Unreachable::NoAnswer { within, source: self.words.borrow().reason.clone().map(LastWords) }
+        Unreachable::NoResponse { within, source: self.words.borrow().reason.clone().map(LastError) }
     }
 
     /// A broker admitted us, for this long.
