@@ -10,11 +10,15 @@ use crate::{compact::compact, front::Front};
 
 static FRONT: LazyLock<Front> = LazyLock::new(Front::new);
 
-/// What a body's records hold, by way of a tree: key, if it has one, and value.
-fn sent(body: &[u8]) -> Vec<(Option<Value>, Value)> {
+/// The key, if there is one, value and number of headers of each record, parsed as a tree.
+fn sent(body: &[u8]) -> Vec<(Option<Value>, Value, usize)> {
     let mut envelope: Value = serde_json::from_slice(body).unwrap();
     let Value::Array(records) = envelope["records"].take() else { panic!("no records: {}", body.escape_ascii()) };
-    records.into_iter().map(|mut record| (record.get_mut("key").map(Value::take), record["value"].take())).collect()
+    let record = |mut record: Value| {
+        let headers = record["headers"].as_array().map_or(0, Vec::len);
+        (record.get_mut("key").map(Value::take), record["value"].take(), headers)
+    };
+    records.into_iter().map(record).collect()
 }
 
 fn inflated(body: &[u8]) -> Cow<'_, [u8]> {
@@ -45,8 +49,9 @@ fn fuzz() {
         let body = unmarked(&body);
         let (sent, letters) = (sent(body), compact(body));
         assert_eq!(sent.len(), answer.written.len());
-        for ((key, value), record) in sent.into_iter().zip(&answer.written) {
+        for ((key, value, headers), record) in sent.into_iter().zip(&answer.written) {
             let written = record.value.as_ref().unwrap();
+            assert_eq!(record.headers.len(), headers);
             assert_eq!(serde_json::from_slice::<Value>(written).unwrap(), value);
             assert!(letters.windows(written.len()).any(|part| part == written), "{}", written.escape_ascii());
             let key_written: Value = serde_json::from_slice(record.key.as_ref().unwrap()).unwrap();

@@ -143,6 +143,12 @@ fn many(size: usize) -> Vec<HostileBody> {
                 "appears more than once",
             )
         },
+        hostile(
+            "300000 headers",
+            format!(r#"{{"records":[{{"value":{ROW},"headers":[{}]}}]}}"#, vec![r#"{"key":""}"#; 300_000].join(",")),
+            NO_ENVELOPE,
+            "more than 1000",
+        ),
         hostile("40000 rows of one name", records(&wide, MAX_RECORDS), INVALID, "appears more than once"),
         hostile("commas alone", full(size, "", ",", ""), NOT_JSON, "expected value"),
         hostile("whitespace alone", full(size, "", " ", ""), NO_ENVELOPE, "the body is empty"),

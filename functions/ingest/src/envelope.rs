@@ -1,4 +1,4 @@
-//! `{"records":[{"partition"?,"key"?,"value"?}, …]}`, with keys and values as the client wrote them.
+//! `{"records":[{"partition"?,"key"?,"value"?,"headers"?}, …]}`, with keys and values as the client wrote them.
 //!
 //! One pass: `cursor` walks the structure, and the caller parses each value in place.
 
@@ -21,6 +21,8 @@ pub(crate) struct Entry<'a, T> {
     pub(crate) value: Option<&'a str>,
     /// The parsed value. A missing one is parsed as null.
     pub(crate) parsed: T,
+    /// The list of headers; `None` if missing or null.
+    pub(crate) headers: Option<&'a str>,
 }
 
 /// Parses a body to its records, in order. `read` parses the value at the start of a text and returns where it ends. It
@@ -102,12 +104,13 @@ fn entry<'a, T>(
     at: usize,
     read: &mut impl Read<'a, T>,
 ) -> Result<Entry<'a, T>, EnvelopeError> {
-    let (mut partition, mut key, mut value) = (None, None, None);
+    let (mut partition, mut key, mut value, mut headers) = (None, None, None, None);
     cursor.object(format_args!("records[{at}] to be an object with `value`"), |cursor, name| {
         let twice = match name {
             "partition" => partition.replace(cursor.skip_value()?).is_some(),
             "key" => key.replace(cursor.skip_value()?).is_some(),
             "value" => value.replace(cursor.value(|text| read(at, text))?).is_some(),
+            "headers" => headers.replace(cursor.skip_value()?).is_some(),
             _ => return Err(unrecognized(name)),
         };
         if twice { Err(EnvelopeError::Shape(format!("records[{at}]: `{name}` appears twice"))) } else { Ok(()) }
@@ -127,7 +130,7 @@ fn entry<'a, T>(
         Some((value, parsed)) => (Some(value).filter(not_null), parsed),
         None => (None, Cursor::new("null").value(|text| read(at, text))?.1),
     };
-    Ok(Entry { partition, key: key.filter(not_null), value, parsed })
+    Ok(Entry { partition, key: key.filter(not_null), value, parsed, headers: headers.filter(not_null) })
 }
 
 /// Cuts the name, because the client controls its length.
@@ -143,7 +146,7 @@ mod tests {
     use super::*;
 
     const BODY: &str = r#" {"records": [{"key": "a\u00e9", "value": {"a": [1, 2.5e3, null, true], "b": "x\"y"}, "partition": 0},
-        {"value":-1 } , {}], "key_schema":null}"#;
+        {"value":-1 } , {"headers":[{"key":"h","value":null}]}], "key_schema":null}"#;
 
     fn parse(body: &[u8]) -> Result<Vec<Entry<'_, Strict>>, Error> {
         super::parse(body, |_, text| json::start(text))
@@ -161,7 +164,7 @@ mod tests {
 
     fn record(record: Value) -> Option<Map<String, Value>> {
         let Value::Object(mut members) = record else { return None };
-        let is_known = members.keys().all(|name| ["partition", "key", "value"].contains(&name.as_str()));
+        let is_known = members.keys().all(|name| ["partition", "key", "value", "headers"].contains(&name.as_str()));
         // The tree reads -0 as a float.
         if let Some(zero) = members.get_mut("partition").filter(|partition| partition.as_f64() == Some(0.0)) {
             *zero = 0.into();
@@ -173,9 +176,14 @@ mod tests {
         (is_known && partition).then_some(members)
     }
 
-    fn tree(Entry { partition, key, value, .. }: &Entry<'_, Strict>) -> Map<String, Value> {
+    fn tree(Entry { partition, key, value, headers, .. }: &Entry<'_, Strict>) -> Map<String, Value> {
         let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
-        let members = [("partition", partition.map(Value::from)), ("key", key.map(json)), ("value", value.map(json))];
+        let members = [
+            ("partition", partition.map(Value::from)),
+            ("key", key.map(json)),
+            ("value", value.map(json)),
+            ("headers", headers.map(json)),
+        ];
         members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 

@@ -28,7 +28,7 @@ use shared::json::compact;
 
 use crate::{
     app::App,
-    limits::{MAX_BATCH_ENTRIES, MAX_CLUSTER_ID, MAX_ENTRY_ID, MAX_RECORDS, MAX_VIOLATIONS},
+    limits::{MAX_BATCH_ENTRIES, MAX_CLUSTER_ID, MAX_ENTRY_ID, MAX_HEADERS, MAX_RECORDS, MAX_VIOLATIONS},
     page,
     response::JSON,
 };
@@ -149,6 +149,7 @@ fn values<P>(app: &App<P>) -> serde_json::Result<Vec<(String, Raw)>> {
         ("max_records".to_owned(), to_raw_value(&MAX_RECORDS)?),
         ("max_violations".to_owned(), to_raw_value(&MAX_VIOLATIONS)?),
         ("max_cluster_id".to_owned(), to_raw_value(&MAX_CLUSTER_ID)?),
+        ("max_headers".to_owned(), to_raw_value(&MAX_HEADERS)?),
         ("max_entries".to_owned(), to_raw_value(&MAX_BATCH_ENTRIES)?),
         ("max_id".to_owned(), to_raw_value(&MAX_ENTRY_ID)?),
     ];

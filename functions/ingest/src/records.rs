@@ -11,7 +11,7 @@ use bytes::Bytes;
 use shared::{
     json::{self, Strict},
     kind::{BrokenRules, Invalid, Violation},
-    publish::ProducerRecord,
+    publish::{Header, ProducerRecord},
     redact::excerpt,
 };
 
@@ -19,6 +19,7 @@ use crate::{
     advice::explain,
     envelope::{self, Entry},
     error::Error,
+    headers,
     media::Format,
     topic::Topic,
     violations::Violations,
@@ -74,24 +75,31 @@ pub(crate) fn read(
     let mut records = Vec::with_capacity(count);
     for (at, entry) in entries.into_iter().enumerate() {
         let partition = entry.partition.or(partition);
+        let headers = entry.headers.map_or(Ok(Vec::new()), |json| read_headers(json, at, topic)).map_err(rejection)?;
         let content = match format {
             Format::Json => Ok(json_record(body, entry)),
             Format::Binary => binary_record(&entry, topic).map_err(rejection)?,
         };
         match content {
             Ok((key, value)) => {
-                records.push(ProducerRecord {
-                    topic: Arc::clone(&name),
-                    partition,
-                    key,
-                    value,
-                    ..ProducerRecord::default()
-                });
+                let topic = Arc::clone(&name);
+                records.push(ProducerRecord { topic, partition, key, value, timestamp_ms: None, headers });
             }
             Err(broken) => violations.add(at, broken),
         }
     }
     if violations.count == 0 { Ok(records) } else { Err(rejection(Error::Invalid(violations))) }
+}
+
+/// The headers of the record at index `at`. Their shape is that of Karapace and Strimzi's bridge: the REST Proxy has none in v2.
+fn read_headers(json: &str, at: usize, topic: &Topic) -> Result<Vec<Header>, Error> {
+    headers::read(json, "key").and_then(|headers| headers::check(&headers, topic).map(|()| headers)).map_err(|error| {
+        let problem = match error {
+            Error::NotBase64 { data, .. } => format!("a header's value must be base64 or null, not {data}"),
+            other => other.to_string(),
+        };
+        Error::BadRecord(format!("records[{at}]: {problem}"))
+    })
 }
 
 /// A record's key and value.

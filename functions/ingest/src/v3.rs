@@ -1,6 +1,6 @@
 //! The record endpoints of the REST Proxy's API v3: each record is independent and has its own result.
 //!
-//! `members` parses the JSON of a record, `entry` validates it, `result` reports its outcome. Requests and responses are not
+//! `entry` parses and validates a record, `result` reports its outcome. Requests and responses are not
 //! streamed, because API Gateway does not stream them to a function.
 
 use std::sync::Arc;
@@ -31,7 +31,6 @@ use crate::{
 
 mod batch;
 mod entry;
-mod members;
 mod result;
 
 /// The cluster and topic of a v3 path. Any cluster id is accepted, because there is only one cluster.

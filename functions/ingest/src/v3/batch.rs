@@ -5,14 +5,12 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use shared::json::{self, Place, text};
 
-use super::{
-    entry::Entry,
-    members::{MEMBERS, Members},
-};
+use super::entry::{Entry, MEMBERS};
 use crate::{
     advice::explain,
     error::Error,
     limits::{MAX_BATCH_ENTRIES, MAX_ENTRY_ID},
+    members::Members,
 };
 
 /// An entry with its id.

@@ -12,15 +12,22 @@ use shared::{
     redact::excerpt,
 };
 
-use super::members::{DATA_MEMBERS, MEMBERS, Members};
 use crate::{
     advice::{BYTE_ORDER_MARK, explain},
     error::Error,
-    limits::MAX_HEADERS,
+    headers,
+    members::Members,
     records::{bytes_record, decode},
     topic::Topic,
     violations::Violations,
 };
+
+/// The members of a record.
+pub(super) const MEMBERS: [&str; 5] = ["partition_id", "headers", "key", "value", "timestamp"];
+
+/// The members of a key or a value: its type, its data, and every way to name a schema.
+const DATA_MEMBERS: [&str; 7] =
+    ["type", "data", "schema", "schema_id", "schema_version", "subject", "subject_name_strategy"];
 
 /// The furthest that a record's timestamp may lie in the future.
 const MAX_AHEAD: TimeDelta = TimeDelta::hours(1);
@@ -109,7 +116,7 @@ impl Entry {
     pub(super) fn of(members: &Members<'_>) -> Result<Self, Error> {
         Ok(Self {
             partition: members.get("partition_id").map(partition).transpose()?,
-            headers: members.get("headers").map(headers).transpose()?.unwrap_or_default(),
+            headers: members.get("headers").map(|list| headers::read(list, "name")).transpose()?.unwrap_or_default(),
             key: members.get("key").map(|key| Data::read("key", key)).transpose()?.flatten(),
             value: members.get("value").map(|value| Data::read("value", value)).transpose()?.flatten(),
             timestamp_ms: members.get("timestamp").map(timestamp).transpose()?,
@@ -119,10 +126,7 @@ impl Entry {
     /// Converts the entry to a record of `topic`, if it is valid. `at` is its index in the request.
     pub(super) fn record(self, topic: &Topic, at: usize) -> Result<(ProducerRecord, Sizes), Error> {
         let Self { partition, headers, key, value, timestamp_ms } = self;
-        // `archive` reads these topics with rskafka 0.6, which fails permanently at a null header value.
-        if topic.takes_json_only() && headers.iter().any(|header| header.value.is_none()) {
-            return Err(Error::BadRecord("a header's value must not be null in this topic: send \"\"".to_owned()));
-        }
+        headers::check(&headers, topic)?;
         let sizes = Sizes { key: key.as_ref().map(Data::size), value: value.as_ref().map(Data::size) };
         let bytes = |data: Option<Data>| data.map(|data| data.bytes);
         match bytes_record(bytes(key), bytes(value), topic) {
@@ -192,22 +196,4 @@ fn timestamp(json: &str) -> Result<i64, Error> {
 #[expect(clippy::disallowed_methods, reason = "timestamps are compared with the wall clock")]
 fn latest_ms() -> i64 {
     (Utc::now() + MAX_AHEAD).timestamp_millis()
-}
-
-fn headers(json: &str) -> Result<Vec<Header>, Error> {
-    let list: Vec<&RawValue> =
-        serde_json::from_str(json).map_err(|_| Error::BadRecord("headers must be a list".to_owned()))?;
-    if list.len() > MAX_HEADERS {
-        return Err(Error::BadRecord(format!("headers has {} of them, more than {MAX_HEADERS}", list.len())));
-    }
-    list.into_iter().map(|header| read_header(header.get())).collect()
-}
-
-/// Parses `{"name":…,"value":…}`, with the value in base64.
-fn read_header(json: &str) -> Result<Header, Error> {
-    let members = Members::read(json, "a header", &["name", "value"])?;
-    // librdkafka takes header names as C strings.
-    let name = members.get("name").and_then(text).filter(|name| !name.contains('\0'));
-    let name = name.ok_or_else(|| Error::BadRecord("a header's name must be a string without NUL".to_owned()))?;
-    Ok(Header { name: name.into_owned(), value: members.get("value").map(|data| decode(data, "")).transpose()? })
 }

@@ -8,25 +8,17 @@ use shared::{json::Key, redact::excerpt};
 
 use crate::error::Error;
 
-/// The members of a record.
-pub(super) const MEMBERS: [&str; 5] = ["partition_id", "headers", "key", "value", "timestamp"];
-
-/// The members of a key or a value: its type, its data, and every way to name a schema.
-pub(super) const DATA_MEMBERS: [&str; 7] =
-    ["type", "data", "schema", "schema_id", "schema_version", "subject", "subject_name_strategy"];
-
-/// The most members kept: one more than any valid object has, so that an unknown or duplicate one is among them. Keys and values
-/// have the most; a batch entry has an id in addition to a record's members.
-const MOST: usize = DATA_MEMBERS.len() + 1;
-const _: () = assert!(DATA_MEMBERS.len() > MEMBERS.len());
+/// The most members that an object may have.
+const MAX_MEMBERS: usize = 7;
 
 /// The members of an object, in order. A null value counts as missing.
 #[derive(Debug)]
-pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
+pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
 
 impl<'a> Members<'a> {
     /// Parses `object`. Only members in `known` are allowed, each once. `what` names the object in errors.
-    pub(super) fn read(object: &'a str, what: &str, known: &[&str]) -> Result<Self, Error> {
+    pub(crate) fn read(object: &'a str, what: &str, known: &[&str]) -> Result<Self, Error> {
+        debug_assert!(known.len() <= MAX_MEMBERS, "{known:?}");
         let members: Self = serde_json::from_str(object).map_err(|_| {
             let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             Error::BadRecord(format!("{what} must be an object out of {known}"))
@@ -43,7 +35,7 @@ impl<'a> Members<'a> {
     }
 
     /// A member's value, unless it is missing or null.
-    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| *value).filter(|value| *value != "null")
     }
 }
@@ -67,7 +59,8 @@ impl<'de> Visitor<'de> for MembersVisitor {
         let mut members = Vec::new();
         while let Some(Key(name)) = map.next_key()? {
             let value = map.next_value::<&RawValue>()?.get();
-            if members.len() < MOST {
+            // One more than any valid object has, so that an unknown or duplicate one is among them.
+            if members.len() <= MAX_MEMBERS {
                 members.push((name, value));
             }
         }

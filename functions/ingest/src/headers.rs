@@ -1,0 +1,33 @@
+//! Record headers in JSON: a list of objects, each with a name and a base64 value.
+
+use serde_json::value::RawValue;
+use shared::{json::text, publish::Header};
+
+use crate::{error::Error, limits::MAX_HEADERS, members::Members, records::decode, topic::Topic};
+
+/// Parses a list of headers. `name` is the member that holds a header's name, which differs between the versions of the API.
+pub(crate) fn read(json: &str, name: &str) -> Result<Vec<Header>, Error> {
+    let list: Vec<&RawValue> =
+        serde_json::from_str(json).map_err(|_| Error::BadRecord("headers must be a list".to_owned()))?;
+    if list.len() > MAX_HEADERS {
+        return Err(Error::BadRecord(format!("headers has {} of them, more than {MAX_HEADERS}", list.len())));
+    }
+    list.into_iter().map(|header| read_header(header.get(), name)).collect()
+}
+
+fn read_header(json: &str, name: &str) -> Result<Header, Error> {
+    let members = Members::read(json, "a header", &[name, "value"])?;
+    // librdkafka takes header names as C strings.
+    let text = members.get(name).and_then(text).filter(|text| !text.contains('\0'));
+    let text = text.ok_or_else(|| Error::BadRecord(format!("a header's {name} must be a string without NUL")))?;
+    Ok(Header { name: text.into_owned(), value: members.get("value").map(|data| decode(data, "")).transpose()? })
+}
+
+/// Rejects headers that the topic's readers cannot read.
+pub(crate) fn check(headers: &[Header], topic: &Topic) -> Result<(), Error> {
+    // `archive` reads these topics with rskafka 0.6, which fails permanently at a null header value.
+    if topic.takes_json_only() && headers.iter().any(|header| header.value.is_none()) {
+        return Err(Error::BadRecord("a header's value must not be null in this topic: send \"\"".to_owned()));
+    }
+    Ok(())
+}
