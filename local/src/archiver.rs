@@ -10,15 +10,15 @@ use archive::{
 use shared::metrics::Metrics;
 use tokio::time::{Instant, sleep};
 
-use crate::{backlog::Backlog, condition::Condition, stop::Stop};
+use crate::{backpressure::Backlog, health::Health, stop::Stop};
 
-const EVERY: Duration = Duration::from_secs(1);
+const RUN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a run may take; the next one goes on where it stopped.
-const TIME_TO_RUN: Duration = Duration::from_secs(30);
+const RUN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often the last run is tried again before the pipeline gives up on what is not archived.
-const LAST_TRIES: u32 = 3;
+const MAX_FINAL_RUNS: u32 = 3;
 
 /// Archives what is written, until stopped and then to the end.
 pub(crate) struct Archiving {
@@ -28,7 +28,7 @@ pub(crate) struct Archiving {
     /// There is one when Kafka is the embedded one. Then Kafka loses what nobody reads in time, and nothing may be lost.
     pub(crate) backlog: Option<Arc<Backlog>>,
     pub(crate) metrics: Metrics,
-    pub(crate) condition: Condition,
+    pub(crate) health: Health,
 }
 
 /// Why archiving ended before it was done, in a line.
@@ -61,9 +61,9 @@ impl Archiving {
     async fn run(self, written: Stop) -> Result<(), ArchivingError> {
         let stopped = written.stopped();
         tokio::pin!(stopped);
-        let condition = &self.condition;
+        let health = &self.health;
         loop {
-            let failing = condition.trouble().is_some();
+            let failing = health.error().is_some();
             let wanted = async {
                 match &self.backlog {
                     Some(backlog) => backlog.wanted().await,
@@ -72,32 +72,32 @@ impl Archiving {
             };
             tokio::select! {
                 () = &mut stopped => break,
-                () = sleep(EVERY) => {}
+                () = sleep(RUN_INTERVAL) => {}
                 // What has just failed is not tried again at once.
                 () = wanted, if !failing => {}
             }
             match self.once().await {
                 Err(ArchivingError::Failed(failure)) => {
-                    if condition.fails(failure.clone()) {
+                    if health.mark_failed(failure.clone()) {
                         eprintln!("archive: {failure}; trying again");
                     }
                 }
                 Err(lost @ ArchivingError::Lost(_)) => return Err(lost),
-                Ok(()) => condition.works(),
+                Ok(()) => health.mark_healthy(),
             }
         }
         let mut tries = 1;
         loop {
             match self.once().await {
-                Err(ArchivingError::Failed(_)) if tries < LAST_TRIES => tries += 1,
+                Err(ArchivingError::Failed(_)) if tries < MAX_FINAL_RUNS => tries += 1,
                 done => return done,
             }
-            sleep(EVERY).await;
+            sleep(RUN_INTERVAL).await;
         }
     }
 
     async fn once(&self) -> Result<(), ArchivingError> {
-        let report = run::run(&self.kafka, &self.archiver, &self.topics, Instant::now() + TIME_TO_RUN).await;
+        let report = run::run(&self.kafka, &self.archiver, &self.topics, Instant::now() + RUN_TIMEOUT).await;
         report.record(&self.metrics);
         if let Some(backlog) = &self.backlog {
             let lost = report.total().lost + self.make_room(backlog).await;

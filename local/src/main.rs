@@ -1,9 +1,9 @@
 //! The whole pipeline in one process, with the handlers that run on AWS: what `cargo run` starts.
 //!
-//! [`parts`] are opened as the [`cli`] says, [`pipeline`] starts them and stops them in order: [`server`] is the HTTP front of
-//! `ingest`, behind [`guard`], [`ticker`] calls the emulator, [`archiver`] runs the archive each second. [`kafka`] is the embedded Kafka,
-//! [`backlog`] keeps it from overflowing. [`greeting`], [`progress`] and [`summary`] say what happens, and [`live`] shows it in
-//! a browser.
+//! [`components`] opens what the [`cli`] asks for, [`pipeline`] starts and stops it in order: [`server`] is `ingest`'s HTTP front,
+//! behind [`guard`], [`admission`] and [`drain`]; [`scheduler`] calls the emulator; [`archiver`] runs the archive each second.
+//! [`kafka`] is the embedded Kafka, and [`backpressure`] keeps it from dropping records. [`banner`], [`progress`] and [`summary`]
+//! report on the terminal, [`dashboard`] in a browser.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
@@ -15,27 +15,27 @@ use std::{
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
+mod admission;
+mod archive_claim;
 mod archiver;
-mod backlog;
-mod bounded;
-mod claim;
+mod backpressure;
+mod banner;
 mod cli;
-mod condition;
-mod greeting;
+mod components;
+mod dashboard;
+mod drain;
 mod guard;
+mod health;
 mod kafka;
-mod live;
-mod parts;
 mod pipeline;
 mod progress;
-mod room;
+mod samples;
+mod scheduler;
 mod server;
-mod starting;
+mod startup_progress;
 mod stop;
 mod summary;
-mod ticker;
 mod totals;
-mod unread;
 
 use cli::Cli;
 

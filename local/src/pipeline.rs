@@ -1,4 +1,4 @@
-//! Starts the parts, and stops them in the order in which records flow, so that what was sent is archived at the end.
+//! Starts the components, and stops them in the order in which records flow, so that what was sent is archived at the end.
 
 use std::{fmt::Display, sync::Arc};
 
@@ -10,19 +10,17 @@ use tokio::{sync::mpsc::unbounded_channel, task::JoinError, time::Instant};
 
 use crate::{
     archiver::{self, Archiving},
-    backlog::Backlog,
-    bounded::Bounded,
+    backpressure::{Backlog, BoundedPublisher},
+    banner,
     cli::Cli,
-    greeting::greet,
+    components::{Archive, Components, StartError},
+    dashboard::{Dashboard, RecordingPublisher, Setup},
     guard::Guard,
-    live::{Live, Observed, Setup},
-    parts::{Archive, Parts, StartError},
-    progress,
-    server::{Server, TIME_TO_END},
+    progress, scheduler,
+    server::{SHUTDOWN_TIMEOUT, Server},
     stop::{self, Signals, Stop},
     summary::{Summary, peak_memory_bytes},
-    ticker,
-    totals::{Figures, Totals},
+    totals::{RunningTotals, Totals},
 };
 
 /// Runs the pipeline until it is told to stop, and says what it did.
@@ -31,54 +29,55 @@ use crate::{
 /// When a part cannot be opened; nothing has been sent then.
 pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     let begun = Instant::now();
-    let figures = Figures::default();
-    let metrics = &figures.metrics;
-    let parts = Parts::open(&cli, metrics).await?;
+    let running_totals = RunningTotals::default();
+    let metrics = &running_totals.metrics;
+    let components = Components::open(&cli, metrics).await?;
     // Before the greeting says that Ctrl-C can be used.
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
-    greet(&cli, &parts);
+    banner::print(&cli, &components);
 
-    let setup = Setup::of(&cli, &parts);
-    let guard = Guard::new(parts.address, cli.allow_hosts.clone(), cli.allow_origins.clone());
-    let Parts { user_ids, pass_through, statuses, listener, source, embedded, producer, archive, claim, .. } = parts;
-    let backlog = embedded.as_ref().map(|_| Arc::new(Backlog::of(user_ids.topic_names())));
+    let setup = Setup::of(&cli, &components);
+    let guard = Guard::new(components.address, cli.allow_hosts.clone(), cli.allow_origins.clone());
+    let Components { user_ids, pass_through, statuses, listener, source, embedded, producer, archive, claim, .. } =
+        components;
+    let backlog = embedded.as_ref().map(|_| Arc::new(Backlog::new(user_ids.topic_names())));
     let bucket = archive.as_ref().map(|archive| archive.bucket.clone());
-    let live = Live::new(setup, &user_ids, figures.clone(), bucket);
-    let producer = Observed::new(Bounded::new(producer, backlog.clone()), live.clone());
+    let dashboard = Dashboard::new(setup, &user_ids, running_totals.clone(), bucket);
+    let producer = RecordingPublisher::new(BoundedPublisher::new(producer, backlog.clone()), dashboard.clone());
     let app = App::new(producer.clone(), &user_ids, metrics.clone())
         .passing_through(&pass_through)
         .with_status_policy(statuses);
 
     // Sending stops first; then what was sent is written; then it is archived.
     let (sending, writing) = (Stop::new(), Stop::new());
-    let server = Server::start(listener, guard, router(app), live.clone(), metrics, &sending);
-    let watching = tokio::spawn(live.clone().watch_kafka(producer.clone()));
+    let server = Server::start(listener, guard, router(app), dashboard.clone(), metrics, &sending);
+    let watching = tokio::spawn(dashboard.clone().watch_kafka(producer.clone()));
     let emulator = Emulator::new(source, producer, &user_ids, StdRng::from_os_rng(), metrics.clone());
-    let condition = live.conditions().emulator.clone();
+    let health = dashboard.health().emulator.clone();
     let refused = {
-        let live = live.clone();
-        move |rows| live.refused_rows(rows)
+        let dashboard = dashboard.clone();
+        move |rows| dashboard.refused_rows(rows)
     };
-    let mut emulating = tokio::spawn(ticker::run(emulator, cli.posts_per_second, condition, refused, sending.clone()));
+    let mut emulating = tokio::spawn(scheduler::run(emulator, cli.posts_per_second, health, refused, sending.clone()));
     let archive_url = archive.as_ref().map(|archive| archive.url.to_string());
-    let condition = live.conditions().archive.clone();
+    let health = dashboard.health().archive.clone();
     let (told, stored) = unbounded_channel();
     let archiving = archive.map(|Archive { kafka, bucket, .. }| {
         let (archiver, topics) = (Archiver::new(bucket, Limits::default()).notifying(told), user_ids.topic_names());
-        Archiving { kafka, archiver, topics, backlog: backlog.clone(), metrics: metrics.clone(), condition }
+        Archiving { kafka, archiver, topics, backlog: backlog.clone(), metrics: metrics.clone(), health }
     });
-    let showing = tokio::spawn(live.run(stored));
+    let showing = tokio::spawn(dashboard.run(stored));
     let mut archiving = tokio::spawn(archiver::run(archiving, writing.clone()));
     let shown = tokio::spawn({
-        let figures = figures.clone();
-        progress::show(move || figures.totals(), archive_url.is_some())
+        let running_totals = running_totals.clone();
+        progress::show(move || running_totals.snapshot(), archive_url.is_some())
     });
 
     let (mut emulated, mut archived) = (None, None);
     tokio::select! {
         () = stop::requested(&mut signals, cli.duration) => eprintln!(
             "Stopping: what is in flight is written and archived first, within {} s. Ctrl-C again stops at once.",
-            TIME_TO_END.as_secs()
+            SHUTDOWN_TIMEOUT.as_secs()
         ),
         // Neither of these ends before it is told to, unless it cannot go on.
         ended = &mut emulating => {
@@ -112,7 +111,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
         claim.release().await;
     }
 
-    let totals = figures.totals();
+    let totals = running_totals.snapshot();
     Ok(Summary {
         failure: failure(emulated, archived, &totals, archive_url.is_some()),
         totals,

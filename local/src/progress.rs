@@ -11,16 +11,16 @@ use tokio::time::{Instant, interval};
 use crate::totals::Totals;
 
 /// How often the line on a terminal moves.
-const ON_TERMINAL: Duration = Duration::from_millis(500);
+const TERMINAL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How often a line is added elsewhere.
-const ELSEWHERE: Duration = Duration::from_secs(5);
+const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Shows `totals` until it is dropped, those of the archive where there is one.
 pub(crate) async fn show(totals: impl Fn() -> Totals, is_archived: bool) {
     let begun = Instant::now();
     let terminal = stderr().is_terminal();
-    let every = if terminal { ON_TERMINAL } else { ELSEWHERE };
+    let every = if terminal { TERMINAL_INTERVAL } else { LOG_INTERVAL };
     let bar = ProgressBar::new_spinner();
     // The template is a constant that indicatif takes; without it the line only looks plainer.
     if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise}  {msg}") {

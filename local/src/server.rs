@@ -25,24 +25,24 @@ use tokio_util::task::TaskTracker;
 use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 
 use crate::{
+    admission::{BodyBudget, wait_for_permit},
+    dashboard::{self, Dashboard, observe},
+    drain::drain_unread,
     guard::{Guard, admit},
-    live::{self, Live, observe},
-    room::{Room, in_turn},
     stop::Stop,
-    unread::read_to_its_end,
 };
 
 /// How long requests may take to end once the pipeline stops: somewhat longer than a request's own deadline.
-pub(crate) const TIME_TO_END: Duration = Duration::from_secs(30);
+pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a client may take to read its answer once nothing else is to be done.
-const TIME_TO_READ: Duration = Duration::from_secs(2);
+const READ_GRACE: Duration = Duration::from_secs(2);
 
 /// How long a client may take to send a request's head, or to begin one: those that take for ever would take all connections.
-const TIME_FOR_HEAD: Duration = Duration::from_secs(10);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Before a connection is accepted again, when the process has no file left for one.
-const BEFORE_ACCEPTING_AGAIN: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// A server that serves.
 pub(crate) struct Server {
@@ -56,20 +56,20 @@ impl Server {
         listener: TcpListener,
         guard: Guard,
         router: Router,
-        live: Live,
+        dashboard: Dashboard,
         metrics: &Metrics,
         stop: &Stop,
     ) -> Self {
         let requests = TaskTracker::new();
         let router = router
-            .layer(middleware::from_fn_with_state(Room::new(metrics.clone()), in_turn))
-            .layer(middleware::from_fn_with_state(live.clone(), observe))
+            .layer(middleware::from_fn_with_state(BodyBudget::new(metrics.clone()), wait_for_permit))
+            .layer(middleware::from_fn_with_state(dashboard.clone(), observe))
             .layer(CompressionLayer::new().compress_when(SizeAbove::new(MIN_COMPRESSED_BYTES)))
             .layer(middleware::from_fn_with_state(requests.clone(), to_the_end));
         // A viewer is told for as long as it looks: that is neither compressed nor waited for.
-        let router = live::routes(live, router, stop)
+        let router = dashboard::routes(dashboard, router, stop)
             .layer(middleware::from_fn_with_state(guard, admit))
-            .layer(middleware::from_fn(read_to_its_end));
+            .layer(middleware::from_fn(drain_unread));
         let connections = tokio::spawn(accept(listener, router, stop.stopped()));
         Self { connections, requests }
     }
@@ -80,7 +80,7 @@ impl Server {
             self.requests.close();
             self.requests.wait().await;
             // Who does not read its answer, or looks at the page without reading, is not waited for.
-            sleep(TIME_TO_READ).await;
+            sleep(READ_GRACE).await;
         };
         let ended = async {
             tokio::select! {
@@ -89,7 +89,7 @@ impl Server {
             }
         };
         // A client that never ends its request is cut off.
-        drop(timeout(TIME_TO_END, ended).await);
+        drop(timeout(SHUTDOWN_TIMEOUT, ended).await);
     }
 }
 
@@ -97,7 +97,7 @@ impl Server {
 async fn accept(listener: TcpListener, router: Router, stopped: impl Future<Output = ()>) {
     let mut http = http1::Builder::new();
     // A client may end its side as soon as it has sent its request.
-    http.timer(TokioTimer::new()).header_read_timeout(TIME_FOR_HEAD).half_close(true);
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).half_close(true);
     let connections = GracefulShutdown::new();
     tokio::pin!(stopped);
     loop {
@@ -106,7 +106,7 @@ async fn accept(listener: TcpListener, router: Router, stopped: impl Future<Outp
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     tracing::warn!(%error, "no connection is accepted");
-                    sleep(BEFORE_ACCEPTING_AGAIN).await;
+                    sleep(ACCEPT_RETRY_DELAY).await;
                     continue;
                 }
             },

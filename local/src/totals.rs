@@ -1,13 +1,13 @@
-//! The figures of all parts together.
+//! The totals of all components.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use shared::metrics::{Metrics, Recorded, archive, emulator, ingest};
 
-use crate::live::Second;
+use crate::samples::Second;
 
-/// The figures at one moment. The names are those of the summary's JSON; most of them are metrics of the functions.
+/// The totals at one moment. The names are those of the summary's JSON; most of them are metrics of the functions.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Totals {
     /// Posts that the emulator sent.
@@ -82,7 +82,7 @@ impl Totals {
 
 /// Sums up what the parts record. A clone shares it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Figures {
+pub(crate) struct RunningTotals {
     /// What the parts write to.
     pub(crate) metrics: Metrics,
     sums: Arc<Mutex<Sums>>,
@@ -94,13 +94,13 @@ struct Sums {
     second: Second,
 }
 
-impl Figures {
-    pub(crate) fn totals(&self) -> Totals {
+impl RunningTotals {
+    pub(crate) fn snapshot(&self) -> Totals {
         self.up_to_date().totals.clone()
     }
 
     /// The totals, and what was recorded since this was last asked for.
-    pub(crate) fn second(&self) -> (Totals, Second) {
+    pub(crate) fn take_second(&self) -> (Totals, Second) {
         let mut sums = self.up_to_date();
         (sums.totals.clone(), std::mem::take(&mut sums.second))
     }
@@ -123,16 +123,16 @@ mod tests {
 
     #[test]
     fn the_parts_are_summed_up_once_however_often_that_is_asked_for() {
-        let figures = Figures::default();
-        let Figures { metrics, .. } = &figures;
+        let running_totals = RunningTotals::default();
+        let RunningTotals { metrics, .. } = &running_totals;
         for milliseconds in [1, 2, 6] {
             metrics.add_by(&ingest::RECORDS_WRITTEN, "pin", 2);
             metrics.add(&emulator::RECORDS_WRITTEN, 3);
             metrics.took(&ingest::PRODUCE_TIME, Duration::from_millis(milliseconds));
             metrics.set(&archive::ARCHIVE_LAG, 10 - milliseconds);
-            figures.totals();
+            running_totals.snapshot();
         }
-        let totals = figures.totals();
+        let totals = running_totals.snapshot();
         assert_eq!((totals.records_written, totals.archive_lag), (15, 4));
         assert_eq!(totals.produce_time_ms, Times { mean: 3.0, longest: 6.0, count: 3 });
     }

@@ -33,7 +33,7 @@ struct State {
 }
 
 /// Answers, and reads what the handler left of the body if it left all of it.
-pub(crate) async fn read_to_its_end(request: Request, next: Next) -> Response {
+pub(crate) async fn drain_unread(request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
@@ -100,7 +100,7 @@ mod tests {
         let first = async |mut body: Body| drop(body.frame().await);
         let router = Router::new().route("/none", post(async || {})).route("/first", post(first));
         let request = Request::post(path).body(Body::from_stream(pieces)).unwrap();
-        assert_eq!(router.layer(from_fn(read_to_its_end)).oneshot(request).await.unwrap().status(), 200);
+        assert_eq!(router.layer(from_fn(drain_unread)).oneshot(request).await.unwrap().status(), 200);
         read.load(Ordering::Relaxed)
     }
 
@@ -113,7 +113,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_end_keeps_no_answer_back_for_long() {
         let body = Body::from_stream(stream::pending::<Result<Bytes, io::Error>>());
-        let router = Router::new().route("/", post(async || {})).layer(from_fn(read_to_its_end));
+        let router = Router::new().route("/", post(async || {})).layer(from_fn(drain_unread));
         let begun = Instant::now();
         router.oneshot(Request::post("/").body(body).unwrap()).await.unwrap();
         assert_eq!(begun.elapsed().as_secs(), DISCARD_TIMEOUT.as_secs());

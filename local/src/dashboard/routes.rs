@@ -23,11 +23,11 @@ use shared::error_chain::one_line;
 use tokio::sync::watch;
 
 use super::{
-    Live, Sample, Setup,
+    Dashboard, Setup,
     files::{FILES, PAGE},
     lock,
 };
-use crate::stop::Stop;
+use crate::{samples::Sample, stop::Stop};
 
 /// How much of an object or a record is shown, in bytes.
 const MAX_SHOWN_BYTES: usize = 64 * 1024;
@@ -41,11 +41,11 @@ const OBJECT: HeaderName = HeaderName::from_static("x-object");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// What the page asks for, and `api` for everything else. Viewers are told until `stop`.
-pub(crate) fn routes(live: Live, api: Router, stop: &Stop) -> Router {
+pub(crate) fn routes(dashboard: Dashboard, api: Router, stop: &Stop) -> Router {
     let stop = stop.clone();
     let mut routes = Router::new()
         .route("/live/pipeline", get(pipeline))
-        .route("/live/events", get(async move |State(live): State<Live>| events(&live, &stop)))
+        .route("/live/events", get(async move |State(dashboard): State<Dashboard>| events(&dashboard, &stop)))
         .route("/live/record", get(record))
         .route("/live/object", get(object));
     for file in &FILES {
@@ -53,7 +53,7 @@ pub(crate) fn routes(live: Live, api: Router, stop: &Stop) -> Router {
     }
     let routes = routes
         .method_not_allowed_fallback(async || error(StatusCode::METHOD_NOT_ALLOWED, "HTTP 405 Method Not Allowed"));
-    routes.with_state(live).fallback_service(api).layer(middleware::from_fn(page_for_browsers))
+    routes.with_state(dashboard).fallback_service(api).layer(middleware::from_fn(page_for_browsers))
 }
 
 /// Programs that ask for `/` get the API's answer, which is JSON; browsers say that they take HTML.
@@ -76,15 +76,15 @@ struct Told<'a> {
     samples: Vec<&'a Sample>,
 }
 
-async fn pipeline(State(live): State<Live>) -> Response {
-    let samples = lock(&live.0.samples);
-    Json(Told { setup: &live.0.setup, samples: samples.latest().iter().collect() }).into_response()
+async fn pipeline(State(dashboard): State<Dashboard>) -> Response {
+    let samples = lock(&dashboard.0.samples);
+    Json(Told { setup: &dashboard.0.setup, samples: samples.latest().iter().collect() }).into_response()
 }
 
 /// Server-sent events: the news, soon and then each second. Who does not read is told of none between.
-fn events(live: &Live, stop: &Stop) -> Response {
-    let news = stream::unfold(live.0.newest.subscribe(), next).take_until(stop.stopped());
-    live.0.arrived.notify_one();
+fn events(dashboard: &Dashboard, stop: &Stop) -> Response {
+    let news = stream::unfold(dashboard.0.newest.subscribe(), next).take_until(stop.stopped());
+    dashboard.0.arrived.notify_one();
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -107,12 +107,15 @@ struct Place {
 }
 
 /// `GET /live/record`: its bytes as they are archived.
-async fn record(State(live): State<Live>, Query(Place { topic, partition, offset }): Query<Place>) -> Response {
+async fn record(
+    State(dashboard): State<Dashboard>,
+    Query(Place { topic, partition, offset }): Query<Place>,
+) -> Response {
     let partition = TopicPartition { topic, partition };
-    let stored = lock(&live.0.objects).holding(&partition, offset).cloned();
+    let stored = lock(&dashboard.0.objects).holding(&partition, offset).cloned();
     let Some(stored) = stored else { return not_found("the record is not archived yet, or too long ago") };
     let path = stored.path();
-    let bytes = match read(&live, &path).await {
+    let bytes = match read(&dashboard, &path).await {
         Ok(bytes) => bytes,
         Err(response) => return response,
     };
@@ -134,19 +137,19 @@ struct Named {
 }
 
 /// `GET /live/object`: the beginning of one that was stored here.
-async fn object(State(live): State<Live>, Query(Named { path }): Query<Named>) -> Response {
-    let path = lock(&live.0.objects).named(&path).map(Stored::path);
+async fn object(State(dashboard): State<Dashboard>, Query(Named { path }): Query<Named>) -> Response {
+    let path = lock(&dashboard.0.objects).named(&path).map(Stored::path);
     let Some(path) = path else { return not_found("no such object was stored lately") };
-    match read(&live, &path).await {
+    match read(&dashboard, &path).await {
         Ok(bytes) => text(&bytes),
         Err(response) => response,
     }
 }
 
-async fn read(live: &Live, path: &Path) -> Result<Bytes, Response> {
-    let Some(bucket) = &live.0.bucket else { return Err(not_found("the archive is left to others")) };
+async fn read(dashboard: &Dashboard, path: &Path) -> Result<Bytes, Response> {
+    let Some(bucket) = &dashboard.0.bucket else { return Err(not_found("the archive is left to others")) };
     // It is never closed.
-    let _turn = live.0.reads.acquire().await;
+    let _turn = dashboard.0.reads.acquire().await;
     match bucket.read(path).await {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => Err(not_found("the object is gone")),

@@ -5,16 +5,16 @@ use std::time::Duration;
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
 /// How long a start may take before its steps are reported.
-const QUIET_TIME: Duration = Duration::from_secs(1);
+const REPORT_DELAY: Duration = Duration::from_secs(1);
 
 /// The step that a start is at. Dropping it ends the reports.
 #[derive(Debug)]
-pub(crate) struct Starting {
+pub(crate) struct StartupProgress {
     step: watch::Sender<String>,
     reports: JoinHandle<()>,
 }
 
-impl Starting {
+impl StartupProgress {
     /// Begins with `step`.
     pub(crate) fn with(step: &str) -> Self {
         let step = watch::Sender::new(step.to_owned());
@@ -28,16 +28,16 @@ impl Starting {
     }
 }
 
-impl Drop for Starting {
+impl Drop for StartupProgress {
     fn drop(&mut self) {
         self.reports.abort();
     }
 }
 
 async fn report(mut step: watch::Receiver<String>) {
-    sleep(QUIET_TIME).await;
+    sleep(REPORT_DELAY).await;
     loop {
-        eprintln!("Starting: {}", *step.borrow_and_update());
+        eprintln!("StartupProgress: {}", *step.borrow_and_update());
         if step.changed().await.is_err() {
             break;
         }

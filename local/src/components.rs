@@ -34,10 +34,10 @@ use shared::{
 };
 use tokio::net::TcpListener;
 
-use crate::{claim::Claim, cli::Cli, kafka::EmbeddedKafka, starting::Starting};
+use crate::{archive_claim::ArchiveClaim, cli::Cli, kafka::EmbeddedKafka, startup_progress::StartupProgress};
 
 /// How long is waited for Kafka at the start.
-const TIME_TO_CONNECT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why the pipeline cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +89,7 @@ pub(crate) enum StartError {
 }
 
 /// Everything, open and connected.
-pub(crate) struct Parts {
+pub(crate) struct Components {
     pub(crate) user_ids: UserIds,
     pub(crate) pass_through: PassThroughTopics,
     pub(crate) statuses: StatusPolicy,
@@ -103,7 +103,7 @@ pub(crate) struct Parts {
     /// `None` when it is left to others.
     pub(crate) archive: Option<Archive>,
     /// `None` unless Kafka is the embedded one.
-    pub(crate) claim: Option<Claim>,
+    pub(crate) claim: Option<ArchiveClaim>,
 }
 
 /// Where the records go from Kafka.
@@ -113,10 +113,10 @@ pub(crate) struct Archive {
     pub(crate) bucket: Bucket,
 }
 
-impl Parts {
+impl Components {
     /// Opens each part; the archive last, since that makes a folder.
     pub(crate) async fn open(cli: &Cli, metrics: &Metrics) -> Result<Self, StartError> {
-        let starting = Starting::with("reading the database");
+        let progress = StartupProgress::with("reading the database");
         let user_ids = UserIds::new(cli.user_ids.clone())?;
         let pass_through = PassThroughTopics::new(cli.pass_through.clone())?.beside(&user_ids)?;
         let archive_url = if cli.no_archive { None } else { Some(archive_url(cli)?) };
@@ -131,24 +131,24 @@ impl Parts {
             (None, cluster(cli, servers)?)
         } else {
             let kinds = user_ids.topic_names();
-            starting.at(format!("making {} topics in the embedded Kafka", kinds.len()));
+            progress.at(format!("making {} topics in the embedded Kafka", kinds.len()));
             let topics = kinds.iter().map(String::as_str).chain(pass_through.iter());
             let embedded = EmbeddedKafka::start(topics)?;
             let cluster = Cluster::plaintext(embedded.bootstrap_servers());
             (Some(embedded), cluster)
         };
-        starting.at(format!("connecting to Kafka at {cluster}"));
+        progress.at(format!("connecting to Kafka at {cluster}"));
         let producer = connect(&cluster, &user_ids, metrics).await?;
         let archive = match archive_url {
             Some(url) => {
                 let kafka = Kafka::connect(&cluster).await?;
-                starting.at(format!("opening the archive {url}"));
+                progress.at(format!("opening the archive {url}"));
                 let bucket = Bucket::open(&url).await?;
                 Some(Archive { kafka, url, bucket })
             }
             None => None,
         };
-        let mut parts = Self {
+        let mut components = Self {
             user_ids,
             pass_through,
             statuses: cli.statuses,
@@ -162,13 +162,13 @@ impl Parts {
             claim: None,
         };
         let file = &cli.env_file;
-        parts
+        components
             .write_env_file(file, &database_url)
             .map_err(|source| StartError::EnvFile { file: file.clone(), source })?;
-        if let (Some(archive), Some(_)) = (&parts.archive, &parts.embedded) {
-            parts.claim = Some(Claim::take(&archive.url, &archive.bucket).await?);
+        if let (Some(archive), Some(_)) = (&components.archive, &components.embedded) {
+            components.claim = Some(ArchiveClaim::take(&archive.url, &archive.bucket).await?);
         }
-        Ok(parts)
+        Ok(components)
     }
 
     /// What `cargo lambda watch` needs to run the functions beside this process, on the same Kafka and archive.
@@ -223,7 +223,7 @@ fn cluster(cli: &Cli, bootstrap_servers: &str) -> Result<Cluster, StartError> {
 
 async fn connect(cluster: &Cluster, user_ids: &UserIds, metrics: &Metrics) -> Result<Producer, StartError> {
     let producer = Producer::new(cluster, Batching::Concurrent, metrics.clone())?;
-    match producer.warm_up(user_ids.topic_names(), TIME_TO_CONNECT).await {
+    match producer.warm_up(user_ids.topic_names(), CONNECT_TIMEOUT).await {
         Ok(()) => Ok(producer),
         Err(source) => Err(StartError::NoKafka { servers: cluster.to_string(), source }),
     }

@@ -9,7 +9,7 @@ use shared::{
 };
 use tokio::time::Instant;
 
-use crate::backlog::Backlog;
+use super::backlog::Backlog;
 
 /// The largest record, key and value, in bytes: Kafka's own default. The embedded one admits more, and then drops even a new
 /// record when it and the one before it pass what is kept.
@@ -26,12 +26,12 @@ const MAX_CHUNK_BYTES: usize = 512 * 1024;
 
 /// A publisher that lets no more through than the embedded Kafka can keep, or anything where Kafka is a real one.
 #[derive(Debug, Clone)]
-pub(crate) struct Bounded<P> {
+pub(crate) struct BoundedPublisher<P> {
     inner: P,
     backlog: Option<Arc<Backlog>>,
 }
 
-impl<P> Bounded<P> {
+impl<P> BoundedPublisher<P> {
     pub(crate) const fn new(inner: P, backlog: Option<Arc<Backlog>>) -> Self {
         Self { inner, backlog }
     }
@@ -43,7 +43,7 @@ fn now_ms() -> i64 {
     Utc::now().timestamp_millis()
 }
 
-impl<P: Publish> Publish for Bounded<P> {
+impl<P: Publish> Publish for BoundedPublisher<P> {
     async fn publish(&self, records: Vec<ProducerRecord>, deadline: Instant) -> Vec<Outcome> {
         let Some(backlog) = &self.backlog else { return self.inner.publish(records, deadline).await };
         let mut outcomes = Vec::with_capacity(records.len());
@@ -89,7 +89,7 @@ impl<P: Publish> Publish for Bounded<P> {
     }
 }
 
-impl<P: Describe> Describe for Bounded<P> {
+impl<P: Describe> Describe for BoundedPublisher<P> {
     async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
         self.inner.reach(within).await
     }
@@ -118,7 +118,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::backlog::MAX_WAITING_BYTES;
+    use crate::backpressure::backlog::MAX_UNARCHIVED_BYTES;
 
     /// Writes everything, one offset after the other.
     #[derive(Debug, Clone, Default)]
@@ -142,13 +142,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_not_archived_never_passes_the_bound_and_archiving_makes_room() {
-        let (recorder, backlog) = (Recorder::default(), Arc::new(Backlog::of(["t".to_owned()])));
-        let bounded = Bounded::new(recorder.clone(), Some(Arc::clone(&backlog)));
+        let (recorder, backlog) = (Recorder::default(), Arc::new(Backlog::new(["t".to_owned()])));
+        let bounded = BoundedPublisher::new(recorder.clone(), Some(Arc::clone(&backlog)));
         let soon = || Instant::now() + Duration::from_secs(1);
 
         let outcomes = bounded.publish(records(40, 100_000), soon()).await;
         let written = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-        assert_eq!(written, MAX_WAITING_BYTES / (100_000 + OVERHEAD_BYTES));
+        assert_eq!(written, MAX_UNARCHIVED_BYTES / (100_000 + OVERHEAD_BYTES));
         assert_eq!(recorder.0.lock().unwrap().len(), written);
 
         // 20 of them archived leave room for 20 more.
@@ -159,8 +159,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_writer_that_waits_goes_on_when_the_archive_catches_up() {
-        let (recorder, backlog) = (Recorder::default(), Arc::new(Backlog::of(["t".to_owned()])));
-        let bounded = Bounded::new(recorder.clone(), Some(Arc::clone(&backlog)));
+        let (recorder, backlog) = (Recorder::default(), Arc::new(Backlog::new(["t".to_owned()])));
+        let bounded = BoundedPublisher::new(recorder.clone(), Some(Arc::clone(&backlog)));
         let archive = tokio::spawn({
             let (recorder, backlog) = (recorder.clone(), Arc::clone(&backlog));
             async move {
@@ -178,7 +178,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_time_of_a_record_is_its_own_or_when_it_was_sent() {
-        let bounded = Bounded::new(Recorder::default(), Some(Arc::new(Backlog::of(["t".to_owned()]))));
+        let bounded = BoundedPublisher::new(Recorder::default(), Some(Arc::new(Backlog::new(["t".to_owned()]))));
         let records = records(2, 1).into_iter().zip([Some(7), None]);
         let records = records.map(|(record, timestamp_ms)| ProducerRecord { timestamp_ms, ..record }).collect();
         let begun = now_ms();
@@ -191,7 +191,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_record_larger_than_kafkas_default_is_refused_and_its_neighbours_are_written() {
         let recorder = Recorder::default();
-        let bounded = Bounded::new(recorder.clone(), Some(Arc::new(Backlog::of(["t".to_owned()]))));
+        let bounded = BoundedPublisher::new(recorder.clone(), Some(Arc::new(Backlog::new(["t".to_owned()]))));
         let sizes = [1, MAX_RECORD_BYTES + 1, MAX_RECORD_BYTES, MAX_RECORD_BYTES + 1, 1];
         let records = sizes.into_iter().flat_map(|size| records(1, size)).collect();
         let outcomes = bounded.publish(records, Instant::now() + Duration::from_secs(1)).await;

@@ -17,14 +17,14 @@ use tokio::{
 
 /// How much of a topic may wait to be archived, in bytes. With the overhead of batches and what is in flight this stays
 /// below the 5 MiB that are kept.
-pub(crate) const MAX_WAITING_BYTES: usize = 3 * 1024 * 1024;
+pub(crate) const MAX_UNARCHIVED_BYTES: usize = 3 * 1024 * 1024;
 
 /// What waits to be archived, by topic.
 #[derive(Debug)]
 pub(crate) struct Backlog {
     /// The topics that are archived. What others lose, nobody waits for.
     archived: HashSet<Arc<str>>,
-    topics: Mutex<HashMap<Arc<str>, Waiting>>,
+    topics: Mutex<HashMap<Arc<str>, TopicBacklog>>,
     /// Something was archived.
     shrunk: Notify,
     /// Somebody waits for that.
@@ -33,7 +33,7 @@ pub(crate) struct Backlog {
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct TopicBacklog {
     /// Admitted, and neither known to be archived nor to have failed.
     bytes: usize,
     /// The size of each written record, by partition and offset.
@@ -44,7 +44,7 @@ struct Waiting {
 
 impl Backlog {
     /// Nothing waits yet, in the topics that are archived.
-    pub(crate) fn of(topics: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn new(topics: impl IntoIterator<Item = String>) -> Self {
         Self {
             archived: topics.into_iter().map(Into::into).collect(),
             topics: Mutex::default(),
@@ -88,7 +88,7 @@ impl Backlog {
         }
         let mut topics = self.topics();
         let waiting = topics.entry(Arc::clone(topic)).or_default();
-        let room = waiting.bytes + bytes <= MAX_WAITING_BYTES;
+        let room = waiting.bytes + bytes <= MAX_UNARCHIVED_BYTES;
         if room {
             waiting.bytes += bytes;
         }
@@ -137,7 +137,7 @@ impl Backlog {
         }
     }
 
-    fn topics(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<str>, Waiting>> {
+    fn topics(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<str>, TopicBacklog>> {
         // Nothing panics while it holds the lock with the account half changed.
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,20 +153,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_writer_that_waits_goes_on_when_a_record_before_it_fails() {
-        let (topic, backlog) = (Arc::<str>::from("t"), Arc::new(Backlog::of(["t".to_owned()])));
-        assert!(backlog.try_admit(&topic, MAX_WAITING_BYTES));
+        let (topic, backlog) = (Arc::<str>::from("t"), Arc::new(Backlog::new(["t".to_owned()])));
+        assert!(backlog.try_admit(&topic, MAX_UNARCHIVED_BYTES));
         let waiting = tokio::spawn({
             let (topic, backlog) = (Arc::clone(&topic), Arc::clone(&backlog));
             async move { backlog.admit(&topic, 1, Instant::now() + Duration::from_secs(1)).await }
         });
         tokio::task::yield_now().await;
-        backlog.settle(&topic, MAX_WAITING_BYTES, &Err(Failure::Unconfirmed));
+        backlog.settle(&topic, MAX_UNARCHIVED_BYTES, &Err(Failure::Unconfirmed));
         assert!(waiting.await.unwrap());
     }
 
     #[test]
     fn a_record_that_is_archived_before_it_is_confirmed_takes_no_room() {
-        let (topic, backlog) = (Arc::<str>::from("t"), Backlog::of(["t".to_owned()]));
+        let (topic, backlog) = (Arc::<str>::from("t"), Backlog::new(["t".to_owned()]));
         backlog.archived("t", 0, 5);
         assert!(backlog.try_admit(&topic, 600_000));
         backlog.settle(&topic, 600_000, &Ok(Written { partition: 0, offset: 4, timestamp_ms: None }));

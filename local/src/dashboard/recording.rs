@@ -8,34 +8,34 @@ use shared::{
 };
 use tokio::time::Instant;
 
-use super::{Live, posts::KEPT};
+use super::{Dashboard, posts::KEPT};
 
 /// A publisher whose records are seen once they are written.
 #[derive(Debug, Clone)]
-pub(crate) struct Observed<P> {
+pub(crate) struct RecordingPublisher<P> {
     inner: P,
-    live: Live,
+    dashboard: Dashboard,
 }
 
-impl<P> Observed<P> {
-    pub(crate) const fn new(inner: P, live: Live) -> Self {
-        Self { inner, live }
+impl<P> RecordingPublisher<P> {
+    pub(crate) const fn new(inner: P, dashboard: Dashboard) -> Self {
+        Self { inner, dashboard }
     }
 }
 
-impl<P: Publish> Publish for Observed<P> {
+impl<P: Publish> Publish for RecordingPublisher<P> {
     async fn publish(&self, records: Vec<ProducerRecord>, deadline: Instant) -> Vec<Outcome> {
         let topics: Vec<_> = records.iter().map(|record| Arc::clone(&record.topic)).collect();
         // No more than can be shown: a request may have more.
         let first = records.len().saturating_sub(3 * KEPT);
         let latest = records[first..].to_vec();
         let outcomes = self.inner.publish(records, deadline).await;
-        self.live.written(&topics, &latest, &outcomes);
+        self.dashboard.written(&topics, &latest, &outcomes);
         outcomes
     }
 }
 
-impl<P: Describe> Describe for Observed<P> {
+impl<P: Describe> Describe for RecordingPublisher<P> {
     async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
         self.inner.reach(within).await
     }

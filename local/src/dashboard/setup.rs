@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use shared::{kind::CATALOG, metrics::ingest::PASS_THROUGH, sample};
 
 use super::now_ms;
-use crate::{cli::Cli, parts::Parts};
+use crate::{cli::Cli, components::Components};
 
 /// How the pipeline is set up, as the page reads it.
 #[derive(Debug, Serialize)]
@@ -34,19 +34,20 @@ pub(super) struct Topic {
 }
 
 impl Setup {
-    pub(crate) fn of(cli: &Cli, parts: &Parts) -> Self {
-        let kinds = parts.user_ids.topics().into_iter().map(|topic| Topic { name: topic.name, kind: topic.kind.name });
-        let others = parts.pass_through.iter().map(|name| Topic { name: name.to_owned(), kind: PASS_THROUGH });
+    pub(crate) fn of(cli: &Cli, components: &Components) -> Self {
+        let kinds =
+            components.user_ids.topics().into_iter().map(|topic| Topic { name: topic.name, kind: topic.kind.name });
+        let others = components.pass_through.iter().map(|name| Topic { name: name.to_owned(), kind: PASS_THROUGH });
         let example = |table| RawValue::from_string(sample::rows(table)?.lines().next()?.to_owned()).ok();
         Self {
             started_ms: now_ms(),
-            user_ids: parts.user_ids.iter().map(ToString::to_string).collect(),
+            user_ids: components.user_ids.iter().map(ToString::to_string).collect(),
             topics: kinds.chain(others).collect(),
-            kafka: parts.cluster.to_string(),
-            embedded: parts.embedded.is_some(),
+            kafka: components.cluster.to_string(),
+            embedded: components.embedded.is_some(),
             posts_per_second: cli.posts_per_second,
             rows: rows(cli),
-            archive: parts.archive.as_ref().map(|archive| archive.url.to_string()),
+            archive: components.archive.as_ref().map(|archive| archive.url.to_string()),
             examples: CATALOG.iter().filter_map(|kind| Some((kind.name, example(kind.table)?))).collect(),
         }
     }

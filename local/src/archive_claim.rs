@@ -5,16 +5,16 @@
 
 use archive::bucket::{ArchiveUrl, Bucket};
 
-use crate::parts::StartError;
+use crate::components::StartError;
 
 /// An archive that belongs to this process alone.
 #[derive(Debug)]
-pub(crate) struct Claim {
+pub(crate) struct ArchiveClaim {
     url: ArchiveUrl,
     bucket: Bucket,
 }
 
-impl Claim {
+impl ArchiveClaim {
     /// Takes an archive that is empty and that no other process has taken.
     pub(crate) async fn take(url: &ArchiveUrl, bucket: &Bucket) -> Result<Self, StartError> {
         let unusable = |source| StartError::Unclaimable(url.clone(), source);

@@ -20,7 +20,7 @@ use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
 use shared::redact::excerpt;
 
-use super::{Live, now_ms};
+use super::{Dashboard, now_ms};
 
 /// How many are kept.
 const KEPT: usize = 10;
@@ -123,7 +123,7 @@ impl Refusals {
 }
 
 /// Serves a request, and keeps it if it is refused.
-pub(crate) async fn observe(State(live): State<Live>, request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(dashboard): State<Dashboard>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let (method, path) = (parts.method.clone(), excerpt(parts.uri.path()));
     let beginning = Beginning::default();
@@ -141,7 +141,7 @@ pub(crate) async fn observe(State(live): State<Live>, request: Request, next: Ne
         return Response::from_parts(parts, body.into());
     }
     let (sent, cut) = beginning.text();
-    live.refused(|refusals| {
+    dashboard.refused(|refusals| {
         refusals.add(Refusal {
             id: 0,
             time_ms: now_ms(),
@@ -168,7 +168,7 @@ struct Kept {
 }
 
 impl Beginning {
-    /// Shares the piece's bytes, which live as long as the request.
+    /// Shares the piece's bytes, which dashboard as long as the request.
     fn add(&self, piece: &Bytes) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let room = MAX_SENT_BYTES - kept.bytes;

@@ -6,17 +6,17 @@ use emulator::Emulator;
 use shared::{deadline::REQUEST_TIMEOUT, error_chain::one_line, publish::Publish};
 use tokio::time::{Instant, sleep_until};
 
-use crate::{condition::Condition, stop::Stop};
+use crate::{health::Health, stop::Stop};
 
 /// The shortest time between two runs: a higher rate sends more posts a run.
-const SHORTEST_TICK: Duration = Duration::from_millis(100);
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Sends `posts_per_second` posts each second until `stop`, the first one at once. Of a rate that cannot be reached no more
 /// than a second's posts are made up for. `refused` is told of the rows that are not valid.
 pub(crate) async fn run<P: Publish>(
     mut emulator: Emulator<P>,
     posts_per_second: f64,
-    condition: Condition,
+    health: Health,
     mut refused: impl FnMut(Vec<String>),
     stop: Stop,
 ) {
@@ -35,13 +35,13 @@ pub(crate) async fn run<P: Publish>(
         past = due;
         match emulator.run(usize::try_from(posts).unwrap_or(usize::MAX), Duration::ZERO, now + REQUEST_TIMEOUT).await {
             Ok(report) => {
-                condition.works();
+                health.mark_healthy();
                 refused(report.refused);
             }
             Err(error) => {
                 let error = one_line(&error);
                 // A database that is away stays away for a while.
-                if condition.fails(error.clone()) {
+                if health.mark_failed(error.clone()) {
                     eprintln!("emulator: {error}; trying again");
                 }
             }
@@ -49,7 +49,7 @@ pub(crate) async fn run<P: Publish>(
         let next = begun + Duration::from_secs_f64(past as f64 / posts_per_second);
         tokio::select! {
             () = &mut stopped => return,
-            () = sleep_until(next.max(now + SHORTEST_TICK)) => {}
+            () = sleep_until(next.max(now + MIN_INTERVAL)) => {}
         }
         now = Instant::now();
     }
@@ -93,7 +93,7 @@ mod tests {
         let (publisher, rng, metrics) = (Slow(time_to_write), StdRng::seed_from_u64(1), Metrics::default());
         let emulator = Emulator::new(source, publisher, &"u".parse().unwrap(), rng, metrics.clone());
         let stop = Stop::new();
-        let ticking = tokio::spawn(run(emulator, posts_per_second, Condition::default(), drop, stop.clone()));
+        let ticking = tokio::spawn(run(emulator, posts_per_second, Health::default(), drop, stop.clone()));
         tokio::time::sleep(Duration::from_millis(10_050)).await;
         let posts = metrics.take().sum(&POSTS_SENT);
         stop.stop();

@@ -1,7 +1,7 @@
 //! The page at `/`: the pipeline, alive.
 //!
 //! What is counted comes from the same counters as the functions' metrics: [`samples`] keeps what they say of each second. What
-//! no counter has the parts tell [`Live`]: [`observed`] sees the records that are written, which become [`posts`], [`refusals`]
+//! no counter has the parts tell [`Dashboard`]: [`recording`] sees the records that are written, which become [`posts`], [`refusals`]
 //! the requests that are refused, [`objects`] what is archived. While somebody looks, all of it becomes the news of each second,
 //! the same for every viewer; who is slow gets the next ones. [`mod@routes`] serves them, and the page's own files.
 
@@ -26,60 +26,58 @@ use tokio::{
 };
 
 use crate::{
-    condition::Condition,
-    totals::{Figures, Totals},
+    health::Health,
+    samples::{Sample, Samples},
+    totals::{RunningTotals, Totals},
 };
 
 mod files;
 mod objects;
-mod observed;
 mod posts;
+mod recording;
 mod refusals;
 mod routes;
-mod samples;
 mod setup;
 
-pub(crate) use observed::Observed;
+pub(crate) use recording::RecordingPublisher;
 pub(crate) use refusals::observe;
 pub(crate) use routes::routes;
-pub(crate) use samples::Second;
 pub(crate) use setup::{Setup, rows};
 
 use objects::Objects;
 use posts::{Posts, Unread};
 use refusals::{Refusal, Refusals};
-use samples::{Sample, Samples};
 use setup::Topic;
 
 /// Between two samples, and the news of them.
-const EVERY: Duration = Duration::from_secs(1);
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How soon after somebody came the news are made.
-const BETWEEN_NEWS: Duration = Duration::from_millis(50);
+const ARRIVAL_DELAY: Duration = Duration::from_millis(50);
 
 /// How many objects are read at once.
-const READS: usize = 4;
+const MAX_CONCURRENT_READS: usize = 4;
 
 /// How long Kafka may take to answer that it is there.
-const TIME_TO_REACH: Duration = Duration::from_secs(2);
+const KAFKA_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Whether each part works.
 #[derive(Debug, Default)]
-pub(crate) struct Conditions {
-    pub(crate) emulator: Condition,
-    pub(crate) kafka: Condition,
-    pub(crate) archive: Condition,
+pub(crate) struct ComponentHealth {
+    pub(crate) emulator: Health,
+    pub(crate) kafka: Health,
+    pub(crate) archive: Health,
 }
 
 /// What the page is told. A clone is the same.
 #[derive(Debug, Clone)]
-pub(crate) struct Live(Arc<Inner>);
+pub(crate) struct Dashboard(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     setup: Setup,
-    figures: Figures,
-    conditions: Conditions,
+    running_totals: RunningTotals,
+    health: ComponentHealth,
     bucket: Option<Bucket>,
     samples: Mutex<Samples>,
     posts: Mutex<Posts>,
@@ -129,13 +127,13 @@ struct TopicState<'a> {
     end: u64,
 }
 
-impl Live {
+impl Dashboard {
     /// Nothing has happened yet. `bucket` is where the archive's objects are read.
-    pub(crate) fn new(setup: Setup, user_ids: &UserIds, figures: Figures, bucket: Option<Bucket>) -> Self {
+    pub(crate) fn new(setup: Setup, user_ids: &UserIds, running_totals: RunningTotals, bucket: Option<Bucket>) -> Self {
         Self(Arc::new(Inner {
             setup,
-            figures,
-            conditions: Conditions::default(),
+            running_totals,
+            health: ComponentHealth::default(),
             bucket,
             samples: Mutex::default(),
             posts: Mutex::new(Posts::of(user_ids)),
@@ -143,12 +141,12 @@ impl Live {
             refusals: Mutex::default(),
             newest: watch::Sender::default(),
             arrived: Notify::new(),
-            reads: Semaphore::new(READS),
+            reads: Semaphore::new(MAX_CONCURRENT_READS),
         }))
     }
 
-    pub(crate) fn conditions(&self) -> &Conditions {
-        &self.0.conditions
+    pub(crate) fn health(&self) -> &ComponentHealth {
+        &self.0.health
     }
 
     /// Records for `topics` were written, or not. Of the last ones there is more to tell.
@@ -181,7 +179,7 @@ impl Live {
 
     /// Keeps a sample a second and tells the viewers, while `stored` is heard of what is archived. Goes on until it is dropped.
     pub(crate) async fn run(self, mut stored: UnboundedReceiver<Stored>) {
-        let mut seconds = interval(EVERY);
+        let mut seconds = interval(SAMPLE_INTERVAL);
         seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
         // The first one is over at once.
         seconds.tick().await;
@@ -189,11 +187,11 @@ impl Live {
             tokio::select! {
                 _ = seconds.tick() => self.end_second(&mut stored),
                 // Not more often than that, however many come and go.
-                () = self.0.arrived.notified() => sleep(BETWEEN_NEWS).await,
+                () = self.0.arrived.notified() => sleep(ARRIVAL_DELAY).await,
             }
             if self.is_looked_at() {
                 self.read_rows();
-                self.0.newest.send_replace(self.news(&self.0.figures.totals()));
+                self.0.newest.send_replace(self.news(&self.0.running_totals.snapshot()));
             }
         }
     }
@@ -205,32 +203,32 @@ impl Live {
                 objects.add(stored);
             }
         }
-        let (totals, second) = self.0.figures.second();
+        let (totals, second) = self.0.running_totals.take_second();
         lock(&self.0.samples).add(second, now_ms(), totals.archive_lag);
     }
 
     /// Asks where the topics end, and then each second whether Kafka is there. Goes on until it is dropped.
     pub(crate) async fn watch_kafka(self, kafka: impl Describe) {
         for topic in &self.0.setup.topics {
-            for partition in kafka.partitions(&topic.name, TIME_TO_REACH).await.unwrap_or_default() {
+            for partition in kafka.partitions(&topic.name, KAFKA_TIMEOUT).await.unwrap_or_default() {
                 let of = TopicPartition { topic: topic.name.clone(), partition: partition.partition };
-                if let Ok(offsets) = kafka.offsets(&of.topic, of.partition, TIME_TO_REACH).await {
+                if let Ok(offsets) = kafka.offsets(&of.topic, of.partition, KAFKA_TIMEOUT).await {
                     lock(&self.0.posts).add_end(of, offsets.end_offset.try_into().unwrap_or_default());
                 }
             }
         }
-        let condition = &self.0.conditions.kafka;
+        let health = &self.0.health.kafka;
         loop {
-            match kafka.reach(TIME_TO_REACH).await {
-                Ok(()) => condition.works(),
+            match kafka.reach(KAFKA_TIMEOUT).await {
+                Ok(()) => health.mark_healthy(),
                 Err(error) => {
                     let error = error.to_string();
-                    if condition.fails(error.clone()) {
+                    if health.mark_failed(error.clone()) {
                         eprintln!("kafka: {error}; trying again");
                     }
                 }
             }
-            sleep(EVERY).await;
+            sleep(SAMPLE_INTERVAL).await;
         }
     }
 
@@ -250,12 +248,12 @@ impl Live {
         let inner = &*self.0;
         let (samples, posts) = (lock(&inner.samples), lock(&inner.posts));
         let (objects, refusals) = (lock(&inner.objects), lock(&inner.refusals));
-        let Conditions { emulator, kafka, archive } = &inner.conditions;
+        let ComponentHealth { emulator, kafka, archive } = &inner.health;
         let none = Sample::default();
         let news = News {
             sample: samples.latest().back().unwrap_or(&none),
             totals: ShownTotals { totals, records_by_http: totals.records_by_http, archive_lag: totals.archive_lag },
-            parts: Parts { emulator: emulator.trouble(), kafka: kafka.trouble(), archive: archive.trouble() },
+            parts: Parts { emulator: emulator.error(), kafka: kafka.error(), archive: archive.error() },
             topics: inner.setup.topics.iter().map(|topic| TopicState::of(topic, &posts)).collect(),
             posts: posts.shown(&objects),
             refusals: refusals.shown(),

@@ -2,13 +2,13 @@
 
 use ingest::StatusPolicy;
 
-use crate::{cli::Cli, live, parts::Parts};
+use crate::{cli::Cli, components::Components, dashboard};
 
 /// Says it on stderr, so that stdout holds the summary alone.
-pub(crate) fn greet(cli: &Cli, parts: &Parts) {
-    let Parts { user_ids, pass_through, statuses, address, cluster, archive, embedded, .. } = parts;
+pub(crate) fn print(cli: &Cli, components: &Components) {
+    let Components { user_ids, pass_through, statuses, address, cluster, archive, embedded, .. } = components;
     let embedded = if embedded.is_some() { " (embedded)" } else { "" };
-    let rows = live::rows(cli);
+    let rows = dashboard::rows(cli);
     let (rate, first) = (cli.posts_per_second, &cli.user_ids[0]);
     let posts = if (rate - 1.0).abs() < f64::EPSILON { "post" } else { "posts" };
     let mut lines = vec![
