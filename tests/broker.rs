@@ -106,7 +106,7 @@ async fn a_record_that_the_broker_refuses_for_good_is_a_500_and_the_log_alone_sa
     let body = failed(50002, "the cluster refused the record");
     assert_eq!((answer.status, answer.body.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, body.as_str()));
     assert!(
-        log.text().contains("Kafka refuses a record for good error=Message production error: InvalidRecord"),
+        log.text().contains("Kafka rejected a record permanently error=Message production error: InvalidRecord"),
         "{}",
         log.text()
     );

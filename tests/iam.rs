@@ -282,7 +282,7 @@ async fn a_refused_log_in_is_one_line_in_the_functions_log() {
     let log = lambda.log();
     let lines: Vec<_> = log.lines().filter(|line| line.contains("Access denied")).collect();
     assert_eq!(lines.len(), 1, "{log}");
-    assert!(lines[0].contains("Kafka refuses the log-in: look at the function's role, and at the clock"), "{log}");
+    assert!(lines[0].contains("Kafka rejected the authentication: check the function's role and the clock"), "{log}");
     role.assert_no_credentials_in(&log);
     assert!(!log.contains("latitude"), "nor is the event: {log}");
 }

@@ -92,7 +92,8 @@ async fn no_functions_log_holds_a_secret_at_any_level() {
     for (log, says) in right.iter().zip(["error.code=42203", "run ended", "archived"]) {
         assert!(log.contains(says), "{says}: {log}");
     }
-    for (log, says) in wrong.iter().zip(["Kafka refuses the log-in", "Access denied", "SignatureDoesNotMatch"]) {
+    for (log, says) in wrong.iter().zip(["Kafka rejected the authentication", "Access denied", "SignatureDoesNotMatch"])
+    {
         assert!(log.contains(says), "{says}: {log}");
     }
     for log in right.iter().chain(&wrong) {

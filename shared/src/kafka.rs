@@ -1,8 +1,8 @@
-//! The producer: the one module that knows librdkafka.
+//! The producer: the only module that knows librdkafka.
 //!
-//! [`Producer`] keeps a `connection` in a `slot`, and replaces it when it is worn out, or when it stayed silent: librdkafka
-//! mends a connection that broke, and may still get stuck where an environment was frozen. `link` knows how the connections
-//! are doing, from what librdkafka calls back to `context`. `describe` asks about the cluster, on a connection of its own.
+//! [`Producer`] has two clients, one for records and one for metadata. Each is a `reconnect` client: it replaces its
+//! `connection` when that is stale or hangs. librdkafka reconnects by itself, but may hang after the environment was frozen.
+//! `broker_health` follows the connections through librdkafka's callbacks in `context`. `describe` fetches metadata.
 
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
@@ -14,8 +14,8 @@ use tokio::{
 
 use self::{
     connection::Connection,
-    deliveries::{Deliveries, Delivery},
-    slot::Slot,
+    deliveries::{Deliveries, DeliveryReport},
+    reconnect::ReconnectingClient,
 };
 use crate::{
     cluster::Cluster,
@@ -23,42 +23,41 @@ use crate::{
     publish::{Failure, Outcome, ProducerRecord, Publish, Unreachable},
 };
 
+mod broker_health;
+mod clock;
 mod config;
 mod connection;
 mod context;
 mod deliveries;
 mod describe;
 mod failure;
-mod link;
 #[cfg(feature = "mock")]
 pub mod mock;
-mod moment;
-mod slot;
+mod reconnect;
 
 pub use config::Batching;
 
-/// How long a function's start waits for the cluster. Lambda gives it 10 s
+/// The time that a function's start waits for the cluster. Lambda allows 10 s for the whole start
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
-const TIME_TO_START: Duration = Duration::from_secs(5);
+const START_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a request that was refused waits for a second look at its topic.
-const TIME_TO_LOOK: Duration = Duration::from_secs(1);
+/// The time that a denied request waits for new metadata of its topic.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How many questions about the cluster are asked at once.
-const MAX_QUESTIONS: usize = 8;
+/// The maximum number of concurrent metadata requests.
+const MAX_METADATA_REQUESTS: usize = 8;
 
-/// Writes to a cluster. Made once and shared by every request: a clone is the same producer.
+/// A producer for one cluster, created once and shared by every request: clones share it.
 #[derive(Clone)]
 pub struct Producer(Arc<Shared>);
 
 struct Shared {
     cluster: Cluster,
-    /// Of what is written.
-    writing: Slot,
-    /// Of what is asked about the cluster. It logs in for itself, with the first question.
-    asking: Slot,
-    /// For questions, which block one each.
-    threads: Arc<Semaphore>,
+    producer_client: ReconnectingClient,
+    /// A client with a connection of its own, which it opens for the first metadata request.
+    metadata_client: ReconnectingClient,
+    /// One permit per metadata request, because each blocks a thread.
+    permits: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Producer {
@@ -67,77 +66,86 @@ impl fmt::Debug for Producer {
     }
 }
 
-/// librdkafka did not take the settings.
+/// librdkafka rejected the settings.
 #[derive(Debug, thiserror::Error)]
-#[error("the Kafka producer cannot be made with bootstrap servers `{bootstrap_servers}`")]
+#[error("the Kafka producer cannot be created with bootstrap servers `{bootstrap_servers}`")]
 pub struct ProducerError {
     bootstrap_servers: String,
     source: KafkaError,
 }
 
 impl Producer {
-    /// Makes a producer. It connects in the background; [`Producer::warm_up`] waits for that. How long each connection takes
-    /// is noted in `metrics`.
+    /// Creates a producer, which connects in the background: [`Producer::warm_up`] waits for that. `metrics` gets the time that
+    /// each connection takes.
     ///
     /// # Errors
-    /// When librdkafka does not take the settings.
+    /// When librdkafka rejects the settings.
     pub fn new(cluster: &Cluster, batching: Batching, metrics: Metrics) -> Result<Self, ProducerError> {
         let producer = Self(Arc::new(Shared {
             cluster: cluster.clone(),
-            writing: Slot::new(cluster, config::config_to_write(cluster, batching), metrics.clone()),
-            asking: Slot::new(cluster, config::config_to_ask(cluster), metrics),
-            threads: Arc::new(Semaphore::new(MAX_QUESTIONS)),
+            producer_client: ReconnectingClient::new(
+                cluster,
+                config::producer_config(cluster, batching),
+                metrics.clone(),
+            ),
+            metadata_client: ReconnectingClient::new(cluster, config::metadata_config(cluster), metrics),
+            permits: Arc::new(Semaphore::new(MAX_METADATA_REQUESTS)),
         }));
-        match producer.0.writing.connection() {
+        match producer.0.producer_client.connection() {
             Ok(_) => Ok(producer),
             Err(source) => Err(ProducerError { bootstrap_servers: cluster.bootstrap_servers.clone(), source }),
         }
     }
 
-    /// Makes a producer while a function starts, and gives it a while to connect. A cluster that is away then is connected
-    /// to by the first request: it must not keep the environment from starting.
+    /// Creates a producer at a function's start and gives it some time to connect. The environment starts without a cluster
+    /// that is down, and the first request connects.
     ///
     /// # Errors
-    /// When librdkafka does not take the settings.
+    /// When librdkafka rejects the settings.
     pub async fn start(cluster: &Cluster, topics: Vec<String>, metrics: Metrics) -> Result<Self, ProducerError> {
         let producer = Self::new(cluster, Batching::OneRequest, metrics)?;
-        if let Err(error) = producer.warm_up(topics, TIME_TO_START).await {
+        if let Err(error) = producer.warm_up(topics, START_TIMEOUT).await {
             tracing::warn!(%error, "starting without Kafka");
         }
         Ok(producer)
     }
 
-    /// Connects, and fetches the metadata of `topics` with one request, so that the first record waits for neither.
+    /// Connects and fetches the metadata of `topics` with one request, so that the first record waits for neither.
     ///
     /// # Errors
-    /// When no broker answers within the time. The producer goes on trying and can be used all the same.
+    /// When no broker responds within the time. The producer keeps retrying and can be used all the same.
     pub async fn warm_up(&self, topics: Vec<String>, within: Duration) -> Result<(), Unreachable> {
-        let Ok(connection) = self.0.writing.connection() else {
+        let Ok(connection) = self.0.producer_client.connection() else {
             return Err(Unreachable::NoResponse { within, source: None });
         };
         let topics: Vec<Arc<str>> = topics.into_iter().map(Into::into).collect();
         let start = Instant::now();
         tokio::select! {
             () = connection.prefetch_metadata(&topics) => Ok(()),
-            () = connection.link.denied_since(start) => Err(Unreachable::AuthenticationFailed),
-            () = tokio::time::sleep(within) => Err(connection.link.no_answer(within)),
+            () = connection.health.denied_since(start) => Err(Unreachable::AuthenticationFailed),
+            () = tokio::time::sleep(within) => Err(connection.health.no_response(within)),
         }
     }
 
-    /// Asks about a topic that could not be written to. librdkafka remembers the refusal and would repeat it unasked until
-    /// it next looks, up to five minutes later, when the topic may long have been made or the right given.
-    async fn look_again(connection: &Connection, records: &[ProducerRecord], outcomes: &[Outcome], deadline: Instant) {
-        let refused = |outcome: &Outcome| matches!(outcome, Err(Failure::Unauthorized | Failure::NoSuchTopic));
+    /// Refreshes the metadata of topics that denied a write. librdkafka caches the denial and would repeat it for up to five
+    /// minutes, although the topic may have been created or the permission granted since.
+    async fn refresh_denied(
+        connection: &Connection,
+        records: &[ProducerRecord],
+        outcomes: &[Outcome],
+        deadline: Instant,
+    ) {
+        let denied = |outcome: &Outcome| matches!(outcome, Err(Failure::Unauthorized | Failure::NoSuchTopic));
         let topics: BTreeSet<&Arc<str>> = records
             .iter()
             .zip(outcomes)
-            .filter(|(_, outcome)| refused(outcome))
+            .filter(|(_, outcome)| denied(outcome))
             .map(|(record, _)| &record.topic)
             .collect();
         for topic in topics {
             let left = deadline.saturating_duration_since(Instant::now());
-            if connection.ask(Some(topic), left.min(TIME_TO_LOOK)).await.is_err() {
-                tracing::debug!(%topic, "not looked at again");
+            if connection.fetch_metadata(Some(topic), left.min(REFRESH_TIMEOUT)).await.is_err() {
+                tracing::debug!(%topic, "metadata not refreshed");
             }
         }
     }
@@ -146,40 +154,40 @@ impl Producer {
 impl Publish for Producer {
     async fn publish(&self, records: Vec<ProducerRecord>, deadline: Instant) -> Vec<Outcome> {
         let start = Instant::now();
-        // The same for the whole request: another one could not tell the broker which records are duplicates.
-        let connection = match self.0.writing.connection() {
+        // One connection for the whole request: its producer id lets the broker recognize duplicates.
+        let connection = match self.0.producer_client.connection() {
             Ok(connection) => connection,
             Err(error) => {
-                tracing::error!(%error, "the Kafka producer cannot be made");
+                tracing::error!(%error, "the Kafka producer cannot be created");
                 return vec![Err(Failure::Unconfirmed); records.len()];
             }
         };
         let (outcomes, end) = send(&connection, &records, start, deadline).await;
         if outcomes.iter().any(Result::is_ok) {
-            connection.note_answer();
+            connection.mark_responded();
         }
         match end {
-            End::Answered => Self::look_again(&connection, &records, &outcomes, deadline).await,
-            End::Denied => self.0.writing.give_up(&connection),
-            // A broker that is away is told of. In silence the connection may be stuck for ever.
-            End::Late if connection.link.silent_since(start) => {
-                tracing::warn!("Kafka did not answer, and nothing says why: the connection is replaced");
-                self.0.writing.give_up(&connection);
+            End::AllReported => Self::refresh_denied(&connection, &records, &outcomes, deadline).await,
+            End::Denied => self.0.producer_client.retire(&connection),
+            // librdkafka reports a broker that is down. Without any report the connection may hang forever.
+            End::DeadlineExceeded if connection.health.no_fault_since(start) => {
+                tracing::warn!("Kafka did not respond and no fault was reported: replacing the connection");
+                self.0.producer_client.retire(&connection);
             }
-            End::Late => {}
+            End::DeadlineExceeded => {}
         }
-        connection.touch();
+        connection.mark_used();
         outcomes
     }
 }
 
-/// How a request's records came to an end.
+/// The event that ended the wait for a request's records.
 enum End {
-    /// Each has an answer.
-    Answered,
-    /// Some had none when the deadline came.
-    Late,
-    /// Some had none when the log-in was refused.
+    /// Every record has its delivery report.
+    AllReported,
+    /// The deadline passed first.
+    DeadlineExceeded,
+    /// The brokers rejected the authentication first.
     Denied,
 }
 
@@ -192,37 +200,36 @@ async fn send(
     let topics: BTreeSet<&Arc<str>> = records.iter().map(|record| &record.topic).collect();
     let stop = async {
         tokio::select! {
-            () = sleep_until(deadline) => (Failure::Unconfirmed, End::Late),
-            () = connection.link.denied_since(start) => (Failure::Unauthenticated, End::Denied),
+            () = sleep_until(deadline) => (Failure::Unconfirmed, End::DeadlineExceeded),
+            () = connection.health.denied_since(start) => (Failure::Unauthenticated, End::Denied),
         }
     };
     tokio::pin!(stop);
     tokio::select! {
-        () = connection.learn(topics) => {}
+        () = connection.ensure_metadata(topics) => {}
         (failure, end) = stop.as_mut() => return (vec![Err(failure); records.len()], end),
     }
-    // All of them first, so that they share batches.
-    let deliveries = Deliveries::of(records.len());
-    for (at, record) in records.iter().enumerate() {
-        connection.enqueue(record, deliveries.pending(at), deadline).await;
+    // Enqueued before any is awaited, so that they share batches.
+    let deliveries = Deliveries::new(records.len());
+    for (index, record) in records.iter().enumerate() {
+        connection.enqueue(record, deliveries.pending(index), deadline).await;
     }
     let end = tokio::select! {
         biased;
-        () = deliveries.all_told() => End::Answered,
+        () = deliveries.all_reported() => End::AllReported,
         (_, end) = stop => end,
     };
-    // The answers that came in time count. What has none may be written, also where the log-in was refused since: it may have
-    // been on its way before.
-    let told = deliveries.take();
-    let outcome = |told: &Option<Delivery>| match told {
-        Some(delivery) => delivery.as_ref().copied().map_err(|error| connection.failure(error)),
+    // A record without a report may still be written, also after a rejected authentication: it may have been in flight before.
+    let reports = deliveries.take();
+    let outcome = |report: &Option<DeliveryReport>| match report {
+        Some(report) => report.as_ref().copied().map_err(|error| connection.failure(error)),
         None => Err(Failure::Unconfirmed),
     };
-    let outcomes: Vec<_> = told.iter().map(outcome).collect();
-    // The client is not told why, and whoever runs this has to be.
-    for ((told, outcome), record) in told.iter().zip(&outcomes).zip(records) {
-        if let (Some(Err(error)), Err(Failure::Refused)) = (told, outcome) {
-            tracing::warn!(%error, topic = %record.topic, "Kafka refuses a record for good");
+    let outcomes: Vec<_> = reports.iter().map(outcome).collect();
+    // The response has no reason for this failure, so the log has it.
+    for ((report, outcome), record) in reports.iter().zip(&outcomes).zip(records) {
+        if let (Some(Err(error)), Err(Failure::Refused)) = (report, outcome) {
+            tracing::warn!(%error, topic = %record.topic, "Kafka rejected a record permanently");
             break;
         }
     }

@@ -116,7 +116,7 @@ pub enum Unreachable {
         source: Option<LastError>,
     },
     /// The brokers do not know who we are.
-    #[error("Kafka refuses the log-in")]
+    #[error("Kafka rejected the authentication")]
     AuthenticationFailed,
 }
 

@@ -5,25 +5,26 @@ use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 use crate::cluster::{Cluster, Security};
 
 const CONFIG: &[(&str, &str)] = &[
-    // 200 means written to the in-sync replicas, and once: a retry inside librdkafka is no duplicate.
+    // 200 means written to the in-sync replicas, exactly once: a retry inside librdkafka creates no duplicate.
     ("acks", "all"),
     ("enable.idempotence", "true"),
-    // The Java client's. librdkafka's own (CRC32) would send keyed records to other partitions than the REST Proxy did.
+    // The Java client's partitioner. librdkafka's default (CRC32) would send keyed records to other partitions than the
+    // REST Proxy did.
     ("partitioner", "murmur2_random"),
-    // Bytes. Above Lambda's 6 MB event, so that the topic's own limit decides and not librdkafka's 1 MB.
+    // Bytes. Above Lambda's 6 MB event, so that the topic's own limit decides, not librdkafka's default of 1 MB.
     ("message.max.bytes", "8000000"),
-    // Milliseconds. Behind every request's deadline (29 s at the gateway): a backstop that frees the queue.
+    // Milliseconds. Longer than every request's deadline (29 s at the gateway): a backstop that empties the queue.
     ("message.timeout.ms", "30000"),
-    // Milliseconds. A connection that was cut without a word is given up while there is time for another one. The default
-    // (30 s) would be the whole request's.
+    // Milliseconds. A half-open connection is dropped while there is time for another one. The default (30 s) would use up the
+    // whole request.
     ("request.timeout.ms", "10000"),
     ("socket.timeout.ms", "10000"),
-    // Milliseconds. A topic is made at deployment, so one that is unknown will not appear soon (default: 30 s).
+    // Milliseconds. Topics are created by the deployment, so an unknown one will not appear soon (default: 30 s).
     ("topic.metadata.propagation.max.ms", "5000"),
-    // A wrong user id must not make topics on a cluster that creates those it is asked for (default for producers: true).
+    // A wrong user id must not create topics on a cluster with `auto.create.topics.enable` (default for producers: true).
     ("allow.auto.create.topics", "false"),
-    // A connection that died while the environment was frozen shows sooner, and is made again soon: librdkafka spreads the
-    // pauses at random, so that many environments do not come at once.
+    // Keep-alive detects a connection that died during a freeze sooner. librdkafka adds jitter to the back-off, so that many
+    // environments do not reconnect at once.
     ("socket.keepalive.enable", "true"),
     ("reconnect.backoff.ms", "20"),
     ("reconnect.backoff.max.ms", "1000"),
@@ -32,21 +33,20 @@ const CONFIG: &[(&str, &str)] = &[
 const IAM: &[(&str, &str)] = &[
     ("security.protocol", "SASL_SSL"),
     ("sasl.mechanisms", "OAUTHBEARER"),
-    // How long a broker admits a connection is told in no other way. Lines of this kind come when a connection is made.
+    // Only these log lines have the session lifetime that a broker grants. They appear once per connection.
     ("debug", "security"),
 ];
 
-/// Whose records share a batch.
+/// The records that may share a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Batching {
-    /// Those of one request, which waits for no other: for who serves one at a time.
+    /// The records of one request, without delay: for a function that serves one request at a time.
     OneRequest,
-    /// Those of requests at the same time: each waits 1 ms for others. A server's requests take less of everyone's processor
-    /// so, and with many of them less time.
+    /// The records of concurrent requests, each delayed by 1 ms: this costs a busy server less processor time per request.
     Concurrent,
 }
 
-/// The settings for a client of `cluster`.
+/// The settings of every client of `cluster`.
 fn config(cluster: &Cluster) -> ClientConfig {
     let mut config = ClientConfig::new();
     let mut set = |settings: &[(&str, &str)]| {
@@ -55,12 +55,12 @@ fn config(cluster: &Cluster) -> ClientConfig {
     set(CONFIG);
     match &cluster.security {
         Security::Plaintext => {
-            // Below warnings librdkafka tells of its own workings.
+            // librdkafka logs its internals below this level.
             config.set_log_level(RDKafkaLogLevel::Warning);
         }
         Security::Iam { authorities, .. } => {
             set(IAM);
-            // Also for the system's: where the vendored OpenSSL would look by itself there is nothing on Amazon Linux.
+            // `probe` has to be set as well: the vendored OpenSSL's default folder does not exist on Amazon Linux.
             config.set("ssl.ca.location", authorities.to_string());
             config.set_log_level(RDKafkaLogLevel::Debug);
         }
@@ -69,8 +69,8 @@ fn config(cluster: &Cluster) -> ClientConfig {
     config
 }
 
-/// The settings for a client that writes.
-pub(super) fn config_to_write(cluster: &Cluster, batching: Batching) -> ClientConfig {
+/// The settings of the client that produces records.
+pub(super) fn producer_config(cluster: &Cluster, batching: Batching) -> ClientConfig {
     let mut config = config(cluster);
     let linger_ms = match batching {
         Batching::OneRequest => "0",
@@ -80,10 +80,10 @@ pub(super) fn config_to_write(cluster: &Cluster, batching: Batching) -> ClientCo
     config
 }
 
-/// The settings for a client that asks and never writes.
-pub(super) fn config_to_ask(cluster: &Cluster) -> ClientConfig {
+/// The settings of the client that fetches metadata and never produces.
+pub(super) fn metadata_config(cluster: &Cluster) -> ClientConfig {
     let mut config = config(cluster);
-    // It would ask for a producer id.
+    // An idempotent producer would request a producer id.
     config.set("enable.idempotence", "false");
     config
 }
@@ -105,14 +105,14 @@ mod tests {
 
     impl ClientContext for Lines {
         fn log(&self, _: RDKafkaLogLevel, _: &str, line: &str) {
-            // The test may be over.
+            // The test may have ended.
             drop(self.0.send(line.to_owned()));
         }
     }
 
-    /// A build by librdkafka's own script looks where the vendored OpenSSL would be installed: nowhere on Lambda.
+    /// A build by librdkafka's own script looks in the vendored OpenSSL's folder, which does not exist on Lambda.
     #[test]
-    fn the_systems_authorities_are_found_where_the_system_keeps_them() {
+    fn the_systems_authorities_are_found() {
         let credentials = Credentials::new("AKIA", "secret", None, None, "test");
         let signer = Signer { region: "eu-west-1".to_owned(), credentials };
         let security = Security::Iam { signer, authorities: Authorities::System };
@@ -122,7 +122,7 @@ mod tests {
         let found = std::iter::from_fn(|| lines.recv_timeout(Duration::from_secs(10)).ok())
             .find(|line| line.contains("Setting default CA certificate location"))
             .unwrap();
-        let place = found.split('"').nth(1).unwrap();
-        assert!(std::path::Path::new(place).is_file(), "{place}");
+        let file = found.split('"').nth(1).unwrap();
+        assert!(std::path::Path::new(file).is_file(), "{file}");
     }
 }

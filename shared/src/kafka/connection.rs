@@ -1,4 +1,4 @@
-//! One librdkafka producer with its connections, and when it is too old to be used.
+//! One librdkafka producer with its connections, and the conditions under which it is stale.
 
 use std::{
     collections::BTreeSet,
@@ -22,128 +22,131 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use super::{context::Context, deliveries::Pending, failure::sort, link::Link, moment::Moment};
+use super::{
+    broker_health::BrokerHealth, clock::SuspendAwareInstant, context::Context, deliveries::Pending, failure::classify,
+};
 use crate::{
     cluster::{Cluster, Security},
     metrics::{Metrics, producer::CONNECT_TIME},
     publish::{Failure, Header, ProducerRecord},
 };
 
-/// An unused connection is given up sooner than others may drop it: AWS's networks after 350 s
+/// The idle time after which a connection is replaced. Peers drop idle connections later: AWS's networks after 350 s
 /// (<https://aws.amazon.com/blogs/networking-and-content-delivery/implementing-long-running-tcp-connections-within-vpc-networking/>),
 /// Kafka's brokers after 10 minutes (<https://kafka.apache.org/documentation/#brokerconfigs_connections.max.idle.ms>).
-const IDLE: Duration = Duration::from_mins(5);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// For how long a broker admits a connection when it did not say: for a token's life.
-const USUAL_SESSION: Duration = Duration::from_mins(15);
+/// The lifetime of a session that no broker has reported: that of a token.
+const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_mins(15);
 
-/// How long one question for metadata blocks its thread.
-const TIME_TO_ASK: Duration = Duration::from_secs(1);
+/// The time for which one metadata request blocks its thread.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long to wait for a broker's own connection: as long as librdkafka would.
-const TIME_TO_BE_KNOWN: Duration = Duration::from_secs(1);
+/// The time to wait for a connection to a broker that the cluster named: as long as librdkafka would.
+const BROKER_CONNECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Between two questions that are answered at once.
-const SHORT_PAUSE: Duration = Duration::from_millis(5);
+/// The delay between metadata requests while only the bootstrap connection responds.
+const BOOTSTRAP_RETRY_DELAY: Duration = Duration::from_millis(5);
 
-/// Between two questions, where the first one failed at once.
-pub(super) const PAUSE: Duration = Duration::from_millis(50);
+/// The delay before a failed metadata request is repeated.
+pub(super) const RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// How long a record waits before it is offered again to a full queue. It empties at the speed of the network.
-const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(10);
+/// The delay before a record is offered again to a full queue, which empties at the speed of the network.
+const QUEUE_FULL_DELAY: Duration = Duration::from_millis(10);
 
 /// librdkafka's client.
 pub(super) type Client = rdkafka::client::Client<Context>;
 
 pub(super) struct Connection {
-    /// `None` once it is being dropped.
+    /// `None` once the connection is being dropped.
     client: Option<Arc<ThreadedProducer<Context>>>,
-    pub(super) link: Arc<Link>,
-    /// Whether it logs in, so that its sessions end.
-    logs_in: bool,
-    made: Moment,
-    used: Mutex<Moment>,
-    answered: Mutex<Option<Moment>>,
-    /// Whether a broker has answered on it.
+    pub(super) health: Arc<BrokerHealth>,
+    /// Whether it authenticates, so that its sessions expire.
+    authenticates: bool,
+    created: SuspendAwareInstant,
+    last_used: Mutex<SuspendAwareInstant>,
+    last_response: Mutex<Option<SuspendAwareInstant>>,
+    /// Whether a broker has responded to its first metadata request.
     connected: AtomicBool,
-    /// The topics whose metadata librdkafka has asked for.
+    /// The topics whose metadata librdkafka has requested.
     topics: Mutex<BTreeSet<Arc<str>>>,
     metrics: Metrics,
 }
 
-/// Why a connection is not used any more.
+/// The reason why a connection is replaced.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum WornOut {
-    #[error("it failed for good: {0}")]
+pub(super) enum StaleReason {
+    #[error("it failed permanently: {0}")]
     Fatal(String),
-    #[error("it has no token to log in with")]
+    #[error("it has no token to authenticate with")]
     NoToken,
-    #[error("it was not used for {} s", .0.as_secs())]
+    #[error("it was idle for {} s", .0.as_secs())]
     Idle(Duration),
-    #[error("its session is near its end, {} s after it was made", .0.as_secs())]
+    #[error("its session is about to expire, {} s after it was created", .0.as_secs())]
     Session(Duration),
 }
 
 impl Connection {
     pub(super) fn new(config: &ClientConfig, cluster: &Cluster, metrics: Metrics) -> KafkaResult<Self> {
-        let link = Arc::<Link>::default();
+        let health = Arc::<BrokerHealth>::default();
         let signer = match &cluster.security {
             Security::Plaintext => None,
             Security::Iam { signer, .. } => Some(signer.clone()),
         };
-        let logs_in = signer.is_some();
-        let client = Arc::new(config.create_with_context(Context::new(signer, Arc::clone(&link)))?);
-        let made = Moment::now();
+        let authenticates = signer.is_some();
+        let client = Arc::new(config.create_with_context(Context::new(signer, Arc::clone(&health)))?);
+        let created = SuspendAwareInstant::now();
         Ok(Self {
             client: Some(client),
-            link,
-            logs_in,
-            made,
-            used: Mutex::new(made),
-            answered: Mutex::default(),
+            health,
+            authenticates,
+            created,
+            last_used: Mutex::new(created),
+            last_response: Mutex::default(),
             connected: AtomicBool::default(),
             topics: Mutex::default(),
             metrics,
         })
     }
 
-    #[expect(clippy::expect_used, reason = "unwrap safety: it is taken when this is dropped, and not before")]
+    #[expect(clippy::expect_used, reason = "unwrap safety: only `drop` takes the client")]
     fn client(&self) -> &Arc<ThreadedProducer<Context>> {
         self.client.as_ref().expect("a connection in use")
     }
 
-    /// Why it has to be replaced before a request uses it at `now`, if it has to be.
-    pub(super) fn worn_out(&self, now: Moment) -> Option<WornOut> {
+    /// The reason to replace the connection before a request uses it at `now`, if there is one.
+    pub(super) fn stale_reason(&self, now: SuspendAwareInstant) -> Option<StaleReason> {
         if let Some((_, reason)) = self.client().client().fatal_error() {
-            return Some(WornOut::Fatal(reason));
+            return Some(StaleReason::Fatal(reason));
         }
-        if self.link.has_no_token() {
-            return Some(WornOut::NoToken);
+        if self.health.has_no_token() {
+            return Some(StaleReason::NoToken);
         }
-        let session = self.logs_in.then(|| self.link.session().unwrap_or(USUAL_SESSION));
-        let unused = now.since(*lock(&self.used));
-        worn_out(now.since(self.made), unused, session)
+        let session = self.authenticates.then(|| self.health.shortest_session().unwrap_or(DEFAULT_SESSION_LIFETIME));
+        let idle = now.duration_since(*lock(&self.last_used));
+        stale_reason(now.duration_since(self.created), idle, session)
     }
 
-    /// Whoever uses it says so before and after.
-    pub(super) fn touch(&self) {
-        *lock(&self.used) = Moment::now();
+    /// Restarts the idle time. Each request calls it before and after.
+    pub(super) fn mark_used(&self) {
+        *lock(&self.last_used) = SuspendAwareInstant::now();
     }
 
-    /// A broker did what was asked.
-    pub(super) fn note_answer(&self) {
-        *lock(&self.answered) = Some(Moment::now());
-        self.link.answered();
+    /// Records that a broker responded to a request.
+    pub(super) fn mark_responded(&self) {
+        *lock(&self.last_response) = Some(SuspendAwareInstant::now());
+        self.health.clear_faults();
     }
 
-    pub(super) fn answered_within(&self, time: Duration) -> bool {
-        let answered = *lock(&self.answered);
-        answered.is_some_and(|answered| Moment::now().since(answered) < time)
+    /// Returns whether a broker responded in the last `time`.
+    pub(super) fn responded_within(&self, time: Duration) -> bool {
+        let last_response = *lock(&self.last_response);
+        last_response.is_some_and(|response| SuspendAwareInstant::now().duration_since(response) < time)
     }
 
-    /// Fetches the metadata of all topics with one request and returns once a broker has answered, however many `topics` there
-    /// are. Those that the answer lists are known from then on: their first records wait for no metadata. A topic that the
-    /// cluster does not have, or does not let us describe, is not listed, and is asked for with its first record.
+    /// Fetches the metadata of all topics with one request, however many `topics` there are, and returns once a broker has
+    /// responded. The first records of the topics in the response wait for no metadata. A topic that the cluster does not
+    /// have, or does not let us describe, is not in the response: [`Connection::ensure_metadata`] requests it again.
     ///
     /// # Cancellation
     /// Loses nothing.
@@ -151,17 +154,17 @@ impl Connection {
         let unknown = self.unknown(topics);
         if !unknown.is_empty() {
             let metadata = self.metadata(None).await;
-            let listed = listed(&metadata);
-            lock(&self.topics).extend(unknown.into_iter().filter(|topic| listed.contains(&**topic)));
+            let writable = writable_topics(&metadata);
+            lock(&self.topics).extend(unknown.into_iter().filter(|topic| writable.contains(&**topic)));
         }
     }
 
-    /// Fetches the metadata of the topics that are not known yet, so that librdkafka has an answer for each before its records
-    /// are enqueued; tries until a broker answers.
+    /// Fetches the metadata of topics that are not known yet, so that librdkafka knows each before its records are enqueued.
+    /// Retries until a broker responds.
     ///
     /// # Cancellation
     /// Loses nothing.
-    pub(super) async fn learn(&self, topics: impl IntoIterator<Item = &Arc<str>>) {
+    pub(super) async fn ensure_metadata(&self, topics: impl IntoIterator<Item = &Arc<str>>) {
         let mut unknown = self.unknown(topics);
         if unknown.len() > 1 {
             self.prefetch_metadata(&unknown).await;
@@ -169,7 +172,7 @@ impl Connection {
         }
         for topic in unknown {
             self.metadata(Some(&topic)).await;
-            // Its answer may be that there is no such topic: librdkafka remembers that as well.
+            // librdkafka also remembers a response without the topic.
             lock(&self.topics).insert(topic);
         }
     }
@@ -179,30 +182,32 @@ impl Connection {
         topics.into_iter().filter(|topic| !known.contains(*topic)).map(Arc::clone).collect()
     }
 
-    /// The metadata of a topic or of all; asks until a broker answers.
+    /// The metadata of one topic or of all. Retries until a broker responds.
     async fn metadata(&self, topic: Option<&Arc<str>>) -> Metadata {
-        let begun = Instant::now();
+        let start = Instant::now();
         let first = !self.connected.load(Ordering::Relaxed);
-        // An answer of the bootstrap connection alone leaves an idempotent producer waiting for its id, for up to a second.
-        // One of a broker that it can ask for the id ends that at once: so the first question is asked until it has come.
-        let patience = begun + if first { TIME_TO_BE_KNOWN } else { Duration::ZERO };
+        // A response on the bootstrap connection alone leaves an idempotent producer waiting for its id, for up to a second.
+        // A response of a broker that can assign the id ends that wait, so the first request is repeated until it comes.
+        let bootstrap_deadline = start + if first { BROKER_CONNECTION_TIMEOUT } else { Duration::ZERO };
         let metadata = loop {
-            match self.ask(topic, TIME_TO_ASK).await {
-                Ok(metadata) if from_bootstrap(&metadata) && Instant::now() < patience => sleep(SHORT_PAUSE).await,
+            match self.fetch_metadata(topic, METADATA_TIMEOUT).await {
+                Ok(metadata) if from_bootstrap(&metadata) && Instant::now() < bootstrap_deadline => {
+                    sleep(BOOTSTRAP_RETRY_DELAY).await;
+                }
                 Ok(metadata) => break metadata,
-                Err(()) => sleep(PAUSE).await,
+                Err(()) => sleep(RETRY_DELAY).await,
             }
         };
         if !self.connected.swap(true, Ordering::Relaxed) {
-            self.metrics.took(&CONNECT_TIME, begun.elapsed());
+            self.metrics.took(&CONNECT_TIME, start.elapsed());
         }
         metadata
     }
 
-    /// Asks a broker for metadata, of a topic or of all.
-    pub(super) async fn ask(&self, topic: Option<&Arc<str>>, within: Duration) -> Result<Metadata, ()> {
+    /// Fetches the metadata of one topic or of all with one request.
+    pub(super) async fn fetch_metadata(&self, topic: Option<&Arc<str>>, within: Duration) -> Result<Metadata, ()> {
         let topic = topic.cloned();
-        match self.blocking(within, move |client| client.fetch_metadata(topic.as_deref(), within)).await {
+        match self.run_blocking(within, move |client| client.fetch_metadata(topic.as_deref(), within)).await {
             Some(Ok(metadata)) => Ok(metadata),
             Some(Err(error)) => {
                 tracing::debug!(%error, "no metadata");
@@ -212,23 +217,23 @@ impl Connection {
         }
     }
 
-    /// Asks a broker something on a thread of its own, since librdkafka blocks; `None` when it has no answer by then.
-    /// `question` has to end by itself about then: its thread cannot be stopped.
-    pub(super) async fn blocking<T: Send + 'static>(
+    /// Runs a blocking request of librdkafka on a thread of its own; `None` when the time is over first. `request` has to end
+    /// by itself at about that time, because its thread cannot be stopped.
+    pub(super) async fn run_blocking<T: Send + 'static>(
         &self,
         within: Duration,
-        question: impl FnOnce(&Client) -> KafkaResult<T> + Send + 'static,
+        request: impl FnOnce(&Client) -> KafkaResult<T> + Send + 'static,
     ) -> Option<KafkaResult<T>> {
         let client = Arc::clone(self.client());
-        let asking = task::spawn_blocking(move || question(client.client()));
-        let answer = timeout(within, asking).await.ok()?.ok()?;
-        if answer.is_ok() {
-            self.note_answer();
+        let thread = task::spawn_blocking(move || request(client.client()));
+        let response = timeout(within, thread).await.ok()?.ok()?;
+        if response.is_ok() {
+            self.mark_responded();
         }
-        Some(answer)
+        Some(response)
     }
 
-    /// Puts a record into librdkafka's queue, which tells `pending` what becomes of it.
+    /// Puts a record into librdkafka's queue. Its delivery report completes `pending`.
     pub(super) async fn enqueue(&self, record: &ProducerRecord, pending: Pending, deadline: Instant) {
         let mut queued = BaseRecord {
             topic: &record.topic,
@@ -245,58 +250,60 @@ impl Connection {
                 Err((error, unqueued)) => {
                     let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
                     if !full || Instant::now() >= deadline {
-                        return unqueued.delivery_opaque.refused(error);
+                        return unqueued.delivery_opaque.rejected(error);
                     }
                     queued = unqueued;
                 }
             }
-            sleep_until(deadline.min(Instant::now() + QUEUE_FULL_PAUSE)).await;
+            sleep_until(deadline.min(Instant::now() + QUEUE_FULL_DELAY)).await;
         }
     }
 
-    /// What an error says of its record. After a failure for good every record that was not sent fails with a code that
-    /// only says so, and the producer has the cause.
+    /// The failure of a record that librdkafka reported with `error`. After a permanent failure every unsent record fails with
+    /// a code that says only this, so the cause comes from the producer.
     pub(super) fn failure(&self, error: &KafkaError) -> Failure {
         let Some(code) = error.rdkafka_error_code() else { return Failure::Unconfirmed };
         let cause = self.client().client().fatal_error().map_or(code, |(cause, _)| cause);
-        let not_sent = matches!(code, RDKafkaErrorCode::Fatal | RDKafkaErrorCode::PurgeQueue);
-        let failure = sort(if not_sent { cause } else { code });
+        let unsent = matches!(code, RDKafkaErrorCode::Fatal | RDKafkaErrorCode::PurgeQueue);
+        let failure = classify(if unsent { cause } else { code });
         tracing::debug!(%code, %cause, ?failure, "record not written");
         failure
     }
 }
 
-/// Records that were not sent are never written then; what is in flight stays unconfirmed.
+/// Discards queued records, which are never written then. Records in flight stay unconfirmed.
 impl Drop for Connection {
     fn drop(&mut self) {
-        // librdkafka's threads are waited for, up to half a second: not on the path of a request.
+        // librdkafka waits up to half a second for its threads: too long for the path of a request.
         let client = self.client.take();
         thread::spawn(move || drop(client));
     }
 }
 
-/// librdkafka 2.12.1 may stay stuck for ever when it logs in again on a connection that broke meanwhile, in a freeze or by
-/// being idle. It does so at nine tenths of a session, so no connection is used for longer than eight: it is replaced,
-/// which costs no more than logging in again.
-fn worn_out(age: Duration, unused: Duration, session: Option<Duration>) -> Option<WornOut> {
-    if unused >= IDLE {
-        return Some(WornOut::Idle(unused));
+/// The reason to replace a connection of this age.
+///
+/// librdkafka 2.12.1 may hang forever when it re-authenticates on a connection that broke meanwhile, during a freeze or while
+/// idle. It re-authenticates at nine tenths of a session, so no connection is used for longer than eight tenths. Replacing it
+/// costs no more than re-authenticating.
+fn stale_reason(age: Duration, idle: Duration, session: Option<Duration>) -> Option<StaleReason> {
+    if idle >= IDLE_TIMEOUT {
+        return Some(StaleReason::Idle(idle));
     }
-    (session.is_some_and(|session| age >= session * 8 / 10)).then_some(WornOut::Session(age))
+    (session.is_some_and(|session| age >= session * 8 / 10)).then_some(StaleReason::Session(age))
 }
 
-/// Returns whether the connection to an address of the settings brought the answer, and not one to a broker that the cluster
+/// Returns whether the metadata came on the connection to a bootstrap server, and not on one to a broker that the cluster
 /// named.
 fn from_bootstrap(metadata: &Metadata) -> bool {
     metadata.orig_broker_id() < 0
 }
 
-/// The topics that records can be written to, by the cluster's answer.
-fn listed(metadata: &Metadata) -> BTreeSet<&str> {
+/// The topics of the metadata that have no error.
+fn writable_topics(metadata: &Metadata) -> BTreeSet<&str> {
     metadata.topics().iter().filter(|topic| topic.error().is_none()).map(MetadataTopic::name).collect()
 }
 
-/// librdkafka's form of them.
+/// The headers in librdkafka's form.
 fn headers(headers: &[Header]) -> Option<OwnedHeaders> {
     let add = |all: OwnedHeaders, Header { name, value }: &Header| {
         all.insert(message::Header { key: name, value: value.as_deref() })
@@ -317,18 +324,18 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_replaced_before_its_session_ends_and_when_it_was_idle() {
-        for (age, unused, session, replaced) in [
+    fn a_connection_is_replaced_before_its_session_expires_and_after_it_was_idle() {
+        for (age, idle, session, replaced) in [
             (0, 0, Some(900), None),
             (719, 299, Some(900), None),
-            (720, 0, Some(900), Some(WornOut::Session(secs(720)))),
-            (8, 1, Some(10), Some(WornOut::Session(secs(8)))),
-            (301, 300, Some(900), Some(WornOut::Idle(secs(300)))),
+            (720, 0, Some(900), Some(StaleReason::Session(secs(720)))),
+            (8, 1, Some(10), Some(StaleReason::Session(secs(8)))),
+            (301, 300, Some(900), Some(StaleReason::Idle(secs(300)))),
             (100_000, 299, None, None),
-            (100_000, 300, None, Some(WornOut::Idle(secs(300)))),
+            (100_000, 300, None, Some(StaleReason::Idle(secs(300)))),
         ] {
             let session = session.map(secs);
-            assert_eq!(worn_out(secs(age), secs(unused), session), replaced, "{age} {unused} {session:?}");
+            assert_eq!(stale_reason(secs(age), secs(idle), session), replaced, "{age} {idle} {session:?}");
         }
     }
 }

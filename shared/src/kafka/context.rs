@@ -1,4 +1,4 @@
-//! What librdkafka calls back: for a token, with its troubles, with its log, with what became of a record.
+//! librdkafka's callbacks: token refreshes, errors, log lines and delivery reports.
 
 use std::{
     error::Error,
@@ -18,29 +18,29 @@ use rdkafka::{
 };
 
 use super::{
+    broker_health::{BrokerHealth, ConnectionFault},
     deliveries::Pending,
-    link::{Link, Trouble},
 };
 use crate::{credentials::Signer, error_chain::one_line, iam};
 
-/// Called on librdkafka's own threads.
+/// The callbacks of one client. librdkafka calls them on its own threads.
 pub(super) struct Context {
     signer: Option<Signer>,
-    link: Arc<Link>,
-    /// When the last token ends, in milliseconds since 1970.
-    token_end_ms: AtomicI64,
+    health: Arc<BrokerHealth>,
+    /// The expiry of the last token, in milliseconds since 1970.
+    token_expiry_ms: AtomicI64,
 }
 
 impl Context {
-    pub(super) const fn new(signer: Option<Signer>, link: Arc<Link>) -> Self {
-        Self { signer, link, token_end_ms: AtomicI64::new(i64::MAX) }
+    pub(super) const fn new(signer: Option<Signer>, health: Arc<BrokerHealth>) -> Self {
+        Self { signer, health, token_expiry_ms: AtomicI64::new(i64::MAX) }
     }
 
-    /// What a refused log-in says. Where the token ended in a freeze, it says nothing of who we are: librdkafka asks for
-    /// another within a second, unless there is none.
-    fn denied(&self, now: SystemTime) -> Trouble {
-        let has_ended = self.token_end_ms.load(Ordering::Relaxed) <= millis(now);
-        if has_ended && !self.link.has_no_token() { Trouble::Lost } else { Trouble::Denied }
+    /// The fault behind a rejected authentication. A token that expired during a freeze proves nothing about our identity:
+    /// librdkafka requests another one within a second, unless there is none.
+    fn rejection(&self, now: SystemTime) -> ConnectionFault {
+        let is_expired = self.token_expiry_ms.load(Ordering::Relaxed) <= millis(now);
+        if is_expired && !self.health.has_no_token() { ConnectionFault::Disconnected } else { ConnectionFault::Denied }
     }
 }
 
@@ -48,16 +48,16 @@ impl ClientContext for Context {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        let signer = self.signer.as_ref().ok_or("nobody to log in as")?;
+        let signer = self.signer.as_ref().ok_or("no credentials to authenticate with")?;
         match iam::token(signer, now()) {
             Ok(token) => {
                 let lifetime_ms = millis(token.expiry);
-                self.token_end_ms.store(lifetime_ms, Ordering::Relaxed);
-                // The brokers take the name from the token.
+                self.token_expiry_ms.store(lifetime_ms, Ordering::Relaxed);
+                // The brokers read the principal from the token.
                 Ok(OAuthToken { token: token.value, principal_name: String::new(), lifetime_ms })
             }
             Err(error) => {
-                self.link.no_token(&one_line(&error));
+                self.health.report_no_token(&one_line(&error));
                 Err(error.into())
             }
         }
@@ -66,17 +66,17 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "Kafka client");
         let Some(code) = error.rdkafka_error_code() else { return };
-        // The broker's name comes first; what is said of all of them has none.
+        // The message starts with the broker's name, unless it concerns all brokers.
         let broker = reason.split_once(": ").map_or("all", |(broker, _)| broker);
         match code {
-            // The brokers' own words are all that tells a busy one from one that does not know us.
+            // Only the broker's message distinguishes throttling from rejected credentials.
             RDKafkaErrorCode::Authentication if reason.contains("Too many connect") => {
-                self.link.trouble(broker, Trouble::Busy, reason);
+                self.health.report(broker, ConnectionFault::Throttled, reason);
             }
-            RDKafkaErrorCode::Authentication => self.link.trouble(broker, self.denied(now()), reason),
-            // Told again, without the broker.
+            RDKafkaErrorCode::Authentication => self.health.report(broker, self.rejection(now()), reason),
+            // Repeats the brokers' own errors, without their names.
             RDKafkaErrorCode::AllBrokersDown => {}
-            _ => self.link.trouble(broker, Trouble::Lost, reason),
+            _ => self.health.report(broker, ConnectionFault::Disconnected, reason),
         }
     }
 
@@ -84,10 +84,10 @@ impl ClientContext for Context {
         match level {
             RDKafkaLogLevel::Debug | RDKafkaLogLevel::Info => {
                 if let Some(session) = session_lifetime(line) {
-                    self.link.logged_in(session);
+                    self.health.record_session(session);
                 }
             }
-            // What goes wrong comes as an error as well.
+            // librdkafka also reports these as errors.
             _ => tracing::debug!(line, "Kafka client"),
         }
     }
@@ -101,13 +101,13 @@ impl ProducerContext for Context {
     }
 }
 
-/// The one thing that librdkafka tells in its log alone: for how long a broker admits the connection that was just made.
+/// The lifetime of the session that a broker just granted. librdkafka reports it only in its log.
 fn session_lifetime(line: &str) -> Option<Duration> {
     let (_, rest) = line.split_once("Received session lifetime ")?;
     rest.split_once(" ms")?.0.parse().ok().map(Duration::from_millis)
 }
 
-#[expect(clippy::disallowed_methods, reason = "tokens are signed, and end, by the time of day")]
+#[expect(clippy::disallowed_methods, reason = "tokens are signed, and expire, by the time of day")]
 fn now() -> SystemTime {
     SystemTime::now()
 }
@@ -123,22 +123,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_in_that_is_refused_with_a_token_that_ended_says_nothing_of_who_we_are() {
-        let link = Arc::<Link>::default();
+    fn a_rejected_token_that_had_expired_does_not_count_as_denied() {
+        let health = Arc::<BrokerHealth>::default();
         let credentials = Credentials::new("AKIA", "secret", None, None, "test");
         let signer = Signer { region: "eu-west-1".to_owned(), credentials };
-        let context = Context::new(Some(signer), Arc::clone(&link));
-        assert_eq!(context.denied(now()), Trouble::Denied, "there was no token yet");
+        let context = Context::new(Some(signer), Arc::clone(&health));
+        assert_eq!(context.rejection(now()), ConnectionFault::Denied, "no token was signed yet");
         context.generate_oauth_token(None).unwrap();
-        assert_eq!(context.denied(now()), Trouble::Denied);
+        assert_eq!(context.rejection(now()), ConnectionFault::Denied);
         let after = now() + Duration::from_mins(16);
-        assert_eq!(context.denied(after), Trouble::Lost);
-        link.no_token("the AWS credentials ended 5 s ago");
-        assert_eq!(context.denied(after), Trouble::Denied, "there is no other token");
+        assert_eq!(context.rejection(after), ConnectionFault::Disconnected);
+        health.report_no_token("the AWS credentials expired 5 s ago");
+        assert_eq!(context.rejection(after), ConnectionFault::Denied, "there is no other token");
     }
 
     #[test]
-    fn a_sessions_life_is_read_from_librdkafkas_line() {
+    fn a_sessions_lifetime_is_parsed_from_librdkafkas_log() {
         let line = "[thrd:sasl_ssl://b-1:9098/bootstrap]: Received session lifetime 899521 ms from broker";
         assert_eq!(session_lifetime(line), Some(Duration::from_millis(899_521)));
         assert_eq!(session_lifetime("[thrd:main]: something else"), None);

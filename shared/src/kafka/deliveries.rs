@@ -1,5 +1,5 @@
-//! What becomes of the records of one request, as librdkafka tells it: a record at a time, on a thread of its own. Whoever
-//! waits is woken once.
+//! Collects the delivery reports of one request's records. librdkafka sends one per record, on a thread of its own; the
+//! request is woken once, by the last one.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -11,56 +11,56 @@ use tokio::sync::Notify;
 
 use crate::publish::Written;
 
-/// What librdkafka says of a record.
-pub(super) type Delivery = Result<Written, KafkaError>;
+/// librdkafka's report of one record: acknowledged, or failed.
+pub(super) type DeliveryReport = Result<Written, KafkaError>;
 
-/// The records of one request, in its order.
+/// The delivery reports of one request, in the order of its records.
 #[derive(Debug)]
 pub(super) struct Deliveries {
-    told: Mutex<Vec<Option<Delivery>>>,
-    untold: AtomicUsize,
-    all_told: Notify,
+    reports: Mutex<Vec<Option<DeliveryReport>>>,
+    outstanding: AtomicUsize,
+    all_reported: Notify,
 }
 
-/// A record that is not told of yet. It has to be told of once.
+/// A record whose report is outstanding. It must be completed exactly once.
 #[derive(Debug)]
 pub(super) struct Pending {
     deliveries: Arc<Deliveries>,
-    at: usize,
+    index: usize,
 }
 
 impl Deliveries {
-    /// Of so many records, none of which is told of.
-    pub(super) fn of(records: usize) -> Arc<Self> {
-        let told = Mutex::new(std::iter::repeat_with(|| None).take(records).collect());
-        Arc::new(Self { told, untold: AtomicUsize::new(records), all_told: Notify::new() })
+    /// Creates a tracker for `records` unacknowledged records.
+    pub(super) fn new(records: usize) -> Arc<Self> {
+        let reports = Mutex::new(std::iter::repeat_with(|| None).take(records).collect());
+        Arc::new(Self { reports, outstanding: AtomicUsize::new(records), all_reported: Notify::new() })
     }
 
-    /// The record at a place in the request.
-    pub(super) fn pending(self: &Arc<Self>, at: usize) -> Pending {
-        Pending { deliveries: Arc::clone(self), at }
+    /// The request's record at `index`.
+    pub(super) fn pending(self: &Arc<Self>, index: usize) -> Pending {
+        Pending { deliveries: Arc::clone(self), index }
     }
 
-    /// Waits until each is told of.
+    /// Waits until every record has its report.
     ///
     /// # Cancellation
     /// Loses nothing.
-    pub(super) async fn all_told(&self) {
-        while self.untold.load(Ordering::Acquire) > 0 {
-            self.all_told.notified().await;
+    pub(super) async fn all_reported(&self) {
+        while self.outstanding.load(Ordering::Acquire) > 0 {
+            self.all_reported.notified().await;
         }
     }
 
-    /// What was told so far.
-    pub(super) fn take(&self) -> Vec<Option<Delivery>> {
-        std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Takes the reports received so far.
+    pub(super) fn take(&self) -> Vec<Option<DeliveryReport>> {
+        std::mem::take(&mut *self.reports.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Pending {
-    /// Takes what librdkafka says of the record.
+    /// Completes the record with librdkafka's report.
     pub(super) fn delivered(self, result: &DeliveryResult<'_>) {
-        self.settle(match result {
+        self.complete(match result {
             Ok(message) => Ok(Written {
                 partition: message.partition(),
                 offset: message.offset(),
@@ -70,20 +70,20 @@ impl Pending {
         });
     }
 
-    /// It is not sent.
-    pub(super) fn refused(self, error: KafkaError) {
-        self.settle(Err(error));
+    /// Completes a record that was never queued.
+    pub(super) fn rejected(self, error: KafkaError) {
+        self.complete(Err(error));
     }
 
-    fn settle(self, delivery: Delivery) {
-        let Deliveries { told, untold, all_told } = &*self.deliveries;
-        // Nobody waits for what comes after the deadline.
-        if let Some(place) = told.lock().unwrap_or_else(PoisonError::into_inner).get_mut(self.at) {
-            *place = Some(delivery);
+    fn complete(self, report: DeliveryReport) {
+        let Deliveries { reports, outstanding, all_reported } = &*self.deliveries;
+        // The reports are gone once the deadline has taken them.
+        if let Some(entry) = reports.lock().unwrap_or_else(PoisonError::into_inner).get_mut(self.index) {
+            *entry = Some(report);
         }
-        if untold.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // It is kept for one who has not yet begun to wait.
-            all_told.notify_one();
+        if outstanding.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // The permit is kept for a request that does not wait yet.
+            all_reported.notify_one();
         }
     }
 }
@@ -97,41 +97,41 @@ mod tests {
 
     use super::*;
 
-    const REFUSED: KafkaError = KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge);
+    const REJECTED: KafkaError = KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge);
 
-    const WRITTEN: Delivery = Ok(Written { partition: 0, offset: 7, timestamp_ms: None });
+    const WRITTEN: DeliveryReport = Ok(Written { partition: 0, offset: 7, timestamp_ms: None });
 
-    async fn is_told(deliveries: &Deliveries) -> bool {
-        timeout(Duration::from_millis(10), deliveries.all_told()).await.is_ok()
+    async fn is_complete(deliveries: &Deliveries) -> bool {
+        timeout(Duration::from_millis(10), deliveries.all_reported()).await.is_ok()
     }
 
     #[tokio::test]
-    async fn who_begins_to_wait_after_the_last_one_is_told_of_does_not_wait() {
-        let deliveries = Deliveries::of(2);
-        deliveries.pending(1).settle(WRITTEN);
-        deliveries.pending(0).refused(REFUSED);
-        assert!(is_told(&deliveries).await);
-        assert_eq!(deliveries.take(), [Some(Err(REFUSED)), Some(WRITTEN)]);
+    async fn a_request_that_waits_after_the_last_report_returns_at_once() {
+        let deliveries = Deliveries::new(2);
+        deliveries.pending(1).complete(WRITTEN);
+        deliveries.pending(0).rejected(REJECTED);
+        assert!(is_complete(&deliveries).await);
+        assert_eq!(deliveries.take(), [Some(Err(REJECTED)), Some(WRITTEN)]);
     }
 
     #[tokio::test]
-    async fn who_waits_is_woken_by_the_last_one_and_by_none_before() {
-        let deliveries = Deliveries::of(2);
+    async fn a_waiting_request_is_woken_by_the_last_report_and_by_none_before() {
+        let deliveries = Deliveries::new(2);
         let waiting = tokio::spawn({
             let deliveries = Arc::clone(&deliveries);
-            async move { deliveries.all_told().await }
+            async move { deliveries.all_reported().await }
         });
-        deliveries.pending(0).settle(WRITTEN);
-        assert!(!is_told(&deliveries).await);
-        deliveries.pending(1).settle(WRITTEN);
+        deliveries.pending(0).complete(WRITTEN);
+        assert!(!is_complete(&deliveries).await);
+        deliveries.pending(1).complete(WRITTEN);
         timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap();
     }
 
     #[tokio::test]
-    async fn what_is_told_of_after_the_deadline_falls_on_deaf_ears() {
-        let deliveries = Deliveries::of(1);
+    async fn late_delivery_reports_are_ignored() {
+        let deliveries = Deliveries::new(1);
         assert_eq!(deliveries.take(), [None]);
-        deliveries.pending(0).settle(WRITTEN);
+        deliveries.pending(0).complete(WRITTEN);
         assert_eq!(deliveries.take(), []);
     }
 }

@@ -1,5 +1,4 @@
-//! What the cluster says of itself, asked on connections of its own: a question that a broker leaves unanswered stands in
-//! nobody's way.
+//! Metadata requests. They use a connection of their own, so that one without a response delays no record.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,49 +11,50 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     Producer,
-    connection::{Client, PAUSE},
+    connection::{Client, RETRY_DELAY},
 };
 use crate::{
     metadata::{Describe, DescribeError, Offsets, Partition, Replica},
     publish::Unreachable,
 };
 
-/// How recent a broker's answer has to be for [`Describe::reach`] to take its word.
-const RECENT: Duration = Duration::from_secs(5);
+/// The age up to which a broker's last response counts for [`Describe::reach`].
+const RECENT_RESPONSE: Duration = Duration::from_secs(5);
 
-/// How many brokers a question goes to, one after the other: which one, librdkafka chooses at random, and it may be one
-/// that does not answer.
-const TRIES: u32 = 3;
+/// The number of attempts for one request. librdkafka chooses the broker at random, and it may choose one that is down.
+const ATTEMPTS: u32 = 3;
 
 impl Describe for Producer {
     async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
         let start = Instant::now();
-        let Ok(connection) = self.0.writing.connection() else {
+        let Ok(connection) = self.0.producer_client.connection() else {
             return Err(Unreachable::NoResponse { within, source: None });
         };
-        if connection.answered_within(RECENT) {
+        if connection.responded_within(RECENT_RESPONSE) {
             return Ok(());
         }
-        let asking = async {
+        let request = async {
             tokio::select! {
-                answer = connection.ask(None, within) => answer.map(drop).map_err(|()| connection.link.no_answer(within)),
-                () = connection.link.denied_since(start) => Err(Unreachable::AuthenticationFailed),
+                metadata = connection.fetch_metadata(None, within) => {
+                    metadata.map(drop).map_err(|()| connection.health.no_response(within))
+                }
+                () = connection.health.denied_since(start) => Err(Unreachable::AuthenticationFailed),
             }
         };
-        timeout(within, asking).await.unwrap_or_else(|_| Err(connection.link.no_answer(within)))
+        timeout(within, request).await.unwrap_or_else(|_| Err(connection.health.no_response(within)))
     }
 
     async fn cluster_id(&self, within: Duration) -> Result<String, DescribeError> {
-        self.answer(within, None, |client, patience| {
-            let no_answer = KafkaError::MetadataFetch(RDKafkaErrorCode::OperationTimedOut);
-            client.fetch_cluster_id(patience).ok_or(no_answer)
+        self.request(within, None, |client, timeout| {
+            let timed_out = KafkaError::MetadataFetch(RDKafkaErrorCode::OperationTimedOut);
+            client.fetch_cluster_id(timeout).ok_or(timed_out)
         })
         .await
     }
 
     async fn brokers(&self, within: Duration) -> Result<Vec<i32>, DescribeError> {
-        self.answer(within, None, |client, patience| {
-            let metadata = client.fetch_metadata(None, patience)?;
+        self.request(within, None, |client, timeout| {
+            let metadata = client.fetch_metadata(None, timeout)?;
             let mut brokers: Vec<_> = metadata.brokers().iter().map(MetadataBroker::id).collect();
             brokers.sort_unstable();
             Ok(brokers)
@@ -64,14 +64,14 @@ impl Describe for Producer {
 
     async fn partitions(&self, topic: &str, within: Duration) -> Result<Vec<Partition>, DescribeError> {
         let name = topic.to_owned();
-        let ask = move |client: &Client, patience| partitions(&client.fetch_metadata(Some(&name), patience)?);
-        self.answer(within, Some(topic), ask).await
+        let fetch = move |client: &Client, timeout| partitions(&client.fetch_metadata(Some(&name), timeout)?);
+        self.request(within, Some(topic), fetch).await
     }
 
     async fn offsets(&self, topic: &str, partition: i32, within: Duration) -> Result<Offsets, DescribeError> {
         let name = topic.to_owned();
-        self.answer(within, Some(topic), move |client, patience| {
-            let (beginning_offset, end_offset) = client.fetch_watermarks(&name, partition, patience)?;
+        self.request(within, Some(topic), move |client, timeout| {
+            let (beginning_offset, end_offset) = client.fetch_watermarks(&name, partition, timeout)?;
             Ok(Offsets { beginning_offset, end_offset })
         })
         .await
@@ -79,60 +79,60 @@ impl Describe for Producer {
 }
 
 impl Producer {
-    /// What the cluster answers to `question`, about `topic` if about one. It is asked again where it had no answer for its
-    /// part of the time.
-    async fn answer<T: Send + 'static>(
+    /// Sends `request`, which concerns `topic` if it concerns one, and repeats it while it gets no response in its share of the
+    /// time.
+    async fn request<T: Send + 'static>(
         &self,
         within: Duration,
         topic: Option<&str>,
-        question: impl Fn(&Client, Duration) -> Result<T, KafkaError> + Clone + Send + 'static,
+        request: impl Fn(&Client, Duration) -> Result<T, KafkaError> + Clone + Send + 'static,
     ) -> Result<T, DescribeError> {
         let start = Instant::now();
-        let slot = &self.0.asking;
-        let Ok(connection) = slot.connection() else {
+        let client = &self.0.metadata_client;
+        let Ok(connection) = client.connection() else {
             return Err(Unreachable::NoResponse { within, source: None }.into());
         };
-        let no_answer = || Err(DescribeError::from(connection.link.no_answer(within)));
-        let asking = async {
+        let no_response = || Err(DescribeError::from(connection.health.no_response(within)));
+        let attempts = async {
             loop {
-                // As many as there are, no more: each blocks a thread.
-                let Ok(permit) = Arc::clone(&self.0.threads).acquire_owned().await else { return no_answer() };
-                let question = question.clone();
-                let patience = within / TRIES;
-                let answer = connection.blocking(patience, move |client| {
-                    let answer = question(client, patience);
+                // Bounds the blocked threads, one per request.
+                let Ok(permit) = Arc::clone(&self.0.permits).acquire_owned().await else { return no_response() };
+                let request = request.clone();
+                let attempt_timeout = within / ATTEMPTS;
+                let attempt = connection.run_blocking(attempt_timeout, move |client| {
+                    let response = request(client, attempt_timeout);
                     drop(permit);
-                    answer
+                    response
                 });
-                match answer.await {
-                    Some(Ok(answer)) => return Ok(answer),
+                match attempt.await {
+                    Some(Ok(response)) => return Ok(response),
                     Some(Err(error)) => {
                         tracing::debug!(%error, "no metadata");
-                        if let Some(refusal) = refusal(&error, topic) {
-                            return Err(refusal);
+                        if let Some(rejection) = rejection(&error, topic) {
+                            return Err(rejection);
                         }
                     }
                     None => {}
                 }
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(RETRY_DELAY).await;
             }
         };
-        let answer = tokio::select! {
-            answer = timeout(within, asking) => answer.unwrap_or_else(|_| no_answer()),
-            () = connection.link.denied_since(start) => Err(Unreachable::AuthenticationFailed.into()),
+        let result = tokio::select! {
+            result = timeout(within, attempts) => result.unwrap_or_else(|_| no_response()),
+            () = connection.health.denied_since(start) => Err(Unreachable::AuthenticationFailed.into()),
         };
-        match &answer {
-            Err(DescribeError::Unreachable(Unreachable::AuthenticationFailed)) => slot.give_up(&connection),
-            Err(DescribeError::Unreachable(_)) if connection.link.silent_since(start) => slot.give_up(&connection),
+        match &result {
+            Err(DescribeError::Unreachable(Unreachable::AuthenticationFailed)) => client.retire(&connection),
+            Err(DescribeError::Unreachable(_)) if connection.health.no_fault_since(start) => client.retire(&connection),
             _ => {}
         }
-        connection.touch();
-        answer
+        connection.mark_used();
+        result
     }
 }
 
-/// What the cluster says for good. Everything else may be that no broker answered.
-fn refusal(error: &KafkaError, topic: Option<&str>) -> Option<DescribeError> {
+/// The cluster's permanent rejection of a request; `None` for an error that may be transient.
+fn rejection(error: &KafkaError, topic: Option<&str>) -> Option<DescribeError> {
     match error.rdkafka_error_code()? {
         RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => {
             Some(DescribeError::NoSuchTopic { topic: topic?.to_owned() })
@@ -142,7 +142,7 @@ fn refusal(error: &KafkaError, topic: Option<&str>) -> Option<DescribeError> {
     }
 }
 
-/// The partitions of the one topic that was asked for.
+/// The partitions of the requested topic.
 fn partitions(metadata: &Metadata) -> Result<Vec<Partition>, KafkaError> {
     let topic = metadata.topics().first();
     if let Some(error) = topic.and_then(MetadataTopic::error) {

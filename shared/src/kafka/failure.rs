@@ -1,12 +1,12 @@
-//! What librdkafka's codes say of a record.
+//! The classification of librdkafka's error codes.
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use crate::publish::Failure;
 
-/// Sorts librdkafka's codes by what they say of the record. What is not listed is [`Failure::Unconfirmed`]: we never claim
-/// that a record is lost, or safe, without knowing.
-pub(super) fn sort(code: Code) -> Failure {
+/// Maps a code of librdkafka to the failure of its record. Any code not listed is [`Failure::Unconfirmed`]: we never claim
+/// that a record is lost or written without knowing.
+pub(super) fn classify(code: Code) -> Failure {
     match code {
         Code::MessageSizeTooLarge | Code::InvalidMessageSize => Failure::TooLarge,
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::InvalidTopic => Failure::NoSuchTopic,

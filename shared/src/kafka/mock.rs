@@ -1,4 +1,4 @@
-//! Topics of librdkafka's mock cluster.
+//! Creates topics on librdkafka's mock cluster.
 
 use std::{
     net::TcpStream,
@@ -9,17 +9,17 @@ use std::{
 
 use rdkafka::{ClientContext, error::KafkaError, mocking::MockCluster};
 
-/// Between two connections that wake the brokers' thread while topics are made.
+/// The interval of the connections that wake the brokers' thread while topics are created.
 const WAKE_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Creates topics, each with its number of partitions.
 ///
-/// librdkafka 2.12.1 serves the operations that wait, and reads the signals that announced them only then: one that comes
-/// between the two loses its signal, and waits until the thread looks again by itself, after a second. That was one topic in
-/// ten of those that were made one after the other. Connections to a broker keep the thread awake meanwhile.
+/// librdkafka 2.12.1 serves the queued operations first and then drains the signals that announced them. An operation that
+/// arrives in between loses its signal and waits until the thread polls again, after a second: about one topic in ten when
+/// they are created in sequence. Connections to a broker keep the thread awake meanwhile.
 ///
 /// # Errors
-/// When there is such a topic already, or its name is not legal.
+/// When a topic exists already, or its name is not legal.
 pub fn create_topics<'a, C: ClientContext>(
     cluster: &MockCluster<'_, C>,
     topics: impl IntoIterator<Item = (&'a str, i32)>,
@@ -31,7 +31,7 @@ pub fn create_topics<'a, C: ClientContext>(
     thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                // The connection itself is the signal; nothing is sent on it.
+                // The connection itself is the signal. Nothing is sent on it.
                 drop(TcpStream::connect(first));
                 thread::sleep(WAKE_INTERVAL);
             }
@@ -53,9 +53,9 @@ mod tests {
     fn three_hundred_topics_are_created_within_seconds() {
         let cluster = MockCluster::new(3).unwrap();
         let topics: Vec<_> = (0..300).map(|topic| format!("t{topic}.pin")).collect();
-        let begun = Instant::now();
+        let start = Instant::now();
         create_topics(&cluster, topics.iter().map(|topic| (topic.as_str(), 1)), 3).unwrap();
-        // With a second for one topic in ten it would be half a minute.
-        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        // A second for one topic in ten would add up to half a minute.
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     }
 }

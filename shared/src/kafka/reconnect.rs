@@ -1,38 +1,40 @@
-//! The place of a connection, which is made when it is asked for and again when it is worn out.
+//! A client that replaces its connection when it becomes stale.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::{ClientConfig, error::KafkaError};
 
-use super::{connection::Connection, moment::Moment};
+use super::{clock::SuspendAwareInstant, connection::Connection};
 use crate::{cluster::Cluster, metrics::Metrics};
 
-pub(super) struct Slot {
+/// Creates a connection on first use and again after the last one was retired or became stale.
+pub(super) struct ReconnectingClient {
     cluster: Cluster,
     config: ClientConfig,
     metrics: Metrics,
-    /// `None` when the last one was given up, or none was asked for yet.
+    /// `None` before the first use and after a retirement.
     connection: Mutex<Option<Arc<Connection>>>,
 }
 
-impl Slot {
+impl ReconnectingClient {
     pub(super) fn new(cluster: &Cluster, config: ClientConfig, metrics: Metrics) -> Self {
         Self { cluster: cluster.clone(), config, metrics, connection: Mutex::default() }
     }
 
-    /// The connection to use, a new one where the last one is worn out.
+    /// Returns the current connection, after replacing it if it is stale.
     pub(super) fn connection(&self) -> Result<Arc<Connection>, KafkaError> {
-        // Held for no more than an exchange, also while a client is made: two requests do not make two.
+        // Held while a client is created, so that two requests do not create two. Nothing waits for the network meanwhile.
         let mut connection = self.lock();
-        if let Some(reason) = connection.as_ref().and_then(|connection| connection.worn_out(Moment::now())) {
-            tracing::info!(%reason, "the connection to Kafka is replaced");
+        let now = SuspendAwareInstant::now();
+        if let Some(reason) = connection.as_ref().and_then(|connection| connection.stale_reason(now)) {
+            tracing::info!(%reason, "replacing the connection to Kafka");
             *connection = None;
         }
         let connection = match connection.as_ref() {
             Some(connection) => Arc::clone(connection),
             None => Arc::clone(connection.insert(Arc::new(self.connect()?))),
         };
-        connection.touch();
+        connection.mark_used();
         Ok(connection)
     }
 
@@ -40,10 +42,10 @@ impl Slot {
         Connection::new(&self.config, &self.cluster, self.metrics.clone())
     }
 
-    /// Uses `connection` no more: the next request makes another one.
-    pub(super) fn give_up(&self, connection: &Arc<Connection>) {
+    /// Stops using `connection`: the next request creates another one.
+    pub(super) fn retire(&self, connection: &Arc<Connection>) {
         let mut current = self.lock();
-        // Another request may have been faster.
+        // Another request may have replaced it already.
         if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, connection)) {
             *current = None;
         }
