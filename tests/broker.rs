@@ -187,7 +187,7 @@ async fn a_producer_that_failed_for_good_is_replaced_and_the_next_request_is_ser
         Metrics::default(),
     )
     .unwrap();
-    let router = router(App::new(producer, &user_ids, Metrics::default()));
+    let router = router(App::new(producer.clone(), producer, &user_ids, Metrics::default()));
     let post = async || {
         let body = Body::from(envelope(&[&with(&GEO, &[])]));
         let request = Request::post("/topics/u.geo").header(header::CONTENT_TYPE, JSON);

@@ -20,7 +20,7 @@ use shared::{
     kind::GEO,
     metadata::{Describe, DescribeError, Offsets, Partition},
     metrics::Metrics,
-    publish::{Failure, Outcome, ProducerRecord, Publish, Unreachable},
+    publish::{Failure, ProducerRecord, Publish, Unreachable},
     topic::UserIds,
 };
 use stack::kafka::{Kafka, Operation, Options, Topics};
@@ -56,12 +56,6 @@ async fn a_record_that_is_written_moves_its_partitions_end() {
 #[derive(Debug, Clone, Default)]
 struct Slow(Recorder);
 
-impl Publish for Slow {
-    async fn publish(&self, records: Vec<ProducerRecord>, deadline: Instant) -> Vec<Outcome> {
-        self.0.publish(records, deadline).await
-    }
-}
-
 impl Describe for Slow {
     async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
         self.0.reach(within).await
@@ -88,7 +82,7 @@ impl Describe for Slow {
 
 #[tokio::test(start_paused = true)]
 async fn two_metadata_requests_share_one_deadline() {
-    let router = router(App::new(Slow::default(), &"u".parse().unwrap(), Metrics::default()));
+    let router = router(App::new(Recorder::default(), Slow::default(), &"u".parse().unwrap(), Metrics::default()));
     let begun = Instant::now();
     let request = Request::get("/topics/u.geo/partitions/0/offsets").body(Body::empty()).unwrap();
     let answer = answer(&router, request).await;

@@ -20,9 +20,8 @@ use shared::{
     cluster::Cluster,
     kafka::{Batching, Producer},
     kind::{GEO, PIN},
-    metadata::{Describe, DescribeError, Offsets, Partition},
     metrics::Metrics,
-    publish::{Outcome, ProducerRecord, Publish, Unreachable},
+    publish::{Outcome, ProducerRecord, Publish},
     topic::UserIds,
 };
 use stack::{
@@ -191,35 +190,13 @@ impl Publish for PanicsOnce {
     }
 }
 
-impl Describe for PanicsOnce {
-    async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
-        self.producer.reach(within).await
-    }
-
-    async fn cluster_id(&self, within: Duration) -> Result<String, DescribeError> {
-        self.producer.cluster_id(within).await
-    }
-
-    async fn brokers(&self, within: Duration) -> Result<Vec<i32>, DescribeError> {
-        self.producer.brokers(within).await
-    }
-
-    async fn partitions(&self, topic: &str, within: Duration) -> Result<Vec<Partition>, DescribeError> {
-        self.producer.partitions(topic, within).await
-    }
-
-    async fn offsets(&self, topic: &str, partition: i32, within: Duration) -> Result<Offsets, DescribeError> {
-        self.producer.offsets(topic, partition, within).await
-    }
-}
-
 #[tokio::test]
 async fn the_producer_survives_a_panic() {
     let pipeline = Pipeline::start().await;
     let cluster = Cluster::plaintext(pipeline.cluster.bootstrap_servers());
     let producer = Producer::new(&cluster, Batching::OneRequest, Metrics::default()).unwrap();
-    let panicking = PanicsOnce { producer, panicked: Arc::default() };
-    let router = ingest::router(App::new(panicking, &"u".parse().unwrap(), Metrics::default()));
+    let panicking = PanicsOnce { producer: producer.clone(), panicked: Arc::default() };
+    let router = ingest::router(App::new(panicking, producer, &"u".parse().unwrap(), Metrics::default()));
     for (path, kind, status) in
         [("/topics/u.pin", &PIN, 500), ("/topics/u.pin", &PIN, 200), ("/topics/u.geo", &GEO, 200)]
     {

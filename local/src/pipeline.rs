@@ -43,15 +43,16 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     let backlog = embedded.as_ref().map(|_| Arc::new(Backlog::new(user_ids.topic_names())));
     let bucket = archive.as_ref().map(|archive| archive.bucket.clone());
     let dashboard = Dashboard::new(setup, &user_ids, running_totals.clone(), bucket);
+    let cluster = producer.clone();
     let producer = RecordingPublisher::new(BoundedPublisher::new(producer, backlog.clone()), dashboard.clone());
-    let app = App::new(producer.clone(), &user_ids, metrics.clone())
+    let app = App::new(producer.clone(), cluster.clone(), &user_ids, metrics.clone())
         .passing_through(&pass_through)
         .with_status_policy(statuses);
 
     // Sending stops first; then what was sent is written; then it is archived.
     let (sending, writing) = (Stop::new(), Stop::new());
     let server = Server::start(listener, guard, router(app), dashboard.clone(), metrics, &sending);
-    let watching = tokio::spawn(dashboard.clone().watch_kafka(producer.clone()));
+    let watching = tokio::spawn(dashboard.clone().watch_kafka(cluster));
     let emulator = Emulator::new(source, producer, &user_ids, StdRng::from_os_rng(), metrics.clone());
     let health = dashboard.health().emulator.clone();
     let refused = {

@@ -8,9 +8,8 @@ use shared::{
     kind::GEO,
     metadata::{Describe, DescribeError, Offsets, Partition},
     metrics::Metrics,
-    publish::{Failure, Outcome, ProducerRecord, Publish, Unreachable},
+    publish::{Failure, Unreachable},
 };
-use tokio::time::Instant;
 use vectors::{Need, Vector};
 
 use super::{names, send};
@@ -74,12 +73,6 @@ async fn every_answer_to_records_that_kafka_does_not_take_is_in_the_document() {
 #[derive(Debug, Clone)]
 struct Silent(DescribeError);
 
-impl Publish for Silent {
-    async fn publish(&self, _: Vec<ProducerRecord>, _: Instant) -> Vec<Outcome> {
-        Vec::new()
-    }
-}
-
 impl Describe for Silent {
     async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
         Err(Unreachable::NoResponse { within, source: None })
@@ -106,7 +99,7 @@ impl Describe for Silent {
 async fn every_answer_of_a_cluster_without_metadata_is_in_the_document() {
     let missing = DescribeError::NoSuchTopic { topic: "u.pin".to_owned() };
     for error in [missing, DescribeError::Unauthorized, Unreachable::AuthenticationFailed.into()] {
-        let router = router(App::new(Silent(error), &"u".parse().unwrap(), Metrics::default()));
+        let router = router(App::new(Recorder::default(), Silent(error), &"u".parse().unwrap(), Metrics::default()));
         let openapi = OpenApi::of(&router).await;
         for at in openapi.operations().filter(|at| at.method == "get") {
             openapi.assert_describes(&at, &send(&router, "get", &openapi.filled(&at), JSON, "").await);

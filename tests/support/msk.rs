@@ -113,7 +113,10 @@ pub(crate) struct Ingest {
 impl Ingest {
     pub(crate) async fn start(cluster: &Cluster, user_ids: &UserIds) -> Self {
         let producer = Producer::start(cluster, user_ids.topic_names(), Metrics::default()).await.unwrap();
-        Self { router: router(App::new(producer, user_ids, Metrics::default())), request_timeout: REQUEST_TIMEOUT }
+        Self {
+            router: router(App::new(producer.clone(), producer, user_ids, Metrics::default())),
+            request_timeout: REQUEST_TIMEOUT,
+        }
     }
 
     pub(crate) async fn post(&self, path: &str, body: String) -> Answer {

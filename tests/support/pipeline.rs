@@ -85,8 +85,9 @@ impl Pipeline {
             Producer::new(&Cluster::plaintext(cluster.bootstrap_servers()), Batching::OneRequest, metrics.clone())
                 .unwrap();
         producer.warm_up(topics.clone(), Duration::from_secs(10)).await.unwrap();
-        let app =
-            App::new(producer, &user_ids, metrics.clone()).passing_through(&pass_through).with_status_policy(statuses);
+        let app = App::new(producer.clone(), producer, &user_ids, metrics.clone())
+            .passing_through(&pass_through)
+            .with_status_policy(statuses);
         let router = router(app);
         let consumer = consumer(&cluster.bootstrap_servers());
         Self { cluster, consumer, topics, router, metrics, request_timeout: Duration::from_secs(20) }

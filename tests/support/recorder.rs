@@ -48,14 +48,14 @@ impl Recorder {
     }
 
     /// An `ingest` application for the user id `u` that publishes here.
-    pub(crate) fn app(&self) -> App<Self> {
+    pub(crate) fn app(&self) -> App<Self, Self> {
         self.app_for("u")
     }
 
     /// The same for another user id.
-    pub(crate) fn app_for(&self, user_id: &str) -> App<Self> {
+    pub(crate) fn app_for(&self, user_id: &str) -> App<Self, Self> {
         let user_ids: UserIds = user_id.parse().unwrap();
-        App::new(self.clone(), &user_ids, Metrics::default())
+        App::new(self.clone(), self.clone(), &user_ids, Metrics::default())
     }
 
     /// The router of that application.

@@ -21,5 +21,5 @@ pub const USER_ID: &str = "u";
 /// Never: [`USER_ID`] is valid.
 #[expect(clippy::expect_used, reason = "unwrap safety: a constant")]
 pub fn router(metrics: Metrics) -> Router {
-    ingest::router(App::new(Discard, &USER_ID.parse().expect("a user id"), metrics))
+    ingest::router(App::new(Discard, Discard, &USER_ID.parse().expect("a user id"), metrics))
 }

@@ -1,4 +1,4 @@
-//! The state that all requests share: the producer, the topics, the metrics.
+//! The state that all requests share: the producer, the cluster, the topics, the metrics.
 
 use std::sync::Arc;
 
@@ -17,9 +17,11 @@ use crate::{error::Error, failure, limits::Deadline, status_policy::StatusPolicy
 
 /// The state that all requests share.
 #[derive(Debug, Clone)]
-pub struct App<P> {
+pub struct App<P, C> {
     /// Writes the records.
-    pub producer: P,
+    pub(crate) producer: P,
+    /// Describes the cluster.
+    pub(crate) cluster: C,
     /// Counts requests and records by outcome.
     pub metrics: Metrics,
     /// The status of partially written requests.
@@ -29,11 +31,12 @@ pub struct App<P> {
     topic_names: Arc<[String]>,
 }
 
-impl<P> App<P> {
-    /// Serves the topics of `user_ids` with `producer`, and counts outcomes in `metrics`.
-    pub fn new(producer: P, user_ids: &UserIds, metrics: Metrics) -> Self {
+impl<P, C> App<P, C> {
+    /// Serves the topics of `user_ids` with `producer` and the metadata of `cluster`, and counts outcomes in `metrics`.
+    pub fn new(producer: P, cluster: C, user_ids: &UserIds, metrics: Metrics) -> Self {
         let app = Self {
             producer,
+            cluster,
             metrics,
             status_policy: StatusPolicy::Strict,
             topics: Arc::default(),

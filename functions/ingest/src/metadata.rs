@@ -23,42 +23,42 @@ struct Topic<'a> {
 }
 
 /// `GET /topics`
-pub(crate) async fn topics<P>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
+pub(crate) async fn topics<P, C>(State(app): State<App<P, C>>, parts: Parts) -> Result<Response, Error> {
     Ok(respond(media::response_type(&parts.headers)?, &*app.topic_names()))
 }
 
 /// `GET /topics/{topic}`
-pub(crate) async fn topic<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
+pub(crate) async fn topic<P, C: Describe>(State(app): State<App<P, C>>, parts: Parts) -> Result<Response, Error> {
     let Described { name, partitions, content_type, .. } = describe(&app, parts).await?;
     Ok(respond(content_type, Topic { name: &name, configs: Map::new(), partitions: &partitions }))
 }
 
 /// `GET /topics/{topic}/partitions`
-pub(crate) async fn partitions<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
+pub(crate) async fn partitions<P, C: Describe>(State(app): State<App<P, C>>, parts: Parts) -> Result<Response, Error> {
     let Described { partitions, content_type, .. } = describe(&app, parts).await?;
     Ok(respond(content_type, partitions))
 }
 
 /// `GET /topics/{topic}/partitions/{partition}`
-pub(crate) async fn partition<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
+pub(crate) async fn partition<P, C: Describe>(State(app): State<App<P, C>>, parts: Parts) -> Result<Response, Error> {
     let described = describe(&app, parts).await?;
     let partition = described.partition()?;
     Ok(respond(described.content_type.clone(), partition))
 }
 
 /// `GET /topics/{topic}/partitions/{partition}/offsets`
-pub(crate) async fn offsets<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
+pub(crate) async fn offsets<P, C: Describe>(State(app): State<App<P, C>>, parts: Parts) -> Result<Response, Error> {
     let described = describe(&app, parts).await?;
     let partition = described.partition()?.partition;
     let left = described.deadline.saturating_duration_since(Instant::now());
-    let offsets = app.producer.offsets(&described.name, partition, left).await?;
+    let offsets = app.cluster.offsets(&described.name, partition, left).await?;
     Ok(respond(described.content_type, offsets))
 }
 
 /// `GET /brokers`
-pub(crate) async fn brokers<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
+pub(crate) async fn brokers<P, C: Describe>(State(app): State<App<P, C>>, parts: Parts) -> Result<Response, Error> {
     let content_type = media::response_type(&parts.headers)?;
-    let brokers = app.producer.brokers(METADATA_TIMEOUT).await?;
+    let brokers = app.cluster.brokers(METADATA_TIMEOUT).await?;
     Ok(respond(content_type, json!({ "brokers": brokers })))
 }
 
@@ -81,12 +81,12 @@ impl Described {
     }
 }
 
-async fn describe<P: Describe>(app: &App<P>, mut parts: Parts) -> Result<Described, Error> {
+async fn describe<P, C: Describe>(app: &App<P, C>, mut parts: Parts) -> Result<Described, Error> {
     let Target { topic, partition } = Target::from_request_parts(&mut parts, &()).await?;
     let content_type = media::response_type(&parts.headers)?;
     let name = app.topic(&topic)?.name().to_owned();
     let deadline = Instant::now() + METADATA_TIMEOUT;
-    let partitions = app.producer.partitions(&name, METADATA_TIMEOUT).await?;
+    let partitions = app.cluster.partitions(&name, METADATA_TIMEOUT).await?;
     Ok(Described { name, partition, partitions, content_type, deadline })
 }
 

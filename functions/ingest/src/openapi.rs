@@ -109,9 +109,12 @@ struct Components {
 
 /// `GET /openapi.json`. The document is built on the first request, so a cold start does not wait for it. Browsers revalidate
 /// it each time, because a deployment may change it.
-pub(crate) fn openapi<P: Clone + Send + Sync + 'static>() -> MethodRouter<App<P>> {
+pub(crate) fn openapi<P, C>() -> MethodRouter<App<P, C>>
+where
+    App<P, C>: Clone + Send + Sync + 'static,
+{
     let built = Arc::new(OnceLock::new());
-    get(async move |State(app): State<App<P>>| {
+    get(async move |State(app): State<App<P, C>>| {
         let headers = [(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
         (headers, Bytes::clone(built.get_or_init(|| document(&app)))).into_response()
     })
@@ -119,11 +122,11 @@ pub(crate) fn openapi<P: Clone + Send + Sync + 'static>() -> MethodRouter<App<P>
 
 /// Builds the document for the topics of `app`.
 #[expect(clippy::expect_used, reason = "unwrap safety: tests read the document that these files give")]
-fn document<P>(app: &App<P>) -> Bytes {
+fn document<P, C>(app: &App<P, C>) -> Bytes {
     build(app).map(Bytes::from).expect("files that fit")
 }
 
-fn build<P>(app: &App<P>) -> serde_json::Result<String> {
+fn build<P, C>(app: &App<P, C>) -> serde_json::Result<String> {
     let values = values(app)?;
     let mut document: Document = serde_json::from_str(&filled(DOCUMENT, &values))?;
     document.info.description.push_str(&responses::table());
@@ -141,7 +144,7 @@ fn build<P>(app: &App<P>) -> serde_json::Result<String> {
 }
 
 /// The values of the placeholders in the texts.
-fn values<P>(app: &App<P>) -> serde_json::Result<Vec<(String, Raw)>> {
+fn values<P, C>(app: &App<P, C>) -> serde_json::Result<Vec<(String, Raw)>> {
     let mut values = vec![
         ("version".to_owned(), to_raw_value(env!("CARGO_PKG_VERSION"))?),
         ("topics".to_owned(), to_raw_value(&*app.topic_names())?),

@@ -8,8 +8,8 @@ use crate::{app::App, error::Error, media, records, request::ProduceRequest, res
 /// `POST /topics/{topic}` and `POST /topics/{topic}/partitions/{partition}`.
 ///
 /// Reports only the first problem, in this order: path, size, content type, `Accept`, topic, syntax, rules.
-pub(crate) async fn produce<P: Publish>(
-    State(app): State<App<P>>,
+pub(crate) async fn produce<P: Publish, C>(
+    State(app): State<App<P, C>>,
     request: ProduceRequest<Target>,
 ) -> Result<Response, Error> {
     let ProduceRequest { target: Target { topic, partition }, headers, body, deadline } = request;

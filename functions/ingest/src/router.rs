@@ -51,7 +51,7 @@ const CORS: [(HeaderName, HeaderValue); 3] = [
 const CONSUMERS: MethodFilter = MethodFilter::GET.or(MethodFilter::POST).or(MethodFilter::DELETE);
 
 /// Builds the router. Every request gets a response, with a JSON body except for the files of the docs page.
-pub fn router<P: Publish + Describe + Clone>(app: App<P>) -> Router {
+pub fn router<P: Publish + Clone, C: Describe + Clone>(app: App<P, C>) -> Router {
     let metrics = app.metrics.clone();
     let routes = Router::new()
         .route("/", get(root).post(not_found))
@@ -151,12 +151,12 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
     Error::Internal.into_response()
 }
 
-async fn root<P>(State(app): State<App<P>>) -> Response {
+async fn root<P, C>(State(app): State<App<P, C>>) -> Response {
     Json(json!({ "topics": *app.topic_names(), "health": "/health", "docs": "/docs" })).into_response()
 }
 
 /// Students post rows to the stage's root and to Kinesis paths, so the error names the right path.
-async fn not_found<P>(State(app): State<App<P>>, body: Body) -> Error {
+async fn not_found<P, C>(State(app): State<App<P, C>>, body: Body) -> Error {
     body::discard(body, Deadline::usual()).await;
     Error::NotFound { topics: app.topic_names() }
 }
@@ -171,7 +171,7 @@ async fn no_consumers(body: Body) -> Error {
     Error::NoConsumers
 }
 
-async fn health<P: Describe>(State(app): State<App<P>>) -> Result<Response, Error> {
-    app.producer.reach(HEALTH_TIMEOUT).await?;
+async fn health<P, C: Describe>(State(app): State<App<P, C>>) -> Result<Response, Error> {
+    app.cluster.reach(HEALTH_TIMEOUT).await?;
     Ok(Json(json!({ "status": "ok" })).into_response())
 }

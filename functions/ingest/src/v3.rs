@@ -62,9 +62,9 @@ fn is_cluster_id(text: &str) -> bool {
 }
 
 /// `GET /v3/clusters`
-pub(crate) async fn clusters<P: Describe>(State(app): State<App<P>>, parts: Parts) -> Result<Response, Error> {
+pub(crate) async fn clusters<P, C: Describe>(State(app): State<App<P, C>>, parts: Parts) -> Result<Response, Error> {
     media::check_accepts_json(&parts.headers)?;
-    let cluster_id = app.producer.cluster_id(METADATA_TIMEOUT).await?;
+    let cluster_id = app.cluster.cluster_id(METADATA_TIMEOUT).await?;
     Ok(Json(list(&cluster_id)).into_response())
 }
 
@@ -90,8 +90,8 @@ fn list(cluster_id: &str) -> Value {
 }
 
 /// `POST /v3/clusters/{cluster_id}/topics/{topic}/records`: one record, or several objects one after the other.
-pub(crate) async fn records<P: Publish>(
-    State(app): State<App<P>>,
+pub(crate) async fn records<P: Publish, C>(
+    State(app): State<App<P, C>>,
     request: ProduceRequest<Target>,
 ) -> Result<Response, Error> {
     check(&request)?;
@@ -107,8 +107,8 @@ pub(crate) async fn records<P: Publish>(
 }
 
 /// `POST /v3/clusters/{cluster_id}/topics/{topic}/records:batch`: at most ten records, each with an id.
-pub(crate) async fn batch<P: Publish>(
-    State(app): State<App<P>>,
+pub(crate) async fn batch<P: Publish, C>(
+    State(app): State<App<P, C>>,
     request: ProduceRequest<Target>,
 ) -> Result<Response, Error> {
     check(&request)?;
@@ -134,7 +134,7 @@ struct Batch {
 
 impl Batch {
     /// Converts each entry to its record before parsing the next, so rejected entries take no memory.
-    fn of<P>(app: &App<P>, topic: &str, entries: impl IntoIterator<Item = Result<Entry, Error>>) -> Self {
+    fn of<P, C>(app: &App<P, C>, topic: &str, entries: impl IntoIterator<Item = Result<Entry, Error>>) -> Self {
         let mut batch = Self::default();
         for (at, entry) in entries.into_iter().enumerate() {
             match app.topic(topic).and_then(|topic| entry?.record(topic, at)) {
@@ -152,7 +152,7 @@ impl Batch {
     }
 
     /// Writes all records in one call.
-    async fn write<P: Publish>(mut self, app: &App<P>, topic: &str, deadline: Deadline) -> Results {
+    async fn write<P: Publish, C>(mut self, app: &App<P, C>, topic: &str, deadline: Deadline) -> Results {
         if let (Ok(topic), false) = (app.topic(topic), self.records.is_empty()) {
             self.results.settle(app.publish(topic, self.records, deadline).await);
         }

@@ -1,12 +1,9 @@
 //! What stands before the embedded Kafka: it lets no more through than is kept there until it is archived.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use chrono::Utc;
-use shared::{
-    metadata::{Describe, DescribeError, Offsets, Partition},
-    publish::{Failure, Outcome, ProducerRecord, Publish, Unreachable, Written},
-};
+use shared::publish::{Failure, Outcome, ProducerRecord, Publish, Written};
 use tokio::time::Instant;
 
 use super::backlog::Backlog;
@@ -89,31 +86,9 @@ impl<P: Publish> Publish for BoundedPublisher<P> {
     }
 }
 
-impl<P: Describe> Describe for BoundedPublisher<P> {
-    async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
-        self.inner.reach(within).await
-    }
-
-    async fn cluster_id(&self, within: Duration) -> Result<String, DescribeError> {
-        self.inner.cluster_id(within).await
-    }
-
-    async fn brokers(&self, within: Duration) -> Result<Vec<i32>, DescribeError> {
-        self.inner.brokers(within).await
-    }
-
-    async fn partitions(&self, topic: &str, within: Duration) -> Result<Vec<Partition>, DescribeError> {
-        self.inner.partitions(topic, within).await
-    }
-
-    async fn offsets(&self, topic: &str, partition: i32, within: Duration) -> Result<Offsets, DescribeError> {
-        self.inner.offsets(topic, partition, within).await
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::{sync::Mutex, time::Duration};
 
     use bytes::Bytes;
 

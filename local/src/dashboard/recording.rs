@@ -1,11 +1,8 @@
 //! What stands before Kafka and tells what is written there.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use shared::{
-    metadata::{Describe, DescribeError, Offsets, Partition},
-    publish::{Outcome, ProducerRecord, Publish, Unreachable},
-};
+use shared::publish::{Outcome, ProducerRecord, Publish};
 use tokio::time::Instant;
 
 use super::{Dashboard, posts::KEPT};
@@ -32,27 +29,5 @@ impl<P: Publish> Publish for RecordingPublisher<P> {
         let outcomes = self.inner.publish(records, deadline).await;
         self.dashboard.written(&topics, &latest, &outcomes);
         outcomes
-    }
-}
-
-impl<P: Describe> Describe for RecordingPublisher<P> {
-    async fn reach(&self, within: Duration) -> Result<(), Unreachable> {
-        self.inner.reach(within).await
-    }
-
-    async fn cluster_id(&self, within: Duration) -> Result<String, DescribeError> {
-        self.inner.cluster_id(within).await
-    }
-
-    async fn brokers(&self, within: Duration) -> Result<Vec<i32>, DescribeError> {
-        self.inner.brokers(within).await
-    }
-
-    async fn partitions(&self, topic: &str, within: Duration) -> Result<Vec<Partition>, DescribeError> {
-        self.inner.partitions(topic, within).await
-    }
-
-    async fn offsets(&self, topic: &str, partition: i32, within: Duration) -> Result<Offsets, DescribeError> {
-        self.inner.offsets(topic, partition, within).await
     }
 }

@@ -41,14 +41,14 @@ struct Request {
 }
 
 /// The rejection of each request in `refusals.json`.
-pub(super) fn refusals<P>(app: &App<P>) -> serde_json::Result<Vec<Refusal>> {
+pub(super) fn refusals<P, C>(app: &App<P, C>) -> serde_json::Result<Vec<Refusal>> {
     let requests: Vec<Request> = serde_json::from_str(include_str!("refusals.json"))?;
     requests.into_iter().filter_map(|request| request.refused(app).transpose()).collect()
 }
 
 impl Request {
     /// `None` if the request is accepted.
-    fn refused<P>(self, app: &App<P>) -> serde_json::Result<Option<Refusal>> {
+    fn refused<P, C>(self, app: &App<P, C>) -> serde_json::Result<Option<Refusal>> {
         let Self { name, summary, topic, content_type, body } = self;
         let body = serde_json::from_str::<String>(body.get()).unwrap_or_else(|_| compact(body.get()).into_owned());
         let topic = app.topic_of(&topic).map_or(topic, |topic| topic.name().to_owned());
@@ -62,7 +62,7 @@ impl Request {
 }
 
 /// Runs the request path up to writing the records.
-fn accept<P>(app: &App<P>, topic: &str, content_type: Option<&str>, body: &Bytes) -> Result<(), Error> {
+fn accept<P, C>(app: &App<P, C>, topic: &str, content_type: Option<&str>, body: &Bytes) -> Result<(), Error> {
     let content_type = content_type.and_then(|sent| HeaderValue::from_str(sent).ok());
     let headers: HeaderMap = content_type.map(|sent| (header::CONTENT_TYPE, sent)).into_iter().collect();
     let format = media::format(&headers, body)?;
