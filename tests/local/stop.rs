@@ -1,0 +1,58 @@
+//! The end of a run: records in flight are answered and archived.
+
+use std::time::Duration;
+
+use ingest::MAX_RECORDS;
+use nix::sys::signal::Signal;
+use tokio::io::AsyncWriteExt;
+
+use super::{GEO_TOPIC, assert_all_archived, assert_offsets, begin, geo_row, geo_rows};
+use crate::support::local::{Local, answer, post};
+
+#[tokio::test]
+async fn records_sent_before_ctrl_c_or_sigterm_are_archived() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let local = Local::start(&["--posts-per-second", "50"]).await;
+        local.first_record("demo.user");
+        local.process.signal(signal);
+        let ended = local.process.wait_for_exit().await;
+        let posts = ended.figure(" posts sent");
+        assert!(posts > 0);
+        assert_all_archived(&ended, 3 * posts);
+    }
+}
+
+#[tokio::test]
+async fn a_request_in_flight_at_ctrl_c_is_answered_and_archived() {
+    let mut local = Local::start_without_emulator().await;
+    let body = geo_rows(MAX_RECORDS);
+    let mut client = begin(&local, &body).await;
+    local.process.signal(Signal::SIGINT);
+    local.process.wait_for_line("Stopping").await;
+    client.write_all(body.as_bytes()).await.unwrap();
+    assert_offsets(&answer(&mut client).await, MAX_RECORDS);
+    assert_all_archived(&local.process.wait_for_exit().await, MAX_RECORDS as u64);
+}
+
+#[tokio::test]
+async fn a_second_ctrl_c_stops_at_once() {
+    let mut local = Local::start_without_emulator().await;
+    // The first Ctrl-C waits for this request.
+    let _client = begin(&local, &geo_row()).await;
+    local.process.signal(Signal::SIGINT);
+    local.process.wait_for_line("Stopping").await;
+    local.process.signal(Signal::SIGINT);
+    let ended = local.process.wait_for_exit_within(Duration::from_secs(10)).await;
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn records_in_flight_are_archived_despite_a_disconnect_and_ctrl_c() {
+    let local = Local::start_without_emulator().await;
+    let mut client = local.connect().await;
+    client.write_all(post(GEO_TOPIC, &geo_rows(MAX_RECORDS)).as_bytes()).await.unwrap();
+    // Earlier the server may not have read the request, and would not have to serve it.
+    local.first_record(GEO_TOPIC);
+    drop(client);
+    assert_all_archived(&local.stop().await, MAX_RECORDS as u64);
+}
