@@ -89,7 +89,7 @@ async fn an_api_that_can_run_no_vector_is_a_one_line_error() {
         (&[api.address(), "--pass-through", "p"], "no topic p: set --pass-through to one of demo.geo, demo.pin"),
         (&[api.address(), "--pass-through", "demo.pin"], "demo.pin validates its records"),
         (&[api.address(), "--gives", "pass-through"], "--gives pass-through: use --pass-through instead"),
-        (&[api.address(), "--gives", "gold"], "no need is called `gold`; there are bytes, "),
+        (&[api.address(), "--gives", "gold"], "unknown need `gold`; there are bytes, "),
     ] {
         let out = conformance(args).await;
         assert!(matches!(out.code, Some(1 | 2)), "{expected}: {}", out.stdout);

@@ -16,7 +16,7 @@ use std::{fs, io, path::PathBuf};
 pub use answer::Difference;
 pub use form::{Record, Vector};
 pub use names::Names;
-pub use need::{Need, NoNeed};
+pub use need::{Need, UnknownNeed};
 pub use run::{Api, Outcome, Ran, run};
 
 /// An error in the vector files.

@@ -19,26 +19,26 @@ impl Names {
         Self { user_id: user_id.to_owned(), topics, pass_through: None }
     }
 
-    /// With one of the topics, which takes any record.
+    /// Sets the topic that accepts any record.
     #[must_use]
     pub fn passing_through(self, topic: &str) -> Self {
         Self { pass_through: Some(topic.to_owned()), ..self }
     }
 
-    /// The topic that takes any record, if there is one.
+    /// The topic that accepts any record, if there is one.
     #[must_use]
     pub fn pass_through(&self) -> Option<&str> {
         self.pass_through.as_deref()
     }
 
-    /// A text with its names filled in.
+    /// Replaces the placeholders in a text.
     #[must_use]
     pub fn fill(&self, text: &str) -> String {
         let filled = text.replace("{user_id}", &self.user_id).replace("{topics}", &self.topics.join(", "));
         self.pass_through.iter().fold(filled, |filled, topic| filled.replace("{pass_through}", topic))
     }
 
-    /// JSON with the names filled into each text, those of members included.
+    /// Replaces the placeholders in each text, including members' names.
     pub(crate) fn fill_json(&self, json: &Json) -> Json {
         match json {
             Json::Plain(text) => Json::Plain(text.clone()),

@@ -32,7 +32,7 @@ impl Need {
         Self::ConfluentStatuses,
     ];
 
-    /// As it stands in a vector.
+    /// Its name in the vectors.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -49,25 +49,25 @@ impl Need {
     }
 }
 
-/// A text that names no need.
+/// An unknown need.
 #[derive(Debug, thiserror::Error)]
-#[error("no need is called `{name}`; there are {}", Need::ALL.map(Need::name).join(", "))]
-pub struct NoNeed {
+#[error("unknown need `{name}`; there are {}", Need::ALL.map(Need::name).join(", "))]
+pub struct UnknownNeed {
     name: String,
 }
 
 impl TryFrom<String> for Need {
-    type Error = NoNeed;
+    type Error = UnknownNeed;
 
-    fn try_from(name: String) -> Result<Self, NoNeed> {
-        Self::ALL.into_iter().find(|need| need.name() == name).ok_or(NoNeed { name })
+    fn try_from(name: String) -> Result<Self, UnknownNeed> {
+        Self::ALL.into_iter().find(|need| need.name() == name).ok_or(UnknownNeed { name })
     }
 }
 
 impl std::str::FromStr for Need {
-    type Err = NoNeed;
+    type Err = UnknownNeed;
 
-    fn from_str(name: &str) -> Result<Self, NoNeed> {
+    fn from_str(name: &str) -> Result<Self, UnknownNeed> {
         name.to_owned().try_into()
     }
 }
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn the_readme_defines_every_need() {
         let readme = include_str!("../README.md");
-        let (_, table) = readme.split_once("| need | what has to be so |\n| --- | --- |\n").unwrap();
+        let (_, table) = readme.split_once("| need | requirement |\n| --- | --- |\n").unwrap();
         let rows: Vec<_> = table.lines().map_while(|row| row.strip_prefix("| `")?.split('`').next()).collect();
         assert_eq!(rows, Need::ALL.map(Need::name));
     }
