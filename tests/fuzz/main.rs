@@ -1,7 +1,7 @@
-//! What reads what strangers send, given bytes that nobody thought of, and held to how a simpler reader understands them.
+//! Fuzz targets for the code that reads clients' bytes, each compared with a simpler reader.
 //!
-//! `cargo test` gives each target what is in `__fuzz__` and some bytes by chance; `make fuzz` searches for minutes, led by
-//! which code is reached.
+//! `cargo test` runs each target on the inputs in `__fuzz__` and on some random bytes; `make fuzz` searches for minutes,
+//! guided by coverage.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

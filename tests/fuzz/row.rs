@@ -12,7 +12,7 @@ use tower::ServiceExt;
 
 use crate::front::Front;
 
-/// Each kind with its rows' schema in the API's document, which clients go by.
+/// Each kind with its rows' schema in the OpenAPI document that clients use.
 static KINDS: LazyLock<Vec<(&Kind, Validator)>> = LazyLock::new(|| {
     let front = Front::new();
     let (runtime, router, _) = front.parts();
@@ -29,7 +29,7 @@ static KINDS: LazyLock<Vec<(&Kind, Validator)>> = LazyLock::new(|| {
     CATALOG.iter().map(|kind| (*kind, schema(kind))).collect()
 });
 
-/// A value of a kind is a row as the API's document says, or a list of such rows, with the first one's join key.
+/// An accepted value is a row that the OpenAPI document allows, or a list of such rows; its join key is the first row's.
 #[test]
 fn fuzz() {
     check!(name = "row").for_each(|bytes: &[u8]| {
@@ -63,7 +63,7 @@ fn fuzz() {
     });
 }
 
-/// The whole number that a value or its text is.
+/// A value, or the number in its text, as a whole number.
 #[expect(clippy::cast_possible_truncation, reason = "a join key has 31 bits")]
 fn number(value: &Value) -> i64 {
     value.as_f64().unwrap_or_else(|| value.as_str().unwrap().parse().unwrap()) as i64

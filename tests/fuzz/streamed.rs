@@ -1,4 +1,4 @@
-//! The API v3's stream of records.
+//! The stream of records of API v3.
 
 use std::sync::LazyLock;
 
@@ -9,8 +9,8 @@ use crate::front::Front;
 
 static FRONT: LazyLock<Front> = LazyLock::new(Front::new);
 
-/// The values of a stream, each perhaps behind whitespace, a byte order mark and whitespace; `None` for what is no JSON, which
-/// ends it. (One that is none to the letter does not.)
+/// The values of a stream. Whitespace, a byte order mark and more whitespace may precede each. `None` stands for a syntax
+/// error, which ends the stream; an invalid value without one, such as a number out of range, does not.
 fn sent(mut body: &str) -> Vec<Option<&str>> {
     const WHITESPACE: [char; 4] = [' ', '\n', '\r', '\t'];
     let mut sent = Vec::new();
@@ -31,7 +31,7 @@ fn sent(mut body: &str) -> Vec<Option<&str>> {
     }
 }
 
-/// Each record of a stream is told of, and those that are told as written are.
+/// Each record of a stream has a result, and those with the result 200 are written.
 #[test]
 fn fuzz() {
     check!(name = "streamed").for_each(|body: &[u8]| {
@@ -41,12 +41,13 @@ fn fuzz() {
             assert_eq!(answer.written, [], "refused, and written");
             return;
         }
-        let told: Vec<Value> = answer.body.split("\r\n").map(|told| serde_json::from_str(told).unwrap()).collect();
+        let results: Vec<Value> =
+            answer.body.split("\r\n").map(|result| serde_json::from_str(result).unwrap()).collect();
         let sent = sent(std::str::from_utf8(body).unwrap());
-        assert_eq!(told.len(), sent.len(), "{}", answer.body);
+        assert_eq!(results.len(), sent.len(), "{}", answer.body);
         let mut written = answer.written.iter();
-        for (told, sent) in told.iter().zip(sent) {
-            if told["error_code"] != 200 {
+        for (result, sent) in results.iter().zip(sent) {
+            if result["error_code"] != 200 {
                 continue;
             }
             let record = written.next().unwrap();
@@ -56,6 +57,6 @@ fn fuzz() {
                 assert_eq!(value, sent["value"]["data"]);
             }
         }
-        assert_eq!(written.next(), None, "written, and not told of");
+        assert_eq!(written.next(), None, "written without a result");
     });
 }
