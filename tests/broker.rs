@@ -1,4 +1,4 @@
-//! 200 means written: what a client is told when the cluster does not do as it should, with the exact status and body.
+//! 200 means written: the exact status and body of the response to each fault of the cluster.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ use crate::support::{
 
 const WRITTEN: &str = r#"{"offsets":[{"partition":0,"offset":0,"error_code":null,"error":null}],"key_schema_id":null,"value_schema_id":null}"#;
 
-/// librdkafka itself gives a record up after 30 s, and looks for a topic for 5 s: an answer before that is ours.
+/// librdkafka drops a record after 30 s and an unknown topic after 5 s, so an earlier response comes from `ingest`.
 const LONG_BEFORE_LIBRDKAFKA: Duration = Duration::from_secs(4);
 
 async fn post(pipeline: &Pipeline) -> Answer {
@@ -46,18 +46,18 @@ fn unconfirmed() -> String {
 }
 
 #[tokio::test]
-async fn too_few_replicas_for_a_while_are_waited_for() {
+async fn a_temporary_lack_of_in_sync_replicas_only_delays_the_response() {
     let pipeline = Pipeline::start().await;
     pipeline
         .cluster
         .request_errors(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS; 3]);
     let answer = post(&pipeline).await;
     assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, WRITTEN));
-    assert_eq!(pipeline.records("u.geo").len(), 1, "three retries are no duplicates");
+    assert_eq!(pipeline.records("u.geo").len(), 1, "three retries create no duplicates");
 }
 
 #[tokio::test]
-async fn too_few_replicas_for_good_are_a_503_before_the_requests_own_time_runs_out() {
+async fn a_lasting_lack_of_in_sync_replicas_is_a_503_at_the_requests_deadline() {
     let mut pipeline = Pipeline::start().await;
     pipeline.request_timeout = Duration::from_secs(1);
     pipeline
@@ -67,12 +67,12 @@ async fn too_few_replicas_for_good_are_a_503_before_the_requests_own_time_runs_o
     let answer = post(&pipeline).await;
     assert_eq!((answer.status, answer.body.as_str()), (StatusCode::SERVICE_UNAVAILABLE, unconfirmed().as_str()));
     assert_eq!(answer.header(header::RETRY_AFTER), "1");
-    assert!(begun.elapsed() >= pipeline.request_timeout, "it was given its whole time");
+    assert!(begun.elapsed() >= pipeline.request_timeout, "not before the deadline");
     assert!(begun.elapsed() < LONG_BEFORE_LIBRDKAFKA, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
-async fn a_topic_that_may_not_be_written_is_a_403() {
+async fn a_topic_without_write_permission_is_a_403() {
     let pipeline = Pipeline::start().await;
     let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
     pipeline.cluster.request_errors(RDKafkaApiKey::Produce, &[error]);
@@ -85,7 +85,7 @@ async fn a_topic_that_may_not_be_written_is_a_403() {
 }
 
 #[tokio::test]
-async fn a_record_that_is_too_large_for_its_topic_is_a_413_and_the_next_one_is_written() {
+async fn a_record_too_large_for_its_topic_is_a_413_and_the_next_one_is_written() {
     let pipeline = Pipeline::start().await;
     let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     pipeline.cluster.request_errors(RDKafkaApiKey::Produce, &[error]);
@@ -97,7 +97,7 @@ async fn a_record_that_is_too_large_for_its_topic_is_a_413_and_the_next_one_is_w
 }
 
 #[tokio::test]
-async fn a_record_that_the_broker_refuses_for_good_is_a_500_and_the_log_alone_says_why() {
+async fn a_record_that_the_broker_rejects_permanently_is_a_500_with_the_reason_only_in_the_log() {
     let (log, _guard) = Log::capture(Level::WARN);
     let pipeline = Pipeline::start().await;
     let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD;
@@ -113,11 +113,11 @@ async fn a_record_that_the_broker_refuses_for_good_is_a_500_and_the_log_alone_sa
 }
 
 #[tokio::test]
-async fn a_broker_that_comes_back_within_the_requests_time_costs_nothing_but_time() {
+async fn a_broker_that_returns_before_the_deadline_only_delays_the_response() {
     let pipeline = Pipeline::start().await;
     pipeline.cluster.broker_down(1).unwrap();
     let back = async {
-        // Long enough that the record is on its way, short of the request's 20 s.
+        // Long enough for the record to be in flight, much shorter than the request's 20 s.
         tokio::time::sleep(Duration::from_millis(700)).await;
         pipeline.cluster.broker_up(1).unwrap();
     };
@@ -126,7 +126,7 @@ async fn a_broker_that_comes_back_within_the_requests_time_costs_nothing_but_tim
 }
 
 #[tokio::test]
-async fn a_broker_that_stays_away_is_a_503_and_health_says_so() {
+async fn a_broker_that_stays_down_is_a_503_and_so_is_health() {
     let mut pipeline = Pipeline::start().await;
     pipeline.request_timeout = Duration::from_secs(1);
     pipeline.cluster.broker_down(1).unwrap();
@@ -134,7 +134,7 @@ async fn a_broker_that_stays_away_is_a_503_and_health_says_so() {
     let answer = post(&pipeline).await;
     assert!(begun.elapsed() < LONG_BEFORE_LIBRDKAFKA, "{:?}", begun.elapsed());
     assert_eq!((answer.status, answer.body.as_str()), (StatusCode::SERVICE_UNAVAILABLE, unconfirmed().as_str()));
-    // The last answer of a broker, at the start, counts for 5 s.
+    // A broker's last response, at the start, counts as healthy for 5 s.
     tokio::time::sleep(Duration::from_secs(5)).await;
     let get = || axum::http::Request::get("/health").body(axum::body::Body::empty()).unwrap();
     let health = pipeline.send(get()).await;
@@ -148,7 +148,7 @@ async fn a_broker_that_stays_away_is_a_503_and_health_says_so() {
 }
 
 #[tokio::test]
-async fn a_slow_broker_is_waited_for() {
+async fn a_slow_broker_only_delays_the_response() {
     let pipeline = Pipeline::start().await;
     pipeline.cluster.broker_round_trip_time(1, Duration::from_millis(800)).unwrap();
     let begun = Instant::now();
@@ -158,7 +158,7 @@ async fn a_slow_broker_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_partition_that_is_not_there_fails_its_record_at_once_and_the_others_are_written() {
+async fn an_unknown_partition_fails_its_record_at_once_and_the_others_are_written() {
     let pipeline = Pipeline::start().await;
     let value = with(&GEO, &[]);
     let body = format!(r#"{{"records":[{{"value":{value}}},{{"partition":7,"value":{value}}},{{"value":{value}}}]}}"#);
@@ -174,11 +174,11 @@ async fn a_partition_that_is_not_there_fails_its_record_at_once_and_the_others_a
 }
 
 #[tokio::test]
-async fn a_producer_that_failed_for_good_is_replaced_and_the_next_request_is_served() {
+async fn a_producer_after_a_fatal_error_is_replaced_and_the_next_request_is_served() {
     let user_ids: UserIds = "u".parse().unwrap();
     let cluster = MockCluster::new(1).unwrap();
     cluster.create_topic("u.geo", 1, 1).unwrap();
-    // As when the rights of a new function have not reached the brokers yet.
+    // Like a new function whose permissions have not reached the brokers yet.
     let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
     cluster.request_errors(RDKafkaApiKey::InitProducerId, &[denied]);
     let producer = Producer::new(

@@ -92,7 +92,7 @@ impl Api for Routed<'_> {
 }
 
 #[tokio::test]
-async fn the_router_keeps_every_vector_and_writes_what_it_says_and_nothing_else() {
+async fn the_router_passes_every_vector_and_writes_only_its_records() {
     const DIRECT: &[Need] =
         &[Need::Bytes, Need::ExactPaths, Need::AnyMethod, Need::LargeBodies, Need::PassThrough, Need::HonestStatuses];
     let pipeline = Pipeline::start_as("u,v", PASS_THROUGH, StatusPolicy::Strict).await;
@@ -136,7 +136,7 @@ impl Api for Served<'_> {
 }
 
 #[tokio::test]
-async fn local_keeps_every_vector_over_a_socket_and_archives_what_it_says_and_nothing_else() {
+async fn local_passes_every_vector_over_a_socket_and_archives_only_its_records() {
     const USER_ID: &str = "0a1b2c3d4e5f";
     // Browsers get the permissions of a deployed API.
     let set = ["--posts-per-second", "0", "--user-id", USER_ID, "--pass-through", PASS_THROUGH, "--allow-origin", "*"];
@@ -202,7 +202,7 @@ async fn behind(
 
 #[tokio::test]
 #[ignore = "needs the Lambda runtime interface emulator: make test"]
-async fn ingest_keeps_every_vector_that_a_rest_api_lets_through() {
+async fn ingest_passes_every_vector_that_a_rest_api_forwards() {
     let lacks =
         [Need::Bytes, Need::ExactPaths, Need::AnyMethod, Need::LargeBodies, Need::SmallRecords, Need::ThreePartitions];
     assert_kept_behind(|| gateway::Api::rest("test"), "/test", &lacks).await;
@@ -210,7 +210,7 @@ async fn ingest_keeps_every_vector_that_a_rest_api_lets_through() {
 
 #[tokio::test]
 #[ignore = "needs the Lambda runtime interface emulator: make test"]
-async fn ingest_keeps_every_vector_that_an_http_api_lets_through() {
+async fn ingest_passes_every_vector_that_an_http_api_forwards() {
     let lacks = [Need::ExactPaths, Need::AnyMethod, Need::LargeBodies, Need::SmallRecords, Need::ThreePartitions];
     assert_kept_behind(|| gateway::Api::http("prod"), "/prod", &lacks).await;
 }
@@ -225,7 +225,7 @@ const ELSEWHERE: [(u16, u32, &str); 5] = [
 ];
 
 #[test]
-fn every_answer_of_the_table_is_that_of_a_vector_or_tested_elsewhere() {
+fn every_error_code_of_the_table_has_a_vector_or_a_test_elsewhere() {
     for (_, code, file) in ELSEWHERE {
         let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).unwrap();
         assert!(source.contains(&code.to_string()), "{file} does not speak of {code}");

@@ -1,4 +1,4 @@
-//! CloudFormation waits an hour for an answer, so it always gets one; and what `brokers` and `topics` answer.
+//! CloudFormation waits an hour for a response, so it always gets one; and the responses of `brokers` and `topics`.
 
 use std::{convert::Infallible, io, time::Duration};
 
@@ -33,7 +33,7 @@ fn properties() -> Value {
 }
 
 #[tokio::test]
-async fn a_resource_that_was_made_is_answered_with_its_attributes() {
+async fn the_response_to_a_creation_has_the_resources_attributes() {
     let cloudformation = CloudFormation::start().await;
     respond(cloudformation.request("Create", &properties()), make).await.unwrap();
     let expected = json!({
@@ -45,7 +45,7 @@ async fn a_resource_that_was_made_is_answered_with_its_attributes() {
 }
 
 #[tokio::test]
-async fn an_update_keeps_the_resources_name_whatever_it_was() {
+async fn an_update_keeps_the_physical_id() {
     let cloudformation = CloudFormation::start().await;
     let mut event = cloudformation.request("Update", &properties());
     event.payload["PhysicalResourceId"] = "the one before".into();
@@ -55,7 +55,7 @@ async fn an_update_keeps_the_resources_name_whatever_it_was() {
 }
 
 #[tokio::test]
-async fn an_error_is_answered_with_its_causes_in_one_line() {
+async fn the_response_to_an_error_has_its_causes_in_one_line() {
     #[derive(Debug, thiserror::Error)]
     #[error("the topics\nare not there")]
     struct NotThere(#[source] io::Error);
@@ -74,14 +74,14 @@ async fn an_error_is_answered_with_its_causes_in_one_line() {
 }
 
 #[tokio::test]
-async fn properties_that_cannot_be_used_are_named() {
+async fn the_response_to_invalid_properties_names_them() {
     let cloudformation = CloudFormation::start().await;
     respond(cloudformation.request("Create", &json!({"ServiceToken": "arn"})), make).await.unwrap();
     assert_eq!(cloudformation.reason(), "the resource's properties cannot be used: missing field `Name`");
 }
 
 #[tokio::test]
-async fn a_panic_is_answered() {
+async fn a_panic_gets_a_response() {
     let cloudformation = CloudFormation::start().await;
     let panic = async |request: Request<Properties>| -> Result<Success, Infallible> {
         panic!("a mistake at {}", request.properties.name)
@@ -91,7 +91,7 @@ async fn a_panic_is_answered() {
 }
 
 #[tokio::test]
-async fn work_that_takes_too_long_is_answered_before_the_function_is_ended() {
+async fn work_that_takes_too_long_gets_a_response_before_the_functions_timeout() {
     let cloudformation = CloudFormation::start().await;
     let hang = async |_: Request<Properties>| std::future::pending::<Result<Success, Infallible>>().await;
     let event = cloudformation.request("Create", &properties()).payload;
@@ -102,10 +102,10 @@ async fn work_that_takes_too_long_is_answered_before_the_function_is_ended() {
 }
 
 #[tokio::test]
-async fn a_deletion_takes_nothing_away_and_asks_nothing_of_the_properties() {
+async fn a_deletion_deletes_nothing_and_ignores_the_properties() {
     let cloudformation = CloudFormation::start().await;
-    let never = async |_: Request<Properties>| -> Result<Success, Infallible> { panic!("nothing is to be made") };
-    // As after a creation that failed for its properties.
+    let never = async |_: Request<Properties>| -> Result<Success, Infallible> { panic!("a deletion creates nothing") };
+    // Like after a creation that failed because of its properties.
     let mut event = cloudformation.request("Delete", &json!({"Name": {}}));
     event.payload["PhysicalResourceId"] = "Topics-6e8c".into();
     respond(event, never).await.unwrap();
@@ -114,14 +114,14 @@ async fn a_deletion_takes_nothing_away_and_asks_nothing_of_the_properties() {
 }
 
 #[tokio::test]
-async fn a_request_of_a_new_kind_is_answered() {
+async fn an_unknown_request_type_gets_a_response() {
     let cloudformation = CloudFormation::start().await;
     respond(cloudformation.request("Import", &properties()), make).await.unwrap();
     assert!(cloudformation.reason().starts_with("CloudFormation asks for Import"), "{}", cloudformation.reason());
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_taken_is_sent_again() {
+async fn a_response_is_retried_while_cloudformation_is_unavailable() {
     let busy =
         [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS, StatusCode::OK].map(StubResponse::status);
     let cloudformation = CloudFormation::responding_with(busy.to_vec()).await;
@@ -132,7 +132,7 @@ async fn an_answer_that_is_not_taken_is_sent_again() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_refused_fails_the_function_and_the_url_stays_secret() {
+async fn a_rejected_response_fails_the_function_and_the_url_stays_secret() {
     let cloudformation = CloudFormation::responding_with(vec![StubResponse::status(StatusCode::FORBIDDEN)]).await;
     let error = respond(cloudformation.request("Create", &properties()), make).await.unwrap_err();
     assert_eq!(cloudformation.response_attempts().len(), 1);
@@ -141,7 +141,7 @@ async fn an_answer_that_is_refused_fails_the_function_and_the_url_stays_secret()
 }
 
 #[tokio::test]
-async fn an_answer_that_nobody_takes_fails_the_function_in_time_and_the_url_stays_secret() {
+async fn an_undeliverable_response_fails_the_function_in_time_and_the_url_stays_secret() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let cloudformation = CloudFormation::start().await;
     let mut event = cloudformation.request("Delete", &properties()).payload;
@@ -155,14 +155,14 @@ async fn an_answer_that_nobody_takes_fails_the_function_in_time_and_the_url_stay
 }
 
 #[tokio::test]
-async fn an_event_of_somebody_else_is_told_so() {
+async fn an_event_that_is_not_cloudformations_is_an_error() {
     let error = respond(invocation(json!({"posts": 5}), Duration::from_secs(10)), make).await.unwrap_err();
     let expected = "the event has no ResponseURL, so it is not CloudFormation's: ";
     assert!(error.to_string().starts_with(expected), "{error}");
 }
 
 #[test]
-fn the_event_files_are_what_aws_could_send() {
+fn the_event_files_have_cloudformations_form() {
     for name in ["brokers", "topics"] {
         for request_type in ["create", "update", "delete"] {
             let file = format!("{}/../events/{name}-{request_type}.json", env!("CARGO_MANIFEST_DIR"));

@@ -1,5 +1,5 @@
-//! `database` sets up what `emulator` reads, and tells nobody the master password. Without a database: the half that talks
-//! to AWS. With MariaDB in the place of RDS: the other half, and `emulator` on what it made.
+//! `database` creates the tables that `emulator` reads, and never discloses the master password. The half that calls AWS runs
+//! on a stub; the half in the VPC, and then `emulator`, run on MariaDB in place of RDS.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -34,7 +34,7 @@ async fn function(aws: &Aws) -> Function {
     Function::new(&aws.config().await)
 }
 
-/// An environment with one variable of ours.
+/// An environment with only `DATABASE_SSL_CA`.
 fn trusting(ssl_ca: &str) -> impl Fn(&str) -> Option<String> + use<> {
     let ssl_ca = ssl_ca.to_owned();
     move |name| (name == "DATABASE_SSL_CA").then(|| ssl_ca.clone())
@@ -48,7 +48,7 @@ fn done() -> Value {
     json!({"tables_made": 3, "rows_loaded": 2631, "user_made": true})
 }
 
-/// The answer that CloudFormation got.
+/// The response that CloudFormation got.
 fn answered(aws: &Aws) -> Value {
     let calls = aws.take();
     let answers: Vec<_> = calls.iter().filter(|call| call.path == "/response").collect();
@@ -57,7 +57,7 @@ fn answered(aws: &Aws) -> Value {
 }
 
 #[tokio::test]
-async fn the_other_half_gets_the_master_password_and_cloudformation_what_was_done() {
+async fn the_half_in_the_vpc_gets_the_master_password_and_cloudformation_the_report() {
     let aws = Aws::start(&secret()).await;
     aws.respond_to_invocations(false, &done());
     function(&aws).await.handle(create(&aws), trusting("")).await.unwrap();
@@ -79,7 +79,7 @@ async fn the_other_half_gets_the_master_password_and_cloudformation_what_was_don
 }
 
 #[tokio::test]
-async fn a_deletion_asks_nobody_for_anything() {
+async fn a_deletion_calls_only_cloudformation() {
     let aws = Aws::start(&secret()).await;
     let delete = cloudformation(include_str!("../events/database-delete.json"), &aws, &[]);
     function(&aws).await.handle(delete, trusting("")).await.unwrap();
@@ -89,7 +89,7 @@ async fn a_deletion_asks_nobody_for_anything() {
 }
 
 #[tokio::test]
-async fn what_keeps_the_resource_from_being_there_is_told_to_cloudformation() {
+async fn cloudformation_gets_the_reason_of_a_failure() {
     let message = "the database refuses admin@db:3306: check the user's name and password";
     let failure = json!({"errorType": "&str", "errorMessage": message});
     let no_master = r#"{"username":"admin","password":["s3cret"]}"#.to_owned();
@@ -119,7 +119,7 @@ async fn what_keeps_the_resource_from_being_there_is_told_to_cloudformation() {
 
 /// Only the half inside reads it, once it has an event: nothing ends before there is somebody to tell.
 #[tokio::test]
-async fn a_wrong_setting_is_told_to_cloudformation() {
+async fn cloudformation_gets_the_name_of_an_invalid_setting() {
     let aws = Aws::start(&secret()).await;
     let function = function(&aws).await;
     let setup: Value = serde_json::from_str(include_str!("../events/database-setup.json")).unwrap();
@@ -136,7 +136,7 @@ async fn a_wrong_setting_is_told_to_cloudformation() {
 }
 
 #[tokio::test]
-async fn rights_that_aws_does_not_know_of_yet_are_waited_for() {
+async fn permissions_that_aws_applies_late_are_awaited() {
     let aws = Aws::start(&secret()).await;
     aws.respond_to_invocations(false, &done());
     aws.deny_secret_reads(1);
@@ -146,7 +146,7 @@ async fn rights_that_aws_does_not_know_of_yet_are_waited_for() {
 
 /// Both halves at work, their log as `main` sets it up, and an environment that asks for all of it.
 #[tokio::test]
-async fn the_master_password_is_in_no_log() {
+async fn no_log_has_the_master_password() {
     let log = Log::default();
     let writer = log.clone();
     let everything = |_: &str| Some("TRACE".to_owned());

@@ -1,4 +1,4 @@
-//! The emulator sends what the course's script sends.
+//! The emulator sends the same records as the course's script.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ async fn a_post_is_its_pin_geo_and_user_row_in_this_order_for_each_user_id_in_tu
 }
 
 #[tokio::test]
-async fn another_start_sends_other_posts() {
+async fn another_seed_sends_other_posts() {
     let (one, other) = (Recorder::default(), Recorder::default());
     emulator(one.clone(), 1).run(20, Duration::ZERO, soon()).await.unwrap();
     emulator(other.clone(), 2).run(20, Duration::ZERO, soon()).await.unwrap();
@@ -64,7 +64,7 @@ async fn a_run_is_spread_evenly_over_its_time() {
     }
 }
 
-/// Takes every second record.
+/// Accepts every second record.
 #[derive(Debug)]
 struct Half;
 
@@ -82,13 +82,13 @@ impl Publish for Half {
 }
 
 #[tokio::test]
-async fn what_kafka_does_not_take_is_counted() {
+async fn records_that_kafka_does_not_confirm_are_counted() {
     let report = emulator(Half, 1).run(2, Duration::ZERO, soon()).await.unwrap();
     assert_eq!((report.records_written, report.records_unconfirmed), (3, 3));
 }
 
 #[tokio::test]
-async fn a_tick_sends_what_is_set_and_an_event_may_say_another_number() {
+async fn a_tick_sends_the_configured_number_of_posts_unless_its_event_has_another() {
     let lookup = |name: &str| {
         let value = match name {
             "DATABASE_URL" => "sample",

@@ -66,7 +66,7 @@ async fn objects(bucket: &AmazonS3, prefix: &str) -> BTreeMap<String, Vec<u8>> {
     objects
 }
 
-/// What a notebook reads of a topic: types are guessed by what stands in the objects, as Spark does.
+/// The rows that a notebook reads from a topic, with types inferred from the objects as Spark does.
 async fn read_as_a_notebook(objects: &BTreeMap<String, Vec<u8>>, topic: &str) -> Vec<Map<String, Value>> {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in objects {
@@ -124,7 +124,7 @@ async fn a_row_of_the_script_and_one_of_the_database_are_read_by_a_notebook_as_t
     let by_event = [("ARCHIVE_URL", Deployment::archive_url("by-event"))];
     let event = kafka_event(&deployed).await;
     function(&deployed, "archive", &by_event).await.invoke(&event).await.unwrap();
-    assert!(objects(&bucket(&deployed), "by-event").await == stored, "the same objects whoever brings the records");
+    assert!(objects(&bucket(&deployed), "by-event").await == stored, "the same objects for each kind of delivery");
 
     // The emulator.
     let emulator = function(&deployed, "emulator", &[]).await;
@@ -172,7 +172,7 @@ fn event_of(topics: impl IntoIterator<Item = (String, Vec<ConsumerRecord>)>) -> 
     json!({"eventSource": "aws:kafka", "eventSourceArn": "arn", "bootstrapServers": "b", "records": all})
 }
 
-/// What an event source mapping sends of everything that is in the topics.
+/// The event in which an event source mapping delivers all records of the topics.
 async fn kafka_event(deployed: &Deployment) -> Value {
     let mut topics = Vec::new();
     for kind in CATALOG {

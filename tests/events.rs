@@ -1,5 +1,5 @@
-//! Whatever event reaches `ingest`, it gets an answer of ours: the files in `events/`, each of which is the request of a
-//! vector, and events that no gateway should send.
+//! Every event that reaches `ingest` gets a response from it: the files in `events/`, each a vector's request, and events that
+//! no gateway should send.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -71,7 +71,7 @@ fn vector(event: &str, names: &Names) -> Option<&'static Vector> {
 }
 
 #[tokio::test]
-async fn every_event_file_is_a_vectors_request_and_gets_its_answer() {
+async fn every_event_file_is_a_vectors_request_and_gets_its_response() {
     let pipeline = Pipeline::start_for("demo").await;
     let names = Names::new("demo", &pipeline.topics());
     let contents = Contents::of(&pipeline);
@@ -92,7 +92,7 @@ async fn every_event_file_is_a_vectors_request_and_gets_its_answer() {
 }
 
 #[test]
-fn every_event_file_is_one_that_aws_could_send() {
+fn every_event_file_has_the_form_of_aws_events() {
     for (name, event) in events("ingest-") {
         let version_2 = event.contains(r#""version": "2.0""#);
         if version_2 {
@@ -118,7 +118,7 @@ fn v1(change: impl FnOnce(&mut Value)) -> String {
 }
 
 #[tokio::test]
-async fn an_odd_event_is_answered_as_far_as_it_is_a_request() {
+async fn a_malformed_event_is_served_if_it_has_a_request() {
     let multiple = json!({"content-type": ["text/html", "application/json"], "accept": []});
     let cases = [
         ("as it is", v1(|_| ()), 200),
@@ -129,8 +129,8 @@ async fn an_odd_event_is_answered_as_far_as_it_is_a_request() {
             200,
         ),
         ("several types, of which the first counts", v1(|event| event["multiValueHeaders"] = multiple), 415),
-        ("base64 that is none", v1(|event| event["isBase64Encoded"] = json!(true)), 200),
-        ("null for whether it is base64", v1(|event| event["isBase64Encoded"] = Value::Null), 200),
+        ("text marked as base64", v1(|event| event["isBase64Encoded"] = json!(true)), 200),
+        ("null as the base64 flag", v1(|event| event["isBase64Encoded"] = Value::Null), 200),
         ("no body", v1(|event| event["body"] = Value::Null), 422),
         ("an unparsable Host", v1(|event| event["headers"] = json!({"Host": "a b:x"})), 200),
         ("no path", v1(|event| event["path"] = Value::Null), 400),
@@ -163,7 +163,7 @@ async fn an_odd_event_is_answered_as_far_as_it_is_a_request() {
 }
 
 #[tokio::test]
-async fn the_stage_of_an_http_api_is_no_part_of_the_path() {
+async fn the_stage_of_an_http_api_is_not_part_of_the_path() {
     for (stage, path) in
         [("prod", "/prod/topics/u.geo"), ("$default", "/topics/u.geo"), ("topics", "/topics/topics/u.geo")]
     {
@@ -180,7 +180,7 @@ async fn the_stage_of_an_http_api_is_no_part_of_the_path() {
 }
 
 #[tokio::test]
-async fn an_answer_comes_before_the_invocations_deadline() {
+async fn a_response_is_sent_before_the_invocations_deadline() {
     let pipeline = Pipeline::start().await;
     pipeline.cluster.broker_down(1).unwrap();
     let event = v1(|_| ());
@@ -196,7 +196,7 @@ async fn an_answer_comes_before_the_invocations_deadline() {
 }
 
 #[tokio::test]
-async fn the_archives_event_files_are_stored_and_what_is_not_json_is_quarantined() {
+async fn the_archives_event_files_are_stored_and_invalid_json_is_quarantined() {
     let folder = tempfile::tempdir().unwrap();
     let lookup = |name: &str| {
         Some(match name {

@@ -1,4 +1,4 @@
-//! An environment that was frozen, or was idle, serves its next request.
+//! A frozen or idle environment serves its next request.
 
 use std::time::Duration;
 
@@ -18,17 +18,17 @@ use crate::support::{
     rows::with,
 };
 
-/// The sessions of these tests; MSK's live for 15 minutes.
+/// The lifetime of these tests' sessions; MSK's is 15 minutes.
 const SESSION: Duration = Duration::from_secs(10);
 
 fn geo() -> String {
     envelope(&[&with(&GEO, &[])])
 }
 
-/// Without being frozen: `local` on a quiet day. librdkafka would log in again at nine tenths of the session.
+/// Without a freeze, like `local` on a quiet day. librdkafka would re-authenticate at nine tenths of the session.
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn connections_that_the_broker_closed_before_their_log_in_was_due_are_replaced() {
+async fn connections_that_the_broker_closed_before_they_re_authenticated_are_replaced() {
     let kafka = Kafka::start(Options::default()).await.unwrap();
     let (user_ids, role) = tenant(&kafka, "idle").await;
     kafka.set_session_cap(Some(SESSION)).unwrap();
@@ -48,11 +48,11 @@ async fn connections_that_the_broker_closed_before_their_log_in_was_due_are_repl
     }
 }
 
-/// What Lambda's network does after 350 idle seconds, and any other machine on the way may do sooner: no end is sent, no byte
-/// comes through.
+/// Lambda's network drops a connection after 350 idle seconds, and any other hop may do so earlier: neither side gets a FIN,
+/// and no byte gets through.
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn a_connection_that_was_forgotten_on_the_way_is_given_up_within_the_requests_time() {
+async fn a_silently_dropped_connection_is_replaced_before_the_requests_deadline() {
     let kafka = Kafka::start(Options::default()).await.unwrap();
     let (user_ids, role) = tenant(&kafka, "forgotten").await;
     let ingest = Ingest::start(&cluster(&kafka, kafka.region(), role.credentials()), &user_ids).await;
@@ -63,9 +63,9 @@ async fn a_connection_that_was_forgotten_on_the_way_is_given_up_within_the_reque
     assert!(answer.body.contains(r#""offset":1,"#), "written once: {}", answer.body);
 }
 
-/// Twenty minutes by the wall clock and eleven seconds by the steady one, over which the sessions end: as Lambda's freeze may
-/// or may not stop the steady clock, both are passed. Meanwhile the token ends and the connections are cut. Of several
-/// environments some would be stuck for ever, were their connections not replaced.
+/// The wall clock advances by twenty minutes, the monotonic one by eleven seconds; Lambda's freeze may or may not stop the
+/// latter, so the sessions expire by both. Meanwhile the token expires and the connections are cut. If connections were not
+/// replaced, some of several environments would be stuck forever.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka and the Lambda runtime: make test"]
 async fn the_first_request_after_a_freeze_of_twenty_minutes_is_served_by_every_environment() {
@@ -96,10 +96,6 @@ async fn the_first_request_after_a_freeze_of_twenty_minutes_is_served_by_every_e
     kafka.set_clock_offset(FREEZE.as_secs().try_into().unwrap()).unwrap();
     all().await;
     for report in lambda.reports() {
-        assert_eq!(
-            (report.inits.len(), report.invocations.len()),
-            (1, 2),
-            "the same process answered both: {report:?}"
-        );
+        assert_eq!((report.inits.len(), report.invocations.len()), (1, 2), "the same process served both: {report:?}");
     }
 }

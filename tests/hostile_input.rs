@@ -25,14 +25,14 @@ mod v3;
 
 use bodies::{HostileBody, ROW, refused};
 
-/// More than any answer to a refused request has, in bytes: the hundred violations that it lists are its largest part.
+/// Larger than any response to a refused request, in bytes. Most of the largest one are its hundred violations.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-/// Large enough in an event, in bytes; those as large as Lambda delivers go to the function's process.
+/// Large enough for an event, in bytes; the largest events that Lambda delivers go to the function's process.
 const EVENT_BODY_BYTES: usize = 1024 * 1024;
 
 impl HostileBody {
-    /// Holds an answer to the one that is due.
+    /// Asserts the expected response.
     fn assert_answered(&self, by: &str, status: u16, body: &str) {
         let Self { what, says, .. } = self;
         assert!(body.len() < MAX_ANSWER_BYTES, "{what}, {by}: {} bytes", body.len());
@@ -45,7 +45,7 @@ impl HostileBody {
 }
 
 #[tokio::test]
-async fn the_router_refuses_every_odd_body() {
+async fn the_router_refuses_every_hostile_body() {
     let recorder = Recorder::default();
     for hostile in refused(MAX_BODY_BYTES) {
         let request =
@@ -64,7 +64,7 @@ async fn answer_to(recorder: &Recorder, event: &Value) -> (u16, String) {
     (u16::try_from(response.status_code).unwrap(), body)
 }
 
-/// An event of a REST API. What is no text in the body is lost there.
+/// An event of a REST API, which loses the bytes of a body that are not text.
 fn version_1(content_type: &str, body: &[u8]) -> Value {
     json!({
         "httpMethod": "POST",
@@ -94,7 +94,7 @@ fn event_of(hostile: &HostileBody) -> Value {
 }
 
 #[tokio::test]
-async fn an_event_with_an_odd_body_is_refused() {
+async fn an_event_with_a_hostile_body_is_refused() {
     let recorder = Recorder::default();
     for hostile in refused(EVENT_BODY_BYTES) {
         let (status, body) = answer_to(&recorder, &event_of(&hostile)).await;
@@ -103,11 +103,11 @@ async fn an_event_with_an_odd_body_is_refused() {
     assert_eq!(recorder.take(), []);
 }
 
-/// Valid JSON, and no record: what is odd beside it must not change its answer.
+/// Valid JSON without a valid record: hostile headers must not change its response.
 const NO_ROW: &str = r#"{"records":[{"value":1}]}"#;
 
 #[tokio::test]
-async fn an_event_that_lies_about_its_body_or_has_none_is_refused() {
+async fn an_event_that_misdescribes_or_lacks_its_body_is_refused() {
     let recorder = Recorder::default();
     let event = |change: &dyn Fn(&mut Value)| {
         let mut event = version_1(JSON, NO_ROW.as_bytes());
@@ -118,12 +118,7 @@ async fn an_event_that_lies_about_its_body_or_has_none_is_refused() {
     let base64 = STANDARD.encode(&good);
     let many: serde_json::Map<_, _> = (0..10_000).map(|at| (format!("x-{at}"), json!("y".repeat(500)))).collect();
     for (what, event, status, says) in [
-        (
-            "text that is said to be base64",
-            event(&|event| event["isBase64Encoded"] = json!(true)),
-            422,
-            "records[0].value",
-        ),
+        ("text marked as base64", event(&|event| event["isBase64Encoded"] = json!(true)), 422, "records[0].value"),
         ("base64 that is said to be text", event(&|event| event["body"] = json!(base64)), 400, "not JSON"),
         (
             "base64 of the other alphabet",
@@ -149,17 +144,12 @@ async fn an_event_that_lies_about_its_body_or_has_none_is_refused() {
             400,
             "not JSON",
         ),
-        (
-            "a word for whether it is base64",
-            event(&|event| event["isBase64Encoded"] = json!("yes")),
-            422,
-            "records[0].value",
-        ),
+        ("a word as the base64 flag", event(&|event| event["isBase64Encoded"] = json!("yes")), 422, "records[0].value"),
         ("null for a body", event(&|event| event["body"] = Value::Null), 422, "the body is empty"),
         ("an object for a body", event(&|event| event["body"] = json!({"records": []})), 422, "the body is empty"),
         ("no body", event(&|event| drop(event.as_object_mut().unwrap().remove("body"))), 422, "the body is empty"),
         (
-            "no body, said to be base64",
+            "no body, marked as base64",
             json!({"httpMethod": "POST", "path": "/topics/u.geo", "isBase64Encoded": true}),
             422,
             "empty",
@@ -173,7 +163,7 @@ async fn an_event_that_lies_about_its_body_or_has_none_is_refused() {
         ),
         ("headers that are a list", event(&|event| event["headers"] = json!(["a"])), 422, "records[0].value"),
         (
-            "headers of no values",
+            "headers without values",
             event(&|event| event["multiValueHeaders"] = json!({"Content-Type": null, "Accept": [null, null]})),
             422,
             "records[0].value",
@@ -187,7 +177,7 @@ async fn an_event_that_lies_about_its_body_or_has_none_is_refused() {
 }
 
 #[tokio::test]
-async fn odd_headers_are_refused_or_change_nothing() {
+async fn hostile_headers_are_refused_or_ignored() {
     let recorder = Recorder::default();
     let header =
         |name: &'static str, value: &[u8]| (HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap());
@@ -197,11 +187,11 @@ async fn odd_headers_are_refused_or_change_nothing() {
         ("none", vec![], 422, 42203),
         ("many", (0..10_000).map(|_| header("x", b"y")).collect(), 422, 42203),
         ("a long one", vec![header("x", &long)], 422, 42203),
-        ("one that is no text", vec![header("x", b"\xff\xfe")], 422, 42203),
-        ("a type that is no text", vec![header("content-type", b"\xff")], 415, 415),
+        ("one that is not text", vec![header("x", b"\xff\xfe")], 422, 42203),
+        ("a type that is not text", vec![header("content-type", b"\xff")], 415, 415),
         ("a long type", vec![header("content-type", &long)], 415, 415),
         (
-            "a type of many parameters",
+            "a type with many parameters",
             vec![header("content-type", &[&b"text/x"[..], &b";a=b".repeat(9_000)].concat())],
             415,
             415,
@@ -219,18 +209,23 @@ async fn odd_headers_are_refused_or_change_nothing() {
             42203,
         ),
         ("two types in one", vec![header("content-type", b"application/json, text/x")], 415, 415),
-        ("an Accept that is no text", vec![header("accept", b"\xff")], 406, 406),
+        ("an Accept that is not text", vec![header("accept", b"\xff")], 406, 406),
         ("an Accept of nonsense", vec![header("accept", b";;;,,,///=")], 406, 406),
         ("an Accept with many types", vec![header("accept", &ranges("text/x;q=0.1"))], 406, 406),
         ("many Accepts", (0..10_000).map(|_| header("accept", b"text/x")).collect(), 406, 406),
-        ("an Accept of odd weights", vec![header("accept", b"*/*;q=x, */*;q=-1, */*;q=, */*;q=1e999")], 422, 42203),
+        (
+            "an Accept with invalid weights",
+            vec![header("accept", b"*/*;q=x, */*;q=-1, */*;q=, */*;q=1e999")],
+            422,
+            42203,
+        ),
         ("a long Accept", vec![header("accept", &long)], 406, 406),
-        ("an encoding that it has not", vec![header("content-encoding", b"br, zstd, gzip, x")], 422, 42203),
-        ("an encoding that is no text", vec![header("content-encoding", b"\xff")], 422, 42203),
-        ("a length that is no number", vec![header("content-length", b"many")], 422, 42203),
+        ("a wrong encoding", vec![header("content-encoding", b"br, zstd, gzip, x")], 422, 42203),
+        ("an encoding that is not text", vec![header("content-encoding", b"\xff")], 422, 42203),
+        ("a length that is not a number", vec![header("content-length", b"many")], 422, 42203),
         ("a length of another body", vec![header("content-length", b"1")], 422, 42203),
         (
-            "two ways of sending",
+            "chunked and a length",
             vec![header("transfer-encoding", b"chunked"), header("content-length", b"1")],
             422,
             42203,

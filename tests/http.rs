@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn no_more_than_the_beginning_of_a_path_is_logged() {
+async fn only_the_beginning_of_a_long_path_is_logged() {
     let (log, _guard) = Log::capture(Level::INFO);
     let request = Request::get(format!("/{}", "a".repeat(5_000))).body(Body::empty()).unwrap();
     answer(&Recorder::default().router(), request).await;
@@ -25,7 +25,7 @@ async fn no_more_than_the_beginning_of_a_path_is_logged() {
 }
 
 #[tokio::test]
-async fn a_panic_is_answered_and_tells_nothing() {
+async fn the_response_to_a_panic_discloses_nothing() {
     let router = Recorder::panicking().router();
     let request = Request::post("/topics/u.geo")
         .header(header::CONTENT_TYPE, JSON)
@@ -38,7 +38,7 @@ async fn a_panic_is_answered_and_tells_nothing() {
 }
 
 #[tokio::test]
-async fn no_path_has_an_error_that_does_not_say_what_to_do() {
+async fn every_paths_error_names_the_remedy() {
     const PATHS: [&str; 16] = [
         "/",
         "/nope",

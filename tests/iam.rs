@@ -1,4 +1,4 @@
-//! A log-in that is refused is answered as documented, in seconds, and needs no restart once it is mended.
+//! A refused log-in gets the documented response within seconds, and needs no restart once the cause is fixed.
 
 use std::time::{Duration, SystemTime};
 
@@ -22,7 +22,7 @@ use crate::support::{
     rows::with,
 };
 
-/// A request has 27 s: an answer before that is not its deadline's. The promise is about 3 s.
+/// A request's deadline is after 27 s, so an earlier response has another cause. The promise is about 3 s.
 const LONG_BEFORE_THE_DEADLINE: Duration = Duration::from_secs(8);
 
 const DENIED: &str = r#"{"offsets":[{"partition":null,"offset":null,"error_code":40101,"error":"the cluster refused the log-in"}],"key_schema_id":null,"value_schema_id":null}"#;
@@ -56,11 +56,11 @@ async fn records_are_written_by_iam() {
     }
 }
 
-/// Each of these makes the token one that the cluster does not take; what is wrong is told by its own log alone.
+/// The cluster rejects each of these tokens, and only its own log has the reason.
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn a_log_in_that_the_cluster_refuses_is_a_401_in_seconds() {
-    // One of its own, whose log is of these alone.
+async fn a_refused_log_in_is_a_401_within_seconds() {
+    // Its own cluster, so that no other test writes to the log.
     let kafka = Kafka::start(Options::default()).await.unwrap();
     let (user_ids, role) = tenant(&kafka, "refused").await;
     let right = role.credentials();
@@ -71,8 +71,8 @@ async fn a_log_in_that_the_cluster_refuses_is_a_401_in_seconds() {
     };
     let home = kafka.region();
     for (case, reason, region, credentials) in [
-        // A token of theirs is not even made. The others go on for a while after their answer, so this is the first.
-        ("credentials that are over", None, home, credentials(&role.secret, token.clone(), past)),
+        // The client creates no token from these. The other cases retry for a while after their response, so this is the first.
+        ("expired credentials", None, home, credentials(&role.secret, token.clone(), past)),
         ("another secret", Some("signature"), home, credentials("wrong", token.clone(), None)),
         ("another region", Some("us-east-1"), "us-east-1", right.clone()),
         ("no session token", Some("session token"), home, credentials(&role.secret, None, None)),
@@ -94,23 +94,23 @@ async fn a_log_in_that_the_cluster_refuses_is_a_401_in_seconds() {
         }
     }
     let ingest = Ingest::start(&cluster(&kafka, home, right), &user_ids).await;
-    assert_written(&ingest.post("/topics/refused.geo", geo()).await, "and the right ones are taken");
+    assert_written(&ingest.post("/topics/refused.geo", geo()).await, "valid credentials are accepted");
 }
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn once_the_log_in_is_mended_the_next_request_is_served() {
+async fn once_the_log_in_works_again_the_next_request_is_served() {
     let kafka = Kafka::start(Options::default()).await.unwrap();
     let (user_ids, role) = tenant(&kafka, "mended").await;
     let cluster = cluster(&kafka, kafka.region(), role.credentials());
 
     kafka.set_secret(&role.access_key, "rotated").unwrap();
     let ingest = Ingest::start(&cluster, &user_ids).await;
-    assert_denied(&ingest, "/topics/mended.geo", "a secret that is not known yet").await;
+    assert_denied(&ingest, "/topics/mended.geo", "a secret the cluster does not know yet").await;
     kafka.set_secret(&role.access_key, &role.secret).unwrap();
     assert_written(&ingest.post("/topics/mended.geo", geo()).await, "known now");
 
-    // What is open stays open: the clocks matter at the next log-in.
+    // Open connections stay open: the clocks matter at the next log-in.
     let twenty_minutes = 20 * 60;
     for skew in [twenty_minutes, -twenty_minutes] {
         kafka.set_clock_offset(skew).unwrap();
@@ -120,19 +120,19 @@ async fn once_the_log_in_is_mended_the_next_request_is_served() {
         assert_written(&ingest.post("/topics/mended.geo", geo()).await, "set right");
     }
     let values = ingest.post("/topics/mended.geo", geo()).await.body;
-    assert!(values.contains(r#""offset":3,"#), "nothing that was refused is written later: {values}");
+    assert!(values.contains(r#""offset":3,"#), "no refused record is written later: {values}");
 }
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn a_record_on_its_way_as_the_log_in_is_refused_is_not_said_to_be_unwritten() {
+async fn a_record_in_flight_when_the_log_in_is_refused_is_reported_as_unconfirmed() {
     let kafka = Kafka::start(Options::default()).await.unwrap();
     let (user_ids, role) = tenant(&kafka, "underway").await;
     let ingest = Ingest::start(&cluster(&kafka, kafka.region(), role.credentials()), &user_ids).await;
-    assert_written(&ingest.post("/topics/underway.geo", geo()).await, "as long as the role is known");
-    // Whether the broker has it by then, nobody can know.
+    assert_written(&ingest.post("/topics/underway.geo", geo()).await, "while the role is known");
+    // From here on nobody can know whether the broker has the record.
     kafka.proxy().hold();
-    let under_way = tokio::spawn({
+    let in_flight = tokio::spawn({
         let ingest = ingest.clone();
         async move { ingest.post("/topics/underway.geo", geo()).await }
     });
@@ -140,15 +140,15 @@ async fn a_record_on_its_way_as_the_log_in_is_refused_is_not_said_to_be_unwritte
     kafka.remove_identity(&role.access_key).unwrap();
     kafka.proxy().cut(End::Reset).await;
     kafka.proxy().pass().unwrap();
-    let answer = under_way.await.unwrap();
+    let answer = in_flight.await.unwrap();
     assert_eq!(answer.status, 503, "{}", answer.body);
     assert!(answer.body.contains(r#""error_code":50003"#), "{}", answer.body);
-    assert_denied(&ingest, "/topics/underway.geo", "what is sent after it is not on its way").await;
+    assert_denied(&ingest, "/topics/underway.geo", "a later record is not in flight").await;
 }
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn a_right_that_is_missing_on_one_topic_is_a_403_on_that_topic() {
+async fn a_missing_permission_on_one_topic_is_a_403_on_that_topic() {
     let kafka = shared_kafka().await;
     let (user_ids, role) = tenant(kafka, "onetopic").await;
     let pin = Topics::Named("onetopic.pin");
@@ -163,10 +163,10 @@ async fn a_right_that_is_missing_on_one_topic_is_a_403_on_that_topic() {
     assert_written(&ingest.post("/topics/onetopic.geo", geo()).await, "the other topic");
     kafka.revoke("onetopic", &[Operation::Write], pin).await.unwrap();
     kafka.allow("onetopic", &[Operation::Write], pin).await.unwrap();
-    assert_written(&ingest.post("/topics/onetopic.pin", pin_row).await, "once the right is given");
+    assert_written(&ingest.post("/topics/onetopic.pin", pin_row).await, "once the permission is granted");
 }
 
-/// The cluster is far away: one metadata request for each topic would exceed the time that a start waits.
+/// The cluster has a high latency: one metadata request per topic would exceed the time that a start waits.
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
 async fn a_start_sends_one_metadata_request_for_a_class_even_if_some_topics_are_forbidden() {
@@ -185,17 +185,17 @@ async fn a_start_sends_one_metadata_request_for_a_class_even_if_some_topics_are_
     let cluster = cluster(&kafka, kafka.region(), role.credentials());
     let begun = Instant::now();
     let ingest = Ingest::start(&cluster, &user_ids).await;
-    // One by one they would take seven seconds, of which a start waits for five.
+    // One request per topic would take seven seconds, and a start waits for five.
     assert!(begun.elapsed() < 60 * DELAY_EACH_WAY * 2, "{:?}", begun.elapsed());
     assert_written(&ingest.post("/topics/class.39.geo", geo()).await, "an allowed topic");
     let answer = ingest.post("/topics/class.7.geo", geo()).await;
     assert_eq!(answer.status, 403, "{}", answer.body);
 }
 
-/// The quota of MSK's small brokers, and as many cold environments as a class of students makes.
+/// The quota of MSK's small brokers, and as many cold starts as a class of students causes.
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn a_cluster_that_takes_few_log_ins_a_second_is_waited_for() {
+async fn log_ins_throttled_by_the_cluster_are_retried() {
     let kafka = Kafka::start(Options::default()).await.unwrap();
     let (user_ids, role) = tenant(&kafka, "storm").await;
     let cluster = cluster(&kafka, kafka.region(), role.credentials());
@@ -206,18 +206,18 @@ async fn a_cluster_that_takes_few_log_ins_a_second_is_waited_for() {
     }))
     .await;
     let refused = kafka.refusals().unwrap();
-    assert!(refused.iter().any(|refusal| refusal.message.ends_with("Too many connects")), "the quota was felt");
+    assert!(refused.iter().any(|refusal| refusal.message.ends_with("Too many connects")), "the quota took effect");
     for answer in &answers {
-        assert_written(answer, "within the request's own time");
+        assert_written(answer, "before the request's deadline");
     }
 }
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn a_cluster_that_takes_no_log_in_in_time_is_a_503_that_may_be_sent_again() {
+async fn log_ins_throttled_until_the_deadline_are_a_503_with_retry_after() {
     let kafka = Kafka::start(Options::default()).await.unwrap();
     let (user_ids, role) = tenant(&kafka, "quota").await;
-    // None is left for a long time.
+    // No log-in is admitted for a long time.
     kafka.set_connects_per_second(Some(0.001)).unwrap();
     let cluster = cluster(&kafka, kafka.region(), role.credentials());
     let mut ingest = Ingest::start(&cluster, &user_ids).await;
@@ -231,26 +231,26 @@ async fn a_cluster_that_takes_no_log_in_in_time_is_a_503_that_may_be_sent_again(
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn a_cluster_that_is_away_at_the_start_does_not_keep_the_function_from_starting() {
+async fn an_unreachable_cluster_does_not_prevent_the_function_from_starting() {
     let kafka = Kafka::start(Options::default()).await.unwrap();
     let (user_ids, role) = tenant(&kafka, "away").await;
     kafka.proxy().refuse().await;
     let begun = Instant::now();
     let mut ingest = Ingest::start(&cluster(&kafka, kafka.region(), role.credentials()), &user_ids).await;
-    assert!(begun.elapsed() < Duration::from_secs(9), "Lambda gives an init 10 s: {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(9), "Lambda limits an init to 10 s: {:?}", begun.elapsed());
     ingest.request_timeout = Duration::from_secs(2);
     let answer = ingest.post("/topics/away.geo", geo()).await;
     assert_eq!(answer.status, 503, "{}", answer.body);
     kafka.proxy().pass().unwrap();
     ingest.request_timeout = shared::deadline::REQUEST_TIMEOUT;
-    assert_written(&ingest.post("/topics/away.geo", geo()).await, "once it is there");
+    assert_written(&ingest.post("/topics/away.geo", geo()).await, "once it is reachable");
 }
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn a_broker_whose_certificate_nobody_known_has_signed_is_not_spoken_to() {
+async fn a_broker_with_an_untrusted_certificate_gets_no_token() {
     let kafka = Kafka::start(Options::default()).await.unwrap();
-    // Not known to it: a token that is shown is refused, and told.
+    // The broker does not know this role: it would reject its token, and log that.
     let (user_ids, role) = ("unsigned".parse().unwrap(), Role::new("unsigned"));
     let mut cluster = cluster(&kafka, kafka.region(), role.credentials());
     if let Security::Iam { authorities, .. } = &mut cluster.security {
@@ -260,7 +260,7 @@ async fn a_broker_whose_certificate_nobody_known_has_signed_is_not_spoken_to() {
     ingest.request_timeout = Duration::from_secs(2);
     let answer = ingest.post("/topics/unsigned.geo", geo()).await;
     assert_eq!(answer.status, 503, "{}", answer.body);
-    assert_eq!(kafka.refusals().unwrap(), [], "no token was shown to it");
+    assert_eq!(kafka.refusals().unwrap(), [], "it got no token");
     let error = archive::reader::Kafka::connect(&cluster).await.unwrap_err();
     let error = shared::error_chain::one_line(&error);
     assert!(error.contains("invalid peer certificate"), "{error}");
@@ -284,5 +284,5 @@ async fn a_refused_log_in_is_one_line_in_the_functions_log() {
     assert_eq!(lines.len(), 1, "{log}");
     assert!(lines[0].contains("Kafka rejected the authentication: check the function's role and the clock"), "{log}");
     role.assert_no_credentials_in(&log);
-    assert!(!log.contains("latitude"), "nor is the event: {log}");
+    assert!(!log.contains("latitude"), "the event is not logged: {log}");
 }

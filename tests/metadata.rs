@@ -41,7 +41,7 @@ fn geo() -> String {
 }
 
 #[tokio::test]
-async fn a_record_that_is_written_moves_its_partitions_end() {
+async fn a_written_record_advances_its_partitions_end_offset() {
     let pipeline = Pipeline::start().await;
     for _ in 0..2 {
         assert_eq!(pipeline.post("/topics/v.geo/partitions/1", geo()).await.status, 200);
@@ -91,7 +91,7 @@ async fn two_metadata_requests_share_one_deadline() {
 }
 
 #[tokio::test]
-async fn a_topic_that_is_not_on_the_cluster_is_a_404_and_one_that_may_not_be_seen_a_403() {
+async fn a_missing_topic_is_a_404_and_a_forbidden_one_a_403() {
     let pipeline = Pipeline::start().await;
     for (error, status, code) in [
         (RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, 404, 40401),
@@ -105,7 +105,7 @@ async fn a_topic_that_is_not_on_the_cluster_is_a_404_and_one_that_may_not_be_see
 }
 
 #[tokio::test]
-async fn without_a_broker_the_answer_is_a_503_in_two_seconds() {
+async fn without_a_broker_the_response_is_a_503_within_two_seconds() {
     let pipeline = Pipeline::start().await;
     pipeline.cluster.broker_down(1).unwrap();
     for path in ["/topics/u.geo", "/topics/u.geo/partitions/0/offsets", "/brokers"] {
@@ -209,7 +209,7 @@ async fn times(ingest: &Ingest) -> Vec<Duration> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka: make test"]
-async fn questions_to_a_broker_that_hangs_delay_no_record() {
+async fn metadata_requests_to_a_hanging_broker_delay_no_record() {
     /// On one connection with the questions it would be 300 ms and more.
     const NOT_DELAYED: Duration = Duration::from_millis(200);
     let kafka = Kafka::start(Options::three().with("broker.session.timeout.ms", "3000")).await.unwrap();

@@ -1,4 +1,4 @@
-//! What CloudWatch reads out of the functions' logs: each thing that happens is counted once, where it is answered.
+//! The metrics in the functions' logs, as CloudWatch extracts them: each event is counted once, with its response.
 
 use std::{
     collections::BTreeMap,
@@ -33,7 +33,7 @@ fn geo() -> String {
     envelope(&[&with(&GEO, &[])])
 }
 
-/// Two valid records and one that is not.
+/// Two valid records and an invalid one.
 fn one_of_three_wrong() -> String {
     let (right, wrong) = (with(&GEO, &[]), with(&GEO, &[("latitude", Some(json!(91)))]));
     envelope(&[&right, &wrong, &right])
@@ -58,7 +58,7 @@ fn a_line_is_in_the_embedded_metric_format() {
     assert_golden("metrics.jsonl", &text);
 }
 
-/// What was recorded since the last time: the metrics' names with their values, and the dimension's value where there is one.
+/// The metrics since the last call: names, each with its dimension's value if it has one, and values.
 fn taken(metrics: &Metrics) -> BTreeMap<String, u64> {
     let lines = metrics.take().lines("ingest", SystemTime::UNIX_EPOCH);
     lines.lines().flat_map(|line| counted(&serde_json::from_str(line).unwrap())).collect()
@@ -86,7 +86,7 @@ fn map<const N: usize>(counted: [(&str, u64); N]) -> BTreeMap<String, u64> {
 }
 
 #[tokio::test]
-async fn each_request_is_counted_once_by_its_answer() {
+async fn each_request_is_counted_once_by_its_response() {
     let pipeline = Pipeline::start().await;
     let connected = pipeline.metrics.take();
     assert_eq!(connected.measured(&producer::CONNECT_TIME).len(), 1, "at the start");
@@ -110,11 +110,11 @@ async fn each_request_is_counted_once_by_its_answer() {
     }
     let preflight = Request::options("/topics/u.geo").header(header::ORIGIN, "http://a").body(Body::empty()).unwrap();
     pipeline.send(preflight).await;
-    assert_eq!(taken(&pipeline.metrics), map([]), "a browser's question is neither");
+    assert_eq!(taken(&pipeline.metrics), map([]), "a preflight request is neither");
 }
 
 #[tokio::test]
-async fn a_record_that_kafka_does_not_confirm_is_counted_with_the_code_of_its_answer() {
+async fn an_unconfirmed_record_is_counted_with_the_code_of_its_response() {
     let mut pipeline = Pipeline::start().await;
     drop(pipeline.metrics.take());
     pipeline.request_timeout = Duration::from_secs(1);
@@ -124,7 +124,7 @@ async fn a_record_that_kafka_does_not_confirm_is_counted_with_the_code_of_its_an
 }
 
 #[tokio::test]
-async fn a_record_that_is_too_large_for_its_topic_is_a_clients_mistake() {
+async fn a_record_too_large_for_its_topic_counts_as_a_clients_error() {
     let pipeline = Pipeline::start().await;
     drop(pipeline.metrics.take());
     pipeline.cluster.request_errors(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE]);
@@ -141,7 +141,7 @@ fn lines(lambda: &Lambda) -> Vec<Value> {
         .collect()
 }
 
-/// The programs as they are deployed, without a log-in: their metrics are in their logs when they have answered.
+/// The deployed programs, without a log-in: their metrics are in their logs once they have responded.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the Lambda runtime: make test"]
 async fn each_function_prints_its_metrics_and_a_cold_start_once() {

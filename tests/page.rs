@@ -122,7 +122,7 @@ async fn a_browser_shows_the_page_below_a_stage_of_api_gateway_and_sends_a_recor
     assert_eq!(local.stop().await.archived("demo.geo").len(), 2, "one of each page");
 }
 
-/// What a script of a page gets: the browser's kind of response or error, and what it lets the script see.
+/// The result that a page's script gets: the browser's type of response or error, and the parts that the script may read.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 struct Got {
     r#type: String,
@@ -130,7 +130,7 @@ struct Got {
     text: String,
 }
 
-/// What `foreign.mjs` saw.
+/// The results of `foreign.mjs`.
 #[derive(Debug, Deserialize)]
 struct Foreign {
     read: Got,

@@ -1,5 +1,5 @@
-//! Two settings for those who come from the REST Proxy with more than the three kinds: topics whose records nobody looks at, and
-//! its statuses.
+//! Two settings for clients of the REST Proxy with more than the three kinds: topics without validation, and the proxy's
+//! statuses.
 
 use ingest::StatusPolicy;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn with_the_statuses_of_the_rest_proxy_a_record_that_is_not_written_is_told_in_its_entry() {
+async fn with_the_rest_proxys_statuses_an_unwritten_record_is_reported_in_its_entry() {
     let pipeline = Pipeline::start_as("u", "", StatusPolicy::Confluent).await;
     for (error, status, code) in [
         (RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 200, 50002),
@@ -27,7 +27,7 @@ async fn with_the_statuses_of_the_rest_proxy_a_record_that_is_not_written_is_tol
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn local_makes_pass_through_topics_and_leaves_them_out_of_the_archive() {
+async fn local_creates_pass_through_topics_and_does_not_archive_them() {
     let local = Local::start(&["--posts-per-second", "0", "--pass-through", "clicks", "--statuses", "confluent"]).await;
     let (status, body) = local.post("clicks", r#"{"records":[{"value":1}]}"#).await;
     assert_eq!(status, 200, "{body}");

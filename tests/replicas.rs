@@ -1,4 +1,4 @@
-//! Three brokers, of which two must hold a record: what the loss of brokers costs.
+//! The loss of one or two of three brokers, where a record needs two in-sync replicas.
 
 use archive::{
     layout::TopicPartition,
@@ -20,12 +20,12 @@ fn geo(ind: u32) -> String {
     envelope(&[&with(&GEO, &[("ind", Some(ind.into()))])])
 }
 
-/// The broker's own default is 9 s, for which a request waits as well.
+/// The broker's default timeout is 9 s, and requests wait that long.
 async fn three_brokers() -> Kafka {
     Kafka::start(Options::three().with("broker.session.timeout.ms", "3000")).await.unwrap()
 }
 
-/// What the geo topic holds, by the rows' `ind`.
+/// The `ind` of each row in the geo topic.
 async fn written(cluster: &Cluster, topic: &str) -> Vec<u32> {
     let reading = Reading::connect(cluster).await.unwrap();
     let partition = TopicPartition { topic: topic.to_owned(), partition: 0 };
@@ -43,7 +43,7 @@ async fn written(cluster: &Cluster, topic: &str) -> Vec<u32> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Kafka: make test"]
-async fn a_broker_that_is_lost_and_comes_back_costs_no_record_and_doubles_none() {
+async fn a_broker_restart_neither_loses_nor_duplicates_a_record() {
     let kafka = three_brokers().await;
     let (user_ids, role) = tenant(&kafka, "three").await;
     let cluster = cluster(&kafka, kafka.region(), role.credentials());

@@ -37,14 +37,14 @@ fn geo() -> String {
 }
 
 #[tokio::test]
-async fn the_time_of_a_record_is_told_in_utc() {
+async fn a_records_timestamp_is_reported_in_utc() {
     let record = geo().replacen('{', r#"{"timestamp":"2026-09-23T14:00:00.5+02:00","#, 1);
     let answer = answer(&Recorder::default().router(), post(GEO_RECORDS, record)).await;
     assert_eq!(results(&answer)[0]["timestamp"], "2026-09-23T12:00:00.500Z", "{}", answer.body);
 }
 
 #[tokio::test]
-async fn the_answer_to_the_most_records_fits_into_a_response_whatever_becomes_of_them() {
+async fn the_results_of_the_most_records_fit_into_a_response_for_every_outcome() {
     /// Lambda's limit for a response: 6 MB of JSON, in which the body is a string.
     const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
     let topic = "t".repeat(249);
@@ -65,7 +65,7 @@ async fn the_answer_to_the_most_records_fits_into_a_response_whatever_becomes_of
 }
 
 #[tokio::test]
-async fn a_cluster_id_that_would_make_an_answer_too_large_is_no_path() {
+async fn a_cluster_id_that_would_make_a_response_too_large_is_not_found() {
     for (id, status) in [("~", 200), ("%20", 200), ("%01", 404), ("%22", 404), ("%5C", 404), ("%F0%9F%93%8C", 404)] {
         let path = format!("/v3/clusters/{}/topics/u.geo/records", id.repeat(MAX_CLUSTER_ID));
         let answer = answer(&Recorder::default().router(), post(&path, geo())).await;
@@ -87,7 +87,7 @@ async fn violations_are_bounded_over_all_records_of_a_request() {
 }
 
 #[tokio::test]
-async fn a_time_that_kafka_would_refuse_its_neighbours_for_is_refused_before() {
+async fn a_timestamp_for_which_kafka_would_refuse_the_batch_is_refused() {
     #[expect(clippy::disallowed_methods, reason = "the product reads the clock as well")]
     let now = Utc::now();
     let dated = |ahead: TimeDelta| {
@@ -101,7 +101,7 @@ async fn a_time_that_kafka_would_refuse_its_neighbours_for_is_refused_before() {
 }
 
 #[tokio::test]
-async fn an_entry_that_is_no_json_to_us_fails_alone() {
+async fn an_entry_with_invalid_json_fails_alone() {
     let entries = format!(r#"{{"id":"1",{}}},"#, &geo()[1..geo().len() - 1])
         + r#"{"id":"2","value":{"type":"JSON","data":1e999}},"#
         + r#"{"id":"3","value":{"type":"STRING","data":"\ud800"}}"#;
@@ -115,7 +115,7 @@ async fn an_entry_that_is_no_json_to_us_fails_alone() {
 }
 
 #[tokio::test]
-async fn a_record_has_so_many_headers_and_no_more() {
+async fn the_number_of_a_records_headers_is_limited() {
     for (count, code) in [(MAX_HEADERS, 200), (MAX_HEADERS + 1, 422)] {
         let headers = vec![r#"{"name":"h","value":""}"#; count].join(",");
         let record = geo().replacen('{', &format!(r#"{{"headers":[{headers}],"#), 1);
@@ -125,7 +125,7 @@ async fn a_record_has_so_many_headers_and_no_more() {
 }
 
 #[tokio::test]
-async fn the_log_and_the_answer_tell_the_same_error_code() {
+async fn the_log_and_the_response_have_the_same_error_code() {
     let (log, _guard) = Log::capture(Level::INFO);
     let answer = answer(&Recorder::failing(Failure::TooLarge).router(), post(GEO_RECORDS, geo())).await;
     assert_eq!(results(&answer)[0]["error_code"], 413);

@@ -1,5 +1,5 @@
-//! Validated, never rewritten: every row of the sample arrives byte for byte. What else is accepted and refused stands in the
-//! vectors.
+//! Validated, never rewritten: every row of the sample arrives byte for byte. The vectors cover which other values are
+//! accepted and rejected.
 
 use axum::http::StatusCode;
 use shared::{
@@ -31,7 +31,7 @@ async fn every_sample_row_arrives_byte_for_byte_in_each_of_the_four_date_forms()
     }
 }
 
-/// `2020-08-28 03:52:47` in one of the four forms, everything else as the row has it.
+/// `2020-08-28 03:52:47` in one of the four forms; the rest of the row is unchanged.
 fn with_dates(kind: &Kind, row: &str, form: usize) -> String {
     let dates = kind.fields.iter().filter(|field| field.rule == Rule::DateTime);
     dates.fold(row.to_owned(), |row, field| {

@@ -1,5 +1,5 @@
-//! `brokers`, on a stub of the control plane. The stub proves what is asked and how answers are taken; that AWS answers so
-//! is read from its documentation.
+//! `brokers`, on a stub of the control plane. The stub proves the requests and how responses are handled; the responses
+//! themselves follow AWS's documentation.
 
 use std::time::Duration;
 
@@ -30,11 +30,11 @@ const DESCRIBE: &str = "-13";
 const SERVERS: &str =
     "b-1.pinterest.x.c13.kafka.us-east-1.amazonaws.com:9098,b-2.pinterest.x.c13.kafka.us-east-1.amazonaws.com:9098";
 
-/// As AWS may tell them.
+/// AWS may return them in any order.
 const IN_ANY_ORDER: &str =
     "b-2.pinterest.x.c13.kafka.us-east-1.amazonaws.com:9098,b-1.pinterest.x.c13.kafka.us-east-1.amazonaws.com:9098";
 
-/// A client of the stub, whose retries take no time.
+/// A client of the stub that retries without delay.
 fn client(control_plane: &Stub) -> Client {
     let config = aws_sdk_kafka::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -46,7 +46,7 @@ fn client(control_plane: &Stub) -> Client {
     Client::from_conf(config)
 }
 
-/// Deploys, where the function has so much time for its work.
+/// Deploys with `work` as the function's time.
 async fn deploy(cloudformation: &CloudFormation, control_plane: &Stub, work: Duration) -> Result<(), ResponseError> {
     let event = cloudformation.event_from_file("brokers-create", |_| {}).payload;
     let event = cloudformation.event(event, work + RESPONSE_RESERVE);
@@ -62,20 +62,20 @@ fn cluster(cluster: &Value) -> StubResponse {
     StubResponse::ok(&json!({"clusterInfo": cluster}))
 }
 
-/// Too short for a second attempt.
+/// Shorter than the delay before a second attempt.
 const ONE_ATTEMPT: Duration = Duration::from_secs(1);
 
 #[tokio::test]
-async fn the_servers_of_a_cluster_are_found_by_a_signed_request_and_nothing_else_is_asked() {
-    // What a Serverless cluster answers has the same form.
+async fn one_signed_request_finds_the_servers_of_a_cluster() {
+    // A Serverless cluster's response has the same form.
     let serverless = "boot-x1y2z3.c1.kafka-serverless.us-east-1.amazonaws.com:9098";
-    for (told, found) in [(IN_ANY_ORDER, SERVERS), (serverless, serverless)] {
-        let control_plane = Stub::start([(BOOTSTRAP, vec![servers(&told.into())])]).await;
+    for (returned, found) in [(IN_ANY_ORDER, SERVERS), (serverless, serverless)] {
+        let control_plane = Stub::start([(BOOTSTRAP, vec![servers(&returned.into())])]).await;
         let cloudformation = CloudFormation::start().await;
         deploy(&cloudformation, &control_plane, ONE_ATTEMPT).await.unwrap();
         let cluster = "pinterest/4f0c1b6e-7a3d-4e1b-9b43-4c9f6d8f2a11-13";
-        let mut told = cloudformation.data();
-        assert_eq!(told["Fingerprint"].take().as_str().map(str::len), Some(16));
+        let mut data = cloudformation.data();
+        assert_eq!(data["Fingerprint"].take().as_str().map(str::len), Some(16));
         let expected = json!({
             "Fingerprint": null,
             "BootstrapServers": found,
@@ -87,7 +87,7 @@ async fn the_servers_of_a_cluster_are_found_by_a_signed_request_and_nothing_else
             "TopicArnPrefix": format!("arn:aws:kafka:us-east-1:123456789012:topic/{cluster}"),
             "GroupArnPrefix": format!("arn:aws:kafka:us-east-1:123456789012:group/{cluster}"),
         });
-        assert_eq!(told, expected);
+        assert_eq!(data, expected);
 
         let [asked] = &control_plane.requests()[..] else { panic!("{:?}", control_plane.requests()) };
         assert_eq!(asked.method, Method::GET);
@@ -100,8 +100,8 @@ async fn the_servers_of_a_cluster_are_found_by_a_signed_request_and_nothing_else
 }
 
 #[tokio::test]
-async fn as_many_user_ids_fit_into_an_answer_as_the_template_says_and_one_more_is_refused_with_the_reason() {
-    // In a region of a long name, for a stack that is called as its cluster.
+async fn a_response_holds_the_documented_number_of_user_ids_and_one_more_is_an_error() {
+    // A region with a long name, and a stack with its cluster's name.
     let region = "ap-southeast-2";
     for (length, name, fit) in [
         (12, "pinterest-data-pipeline".to_owned(), 23),
@@ -139,7 +139,7 @@ async fn as_many_user_ids_fit_into_an_answer_as_the_template_says_and_one_more_i
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_being_made_is_waited_for() {
+async fn a_cluster_in_creation_is_awaited() {
     let not_yet = StubResponse::error(StatusCode::BAD_REQUEST, "BadRequestException", "the cluster is not ACTIVE");
     let control_plane = Stub::start([
         (BOOTSTRAP, vec![not_yet, servers(&"".into()), servers(&SERVERS.into())]),
@@ -156,7 +156,7 @@ async fn a_cluster_that_is_being_made_is_waited_for() {
 async fn a_policy_that_aws_applies_half_a_minute_later_is_awaited() {
     let denied = || StubResponse::error(StatusCode::FORBIDDEN, "AccessDeniedException", "is not authorized to perform");
     let not_yet = || StubResponse::error(StatusCode::BAD_REQUEST, "BadRequestException", "the cluster is not ACTIVE");
-    // An attempt each three seconds: first one action is denied, then the other.
+    // One attempt every three seconds: first one action is denied, then the other.
     let bootstrap = [vec![denied(); 5], vec![not_yet(); 5], vec![servers(&SERVERS.into())]].concat();
     let control_plane = Stub::start([(BOOTSTRAP, bootstrap), (DESCRIBE, vec![denied()])]).await;
     let cloudformation = CloudFormation::start().await;
@@ -168,7 +168,7 @@ async fn a_policy_that_aws_applies_half_a_minute_later_is_awaited() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_not_there_fails_at_once_however_much_time_there_is() {
+async fn a_missing_cluster_fails_at_once_however_much_time_is_left() {
     let no_cluster = StubResponse::error(StatusCode::NOT_FOUND, "NotFoundException", "no such cluster");
     let control_plane = Stub::start([(BOOTSTRAP, vec![no_cluster])]).await;
     let cloudformation = CloudFormation::start().await;
@@ -178,7 +178,7 @@ async fn a_cluster_that_is_not_there_fails_at_once_however_much_time_there_is() 
 }
 
 #[tokio::test]
-async fn requests_that_are_refused_by_rate_are_repeated() {
+async fn throttled_requests_are_retried() {
     let slower = || StubResponse::error(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "slower");
     let control_plane = Stub::start([(BOOTSTRAP, vec![slower(), slower(), servers(&SERVERS.into())])]).await;
     let cloudformation = CloudFormation::start().await;
@@ -187,8 +187,8 @@ async fn requests_that_are_refused_by_rate_are_repeated() {
     assert_eq!(control_plane.requests().len(), 3);
 }
 
-/// What each question is answered, by status and AWS's name of an error or by nothing, and what the deployment reads. What AWS
-/// says of the cluster is asked for where there are no servers.
+/// The response to the request for the servers (a status and AWS's name of the error), the cluster's description, and the
+/// reason that the deployment prints. The description is requested only if there are no servers.
 type Case = ((u16, &'static str), Option<fn() -> Value>, &'static str);
 
 const NO_SERVERS: (u16, &str) = (200, "");
@@ -241,20 +241,21 @@ fn iam(enabled: bool) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_cluster_or_the_role_is_said_with_what_to_do() {
+async fn an_error_of_the_cluster_or_the_role_names_its_remedy() {
     let refused = |status, error| StubResponse::error(StatusCode::from_u16(status).unwrap(), error, "in AWS's words");
-    for (told, described, said) in WRONG {
-        let told = if told == NO_SERVERS { servers(&Value::Null) } else { refused(told.0, told.1) };
+    for (servers_response, described, reason) in WRONG {
+        let (status, error) = servers_response;
+        let found = if servers_response == NO_SERVERS { servers(&Value::Null) } else { refused(status, error) };
         let described = described.map_or(refused(500, "NotAsked"), |described| cluster(&described()));
-        let control_plane = Stub::start([(BOOTSTRAP, vec![told]), (DESCRIBE, vec![described])]).await;
+        let control_plane = Stub::start([(BOOTSTRAP, vec![found]), (DESCRIBE, vec![described])]).await;
         let cloudformation = CloudFormation::start().await;
         deploy(&cloudformation, &control_plane, ONE_ATTEMPT).await.unwrap();
-        assert_eq!(cloudformation.reason(), said);
+        assert_eq!(cloudformation.reason(), reason);
     }
 }
 
 #[tokio::test]
-async fn a_control_plane_that_is_not_reached_is_named_as_such() {
+async fn an_unreachable_control_plane_is_named() {
     let control_plane = Stub::start([]).await;
     let client = client(&control_plane);
     control_plane.stop().await;
@@ -268,7 +269,7 @@ async fn a_control_plane_that_is_not_reached_is_named_as_such() {
 }
 
 #[tokio::test]
-async fn another_arn_is_refused_before_anything_is_asked() {
+async fn another_services_arn_is_rejected_without_a_request() {
     let control_plane = Stub::start([]).await;
     let cloudformation = CloudFormation::start().await;
     let event = cloudformation.event_from_file("brokers-update", |event| {
@@ -283,7 +284,7 @@ async fn another_arn_is_refused_before_anything_is_asked() {
 
 #[tokio::test]
 #[ignore = "needs the runtime interface emulator: make test"]
-async fn the_program_asks_the_endpoint_of_its_environment() {
+async fn the_program_uses_the_endpoint_in_its_environment() {
     let control_plane = Stub::start([(BOOTSTRAP, vec![servers(&SERVERS.into())])]).await;
     let environment = [
         ("AWS_ENDPOINT_URL_KAFKA", control_plane.address()),
@@ -301,7 +302,7 @@ async fn the_program_asks_the_endpoint_of_its_environment() {
     assert_eq!(control_plane.requests().len(), 1);
     let log = lambda.log();
     assert!(log.contains("the resource is as the template says"), "{log}");
-    for told in [SIGNATURE, "k3y"] {
-        assert!(!log.contains(told), "{told}: {log}");
+    for secret in [SIGNATURE, "k3y"] {
+        assert!(!log.contains(secret), "{secret}: {log}");
     }
 }

@@ -22,12 +22,12 @@ fn environment(role: &Role, kafka: &Kafka) -> impl Fn(&str) -> Option<String> {
 }
 
 /// The function's policy.
-async fn may_make_topics(kafka: &Kafka, role: &Role, user_id: &str) {
+async fn allow_creating_topics(kafka: &Kafka, role: &Role, user_id: &str) {
     let topics = format!("{user_id}.");
     kafka.allow(&role.name, &[Operation::Create, Operation::Describe], Topics::Prefixed(&topics)).await.unwrap();
 }
 
-/// Deploys, and says what was answered.
+/// Deploys, and returns CloudFormation with the response.
 async fn deploy(kafka: &Kafka, role: &Role, properties: Value) -> CloudFormation {
     let cloudformation = CloudFormation::start().await;
     let event = cloudformation.event_from_file("topics-create", |event| {
@@ -41,23 +41,23 @@ async fn deploy(kafka: &Kafka, role: &Role, properties: Value) -> CloudFormation
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn the_topics_of_each_user_id_are_made_once_and_another_partition_count_is_reported_and_left() {
+async fn each_user_ids_topics_are_created_once_and_a_differing_partition_count_is_reported_and_kept() {
     let kafka = shared_kafka().await;
     let role = Role::new("deployer").registered_with(kafka);
-    may_make_topics(kafka, &role, "made").await;
-    // By somebody else, before.
+    allow_creating_topics(kafka, &role, "made").await;
+    // An earlier topic of another owner.
     kafka.create_topic("made.geo", 3).await.unwrap();
 
     let first = deploy(kafka, &role, json!({"UserIds": ["made"], "Topics": "made.extra"})).await;
-    let told = |created: &str, existing: &str| {
+    let data = |created: &str, existing: &str| {
         json!({
             "Topics": "made.pin,made.geo,made.user,made.extra", "Created": created, "Existing": existing,
             "Differing": "made.geo has 3 partitions"
         })
     };
-    assert_eq!(first.data(), told("3", "1"));
+    assert_eq!(first.data(), data("3", "1"));
     let second = deploy(kafka, &role, json!({"UserIds": ["made"], "Topics": "made.extra"})).await;
-    assert_eq!(second.data(), told("0", "4"));
+    assert_eq!(second.data(), data("0", "4"));
     let fourth_partition = deploy(kafka, &role, json!({"UserIds": ["made"], "Partitions": "4"})).await;
     let differing = "made.geo has 3 partitions,made.pin has 1 partitions,made.user has 1 partitions";
     assert_eq!(fourth_partition.data()["Differing"], differing);
@@ -65,10 +65,10 @@ async fn the_topics_of_each_user_id_are_made_once_and_another_partition_count_is
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn a_topic_that_kafka_will_not_make_is_named_at_once_with_kafkas_words() {
+async fn a_topic_that_kafka_refuses_to_create_is_named_at_once_with_kafkas_reason() {
     let kafka = shared_kafka().await;
     let role = Role::new("asker").registered_with(kafka);
-    may_make_topics(kafka, &role, "asked").await;
+    allow_creating_topics(kafka, &role, "asked").await;
     let start = Instant::now();
     let answer = deploy(kafka, &role, json!({"UserIds": "asked", "ReplicationFactor": "7"})).await;
     let said = "0 of 3 topics exist: Kafka refused to create the topic asked.pin: InvalidReplicationFactor: ";
@@ -78,7 +78,7 @@ async fn a_topic_that_kafka_will_not_make_is_named_at_once_with_kafkas_words() {
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn a_topic_that_the_role_may_not_see_is_known_to_be_there_when_it_is_made() {
+async fn a_topic_that_the_role_may_not_describe_counts_as_existing() {
     let kafka = shared_kafka().await;
     let role = Role::new("blind").registered_with(kafka);
     kafka.allow(&role.name, &[Operation::Create], Topics::Prefixed("unseen.")).await.unwrap();
@@ -89,28 +89,28 @@ async fn a_topic_that_the_role_may_not_see_is_known_to_be_there_when_it_is_made(
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn a_role_whose_rights_arrive_half_a_minute_later_is_waited_for() {
+async fn permissions_that_take_half_a_minute_to_apply_are_awaited() {
     let kafka = shared_kafka().await;
     let role = Role::new("late");
-    // First it may not log in, then it may not make topics. The time is IAM's own: nothing tells that it is over.
-    let rights_arrive = async {
+    // First it may not log in, then it may not create topics. The time is IAM's, which signals no end.
+    let permissions_arrive = async {
         sleep(Duration::from_secs(15)).await;
         let role = role.clone().registered_with(kafka);
         sleep(Duration::from_secs(15)).await;
-        may_make_topics(kafka, &role, "late").await;
+        allow_creating_topics(kafka, &role, "late").await;
     };
     let start = Instant::now();
-    let (answer, ()) = tokio::join!(deploy(kafka, &role, json!({"UserIds": ["late"]})), rights_arrive);
+    let (answer, ()) = tokio::join!(deploy(kafka, &role, json!({"UserIds": ["late"]})), permissions_arrive);
     assert_eq!(answer.data()["Created"], "3");
-    assert!(start.elapsed() > Duration::from_secs(30), "without its rights: {:?}", start.elapsed());
+    assert!(start.elapsed() > Duration::from_secs(30), "before its permissions: {:?}", start.elapsed());
 }
 
 #[tokio::test]
 #[ignore = "needs Kafka and the runtime interface emulator: make test"]
-async fn the_program_makes_the_topics_as_its_environment_says() {
+async fn the_program_creates_the_topics_with_the_settings_of_its_environment() {
     let kafka = shared_kafka().await;
     let role = Role::new("program").registered_with(kafka);
-    may_make_topics(kafka, &role, "program").await;
+    allow_creating_topics(kafka, &role, "program").await;
     let mut variables = role.variables(kafka);
     variables.push(("RUST_LOG", "trace".to_owned()));
     let program = Function::new(&built("topics").await.unwrap(), variables);
@@ -124,11 +124,11 @@ async fn the_program_makes_the_topics_as_its_environment_says() {
     assert_eq!(cloudformation.data()["Created"], "3");
     let log = lambda.log();
     assert!(log.contains("the resource is as the template says"), "{log}");
-    assert!(!log.contains(SIGNATURE), "whoever has CloudFormation's URL can answer: {log}");
+    assert!(!log.contains(SIGNATURE), "the URL's signature lets anyone respond: {log}");
     role.assert_no_credentials_in(&log);
 }
 
-/// Deploys with less time than permissions may take, and returns the error.
+/// Deploys with less time than permissions may take to apply, and returns the error.
 async fn deploy_in_time(kafka: &Kafka, role: &Role, user_id: &str, time: Duration) -> String {
     let properties = json!({"BootstrapServers": kafka.bootstrap_servers(), "UserIds": user_id});
     let properties = serde_json::from_value(properties).unwrap();
@@ -139,24 +139,24 @@ async fn deploy_in_time(kafka: &Kafka, role: &Role, user_id: &str, time: Duratio
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn rights_that_never_come_are_named_and_no_secret_is() {
+async fn missing_permissions_are_named_without_a_secret() {
     let kafka = shared_kafka().await;
     let time = Duration::from_secs(5);
     let stranger = Role::new("stranger");
     let known = Role::new("known").registered_with(kafka);
     for role in [&stranger, &known] {
         let start = Instant::now();
-        let said = deploy_in_time(kafka, role, "never", time).await;
+        let error = deploy_in_time(kafka, role, "never", time).await;
         let expected = "0 of 3 topics exist: Kafka refuses the function's role: allow kafka-cluster:Connect on the";
-        assert!(said.starts_with(expected), "{said}");
-        role.assert_no_credentials_in(&said);
+        assert!(error.starts_with(expected), "{error}");
+        role.assert_no_credentials_in(&error);
         assert!(start.elapsed() < time + Duration::from_secs(1), "{:?}", start.elapsed());
     }
 }
 
 #[tokio::test]
 #[ignore = "needs Kafka: make test"]
-async fn brokers_that_nobody_known_vouches_for_are_named_at_once() {
+async fn brokers_with_an_untrusted_certificate_are_named_at_once() {
     let kafka = shared_kafka().await;
     let role = Role::new("truster").registered_with(kafka);
     let lookup = environment(&role, kafka);
@@ -172,7 +172,7 @@ async fn brokers_that_nobody_known_vouches_for_are_named_at_once() {
 }
 
 #[tokio::test]
-async fn brokers_that_are_not_there_are_named_in_time() {
+async fn unreachable_brokers_are_named_in_time() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let cloudformation = CloudFormation::start().await;
     let event = cloudformation.event_from_file("topics-create", |event| {
@@ -187,7 +187,7 @@ async fn brokers_that_are_not_there_are_named_in_time() {
 }
 
 #[tokio::test]
-async fn brokers_that_take_a_connection_and_say_nothing_are_given_up_in_time() {
+async fn brokers_that_accept_a_connection_and_never_respond_time_out() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let properties = json!({"BootstrapServers": silent.local_addr().unwrap().to_string(), "UserIds": "a"});
     let properties = serde_json::from_value(properties).unwrap();

@@ -92,7 +92,7 @@ impl Rds {
         Source::open(&url, |_| None).unwrap().with_secret(Some(arn), &aws)
     }
 
-    /// How often the secret was read since the last time.
+    /// The number of reads of the secret since the last call.
     fn reads(&self) -> usize {
         self.aws.take().len()
     }
@@ -111,7 +111,7 @@ async fn draw(source: &Source, posts: usize) -> Result<Vec<emulator::source::Pos
 
 #[tokio::test]
 #[ignore = "needs MariaDB: make test"]
-async fn the_emulator_sends_every_row_of_the_sample_byte_for_byte_from_what_database_made() {
+async fn the_emulator_sends_every_sample_row_byte_for_byte_from_the_created_tables() {
     let rds = Rds::start().await;
     assert_eq!(rds.set_up_as_usual().await, json!({"tables_made": 3, "rows_loaded": 3 * 877, "user_made": true}));
 
@@ -135,7 +135,7 @@ async fn the_emulator_sends_every_row_of_the_sample_byte_for_byte_from_what_data
 
 #[tokio::test]
 #[ignore = "needs MariaDB: make test"]
-async fn a_second_time_changes_nothing_and_rows_that_are_there_are_somebodys() {
+async fn a_second_setup_changes_nothing_and_keeps_existing_rows() {
     let rds = Rds::start().await;
     rds.set_up_as_usual().await;
     let change = "UPDATE pinterest_data.pinterest_data SET title = 'mine' WHERE `index` = 4; \
@@ -175,7 +175,7 @@ async fn the_user_reads_the_tables_over_tls_and_may_do_nothing_else() {
 
 #[tokio::test]
 #[ignore = "needs MariaDB: make test"]
-async fn who_is_refused_reads_what_to_check_and_no_secret() {
+async fn a_refused_log_in_names_the_remedy_and_no_secret() {
     let rds = Rds::start().await;
     rds.set_up_as_usual().await;
     let token = "the role may `rds-db:connect` as this user";
@@ -204,7 +204,7 @@ async fn who_is_refused_reads_what_to_check_and_no_secret() {
 
 #[tokio::test]
 #[ignore = "needs MariaDB: make test"]
-async fn a_token_is_in_no_log_whatever_is_logged() {
+async fn no_log_of_any_level_has_a_token() {
     let rds = Rds::start().await;
     rds.set_up_as_usual().await;
     let (log, _guard) = Log::capture(Level::TRACE);
@@ -218,7 +218,7 @@ async fn a_token_is_in_no_log_whatever_is_logged() {
 
 #[tokio::test]
 #[ignore = "needs MariaDB: make test"]
-async fn a_database_that_cannot_prove_who_it_is_gets_neither_token_nor_password() {
+async fn a_database_with_an_untrusted_certificate_gets_neither_token_nor_password() {
     let rds = Rds::start().await;
     rds.set_up_as_usual().await;
     let (host, port) = (rds.front.host(), rds.front.port());
@@ -236,7 +236,7 @@ async fn a_database_that_cannot_prove_who_it_is_gets_neither_token_nor_password(
 
 #[tokio::test]
 #[ignore = "needs MariaDB: make test"]
-async fn a_database_that_was_away_is_read_again_without_a_restart() {
+async fn a_database_that_was_down_is_read_again_without_a_restart() {
     let mut rds = Rds::start().await;
     rds.set_up_as_usual().await;
     let by_token = rds.source("emulator", &[]);
@@ -260,7 +260,7 @@ async fn a_database_that_was_away_is_read_again_without_a_restart() {
 
 #[tokio::test]
 #[ignore = "needs MariaDB: make test"]
-async fn a_database_that_is_just_starting_is_waited_for() {
+async fn a_starting_database_is_awaited() {
     let mut rds = Rds::start().await;
     rds.mysql.stop().await.unwrap();
     let error = rds.set_up(rds.setup(), Duration::from_secs(3)).await.unwrap_err();
@@ -276,7 +276,7 @@ async fn a_database_that_is_just_starting_is_waited_for() {
 
 #[tokio::test]
 #[ignore = "needs MariaDB: make test"]
-async fn a_secret_logs_in_is_kept_and_is_read_again_once_it_was_rotated() {
+async fn a_secret_is_cached_and_read_again_after_its_rotation() {
     let rds = Rds::start().await;
     rds.set_up_as_usual().await;
     rds.set_password("s3cret-1", "s3cret-1").await;
@@ -302,7 +302,7 @@ async fn a_secret_logs_in_is_kept_and_is_read_again_once_it_was_rotated() {
 
 #[tokio::test]
 #[ignore = "needs MariaDB: make test"]
-async fn the_password_of_a_secret_is_in_no_log_and_no_error_whatever_is_logged() {
+async fn no_log_or_error_of_any_level_has_a_secrets_password() {
     let rds = Rds::start().await;
     rds.set_up_as_usual().await;
     let (log, _guard) = Log::capture(Level::TRACE);

@@ -125,7 +125,7 @@ fn of_the_script(mysql: &MySql, databases: &[String]) -> BTreeMap<(String, usize
     String::from_utf8(output.stdout).unwrap().split_terminator('\n').map(row).collect()
 }
 
-/// A row but for its columns that are NULL, for a message.
+/// A row without its NULL columns, for a message.
 fn without_nulls(json: &str) -> String {
     json.split(',').filter(|field| !field.ends_with(":null")).collect::<Vec<_>>().join(",")
 }

@@ -42,8 +42,8 @@ fn set_header(event: &mut Value, name: &str, value: &str) {
     }
 }
 
-/// The event with a request of ours below a base path; `None` when it is none of a request.
-fn of_ours(mut event: Value, base_path: &str, body: &str, is_base64: bool) -> Option<Value> {
+/// Replaces the event's request by a POST of a record below a base path. Returns `None` if the event has no request.
+fn with_record(mut event: Value, base_path: &str, body: &str, is_base64: bool) -> Option<Value> {
     const PATH: &str = "/topics/u.geo";
     let path = format!("{base_path}{PATH}");
     if event["httpMethod"].is_string() && event["path"].is_string() {
@@ -81,7 +81,7 @@ async fn assert_written(what: &str, event: &Value) {
 }
 
 #[tokio::test]
-async fn every_published_event_of_a_request_is_answered_behind_any_base_path_and_any_other_is_refused() {
+async fn every_published_request_event_is_served_behind_any_base_path_and_others_are_refused() {
     let body = format!(r#"{{"records":[{{"value":{ROW}}}]}}"#);
     let mut requests = 0;
     let files = fs::read_dir(fixtures()).unwrap().map(|entry| entry.unwrap().path());
@@ -91,7 +91,7 @@ async fn every_published_event_of_a_request_is_answered_behind_any_base_path_and
         let mut is_request = false;
         for base_path in BASE_PATHS {
             for is_base64 in [false, true] {
-                let Some(event) = of_ours(event.clone(), base_path, &body, is_base64) else { continue };
+                let Some(event) = with_record(event.clone(), base_path, &body, is_base64) else { continue };
                 assert_written(&format!("{name} below {base_path:?}"), &event).await;
                 is_request = true;
             }
@@ -110,7 +110,7 @@ async fn every_published_event_of_a_request_is_answered_behind_any_base_path_and
 
 #[tokio::test]
 #[ignore = "needs the AWS SAM CLI: make test"]
-async fn the_events_that_sam_generates_are_answered() {
+async fn the_events_that_sam_generates_are_served() {
     let body = format!(r#"{{"records":[{{"value":{ROW}}}]}}"#);
     let sam = workspace(".tools/venv/bin/sam").canonicalize().expect("`make tools` fetches it");
     for (kind, stage) in [("aws-proxy", "test"), ("http-api-proxy", "$default"), ("http-api-proxy", "prod")] {
@@ -137,7 +137,7 @@ async fn the_events_that_sam_generates_are_answered() {
         }
         for base_path in BASE_PATHS {
             for is_base64 in [false, true] {
-                let event = of_ours(event.clone(), base_path, &body, is_base64).unwrap();
+                let event = with_record(event.clone(), base_path, &body, is_base64).unwrap();
                 assert_written(&format!("{kind} below {base_path:?}"), &event).await;
             }
         }
@@ -145,7 +145,7 @@ async fn the_events_that_sam_generates_are_answered() {
 }
 
 #[tokio::test]
-async fn below_a_route_that_a_gateway_names_no_other_route_is_reached() {
+async fn a_gateways_route_reaches_no_other_route() {
     // Such as a deployment's own `/docs/{proxy+}`, which asks for no key.
     for (resource, proxy, status) in [
         ("/docs/{proxy+}", "swagger-ui.css", 200),

@@ -9,13 +9,13 @@ use shared::kind::MAX_ROWS;
 
 use crate::support::pipeline::{BINARY, JSON};
 
-/// A row that is valid.
+/// A valid row.
 pub(super) const ROW: &str = r#"{"ind":1,"timestamp":"2020-08-28 03:52:47","latitude":1,"longitude":1}"#;
 
 /// The nesting depth of deep values.
 const DEEP: usize = 100_000;
 
-/// A body and what has to be said of it.
+/// A body and its expected response.
 pub(super) struct HostileBody {
     pub(super) what: &'static str,
     /// The kind of the topic.
@@ -24,7 +24,7 @@ pub(super) struct HostileBody {
     pub(super) body: Vec<u8>,
     pub(super) status: u16,
     pub(super) code: u32,
-    /// A part of the answer.
+    /// A part of the response.
     pub(super) says: &'static str,
 }
 
@@ -32,8 +32,8 @@ const NOT_JSON: (u16, u32) = (400, 400);
 const TOO_LARGE: (u16, u32) = (413, 413);
 const NO_ENVELOPE: (u16, u32) = (422, 422);
 const INVALID: (u16, u32) = (422, 42203);
-/// Valid, and more than a topic admits.
-const TOO_LARGE_A_RECORD: (u16, u32) = (413, 50002);
+/// Valid, and larger than a topic's limit.
+const RECORD_TOO_LARGE: (u16, u32) = (413, 50002);
 
 fn hostile(
     what: &'static str,
@@ -59,7 +59,7 @@ fn with(field: &[u8]) -> Vec<u8> {
     valued(&[&ROW.as_bytes()[..ROW.len() - 1], b",", field, b"}"].concat())
 }
 
-/// A body of `size` bytes, or somewhat less: `fill` again and again between `before` and `after`.
+/// A body of `size` bytes or slightly less: `fill` repeated between `before` and `after`.
 fn full(size: usize, before: &str, fill: &str, after: &str) -> Vec<u8> {
     let times = (size - before.len() - after.len()) / fill.len();
     [before, &fill.repeat(times), after].concat().into_bytes()
@@ -71,7 +71,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A gigabyte of zeros in about a megabyte. A block that ends with a full flush stands for itself, so one is enough.
+/// A gigabyte of zeros in about a megabyte. A block that ends with a full flush is independent, so it can be repeated.
 fn bomb() -> Vec<u8> {
     const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
     let mut block = Vec::with_capacity(64 * 1024);
@@ -80,8 +80,8 @@ fn bomb() -> Vec<u8> {
     [HEADER.to_vec(), block.repeat(1024)].concat()
 }
 
-/// Each is refused before anything is written. Where size makes it odd it is as large as `size`, in bytes. They are made
-/// group by group: all at once are 200 MB.
+/// Bodies that are refused before anything is written. Those that are hostile by size have `size` bytes. They are created
+/// group by group, since all of them take 200 MB.
 pub(super) fn refused(size: usize) -> impl Iterator<Item = HostileBody> {
     let groups = [nested, numbers, many, twice, strings, compressed, in_base64];
     groups.into_iter().flat_map(move |group: fn(usize) -> Vec<HostileBody>| group(size))
@@ -130,11 +130,11 @@ fn many(size: usize) -> Vec<HostileBody> {
     let repeated = format!(r#"{{"value":{{{}}}}}"#, twice.collect::<Vec<_>>().join(","));
     let wide = format!(r#"{{"value":{{{}}}}}"#, vec![r#""":0"#; 25].join(","));
     vec![
-        hostile("a million of empty records", records("{}", 1_000_000), TOO_LARGE, "the request has 1000000 records"),
+        hostile("a million empty records", records("{}", 1_000_000), TOO_LARGE, "the request has 1000000 records"),
         hostile("40000 empty records", records("{}", MAX_RECORDS), INVALID, "(and 39999 more)"),
         hostile("40000 empty rows", records(r#"{"value":{}}"#, MAX_RECORDS), INVALID, "(and 159999 more)"),
         HostileBody {
-            // It has the most fields to miss.
+            // The kind with the most fields that can be missing.
             kind: "pin",
             ..hostile(
                 "40000 rows of ten names twice",
@@ -211,12 +211,12 @@ fn strings(size: usize) -> Vec<HostileBody> {
         hostile("NUL in a string", with(b"\"a\":\"\0\""), NOT_JSON, "control character"),
         hostile("NUL in a name", with(b"\"\0\":1"), NOT_JSON, "control character"),
         hostile("NULs alone", vec![0; 1_000], NOT_JSON, "expected value"),
-        hostile("a byte that is no UTF-8", with(b"\"a\":\"\xff\""), NOT_JSON, utf8),
+        hostile("a byte that is not UTF-8", with(b"\"a\":\"\xff\""), NOT_JSON, utf8),
         hostile("a slash in two bytes", with(b"\"a\":\"\xc0\xaf\""), NOT_JSON, utf8),
         hostile("half a pair in three bytes", with(b"\"a\":\"\xed\xa0\x80\""), NOT_JSON, utf8),
         hostile("UTF-16", ROW.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>(), NOT_JSON, "UTF-16"),
         hostile("UTF-16 with its mark", b"\xff\xfe{\0}\0".as_slice(), NOT_JSON, "UTF-16"),
-        hostile("a megabyte of bytes that are no UTF-8", vec![0xff; 1_000_000], NOT_JSON, utf8),
+        hostile("a megabyte of bytes that are not UTF-8", vec![0xff; 1_000_000], NOT_JSON, utf8),
         hostile(
             "a string that never ends",
             full(size, r#"{"records":[{"value":""#, "a", ""),
@@ -246,24 +246,24 @@ fn compressed(_: usize) -> Vec<HostileBody> {
             "and 159999 more",
         ),
         hostile("gzip of nothing, very often", gzip(b"").repeat(DEEP), NOT_JSON, gzip_of),
-        hostile("gzip that is none", [b"\x1f\x8b".as_slice(), &[0xff; 1_000]].concat(), NOT_JSON, gzip_of),
+        hostile("invalid gzip", [b"\x1f\x8b".as_slice(), &[0xff; 1_000]].concat(), NOT_JSON, gzip_of),
         hostile("zstd", b"\x28\xb5\x2f\xfd\x04\x00\x01".as_slice(), NOT_JSON, "invalid UTF-8"),
         hostile("zlib", b"\x78\x9c\xab\xae\x05\x00".as_slice(), NOT_JSON, "invalid UTF-8"),
     ]
 }
 
 fn in_base64(size: usize) -> Vec<HostileBody> {
-    // What so many bytes of base64 stand for.
-    let room = size / 4 * 3 - 100;
+    // The decoded size of `size` bytes of base64.
+    let decoded = size / 4 * 3 - 100;
     vec![
-        binary("digits in base64", &b"1".repeat(room), INVALID, "number out of range"),
-        binary("lists in lists in base64", &b"[".repeat(room), INVALID, "recursion limit exceeded"),
-        binary("NULs in base64", &vec![0; room], INVALID, "is not JSON"),
+        binary("digits in base64", &b"1".repeat(decoded), INVALID, "number out of range"),
+        binary("lists in lists in base64", &b"[".repeat(decoded), INVALID, "recursion limit exceeded"),
+        binary("NULs in base64", &vec![0; decoded], INVALID, "is not JSON"),
         binary("gzip in base64", &gzip(ROW.as_bytes()), INVALID, "is not JSON"),
     ]
 }
 
-/// Each is valid, and its record larger than a topic usually admits: Kafka decides.
+/// Valid bodies with a record larger than a topic's usual limit, which Kafka rejects.
 pub(super) fn too_large_for_a_topic() -> Vec<HostileBody> {
     let row = &ROW[..ROW.len() - 1];
     let field = |before: &str, fill: &str, after: &str| {
@@ -272,10 +272,10 @@ pub(super) fn too_large_for_a_topic() -> Vec<HostileBody> {
     let key = format!(r#"{{"records":[{{"key":"{}","value":{ROW}}}]}}"#, "k".repeat(5_000_000));
     let says = "larger than the topic admits";
     vec![
-        hostile("a key of 5 MB", key, TOO_LARGE_A_RECORD, says),
-        hostile("a fraction of 6 MB", field("0.", "1", ""), TOO_LARGE_A_RECORD, says),
-        hostile("an exponent of 6 MB of zeros", field("1e", "0", ""), TOO_LARGE_A_RECORD, says),
-        hostile("a string of 6 MB of escapes", field("\"", r"\u0000", "\""), TOO_LARGE_A_RECORD, says),
-        hostile("a list of 6 MB of nothing", field("[0", ",{}", "]"), TOO_LARGE_A_RECORD, says),
+        hostile("a key of 5 MB", key, RECORD_TOO_LARGE, says),
+        hostile("a fraction of 6 MB", field("0.", "1", ""), RECORD_TOO_LARGE, says),
+        hostile("an exponent of 6 MB of zeros", field("1e", "0", ""), RECORD_TOO_LARGE, says),
+        hostile("a string of 6 MB of escapes", field("\"", r"\u0000", "\""), RECORD_TOO_LARGE, says),
+        hostile("a list of 6 MB of nothing", field("[0", ",{}", "]"), RECORD_TOO_LARGE, says),
     ]
 }

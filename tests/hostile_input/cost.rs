@@ -2,23 +2,23 @@
 
 use std::fs;
 
-/// More memory than a request takes that is refused, beyond what its process had before, in KiB: eight times the largest body.
+/// The bound for the memory that a process allocates for a refused request, in KiB: eight times the largest body.
 const MAX_MEMORY_KIB: u64 = 48 * 1024;
 
-/// More of one processor than it takes, in seconds, in a build without optimization.
+/// The bound for its CPU time, in seconds, in a build without optimization.
 const MAX_CPU_SECONDS: f64 = 10.0;
 
 /// Linux's clock ticks, the same for every program: <https://man7.org/linux/man-pages/man5/proc.5.html>.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// The most that requests cost so far, each with its name.
+/// The highest costs so far, each with its request's name.
 #[derive(Default)]
 pub(super) struct Most {
     memory_kib: (u64, &'static str),
     cpu_seconds: (f64, &'static str),
 }
 
-/// A process that is about to get a request.
+/// A process's usage before a request.
 pub(super) struct Before {
     id: u32,
     memory_kib: u64,
@@ -27,12 +27,12 @@ pub(super) struct Before {
 
 impl Before {
     pub(super) fn of(id: u32) -> Self {
-        // The most memory that it had is counted anew from here on.
+        // Resets the peak memory.
         fs::write(format!("/proc/{id}/clear_refs"), "5").unwrap();
         Self { id, memory_kib: memory_kib(id, "VmRSS:"), cpu_seconds: cpu_seconds(id) }
     }
 
-    /// Holds what the request cost to the bounds.
+    /// Asserts that the request's cost is within the bounds.
     pub(super) fn assert_bounded(self, what: &'static str, most: &mut Most) {
         let memory = memory_kib(self.id, "VmHWM:").saturating_sub(self.memory_kib);
         let cpu = cpu_seconds(self.id) - self.cpu_seconds;
@@ -55,7 +55,7 @@ impl Most {
     }
 }
 
-/// A figure of a process.
+/// A figure of a process's status.
 fn memory_kib(id: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
@@ -65,7 +65,7 @@ fn memory_kib(id: u32, name: &str) -> u64 {
 /// The CPU time of a process, in user and kernel mode.
 fn cpu_seconds(id: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
-    // The name before it can hold anything.
+    // The program's name before it can contain spaces and parentheses.
     let (_, fields) = status.rsplit_once(')').unwrap();
     let ticks: u32 = fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u32>().unwrap()).sum();
     f64::from(ticks) / TICKS_PER_SECOND

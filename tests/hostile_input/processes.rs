@@ -1,4 +1,4 @@
-//! The same to processes: over a socket to `local`, and as events to `ingest` under the Lambda runtime, with what it costs them.
+//! Hostile input to processes, with its cost: over a socket to `local`, and as events to `ingest` under the Lambda runtime.
 
 use axum::http::{Method, Request};
 use bytes::Bytes;
@@ -31,9 +31,9 @@ pub(super) async fn assert_nothing_written(local: &Local) {
 }
 
 #[tokio::test]
-async fn local_refuses_every_odd_body_at_a_bounded_cost() {
+async fn local_refuses_every_hostile_body_at_a_bounded_cost() {
     let local = Local::start_without_emulator().await;
-    // What a first request makes once.
+    // The first request allocates memory that later ones reuse.
     let (status, _) = local.post("demo.user", &envelope(&["1"])).await;
     assert_eq!(status, 422);
     let mut most = Most::default();
@@ -49,15 +49,17 @@ async fn local_refuses_every_odd_body_at_a_bounded_cost() {
     assert_nothing_written(&local).await;
 }
 
-/// Whose answer a raw request gets: ours, or that of the HTTP server below, which has no body.
+/// The response to a raw request.
 enum Refusal {
+    /// `ingest`'s or `local`'s: status and `error_code`.
     Ours(u16, u32),
+    /// The HTTP server's, without a body.
     Servers(u16),
 }
 
 use Refusal::{Ours, Servers};
 
-/// A request that is no HTTP, or only just.
+/// Requests that are not HTTP, or barely.
 fn raw() -> Vec<(&'static str, Vec<u8>, Refusal)> {
     let head = format!("POST /topics/demo.geo HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON}\r\n");
     let with = |headers: &str, body: &str| format!("{head}{headers}\r\n{body}").into_bytes();
@@ -89,8 +91,8 @@ fn raw() -> Vec<(&'static str, Vec<u8>, Refusal)> {
             with(&format!("Content-Length: {}\r\n{chunked}", 5), &(chunks(NO_ROW) + &second)),
             Ours(422, 42203),
         ),
-        ("chunks that are none", closing(chunked, NO_ROW), Ours(400, 400)),
-        ("a chunk that is larger than any", closing(chunked, "fffffffffffffffff\r\n"), Ours(400, 400)),
+        ("invalid chunks", closing(chunked, NO_ROW), Ours(400, 400)),
+        ("a chunk size beyond 64 bits", closing(chunked, "fffffffffffffffff\r\n"), Ours(400, 400)),
         (
             "a chunk with an extension of 100 kB",
             closing(chunked, &format!("1;{}\r\n1\r\n0\r\n\r\n", "a".repeat(100_000))),
@@ -102,12 +104,12 @@ fn raw() -> Vec<(&'static str, Vec<u8>, Refusal)> {
             Ours(400, 400),
         ),
         (
-            "another encoding of the transfer",
+            "an unknown transfer encoding",
             closing(&format!("Transfer-Encoding: xchunked\r\n{sized}"), NO_ROW),
             Servers(400),
         ),
-        ("the transfer's encoding is none", closing("Transfer-Encoding: identity\r\n", NO_ROW), Servers(400)),
-        ("100 headers more", closing(&format!("{sized}{}", "x: y\r\n".repeat(100)), NO_ROW), Servers(431)),
+        ("the transfer encoding identity", closing("Transfer-Encoding: identity\r\n", NO_ROW), Servers(400)),
+        ("100 additional headers", closing(&format!("{sized}{}", "x: y\r\n".repeat(100)), NO_ROW), Servers(431)),
         ("a header of 1 MB", closing(&format!("{sized}x: {}\r\n", "y".repeat(1_000_000)), NO_ROW), Servers(431)),
         ("a header of 100 kB", closing(&format!("{sized}x: {}\r\n", "y".repeat(100_000)), NO_ROW), Ours(422, 42203)),
         ("a header without a colon", closing(&format!("{sized}nonsense\r\n"), NO_ROW), Servers(400)),
@@ -119,7 +121,7 @@ fn raw() -> Vec<(&'static str, Vec<u8>, Refusal)> {
             format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "a".repeat(70_000)).into_bytes(),
             Servers(414),
         ),
-        ("a path that is no text", b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(), Servers(400)),
+        ("a path that is not text", b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(), Servers(400)),
         ("bytes before the request", bytes(b"\0\xff"), Servers(400)),
         ("TLS", b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\r\n\r\n".to_vec(), Servers(400)),
         ("HTTP of 1991", b"GET /\r\n\r\n".to_vec(), Servers(400)),
@@ -131,7 +133,7 @@ fn raw() -> Vec<(&'static str, Vec<u8>, Refusal)> {
     ]
 }
 
-/// A request for another server, or from another server's page.
+/// Requests for another server, or from another server's page.
 fn misdirected() -> Vec<(&'static str, Vec<u8>, Refusal)> {
     let row = envelope(&[ROW]);
     let post = |host: &str, more: &str| {
@@ -145,7 +147,7 @@ fn misdirected() -> Vec<(&'static str, Vec<u8>, Refusal)> {
     vec![
         ("no host", post("", ""), Ours(400, 400)),
         ("two hosts", post(here, here), Ours(400, 400)),
-        ("a host that is none", post("Host: a b\r\n", ""), Ours(400, 400)),
+        ("an invalid host", post("Host: a b\r\n", ""), Ours(400, 400)),
         ("another machine's name", post("Host: evil.example:8082\r\n", ""), Ours(421, 421)),
         ("another machine's name, to a proxy", to_a_proxy.into(), Ours(421, 421)),
         ("another page's row", post(here, "Origin: http://evil.example\r\n"), Ours(403, 403)),
@@ -153,7 +155,7 @@ fn misdirected() -> Vec<(&'static str, Vec<u8>, Refusal)> {
 }
 
 #[tokio::test]
-async fn local_refuses_every_odd_request_at_a_bounded_cost() {
+async fn local_refuses_every_hostile_request_at_a_bounded_cost() {
     let local = Local::start_without_emulator().await;
     let mut most = Most::default();
     for (what, request, refusal) in raw().into_iter().chain(misdirected()) {
@@ -177,12 +179,12 @@ async fn local_refuses_every_odd_request_at_a_bounded_cost() {
 /// The largest event that Lambda delivers, in bytes: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
 const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
 
-/// The largest body of an event, in bytes, which has other parts as well.
-const LARGEST: usize = MAX_EVENT_BYTES - 64 * 1024;
+/// The largest body of an event, in bytes; the rest of the event takes the difference.
+const MAX_EVENT_BODY_BYTES: usize = MAX_EVENT_BYTES - 64 * 1024;
 
 #[tokio::test]
 #[ignore = "needs the Lambda runtime interface emulator: make test"]
-async fn ingest_refuses_every_odd_event_that_lambda_delivers_at_a_bounded_cost() {
+async fn ingest_refuses_every_hostile_event_that_lambda_delivers_at_a_bounded_cost() {
     let pipeline = Pipeline::start_for("u").await;
     let environment = [
         ("BOOTSTRAP_SERVERS", pipeline.cluster.bootstrap_servers()),
@@ -195,7 +197,7 @@ async fn ingest_refuses_every_odd_event_that_lambda_delivers_at_a_bounded_cost()
     let [process] = lambda.processes()[..] else { panic!("{:?}", lambda.processes()) };
     let mut most = Most::default();
     let mut left_out = Vec::new();
-    for hostile in refused(LARGEST) {
+    for hostile in refused(MAX_EVENT_BODY_BYTES) {
         let event = event_of(&hostile);
         if event.to_string().len() > MAX_EVENT_BYTES {
             left_out.push(hostile.what);
@@ -215,7 +217,7 @@ async fn ingest_refuses_every_odd_event_that_lambda_delivers_at_a_bounded_cost()
         "whitespace of 8 MiB",
         "one name again and again",
     ];
-    assert_eq!(left_out, undelivered, "with its escapes each is larger than what Lambda delivers");
+    assert_eq!(left_out, undelivered, "with escapes each exceeds Lambda's limit");
     assert_eq!(lambda.processes(), [process], "no invocation ended it");
     assert_eq!(pipeline.count("u.geo"), 0);
 }

@@ -1,4 +1,4 @@
-//! The same of the API v3, which answers each record of a request for itself.
+//! Hostile input to API v3, which has a result for each record of a request.
 
 use axum::http::Request;
 use bytes::Bytes;
@@ -10,10 +10,10 @@ use super::{
 };
 use crate::support::{http::send, local::Local};
 
-/// The largest answer that fits into Lambda's 6 MB, with some room, in bytes.
+/// The largest response that fits into Lambda's 6 MB, with a margin, in bytes.
 const MAX_ANSWER_BYTES: usize = 5_000_000;
 
-/// As many of `object` as a request may have.
+/// `object` as often as a request may have it.
 fn many(object: &str) -> String {
     object.repeat((MAX_BODY_BYTES / object.len()).min(MAX_STREAMED_RECORDS))
 }
@@ -47,7 +47,7 @@ fn refused() -> impl Iterator<Item = (&'static str, &'static str, String, u16, &
 }
 
 #[tokio::test]
-async fn local_refuses_every_odd_record_at_a_bounded_cost() {
+async fn local_refuses_every_hostile_record_at_a_bounded_cost() {
     let local = Local::start_without_emulator().await;
     let mut most = Most::default();
     for (what, path, body, status, says) in refused() {

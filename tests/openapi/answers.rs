@@ -29,7 +29,7 @@ fn of_one_partition() -> impl Iterator<Item = &'static Vector> {
 }
 
 #[tokio::test]
-async fn the_answer_to_every_vector_is_one_of_its_operation() {
+async fn every_vectors_response_is_documented_for_its_operation() {
     let router = Recorder::default().router();
     let openapi = OpenApi::of(&router).await;
     let mut described = BTreeSet::new();
@@ -50,7 +50,7 @@ async fn the_answer_to_every_vector_is_one_of_its_operation() {
 }
 
 #[tokio::test]
-async fn every_answer_to_records_that_kafka_does_not_take_is_in_the_document() {
+async fn every_response_to_records_that_kafka_rejects_is_documented() {
     let row = with(&GEO, &[]);
     let v3 = format!(r#"{{"value":{{"type":"JSON","data":{row}}}}}"#);
     let batch = format!(r#"{{"entries":[{{"id":"a","value":{{"type":"JSON","data":{row}}}}}]}}"#);
@@ -96,7 +96,7 @@ impl Describe for Silent {
 }
 
 #[tokio::test]
-async fn every_answer_of_a_cluster_without_metadata_is_in_the_document() {
+async fn every_response_without_cluster_metadata_is_documented() {
     let missing = DescribeError::NoSuchTopic { topic: "u.pin".to_owned() };
     for error in [missing, DescribeError::Unauthorized, Unreachable::AuthenticationFailed.into()] {
         let router = router(App::new(Recorder::default(), Silent(error), &"u".parse().unwrap(), Metrics::default()));
@@ -108,7 +108,7 @@ async fn every_answer_of_a_cluster_without_metadata_is_in_the_document() {
 }
 
 #[tokio::test]
-async fn every_answer_of_the_readmes_table_is_one_of_an_operation() {
+async fn every_response_in_the_table_is_documented_for_an_operation() {
     let openapi = OpenApi::of(&Recorder::default().router()).await;
     let of_an_operation = |status: &str, code: u32| {
         let mut responses = openapi.operations().map(|at| &at.described["responses"][status]["description"]);

@@ -1,6 +1,6 @@
-"""What the document says in words, since no schema can: schemathesis's valid requests are made to keep it.
+"""Makes schemathesis's valid requests follow the rules that the document states in words, as no schema can express them.
 
-Nothing is done to a request that shall be refused, and nothing to an answer.
+Requests that should be refused, and responses, stay unchanged.
 """
 
 import base64

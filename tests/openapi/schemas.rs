@@ -27,7 +27,7 @@ fn bodies(file: &str) -> Vec<(&'static Vector, Value, &'static Kind)> {
 }
 
 #[tokio::test]
-async fn the_schemas_take_all_that_is_accepted() {
+async fn the_schemas_allow_every_accepted_row() {
     let openapi = OpenApi::of(&Recorder::default().router()).await;
     let accepted = bodies("accepted-");
     assert!(accepted.len() > 40, "{}", accepted.len());
@@ -38,7 +38,7 @@ async fn the_schemas_take_all_that_is_accepted() {
 }
 
 #[tokio::test]
-async fn the_schemas_take_nothing_that_is_refused_but_what_a_schema_cannot_express() {
+async fn the_schemas_forbid_every_refused_row_as_far_as_a_schema_can() {
     let openapi = OpenApi::of(&Recorder::default().router()).await;
     let refused = bodies("refused");
     assert!(refused.len() > 40, "{}", refused.len());
@@ -87,7 +87,7 @@ async fn every_example_of_a_request_is_written_to_the_topic_of_its_kind() {
 }
 
 #[tokio::test]
-async fn every_example_of_v3_has_the_results_that_it_shows() {
+async fn every_v3_example_gets_the_results_it_shows() {
     let recorder = Recorder::default();
     let router = recorder.router();
     let openapi = OpenApi::of(&router).await;
@@ -108,7 +108,7 @@ async fn every_example_of_v3_has_the_results_that_it_shows() {
 }
 
 #[tokio::test]
-async fn every_example_of_a_refusal_is_what_the_api_answers() {
+async fn every_example_of_an_error_is_the_apis_response() {
     let router = Recorder::default().router();
     let openapi = OpenApi::of(&router).await;
     let at = openapi.operation("post", "/topics/{topic}");

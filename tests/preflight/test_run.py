@@ -1,4 +1,4 @@
-"""The whole program: its options, its lines, its exit code, and what happens where nobody answers."""
+"""The whole program: options, output and exit code, also without a response from AWS."""
 
 import io
 import json

@@ -1,7 +1,7 @@
-"""What a case deploys: the template, transformed by AWS's own code, with what its conditions leave out.
+"""A case's stack: the template transformed by AWS's own code, without the resources that its conditions exclude.
 
-`references` keeps what a resource refers to in another, which the linters follow. `texts` puts a made-up identifier in its AWS form in
-place of each, which the policies' checkers read.
+`references` keeps references between resources, which the linters follow. `texts` replaces each by a fictitious identifier in AWS's
+form, for the checkers of policies.
 """
 
 import json

@@ -9,7 +9,7 @@ import sys
 
 import duckdb
 
-# As Trino has them: a scalar is a text, what is none is null; a null in JSON is no text either. DuckDB writes `["key"]` otherwise.
+# Trino's semantics: scalars become text; objects, lists and JSON's null become NULL. DuckDB spells the path `["key"]` as `."key"`.
 TRINO = """
 CREATE MACRO path_of(path) AS replace(replace(path, '["', '."'), '"]', '"');
 CREATE MACRO json_extract_scalar(json, path) AS
@@ -35,13 +35,13 @@ def main():
         connection.execute(f"CREATE TABLE {kind}_lines (user_id VARCHAR, line VARCHAR)")
         if lines:
             connection.executemany(f"INSERT INTO {kind}_lines VALUES (?, ?)", lines)
-    told = {}
+    results = {}
     for name, sql in given["views"].items():
         connection.execute(f"CREATE VIEW {name} AS {sql}")
-        told[name] = rows(connection, f"SELECT * FROM {name}")
+        results[name] = rows(connection, f"SELECT * FROM {name}")
     for name, sql in given["queries"].items():
-        told[name] = rows(connection, sql)
-    json.dump(told, sys.stdout, default=str)
+        results[name] = rows(connection, sql)
+    json.dump(results, sys.stdout, default=str)
 
 
 main()

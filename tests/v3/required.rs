@@ -25,7 +25,7 @@ fn lacks<'p>(value: &Value, path: &'p str) -> Option<&'p str> {
 }
 
 #[tokio::test]
-async fn every_answer_has_the_members_that_generated_clients_require() {
+async fn every_response_has_the_members_that_generated_clients_require() {
     let required: BTreeMap<String, Vec<String>> = serde_json::from_str(include_str!("required.json")).unwrap();
     let router = Recorder::default().router();
     let openapi = OpenApi::of(&router).await;

@@ -25,7 +25,7 @@ class Unusable(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """What is to be deployed, where to, and how the answer is printed."""
+    """The deployment to check, its region, and the output's form."""
 
     template: dict
     stack_name: str

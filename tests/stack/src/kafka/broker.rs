@@ -19,7 +19,7 @@ const SMALL: [&str; 2] = [
     "-XX:TieredStopAtLevel=1",
 ];
 
-/// For benchmarks.
+/// JVM options for benchmarks.
 const FAST: [&str; 2] = ["-Xms512m", "-Xmx1g"];
 
 /// Starting takes 2 s, or 8 s for three brokers on two busy cores.

@@ -1,6 +1,6 @@
 //! A faulty S3: requests are forwarded, and some responses are replaced by errors.
 //!
-//! For truncated and late responses, use the [`proxy`](crate::proxy) in front of it.
+//! Put the [`proxy`](crate::proxy) in front of it for truncated and late responses.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
