@@ -30,7 +30,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// For the published figures.
+    /// The plan for the published figures.
     pub(crate) const FULL: Self = Self {
         quick: false,
         starts: 20,
@@ -45,7 +45,7 @@ impl Plan {
         objects: 6_000,
     };
 
-    /// For trying the benchmark out.
+    /// A short plan to try out the benchmark.
     pub(crate) const QUICK: Self = Self {
         quick: true,
         starts: 3,

@@ -15,8 +15,8 @@ const PAGE_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 /// One day, because files change only with the Swagger UI version.
 const FILE_CACHE: HeaderValue = HeaderValue::from_static("max-age=86400");
 
-/// What is loaded and run comes from this server alone, since a visitor enters a key here. No other page shows this one in a
-/// frame, where it could lead the visitor's clicks.
+/// Restricts scripts and resources to this server's, since visitors enter a key here, and forbids other pages to show this one
+/// in a frame, where they could hijack clicks.
 const POLICY: [(HeaderName, HeaderValue); 2] = [
     (
         header::CONTENT_SECURITY_POLICY,

@@ -79,8 +79,8 @@ pub(super) struct Sizes {
     value: Option<Size>,
 }
 
-/// The records of a body of one or more objects, one after the other, each perhaps behind a byte order mark: files that were
-/// put together have several. What is no JSON ends it: where the next one would begin, nobody can tell.
+/// Reads a body of one or more concatenated objects, each optionally after a byte order mark, since concatenated files have
+/// several. Invalid JSON ends the stream, as the start of the next object is unknown.
 pub(super) fn stream(body: &[u8]) -> Result<impl Iterator<Item = Result<Entry, Error>>, Error> {
     let text = json::utf8(body).map_err(|error| Error::NotJson(explain(error, body)))?;
     let (mut rest, mut place, mut placed) = (text, Place::default(), 0);

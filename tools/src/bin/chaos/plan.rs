@@ -31,7 +31,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// For `docs/reliability.md`.
+    /// The plan for `docs/reliability.md`.
     pub(crate) fn full() -> Self {
         Self {
             runs_each: 3,
@@ -47,7 +47,7 @@ impl Plan {
         }
     }
 
-    /// For every change: each kind of fault once.
+    /// The plan for every change: each kind of fault once.
     pub(crate) fn short() -> Self {
         Self {
             runs_each: 1,
