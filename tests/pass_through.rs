@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn with_the_rest_proxys_statuses_an_unwritten_record_is_reported_in_its_entry() {
+async fn with_statuses_confluent_an_unwritten_record_is_reported_in_its_entry() {
     let pipeline = Pipeline::start_as("u", "", StatusPolicy::Confluent).await;
     for (error, status, code) in [
         (RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 200, 50002),
