@@ -42,7 +42,7 @@ fn failed(code: u32, error: &str) -> String {
 }
 
 fn unconfirmed() -> String {
-    failed(50003, "not confirmed in time: it may or may not be written; it may be sent again")
+    failed(50003, "not confirmed in time: it may have been written; a retry may duplicate it")
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_record_too_large_for_its_topic_is_a_413_and_the_next_one_is_written()
     let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     pipeline.cluster.request_errors(RDKafkaApiKey::Produce, &[error]);
     let answer = post(&pipeline).await;
-    let body = failed(50002, "the record is larger than the topic admits (max.message.bytes)");
+    let body = failed(50002, "the record is larger than the topic allows (max.message.bytes)");
     assert_eq!((answer.status, answer.body.as_str()), (StatusCode::PAYLOAD_TOO_LARGE, body.as_str()));
     let answer = post(&pipeline).await;
     assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, WRITTEN));
@@ -103,7 +103,7 @@ async fn a_record_that_the_broker_rejects_permanently_is_a_500_with_the_reason_o
     let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD;
     pipeline.cluster.request_errors(RDKafkaApiKey::Produce, &[error]);
     let answer = post(&pipeline).await;
-    let body = failed(50002, "the cluster refused the record");
+    let body = failed(50002, "the cluster rejected the record");
     assert_eq!((answer.status, answer.body.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, body.as_str()));
     assert!(
         log.text().contains("Kafka rejected a record permanently error=Message production error: InvalidRecord"),

@@ -25,7 +25,7 @@ use crate::support::{
 /// A request's deadline is after 27 s, so an earlier response has another cause. The promise is about 3 s.
 const LONG_BEFORE_THE_DEADLINE: Duration = Duration::from_secs(8);
 
-const DENIED: &str = r#"{"offsets":[{"partition":null,"offset":null,"error_code":40101,"error":"the cluster refused the log-in"}],"key_schema_id":null,"value_schema_id":null}"#;
+const DENIED: &str = r#"{"offsets":[{"partition":null,"offset":null,"error_code":40101,"error":"authentication to the cluster failed"}],"key_schema_id":null,"value_schema_id":null}"#;
 
 fn geo() -> String {
     envelope(&[&with(&GEO, &[])])

@@ -1,4 +1,4 @@
-//! What a cluster says of itself and of its topics.
+//! The metadata of a cluster and its topics.
 
 use std::{future::Future, time::Duration};
 
@@ -6,55 +6,55 @@ use serde::Serialize;
 
 use crate::publish::Unreachable;
 
-/// A topic's partition, in the REST Proxy's form.
+/// A partition of a topic. Serializes as in the REST Proxy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Partition {
-    /// From 0.
+    /// The partition's number, from 0.
     pub partition: i32,
-    /// The id of the broker that takes its records; -1 while there is none.
+    /// The id of the leader's broker; -1 while there is none.
     pub leader: i32,
-    /// The brokers that keep it.
+    /// The replicas, the leader included.
     pub replicas: Vec<Replica>,
 }
 
-/// A broker that keeps a partition.
+/// A replica of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Replica {
     /// The broker's id.
     pub broker: i32,
     /// Whether it is the leader.
     pub leader: bool,
-    /// Whether it has everything that the leader has.
+    /// Whether it is an in-sync replica.
     pub in_sync: bool,
 }
 
-/// Which offsets a partition has, in the REST Proxy's form.
+/// The offsets of a partition. Serializes as in the REST Proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Offsets {
-    /// The first record that Kafka still keeps.
+    /// The offset of the first record that Kafka still keeps.
     pub beginning_offset: i64,
-    /// Where the next record is written.
+    /// The offset of the next record to be written.
     pub end_offset: i64,
 }
 
-/// Why a cluster did not tell. The messages go to the client as they stand.
+/// The reason why there is no metadata. `ingest` answers with a message of its own for each but [`Unreachable`]'s.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum DescribeError {
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
-    #[error("the topic {topic} is not on the cluster")]
+    #[error("the topic {topic} does not exist on the cluster")]
     NoSuchTopic { topic: String },
     #[error("the cluster does not allow describing this topic")]
     Unauthorized,
 }
 
-/// Tells what a cluster says of itself. What is asked here delays no record.
+/// Fetches a cluster's metadata. These requests delay no record.
 pub trait Describe: Send + Sync + 'static {
-    /// Succeeds when a broker answered in the last seconds, else asks one now.
+    /// Returns at once if a broker responded in the last seconds, and otherwise sends a request to one.
     fn reach(&self, within: Duration) -> impl Future<Output = Result<(), Unreachable>> + Send;
 
-    /// As the cluster was named when it was made: 22 characters.
+    /// The id that the cluster got at its creation: 22 characters.
     fn cluster_id(&self, within: Duration) -> impl Future<Output = Result<String, DescribeError>> + Send;
 
     /// The ids of the brokers that are up, in ascending order.
@@ -67,7 +67,7 @@ pub trait Describe: Send + Sync + 'static {
         within: Duration,
     ) -> impl Future<Output = Result<Vec<Partition>, DescribeError>> + Send;
 
-    /// The offsets of a partition that the topic has.
+    /// The offsets of a partition, which has to exist.
     fn offsets(
         &self,
         topic: &str,

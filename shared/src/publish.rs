@@ -1,38 +1,38 @@
-//! Records on their way to a topic, and what became of each.
+//! Records to be written to topics, and their outcomes.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
-/// One message to be written.
+/// A record to be written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProducerRecord {
-    /// Shared by the records of a request.
+    /// The topic's name, shared by the records of a request.
     pub topic: Arc<str>,
-    /// `None` leaves the choice to the partitioner (murmur2 of the key, as the Java client).
+    /// The partition; `None` leaves the choice to the partitioner (murmur2 of the key, like the Java client).
     pub partition: Option<i32>,
-    /// `None` is Kafka's null.
+    /// The key; `None` is Kafka's null.
     pub key: Option<Bytes>,
-    /// `None` is Kafka's null.
+    /// The value; `None` is Kafka's null.
     pub value: Option<Bytes>,
-    /// Milliseconds since 1970, above 0. `None` stands for the moment in which it is handed over.
+    /// The timestamp, in milliseconds since 1970, above 0; `None` is the time at which the producer receives the record.
     pub timestamp_ms: Option<i64>,
-    /// In this order; names may repeat.
+    /// The headers, in this order. Names may repeat.
     pub headers: Vec<Header>,
 }
 
-/// What stands beside a record's key and value.
+/// A record's header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Not unique.
+    /// The name, which need not be unique.
     pub name: String,
-    /// `None` is Kafka's null.
+    /// The value; `None` is Kafka's null.
     pub value: Option<Bytes>,
 }
 
 impl ProducerRecord {
-    /// Key, value and headers, in bytes.
+    /// The size of key, value and headers, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         let size = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
@@ -41,45 +41,45 @@ impl ProducerRecord {
     }
 }
 
-/// Where a record was written.
+/// The position at which a record was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
-    /// From 0.
+    /// The partition, from 0.
     pub partition: i32,
-    /// From 0.
+    /// The offset, from 0.
     pub offset: i64,
-    /// The record's own or the broker's, as the topic is set, in milliseconds since 1970; `None` when nobody told.
+    /// The record's or the broker's timestamp, depending on the topic's setting, in milliseconds since 1970; `None` if unknown.
     pub timestamp_ms: Option<i64>,
 }
 
-/// Why a record is not known to be written. The messages go to the client as they stand.
+/// The reason why a record was not acknowledged. `ingest` puts the message into the record's entry of the response as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// Nobody can know whether it is written: the brokers gave no answer in time, or one that may pass.
-    #[error("not confirmed in time: it may or may not be written; it may be sent again")]
+    /// The record may or may not be written: the brokers did not respond in time, or reported a transient error.
+    #[error("not confirmed in time: it may have been written; a retry may duplicate it")]
     Unconfirmed,
-    /// The topic is not on the cluster. Not written.
-    #[error("the topic is not on the cluster; it may be sent again once the topic is made")]
+    /// Not written: the topic does not exist on the cluster.
+    #[error("the topic does not exist on the cluster; retry once it has been created")]
     NoSuchTopic,
-    /// The topic has no such partition. Not written.
+    /// Not written: the topic has no such partition.
     #[error("the topic has no such partition")]
     NoSuchPartition,
-    /// Larger than the topic admits. Not written.
-    #[error("the record is larger than the topic admits (max.message.bytes)")]
+    /// Not written: the record is larger than the topic allows.
+    #[error("the record is larger than the topic allows (max.message.bytes)")]
     TooLarge,
-    /// Refused for good, for a reason that no client can mend. Not written.
-    #[error("the cluster refused the record")]
+    /// Not written: the cluster rejected the record permanently, for a reason that no client can fix.
+    #[error("the cluster rejected the record")]
     Refused,
-    /// The cluster does not know who we are. Not written.
-    #[error("the cluster refused the log-in")]
+    /// Not written: the brokers rejected our credentials, or there were none.
+    #[error("authentication to the cluster failed")]
     Unauthenticated,
-    /// The cluster knows us and does not let us write to this topic. Not written.
+    /// Not written: our identity has no permission to write to the topic.
     #[error("the cluster does not allow writing to this topic")]
     Unauthorized,
 }
 
 impl Failure {
-    /// Each of them.
+    /// All failures.
     pub const ALL: [Self; 7] = [
         Self::Unconfirmed,
         Self::NoSuchTopic,
@@ -91,36 +91,36 @@ impl Failure {
     ];
 }
 
-/// What became of one record.
+/// The outcome of one record.
 pub type Outcome = Result<Written, Failure>;
 
 /// Writes records to their topics.
 pub trait Publish: Send + Sync + 'static {
-    /// Writes `records` and says what became of each, in their order. A record is [`Written`] when all in-sync replicas
-    /// hold it. What is not answered by `deadline` is [`Failure::Unconfirmed`].
+    /// Writes `records` and returns the outcome of each, in their order. A record is [`Written`] when all in-sync replicas
+    /// hold it, and [`Failure::Unconfirmed`] if its outcome is unknown at `deadline`.
     ///
     /// # Cancellation
-    /// Records of a dropped future may or may not be written, now or later.
+    /// The records of a dropped future may or may not be written, now or later.
     fn publish(&self, records: Vec<ProducerRecord>, deadline: Instant) -> impl Future<Output = Vec<Outcome>> + Send;
 }
 
-/// Kafka cannot be used.
+/// The reason why Kafka is unavailable. `ingest` answers with the message alone; the source is for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreachable {
-    /// No broker answered.
+    /// No broker responded.
     #[error("no Kafka broker answered within {:.1} s", .within.as_secs_f32())]
     NoResponse {
-        /// How long was waited.
+        /// The time that was waited.
         within: Duration,
-        /// What was last said of a connection, if anything was.
+        /// The last error of a connection, if one was reported.
         source: Option<LastError>,
     },
-    /// The brokers do not know who we are.
+    /// The brokers rejected our credentials, or there were none.
     #[error("Kafka rejected the authentication")]
     AuthenticationFailed,
 }
 
-/// What a broker, or the client library, said of a connection.
+/// The last error of a connection, in the words of the broker or the client library.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct LastError(pub String);

@@ -270,7 +270,7 @@ pub(super) fn too_large_for_a_topic() -> Vec<HostileBody> {
         full(MAX_BODY_BYTES, &format!(r#"{{"records":[{{"value":{row},"n":{before}"#), fill, &format!("{after}}}}}]}}"))
     };
     let key = format!(r#"{{"records":[{{"key":"{}","value":{ROW}}}]}}"#, "k".repeat(5_000_000));
-    let says = "larger than the topic admits";
+    let says = "larger than the topic allows";
     vec![
         hostile("a key of 5 MB", key, RECORD_TOO_LARGE, says),
         hostile("a fraction of 6 MB", field("0.", "1", ""), RECORD_TOO_LARGE, says),

@@ -43,7 +43,7 @@ async fn large_records_are_written_and_one_beyond_kafkas_limit_is_rejected() {
         assert_eq!(local.post(GEO_TOPIC, &of_size(1_000_000)).await, written(offset));
         let (status, body) = local.post(GEO_TOPIC, &of_size(4_300_000)).await;
         assert_eq!(status, 413, "{body}");
-        assert!(body.contains(r#""error_code":50002,"error":"the record is larger than the topic admits"#), "{body}");
+        assert!(body.contains(r#""error_code":50002,"error":"the record is larger than the topic allows"#), "{body}");
     }
     assert_all_archived(&local.stop().await, 12);
 }
