@@ -87,7 +87,7 @@ async fn a_panic_gets_a_response() {
         panic!("a mistake at {}", request.properties.name)
     };
     respond(cloudformation.request("Create", &properties()), panic).await.unwrap();
-    assert_eq!(cloudformation.reason(), "the function panicked, which is a mistake in it; its log tells where");
+    assert_eq!(cloudformation.reason(), "the function panicked, which is a bug: its log shows where");
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn work_that_takes_too_long_gets_a_response_before_the_functions_timeout()
     let event = cloudformation.request("Create", &properties()).payload;
     let (time, start) = (RESPONSE_RESERVE, tokio::time::Instant::now());
     respond(cloudformation.event(event, time), hang).await.unwrap();
-    assert!(cloudformation.reason().starts_with("the function's time was over before the work was done"));
+    assert!(cloudformation.reason().starts_with("the function timed out before the work was done"));
     assert!(start.elapsed() + Duration::from_secs(3) < time, "{:?}", start.elapsed());
 }
 
@@ -117,7 +117,7 @@ async fn a_deletion_deletes_nothing_and_ignores_the_properties() {
 async fn an_unknown_request_type_gets_a_response() {
     let cloudformation = CloudFormation::start().await;
     respond(cloudformation.request("Import", &properties()), make).await.unwrap();
-    assert!(cloudformation.reason().starts_with("CloudFormation asks for Import"), "{}", cloudformation.reason());
+    assert!(cloudformation.reason().starts_with("CloudFormation requested Import"), "{}", cloudformation.reason());
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn a_rejected_response_fails_the_function_and_the_url_stays_secret() {
     let cloudformation = CloudFormation::responding_with(vec![StubResponse::status(StatusCode::FORBIDDEN)]).await;
     let error = respond(cloudformation.request("Create", &properties()), make).await.unwrap_err();
     assert_eq!(cloudformation.response_attempts().len(), 1);
-    assert_eq!(error.to_string(), "127.0.0.1 refused the answer with 403 Forbidden");
+    assert_eq!(error.to_string(), "127.0.0.1 rejected the response with 403 Forbidden");
     assert!(!format!("{error:?}").contains(SIGNATURE), "{error:?}");
 }
 

@@ -301,7 +301,7 @@ async fn the_program_uses_the_endpoint_in_its_environment() {
     assert_eq!(cloudformation.data()["BootstrapServers"], SERVERS);
     assert_eq!(control_plane.requests().len(), 1);
     let log = lambda.log();
-    assert!(log.contains("the resource is as the template says"), "{log}");
+    assert!(log.contains("the resource matches the template"), "{log}");
     for secret in [SIGNATURE, "k3y"] {
         assert!(!log.contains(secret), "{secret}: {log}");
     }

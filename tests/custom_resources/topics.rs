@@ -123,7 +123,7 @@ async fn the_program_creates_the_topics_with_the_settings_of_its_environment() {
     lambda.invoke(&event.payload).await.unwrap();
     assert_eq!(cloudformation.data()["Created"], "3");
     let log = lambda.log();
-    assert!(log.contains("the resource is as the template says"), "{log}");
+    assert!(log.contains("the resource matches the template"), "{log}");
     assert!(!log.contains(SIGNATURE), "the URL's signature lets anyone respond: {log}");
     role.assert_no_credentials_in(&log);
 }

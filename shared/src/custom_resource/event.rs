@@ -1,4 +1,4 @@
-//! The event, as CloudFormation sends it.
+//! CloudFormation's event.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use reqwest::Url;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::ResponseError;
+use super::error::ResponseError;
 
-/// What CloudFormation adds to a resource's own properties.
-const NOT_OURS: [&str; 2] = ["ServiceToken", "ServiceTimeout"];
+/// The properties that CloudFormation adds to a resource's own.
+const RESERVED_PROPERTIES: [&str; 2] = ["ServiceToken", "ServiceTimeout"];
 
-/// A request, but for the URL: that is a secret, and kept where it is not printed.
+/// A request without its URL, which is a secret.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Event {
@@ -24,7 +24,7 @@ pub(super) struct Event {
     resource_properties: Value,
 }
 
-/// What to do with the resource.
+/// The requested operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RequestType {
     Create,
@@ -56,8 +56,8 @@ impl fmt::Display for RequestType {
 }
 
 impl Event {
-    /// The resource's name for CloudFormation, which takes another name for another resource and deletes the old one. So
-    /// it stays as it is; the first one is of the request, for the event may come twice.
+    /// The resource's id. CloudFormation replaces a resource whose id changes, so it stays the same. The first one derives from
+    /// the request, because the event may arrive twice.
     pub(super) fn physical_resource_id(&self) -> String {
         match &self.physical_resource_id {
             Some(known) => known.clone(),
@@ -65,17 +65,17 @@ impl Event {
         }
     }
 
-    /// The properties that are the resource's own.
+    /// The resource's own properties.
     pub(super) fn properties(&self) -> Value {
         let mut properties = self.resource_properties.clone();
         if let Value::Object(properties) = &mut properties {
-            properties.retain(|name, _| !NOT_OURS.contains(&name.as_str()));
+            properties.retain(|name, _| !RESERVED_PROPERTIES.contains(&name.as_str()));
         }
         properties
     }
 }
 
-/// Where the answer goes to. Whoever knows the URL can answer, so only its host is printed.
+/// The address of the response. Anyone who knows the URL can respond, so it prints as its host alone.
 pub(super) struct ResponseUrl(pub(super) Url);
 
 impl fmt::Debug for ResponseUrl {
@@ -90,10 +90,10 @@ impl fmt::Display for ResponseUrl {
     }
 }
 
-/// The request and where its answer goes to.
+/// Parses the request and the address of its response.
 ///
 /// # Errors
-/// When it is no request of CloudFormation's.
+/// When the event is not a request of CloudFormation.
 pub(super) fn parse(mut payload: Value) -> Result<(Event, ResponseUrl), ResponseError> {
     let url = payload.as_object_mut().and_then(|payload| payload.remove("ResponseURL"));
     let url = url.as_ref().and_then(Value::as_str).ok_or(ResponseError::NoUrl)?;
@@ -118,14 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn the_url_is_shown_nowhere() {
+    fn no_output_contains_the_url() {
         let parsed = parse(request()).unwrap();
-        let shown = format!("{parsed:?} {}", parsed.1);
-        assert!(shown.contains("bucket.s3.amazonaws.com") && !shown.contains("s3cret"), "{shown}");
+        let output = format!("{parsed:?} {}", parsed.1);
+        assert!(output.contains("bucket.s3.amazonaws.com") && !output.contains("s3cret"), "{output}");
     }
 
     #[test]
-    fn a_resource_keeps_its_name_and_gets_it_from_the_request_that_makes_it() {
+    fn a_resource_keeps_the_id_it_got_from_its_first_request() {
         let name = |request| parse(request).unwrap().0.physical_resource_id();
         assert_eq!(name(request()), "before");
         let mut create = request();
@@ -134,20 +134,20 @@ mod tests {
     }
 
     #[test]
-    fn the_properties_are_the_resources_own() {
+    fn the_properties_exclude_cloudformations_own() {
         assert_eq!(parse(request()).unwrap().0.properties(), json!({"UserIds": ["a"]}));
     }
 
     #[test]
-    fn an_event_of_somebody_else_is_named_as_such() {
-        for (payload, said) in [
+    fn an_event_from_another_sender_is_rejected() {
+        for (payload, message) in [
             (json!({}), "the event has no ResponseURL, so it is not CloudFormation's"),
             (json!([1]), "the event has no ResponseURL"),
             (json!({"ResponseURL": "nowhere"}), "the event's ResponseURL cannot be used"),
             (json!({"ResponseURL": "https://s3/"}), "the event is not CloudFormation's request for a custom resource"),
         ] {
             let error = parse(payload).unwrap_err().to_string();
-            assert!(error.starts_with(said), "{error}");
+            assert!(error.starts_with(message), "{error}");
         }
     }
 }

@@ -1,19 +1,34 @@
-//! The answer, as CloudFormation takes it.
+//! The response to CloudFormation.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Success, event::Event};
+use super::event::Event;
 
-/// What CloudFormation takes, in bytes:
+/// The largest response that CloudFormation accepts, in bytes:
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html>.
-pub(super) const MAX_BYTES: usize = 4096;
+const MAX_BYTES: usize = 4096;
 
-/// What JSON makes of one character at most: `\u0001`.
+/// The longest escape of one character in JSON: `\u0001`.
 const MAX_CHAR_BYTES: usize = 6;
 
-/// Whether the resource is as the template says.
+/// The attributes of a resource that exists.
+#[derive(Debug, Default)]
+pub struct Success {
+    data: BTreeMap<&'static str, String>,
+}
+
+impl Success {
+    /// Adds the value of `!GetAtt Resource.<name>`. CloudFormation accepts 4 KiB in all.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.data.insert(name, value.into());
+        self
+    }
+}
+
+/// The result of the operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub(super) enum Status {
@@ -21,20 +36,20 @@ pub(super) enum Status {
     Failed,
 }
 
-/// The answer to one request.
+/// The response to one request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Response {
     status: Status,
-    /// Why it is not.
+    /// The reason of a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
-    /// The resource's name for CloudFormation, the same for as long as it lives.
+    /// The resource's id, which stays the same for its whole life.
     physical_resource_id: String,
     stack_id: String,
     request_id: String,
     logical_resource_id: String,
-    /// What the template can read.
+    /// The attributes for `!GetAtt`.
     data: BTreeMap<&'static str, String>,
 }
 
@@ -45,14 +60,14 @@ impl Response {
             0..=MAX_BYTES => response,
             size => {
                 let reason = format!(
-                    "the resource is there, but its attributes are too long: an answer of {size} bytes, of which CloudFormation takes {MAX_BYTES}"
+                    "the resource exists, but its attributes are too long: CloudFormation accepts a response of {MAX_BYTES} bytes, and this one has {size}"
                 );
                 Self::failed(event, &reason, "")
             }
         }
     }
 
-    /// The reason is cut where the answer would become too long, and where to read more stays.
+    /// Creates a failure. If it would become too long, the reason is truncated, and `log`, the location of the details, stays.
     pub(super) fn failed(event: &Event, reason: &str, log: &str) -> Self {
         let mut response = Self { reason: Some(format!("{reason}{log}")), ..Self::new(event, Status::Failed) };
         let mut kept: Vec<char> = reason.chars().take(MAX_BYTES).collect();
@@ -76,9 +91,9 @@ impl Response {
         }
     }
 
-    /// What is sent.
+    /// The body to send.
     pub(super) fn body(&self) -> String {
-        // Text and a map of it: nothing that JSON has no form for.
+        // Strings and a map of strings always serialize.
         serde_json::to_string(self).unwrap_or_default()
     }
 
@@ -104,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_has_what_cloudformation_asks_for() {
+    fn a_response_has_every_field_that_cloudformation_requires() {
         let success = Success::default().with("Created", "3");
         let body: Value = serde_json::from_str(&Response::success(&event(), success).body()).unwrap();
         let expected = json!({
@@ -115,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_cut_where_the_answer_would_be_too_long_and_the_log_is_still_named() {
+    fn a_long_reason_is_truncated_and_still_names_the_log() {
         for text in ["a", "\u{1}", "\"", "é", "😀"] {
             let response = Response::failed(&event(), &text.repeat(10_000), " (log: here)");
             let size = response.size_bytes();
@@ -126,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_that_are_too_long_are_a_failure_that_says_so() {
+    fn attributes_that_are_too_long_are_a_failure() {
         let response = Response::success(&event(), Success::default().with("Topics", "a".repeat(MAX_BYTES)));
         assert_eq!(response.status, Status::Failed);
         assert!(response.data.is_empty());
