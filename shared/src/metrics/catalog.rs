@@ -1,23 +1,23 @@
-//! Every metric there is. Adding one is a constant and a line in [`CATALOG`]; docs/deploy.md's table follows.
+//! The catalog of metrics. To add one, add a constant, a line in [`CATALOG`] and a row in docs/deploy.md's table.
 
 use serde::Serialize;
 
-/// A metric of CloudWatch's.
+/// A metric in CloudWatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Metric {
-    /// The functions that write it, comma separated.
+    /// The functions that record it, comma separated.
     pub functions: &'static str,
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// Its unit.
+    /// The unit.
     pub unit: Unit,
-    /// The dimension beside the function's name. There is a metric for each of its values, and one for all of them together.
+    /// The dimension besides the function's name. CloudWatch has one metric for each of its values and one for all together.
     pub dimension: Option<&'static str>,
-    /// What it tells, in the words of docs/deploy.md's table.
+    /// The meaning, as in docs/deploy.md's table.
     pub meaning: &'static str,
 }
 
-/// A unit, by CloudWatch's name.
+/// A unit, with CloudWatch's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Unit {
@@ -25,7 +25,7 @@ pub enum Unit {
     Milliseconds,
 }
 
-/// All of them.
+/// All metrics.
 pub static CATALOG: [&Metric; 19] = [
     &ingest::RECORDS_WRITTEN,
     &ingest::RECORDS_REFUSED,
@@ -62,14 +62,14 @@ impl Metric {
     }
 }
 
-/// What `ingest` writes.
+/// The metrics of `ingest`.
 #[expect(missing_docs, reason = "each metric's meaning is its documentation")]
 pub mod ingest {
     use super::{Metric, count, time};
 
     const FUNCTION: &str = "ingest";
 
-    /// The `Kind` of a record that is of none.
+    /// The `Kind` of a record in a pass-through topic.
     pub const PASS_THROUGH: &str = "pass-through";
 
     pub static RECORDS_WRITTEN: Metric = count(
@@ -81,24 +81,24 @@ pub mod ingest {
     pub static RECORDS_REFUSED: Metric = count(
         FUNCTION,
         "RecordsRefused",
-        "records of requests with one that is not valid, and those too large for their topic: not written",
+        "records of requests with an invalid record, and records too large for their topic: not written",
     )
     .by("ErrorCode");
     pub static RECORDS_UNCONFIRMED: Metric =
-        count(FUNCTION, "RecordsUnconfirmed", "records that Kafka did not take, or not in time");
+        count(FUNCTION, "RecordsUnconfirmed", "records that Kafka did not acknowledge in time, or rejected");
     pub static REQUESTS_REFUSED: Metric = count(
         FUNCTION,
         "RequestsRefused",
-        "requests that were refused, or of which a record was not written, by their answer's `error_code`",
+        "requests that were rejected or had a record that was not written, by the response's `error_code`",
     )
     .by("ErrorCode");
     pub static PRODUCE_TIME: Metric =
-        time(FUNCTION, "ProduceTime", "from handing a request's records to the producer until each has its answer");
+        time(FUNCTION, "ProduceTime", "from handing a request's records to the producer until each has its outcome");
     pub static COLD_STARTS: Metric =
         count(FUNCTION, "ColdStarts", "execution environments that were started, reported with their first invocation");
 }
 
-/// What every function with a producer writes.
+/// The metrics of every function with a producer.
 #[expect(missing_docs, reason = "each metric's meaning is its documentation")]
 pub mod producer {
     use super::{Metric, time};
@@ -106,11 +106,11 @@ pub mod producer {
     pub static CONNECT_TIME: Metric = time(
         "ingest, emulator",
         "ConnectTime",
-        "a new connection to Kafka until it can be written to, the log-in included; at a start and when one is replaced",
+        "establishing a connection to Kafka, including authentication: at a start and when a connection is replaced",
     );
 }
 
-/// What `emulator` writes.
+/// The metrics of `emulator`.
 #[expect(missing_docs, reason = "each metric's meaning is its documentation")]
 pub mod emulator {
     use super::{Metric, count, time};
@@ -119,23 +119,22 @@ pub mod emulator {
 
     pub static POSTS_SENT: Metric = count(FUNCTION, "PostsSent", "posts that were drawn and sent");
     pub static RECORDS_WRITTEN: Metric = count(FUNCTION, "RecordsWritten", "records that the in-sync replicas hold");
-    pub static RECORDS_REFUSED: Metric =
-        count(FUNCTION, "RecordsRefused", "rows of the database that are not valid: not sent");
+    pub static RECORDS_REFUSED: Metric = count(FUNCTION, "RecordsRefused", "invalid rows of the database: not sent");
     pub static RECORDS_UNCONFIRMED: Metric =
-        count(FUNCTION, "RecordsUnconfirmed", "records that Kafka did not take, or not in time");
+        count(FUNCTION, "RecordsUnconfirmed", "records that Kafka did not acknowledge in time, or rejected");
     pub static PRODUCE_TIME: Metric =
-        time(FUNCTION, "ProduceTime", "from handing the records of some posts over until each has its answer");
+        time(FUNCTION, "ProduceTime", "from handing the records of some posts over until each has its outcome");
 }
 
-/// What `archive` writes.
+/// The metrics of `archive`.
 #[expect(missing_docs, reason = "each metric's meaning is its documentation")]
 pub mod archive {
     use super::{Metric, count};
 
     const FUNCTION: &str = "archive";
 
-    pub static RECORDS_ARCHIVED: Metric = count(FUNCTION, "RecordsArchived", "records stored, a line each");
-    pub static OBJECTS_STORED: Metric = count(FUNCTION, "ObjectsStored", "objects that these made");
+    pub static RECORDS_ARCHIVED: Metric = count(FUNCTION, "RecordsArchived", "records stored, one per line");
+    pub static OBJECTS_STORED: Metric = count(FUNCTION, "ObjectsStored", "objects stored for these records");
     pub static RECORDS_QUARANTINED: Metric =
         count(FUNCTION, "RecordsQuarantined", "records stored under `quarantine/`: null, or not JSON");
     pub static RECORDS_LOST: Metric =
@@ -143,15 +142,15 @@ pub mod archive {
     pub static ARCHIVE_LAG: Metric = count(
         FUNCTION,
         "ArchiveLag",
-        "offsets that were in the topics as a run began and are not archived as it ends; each run tells it, 0 as well, \
-         unless Kafka or the archive could not be asked",
+        "offsets that were in the topics when a run began and are not archived when it ends; every run reports it, also 0, \
+         unless Kafka or the archive is unavailable",
     );
     pub static PARTITIONS_LEFT: Metric =
-        count(FUNCTION, "PartitionsLeft", "partitions that a run had too little time for: the next one goes on there");
+        count(FUNCTION, "PartitionsLeft", "partitions that a run had no time for: the next run continues there");
     pub static PARTITIONS_FAILED: Metric = count(
         FUNCTION,
         "PartitionsFailed",
-        "partitions that could not be archived; a topic that is missing and a Kafka that is away count as one",
+        "partitions that could not be archived; a missing topic or an unavailable Kafka counts as one",
     );
 }
 
@@ -160,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_has_each_name_once() {
+    fn no_function_has_two_metrics_of_one_name() {
         for (at, metric) in CATALOG.iter().enumerate() {
             for function in metric.functions.split(", ") {
                 let same = |other: &&&Metric| other.name == metric.name && other.functions.contains(function);

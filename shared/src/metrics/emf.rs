@@ -1,4 +1,4 @@
-//! CloudWatch's [embedded metric format]: a line of the log that is metrics as well.
+//! CloudWatch's [embedded metric format]: log lines that carry metrics.
 //!
 //! [embedded metric format]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 
@@ -9,18 +9,21 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Metric, Recorded, Unit, Values};
+use super::{
+    catalog::{Metric, Unit},
+    recorded::{Recorded, Values},
+};
 
-/// Where the metrics are found in CloudWatch.
+/// The metrics' namespace in CloudWatch.
 pub const NAMESPACE: &str = "PinterestDataPipeline";
 
-/// The dimension that every metric has.
+/// The dimension of every metric.
 pub const FUNCTION_NAME: &str = "FunctionName";
 
-/// The most values of one metric in a line. (A line's other limits, 100 metrics and 1 MB, are out of reach.)
+/// The maximum number of values of one metric per line. (A line's other limits, 100 metrics and 1 MB, are out of reach.)
 const MAX_VALUES: usize = 100;
 
-/// One line. What it measures are members of it, which the directives name.
+/// One line. The directives name the members that are metrics.
 #[derive(Serialize)]
 struct Line<'a> {
     #[serde(rename = "_aws")]
@@ -41,7 +44,7 @@ struct Metadata<'a> {
 #[serde(rename_all = "PascalCase")]
 struct Directive<'a> {
     namespace: &'static str,
-    /// Sets of dimensions, by each of which the metrics are kept.
+    /// Sets of dimensions. CloudWatch stores the metrics for each set.
     dimensions: Vec<Vec<&'a str>>,
     metrics: Vec<Definition<'a>>,
 }
@@ -79,7 +82,7 @@ impl<'a> Line<'a> {
 }
 
 impl Recorded {
-    /// The lines for CloudWatch, one as a rule: a dimension has one value a line, and a metric up to 100.
+    /// Formats the lines for CloudWatch, usually one: a line has one value per dimension and up to 100 per metric.
     #[must_use]
     pub fn lines(&self, function: &str, now: SystemTime) -> String {
         let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
@@ -93,7 +96,7 @@ impl Recorded {
                 lines.push(line);
             }
         }
-        // What has no dimension of its own shares the lines of what has.
+        // Metrics without a dimension of their own share the lines of those with one.
         for (at, metrics) in self.0.get(&None).into_iter().flat_map(parts).enumerate() {
             if at == lines.len() {
                 lines.push(Line::new(function, timestamp));
@@ -105,7 +108,7 @@ impl Recorded {
     }
 }
 
-/// The metrics with as many values as a line may have, and what is left of them in the same way.
+/// Splits the metrics into parts with as many values as a line may have.
 fn parts<'a>(metrics: &'a BTreeMap<&'static Metric, Values>) -> Vec<Vec<(&'static Metric, Member<'a>)>> {
     let mut parts: Vec<Vec<_>> = Vec::new();
     for (metric, values) in metrics {
@@ -139,12 +142,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_recorded_is_no_line() {
+    fn without_values_there_is_no_line() {
         assert_eq!(lines(&Metrics::default()), [] as [Value; 0]);
     }
 
     #[test]
-    fn a_line_has_one_value_of_a_dimension_and_what_has_none_stands_beside_it_once() {
+    fn a_line_has_one_value_of_a_dimension_and_other_metrics_appear_once() {
         let metrics = Metrics::default();
         metrics.add(&ingest::COLD_STARTS, 1);
         metrics.add_by(&ingest::RECORDS_WRITTEN, "geo", 2);
@@ -156,12 +159,12 @@ mod tests {
         assert_eq!(lines.len(), 2);
         for (line, named) in lines.iter().zip([2, 1]) {
             let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
-            assert_eq!(directives.len(), named, "what is not named there is no metric: {line}");
+            assert_eq!(directives.len(), named, "a member without a directive is no metric: {line}");
         }
     }
 
     #[test]
-    fn more_values_than_a_line_takes_are_in_the_next_ones() {
+    fn values_beyond_a_lines_limit_are_in_the_next_lines() {
         let metrics = Metrics::default();
         for milliseconds in 0..250 {
             metrics.took(&ingest::PRODUCE_TIME, Duration::from_millis(milliseconds));
