@@ -1,4 +1,4 @@
-//! AWS credentials, read from the environment like any setting: Lambda puts its role's there.
+//! AWS credentials, read from the environment like any setting. Lambda sets those of the function's role.
 
 use std::{
     fmt,
@@ -11,10 +11,10 @@ use chrono::{DateTime, Utc};
 
 use crate::settings::{Reader, Variable};
 
-// The names are Lambda's, and those of the AWS command line's `export-credentials`.
+// Lambda and the AWS CLI's `export-credentials` use these names.
 static AWS_REGION: Variable = Variable { name: "AWS_REGION", default: None, meaning: "the region" };
 static AWS_ACCESS_KEY_ID: Variable =
-    Variable { name: "AWS_ACCESS_KEY_ID", default: None, meaning: "the access key that logs in" };
+    Variable { name: "AWS_ACCESS_KEY_ID", default: None, meaning: "the access key that signs" };
 static AWS_SECRET_ACCESS_KEY: Variable =
     Variable { name: "AWS_SECRET_ACCESS_KEY", default: None, meaning: "the access key's secret" };
 static AWS_SESSION_TOKEN: Variable =
@@ -22,31 +22,31 @@ static AWS_SESSION_TOKEN: Variable =
 static AWS_CREDENTIAL_EXPIRATION: Variable = Variable {
     name: "AWS_CREDENTIAL_EXPIRATION",
     default: Some(""),
-    meaning: "when temporary credentials end, as in 2026-01-31T12:00:00Z",
+    meaning: "the expiry of temporary credentials, as in 2026-01-31T12:00:00Z",
 };
 
-/// What Lambda sets, and what `export-credentials` adds to it.
+/// The variables that Lambda sets, and those that `export-credentials` adds.
 pub const VARIABLES: &[&Variable] =
     &[&AWS_REGION, &AWS_ACCESS_KEY_ID, &AWS_SECRET_ACCESS_KEY, &AWS_SESSION_TOKEN, &AWS_CREDENTIAL_EXPIRATION];
 
-/// Who signs, and for which region.
+/// Credentials that sign, and the region they sign for.
 #[derive(Clone)]
 pub struct Signer {
     /// The region, as in `eu-west-1`.
     pub region: String,
-    /// The key. It may hold the time of its end.
+    /// The credentials, with their expiry if they have one.
     pub credentials: Credentials,
 }
 
-/// The credentials have ended: what they sign would be refused.
+/// The credentials have expired: AWS would reject what they sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the AWS credentials ended {} s ago", ago.as_secs())]
+#[error("the AWS credentials expired {} s ago", ago.as_secs())]
 pub struct Expired {
-    /// How long ago.
+    /// The time since the expiry.
     pub ago: Duration,
 }
 
-/// Shows neither key nor secret.
+/// Omits key and secret.
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signer").field("region", &self.region).finish_non_exhaustive()
@@ -54,7 +54,7 @@ impl fmt::Debug for Signer {
 }
 
 impl Signer {
-    /// Reads AWS's variables; `None` means that the reader noted a problem.
+    /// Reads the AWS variables; `None` means that the reader recorded a problem.
     pub fn read<F: Fn(&str) -> Option<String>>(reader: &mut Reader<F>) -> Option<Self> {
         let region = reader.read::<String>(&AWS_REGION);
         let access_key = reader.read::<String>(&AWS_ACCESS_KEY_ID);
@@ -66,10 +66,10 @@ impl Signer {
         Some(Self { region: region?, credentials })
     }
 
-    /// The credentials, to sign with at `now`.
+    /// The credentials, if they are valid at `now`.
     ///
     /// # Errors
-    /// When they ended before.
+    /// When they have expired.
     pub fn credentials_at(&self, now: SystemTime) -> Result<&Credentials, Expired> {
         match self.credentials.expiry().and_then(|expiry| now.duration_since(expiry).ok()) {
             Some(ago) => Err(Expired { ago }),

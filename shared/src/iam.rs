@@ -1,4 +1,4 @@
-//! Logging in to Kafka by IAM: a token in place of a password.
+//! IAM authentication to Kafka: a token in place of a password.
 
 use std::{
     fmt,
@@ -13,51 +13,51 @@ use tracing::subscriber::{NoSubscriber, with_default};
 
 use crate::credentials::{Expired, Signer};
 
-/// What is shown to a broker: a URL that is signed for 15 minutes.
+/// A token for a broker: a signed URL, valid for 15 minutes.
 #[derive(Clone)]
 pub struct Token {
-    /// As it goes to the broker.
+    /// The token as the broker expects it.
     pub value: String,
-    /// When it ends: 15 minutes after it was made, or with the credentials if that is sooner.
+    /// The expiry: 15 minutes after the signature, or that of the credentials if it is sooner.
     pub expiry: SystemTime,
 }
 
-/// Hides the token: who has it can log in.
+/// Omits the token, because anyone who has it can authenticate.
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Token").field("expiry", &self.expiry).finish_non_exhaustive()
     }
 }
 
-/// Why there is no token.
+/// The reason why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// A token of theirs would be refused.
+    /// The credentials have expired, so brokers would reject their token.
     #[error(transparent)]
     Expired(#[from] Expired),
-    /// The library's own reason.
-    #[error("the log-in token cannot be signed")]
+    /// The signing library failed.
+    #[error("the authentication token cannot be signed")]
     Signer(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Makes a token for the clusters of the signer's region, in a tenth of a millisecond: nobody is asked for it.
+/// Signs a token for the clusters of the signer's region, in a tenth of a millisecond and without a request.
 ///
 /// # Errors
-/// When the credentials ended before `now`, or cannot sign.
+/// When the credentials have expired at `now`, or cannot sign.
 pub fn token(signer: &Signer, now: SystemTime) -> Result<Token, TokenError> {
     let credentials = signer.credentials_at(now)?;
-    let end = credentials.expiry();
+    let credentials_expiry = credentials.expiry();
     let region = Region::new(signer.region.clone());
     let signing =
         generate_auth_token_from_credentials_provider(region, SharedCredentialsProvider::new(credentials.clone()));
-    // The library logs what it signs, the session token included. It has nothing to wait for, and librdkafka's thread could not.
+    // The library logs its input, the session token included. Its future is ready at once; librdkafka's thread could not wait.
     let signed = with_default(NoSubscriber::default(), || signing.now_or_never());
     let (value, expiry_ms) = signed
-        .ok_or_else(|| TokenError::Signer("it is not signed at once".into()))?
+        .ok_or_else(|| TokenError::Signer("the signature is not ready at once".into()))?
         .map_err(|error| TokenError::Signer(error.into()))?;
     let expiry_ms = u64::try_from(expiry_ms).map_err(|error| TokenError::Signer(error.into()))?;
     let expiry = UNIX_EPOCH + Duration::from_millis(expiry_ms);
-    Ok(Token { value, expiry: end.map_or(expiry, |end| end.min(expiry)) })
+    Ok(Token { value, expiry: credentials_expiry.map_or(expiry, |credentials_expiry| credentials_expiry.min(expiry)) })
 }
 
 #[cfg(test)]
@@ -91,18 +91,18 @@ mod tests {
     }
 
     #[test]
-    fn a_token_ends_with_the_credentials_that_signed_it() {
+    fn a_token_expires_with_the_credentials_that_signed_it() {
         let end = now() + Duration::from_mins(1);
         assert_eq!(token(&signer(Some(end)), now()).unwrap().expiry, end);
         let error = token(&signer(Some(end)), end + Duration::from_secs(5)).unwrap_err();
-        assert_eq!(error.to_string(), "the AWS credentials ended 5 s ago");
+        assert_eq!(error.to_string(), "the AWS credentials expired 5 s ago");
     }
 
     #[test]
-    fn a_token_is_in_no_log_whatever_is_logged() {
-        let mut made = None;
-        let log = everything_logged(|| made = Some(token(&signer(None), now()).unwrap()));
-        for secret in ["X-Amz-Signature=", &made.unwrap().value, "t0/ken+", "t0%2Fken%2B", SECRET] {
+    fn no_log_level_reveals_a_token() {
+        let mut signed = None;
+        let log = everything_logged(|| signed = Some(token(&signer(None), now()).unwrap()));
+        for secret in ["X-Amz-Signature=", &signed.unwrap().value, "t0/ken+", "t0%2Fken%2B", SECRET] {
             assert!(!log.contains(secret), "{secret}: {log}");
         }
     }

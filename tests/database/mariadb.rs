@@ -184,7 +184,7 @@ async fn a_refused_log_in_names_the_remedy_and_no_secret() {
         ("emulator", ("AWS_SESSION_TOKEN", "wr0ng"), token),
         ("emulator", ("AWS_REGION", "us-east-1"), "that the database is in us-east-1"),
         ("nobody", ("AWS_REGION", "eu-west-1"), token),
-        ("emulator", ("AWS_CREDENTIAL_EXPIRATION", "2020-01-01T00:00:00Z"), "the AWS credentials ended"),
+        ("emulator", ("AWS_CREDENTIAL_EXPIRATION", "2020-01-01T00:00:00Z"), "the AWS credentials expired"),
     ] {
         let error = draw(&rds.source(user, &[variable]), 1).await.unwrap_err();
         let login = format!("{user}@{}:{}", rds.front.host(), rds.front.port());

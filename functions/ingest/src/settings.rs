@@ -64,7 +64,7 @@ mod tests {
             error,
             "BOOTSTRAP_SERVERS is not set: Kafka's addresses, `host:port`, comma separated\n\
              AWS_REGION is not set: the region\n\
-             AWS_ACCESS_KEY_ID is not set: the access key that logs in\n\
+             AWS_ACCESS_KEY_ID is not set: the access key that signs\n\
              AWS_SECRET_ACCESS_KEY is not set: the access key's secret\n\
              USER_IDS is not set: the user ids whose topics `<user_id>.pin`, `.geo` and `.user` are served, written to and archived, \
              comma separated"

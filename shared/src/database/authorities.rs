@@ -1,22 +1,22 @@
-//! Who may have signed a database's certificate.
+//! The authorities that may have signed a database's certificate.
 
 use std::{fs, io, path::PathBuf, str::FromStr};
 
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-/// Amazon's authorities for RDS, which neither Amazon Linux nor the lists of public authorities hold.
+/// Amazon's authorities for RDS. Neither Amazon Linux nor the lists of public authorities have them.
 const AMAZON_RDS: &str = include_str!("rds-authorities.pem");
 
-/// Authorities beside the public ones, which are always trusted.
+/// Authorities besides the public ones, which are always trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authorities {
-    /// Amazon's for RDS, in every region that had opened by 2024.
+    /// Amazon's authorities for RDS, in every region opened by 2024.
     AmazonRds,
-    /// Those of a PEM file, which was read.
+    /// The contents of a PEM file.
     Pem(Vec<u8>),
 }
 
-/// Why authorities cannot be used.
+/// The reason why a file of authorities is unusable.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum AuthoritiesError {
@@ -38,7 +38,8 @@ impl Authorities {
 impl FromStr for Authorities {
     type Err = AuthoritiesError;
 
-    /// `amazon-rds`, or the path of a PEM file. It is read now: a wrong path is told at the start, not at the first connection.
+    /// Parses `amazon-rds` or the path of a PEM file. The file is read here, so that a wrong path fails at the start and not at
+    /// the first connection.
     fn from_str(text: &str) -> Result<Self, AuthoritiesError> {
         if text == "amazon-rds" {
             return Ok(Self::AmazonRds);
@@ -64,7 +65,7 @@ mod tests {
     use crate::error_chain::one_line;
 
     #[test]
-    fn amazons_authorities_can_all_be_used() {
+    fn all_of_amazons_authorities_are_usable() {
         let certificates =
             CertificateDer::pem_slice_iter(AMAZON_RDS.as_bytes()).collect::<Result<Vec<_>, _>>().unwrap();
         let mut roots = RootCertStore::empty();
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_help_is_named() {
+    fn an_error_names_the_unusable_file() {
         let error = one_line(&"/no/such.pem".parse::<Authorities>().unwrap_err());
         assert_eq!(error, "/no/such.pem cannot be read: No such file or directory (os error 2)");
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");

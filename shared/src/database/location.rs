@@ -1,17 +1,20 @@
-//! A database's URL: where it is, how its TLS is verified, and how one logs in.
+//! A database's URL: address, TLS verification and login.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 
-use super::{Authorities, AuthoritiesError, Database, plain_host};
+use super::{
+    authorities::{Authorities, AuthoritiesError},
+    connection::{Database, plain_host},
+};
 use crate::{credentials::Signer, settings::Reader};
 
-/// `mysql://user:password@host:3306/database`, with options after a `?`:
+/// A URL of the form `mysql://user:password@host:3306/database`, with options after a `?`:
 ///
-/// - `login=iam`: a token of IAM's in place of the password;
-/// - `ssl-mode`: as MySQL's own clients have it. Without it the server has to prove that it is the host
-///   (`VERIFY_IDENTITY`). Only on this machine, where nobody is between, TLS is used if there is some (`PREFERRED`);
+/// - `login=iam`: an IAM token in place of the password;
+/// - `ssl-mode`: as in MySQL's own clients. The default is `VERIFY_IDENTITY`, and `PREFERRED` for a database on this machine,
+///   where no traffic can be intercepted;
 /// - `ssl-ca`: a PEM file of the authorities to trust in place of Amazon's for RDS.
 #[derive(Clone)]
 pub struct Location {
@@ -20,7 +23,7 @@ pub struct Location {
     has_login: bool,
 }
 
-/// The options hold a password.
+/// Omits the options, which hold a password.
 impl fmt::Debug for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Location")
@@ -31,24 +34,24 @@ impl fmt::Debug for Location {
     }
 }
 
-/// Why a text does not say how a database is reached. None shows the text: it may hold a password.
+/// The reason why a text is not a database's URL. No message shows the text, which may hold a password.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum LocationError {
     #[error("not `mysql://user:password@host:3306/database`")]
     Scheme,
     #[error(
-        "not a URL as `mysql://user:password@host:3306/database`: what is special in a password stands there as `%40`"
+        "not a URL as `mysql://user:password@host:3306/database`: escape special characters of the password, as in `%40`"
     )]
     Url(#[source] sqlx::Error),
     #[error("the URL names no database: mysql://user@host/database")]
     NoDatabase,
     #[error("`ssl-mode` is DISABLED, PREFERRED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY")]
     Mode,
-    // Not named: after a `?` in a password it is the rest of that.
-    #[error("after the `?` stands an option other than {}", OPTIONS.join(", "))]
+    // Without its name: if the password has a `?`, the option is the rest of the password.
+    #[error("the URL has an option other than {} after the `?`", OPTIONS.join(", "))]
     Option,
-    #[error("`{name}` stands in the URL twice")]
+    #[error("`{name}` appears twice in the URL")]
     Twice { name: String },
     #[error("`login` is `iam` or `password`")]
     Login,
@@ -56,25 +59,23 @@ pub enum LocationError {
     Authorities(#[from] AuthoritiesError),
     #[error("`ssl-ca` has no effect unless `ssl-mode` is VERIFY_IDENTITY or VERIFY_CA")]
     AuthoritiesUnused,
-    #[error(
-        "`login=iam` sends its token in clear text inside of TLS: `ssl-mode` has to be VERIFY_IDENTITY, or be left out"
-    )]
+    #[error("`login=iam` sends its token in clear text inside TLS: `ssl-mode` has to be VERIFY_IDENTITY or omitted")]
     IamUnverified,
     #[error("`login=iam` needs the user in the URL, of ASCII letters, digits, `_`, `-` and `.`, and no password")]
     IamUser,
 }
 
-/// What may follow the `?`. sqlx would pass over any other, and a misspelt `login` would be none.
+/// The options after the `?`. sqlx ignores unknown ones, so a misspelt `login` would have no effect.
 const OPTIONS: &[&str] = &["login", "ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket"];
 
 impl Location {
-    /// Whether the URL says who logs in. Without that it leaves this to a secret.
+    /// Returns whether the URL has a user. Otherwise a secret provides one.
     #[must_use]
     pub const fn has_login(&self) -> bool {
         self.has_login
     }
 
-    /// Reads AWS's variables if the log-in needs them; `None` means that the reader noted a problem.
+    /// Reads the AWS variables if the login needs them; `None` means that the reader recorded a problem.
     pub fn identify<F: Fn(&str) -> Option<String>>(&self, reader: &mut Reader<F>) -> Option<Database> {
         let signer = if self.iam { Some(Signer::read(reader)?) } else { None };
         Some(Database { options: self.options.clone(), signer })
@@ -95,9 +96,9 @@ impl FromStr for Location {
             Some(_) => return Err(LocationError::Login),
         };
         let mode = query.get("ssl-mode").map(str::parse::<MySqlSslMode>).transpose();
-        // What sqlx says of it shows it.
+        // sqlx's error shows the value.
         let mode = mode.map_err(|_| LocationError::Mode)?;
-        // sqlx has the same notion of a URL, takes the options that it knows, and undoes the escapes.
+        // sqlx parses URLs in the same way, applies the options it knows, and resolves escapes.
         let options = text.parse::<MySqlConnectOptions>().map_err(LocationError::Url)?;
         let host = plain_host(options.get_host()).to_owned();
         let mut options = options.host(&host);
@@ -127,7 +128,7 @@ impl FromStr for Location {
     }
 }
 
-/// The options after the `?`, as they stand there.
+/// The options after the `?`, unparsed.
 struct Query<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Query<'a> {
@@ -152,13 +153,13 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Whether the URL has this user, whose name means itself in another URL, and no password.
+/// Returns whether the URL has this user and no password, and the name needs no escaping in another URL.
 fn names_only_a_user(url: &str, user: &str) -> bool {
     let plain = user.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
     plain && url.starts_with(&format!("mysql://{user}@"))
 }
 
-/// Whether what is sent stays on this machine.
+/// Returns whether the traffic stays on this machine.
 fn is_this_machine(options: &MySqlConnectOptions) -> bool {
     let host = options.get_host();
     let loopback = host.parse::<IpAddr>().map_or(host == "localhost", |address| address.is_loopback());
@@ -167,7 +168,7 @@ fn is_this_machine(options: &MySqlConnectOptions) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Address, *};
+    use super::{super::connection::Address, *};
     use crate::error_chain::one_line;
 
     const RDS: &str = "db.abc.eu-west-1.rds.amazonaws.com";
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_verified_unless_the_database_is_on_this_machine_or_the_url_says_otherwise() {
+    fn tls_is_verified_unless_the_database_is_local_or_the_url_opts_out() {
         for url in ["mysql://u:p@db/d", "mysql://u@10.0.0.1:3307/d", "mysql://u@localhost/d?login=iam"] {
             assert!(matches!(mode(url), MySqlSslMode::VerifyIdentity), "{url}");
         }
@@ -189,8 +190,8 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_address_has_brackets_in_a_url_and_in_messages_alone() {
-        for (url, host, shown) in [
+    fn an_ipv6_address_has_brackets_only_in_urls_and_messages() {
+        for (url, host, display) in [
             ("mysql://u:p@[::1]:3307/d", "::1", "u@[::1]:3307"),
             ("mysql://u@[2001:db8::7]/d?login=iam", "2001:db8::7", "u@[2001:db8::7]:3306"),
             ("mysql://u:p@192.0.2.1/d", "192.0.2.1", "u@192.0.2.1:3306"),
@@ -199,7 +200,7 @@ mod tests {
             let location: Location = url.parse().unwrap();
             assert_eq!(location.options.get_host(), host);
             let lookup = |name: &str| (name != "AWS_CREDENTIAL_EXPIRATION").then(|| "eu-west-1".to_owned());
-            assert_eq!(location.identify(&mut Reader::new(lookup)).unwrap().to_string(), shown);
+            assert_eq!(location.identify(&mut Reader::new(lookup)).unwrap().to_string(), display);
         }
         for host in ["::1", "[::1]"] {
             let address = Address { host: host.to_owned(), port: 3306 };
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_says_who_logs_in_or_leaves_it_open() {
+    fn a_url_has_a_user_or_leaves_it_to_a_secret() {
         let has_login = |url: &str| url.parse::<Location>().unwrap().has_login();
         for url in ["mysql://u@h/d", "mysql://u:p@h/d", "mysql://u@h/d?login=iam"] {
             assert!(has_login(url), "{url}");
@@ -218,16 +219,16 @@ mod tests {
     }
 
     #[test]
-    fn what_would_fail_silently_is_refused() {
+    fn invalid_urls_are_rejected_without_their_password() {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-        for (url, said) in [
+        for (url, message) in [
             ("postgres:/u@h/d", "not `mysql://"),
             ("mysql://u:s3cret@h:port/d", "not a URL as `mysql://"),
             ("mysql://u:s3cret@h", "names no database"),
             ("mysql://u:s3cret@h/d?logn=iam", "an option other than login, ssl-mode"),
             ("mysql://u:s3cret@h/d?sslmode=DISABLED", "an option other than login"),
             ("mysql://u:1?s3cret@h/d", "an option other than login"),
-            ("mysql://u@h/d?login=iam&login=password", "`login` stands in the URL twice"),
+            ("mysql://u@h/d?login=iam&login=password", "`login` appears twice in the URL"),
             ("mysql://u@h/d?login=IAM", "`login` is `iam` or `password`"),
             ("mysql://u:s3cret@h/d?login=iam", "needs the user in the URL"),
             ("mysql://h/d?login=iam", "needs the user in the URL"),
@@ -241,12 +242,12 @@ mod tests {
             ("mysql://u@h/d?ssl-mode=SAFE", "`ssl-mode` is DISABLED, PREFERRED"),
         ] {
             let error = one_line(&url.parse::<Location>().expect_err(url));
-            assert!(error.contains(said) && !error.contains("s3cret"), "{url}: {error}");
+            assert!(error.contains(message) && !error.contains("s3cret"), "{url}: {error}");
         }
     }
 
     #[test]
-    fn a_log_in_by_iam_names_every_variable_that_it_misses() {
+    fn an_iam_login_names_every_missing_variable() {
         let location: Location = format!("mysql://emulator@{RDS}/pinterest?login=iam").parse().unwrap();
         let mut reader = Reader::new(|_: &str| None);
         let database = location.identify(&mut reader);
@@ -257,17 +258,17 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_is_shown() {
+    fn output_has_no_secret() {
         let location: Location = format!("mysql://u:s3cret@{RDS}/d").parse().unwrap();
         let database = location.identify(&mut Reader::new(|_: &str| None)).unwrap();
-        let shown = format!("{location:?} {database:?} {database}");
-        assert!(shown.contains("u@db.abc") && !shown.contains("s3cret"), "{shown}");
+        let output = format!("{location:?} {database:?} {database}");
+        assert!(output.contains("u@db.abc") && !output.contains("s3cret"), "{output}");
 
         let location: Location = format!("mysql://u@{RDS}/d?login=iam").parse().unwrap();
         let database = location.identify(&mut Reader::new(|name: &str| Some(format!("s3cret-{name}"))));
-        assert!(database.is_none(), "a date of expiry that is none");
+        assert!(database.is_none(), "the expiry is not a date");
         let lookup = |name: &str| (name != "AWS_CREDENTIAL_EXPIRATION").then(|| format!("s3cret-{name}"));
-        let shown = format!("{:?}", location.identify(&mut Reader::new(lookup)).unwrap());
-        assert!(!shown.contains("s3cret"), "{shown}");
+        let output = format!("{:?}", location.identify(&mut Reader::new(lookup)).unwrap());
+        assert!(!output.contains("s3cret"), "{output}");
     }
 }

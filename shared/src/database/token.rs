@@ -1,4 +1,4 @@
-//! The token that RDS takes in place of a password: a request that is signed and never sent.
+//! The token that RDS accepts in place of a password: a signed request that is never sent.
 //! See [Connecting with IAM authentication](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.html).
 
 use std::time::{Duration, SystemTime};
@@ -14,10 +14,10 @@ use tracing::subscriber::{NoSubscriber, with_default};
 
 use crate::credentials::{Expired, Signer};
 
-/// The longest that RDS allows. It counts until the log-in: the connection stays.
+/// The longest lifetime that RDS allows. It limits the login, not the connection.
 const LIFETIME: Duration = Duration::from_mins(15);
 
-/// Why there is no token.
+/// The reason why there is no token.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum TokenError {
@@ -35,10 +35,10 @@ impl From<SigningError> for TokenError {
     }
 }
 
-/// Signs a token for one log-in of `user`. Nobody is asked for it.
+/// Signs a token for one login of `user`, without a request to AWS.
 pub(super) fn sign(signer: &Signer, host: &str, port: u16, user: &str, now: SystemTime) -> Result<String, TokenError> {
     let identity = signer.credentials_at(now)?.clone().into();
-    // The name of a user that IAM knows needs no escaping: `Location` sees to that.
+    // The user's name needs no escaping: `Location` ensures that.
     let url = format!("https://{host}:{port}/?Action=connect&DBUser={user}");
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
@@ -54,7 +54,7 @@ pub(super) fn sign(signer: &Signer, host: &str, port: u16, user: &str, now: Syst
     let mut request =
         Request::get(&url).body(()).map_err(|source| TokenError::Host { host: host.to_owned(), source })?;
     let signable = SignableRequest::new("GET", &url, [].into_iter(), SignableBody::Bytes(&[]))?;
-    // At TRACE the library logs what it signs, the session token included.
+    // At TRACE the library logs its input, the session token included.
     let signed = with_default(NoSubscriber::default(), || sign_request(signable, &params.into()));
     let (instructions, _) = signed?.into_parts();
     instructions.apply_to_request_http1x(&mut request);
@@ -82,7 +82,7 @@ mod tests {
         Signer { region: "eu-west-1".to_owned(), credentials }
     }
 
-    /// The parameters in the order of their names: signers put the session token before the signature or after it.
+    /// Sorts the parameters by name: signers put the session token before the signature or after it.
     fn sorted(token: &str) -> (String, Vec<String>) {
         let (address, query) = token.split_once('?').unwrap();
         let mut parameters: Vec<String> = query.split('&').map(str::to_owned).collect();
@@ -90,7 +90,7 @@ mod tests {
         (address.to_owned(), parameters)
     }
 
-    // Made by `generate_db_auth_token` of botocore 1.43.11 with its clock held still.
+    // The output of `generate_db_auth_token` of botocore 1.43.11 with a fixed clock.
     const BEGIN: &str = "db.abc.eu-west-1.rds.amazonaws.com:3306/?Action=connect&DBUser=emulator\
         &X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20260131%2Feu-west-1%2Frds-db%2Faws4_request\
         &X-Amz-Date=20260131T120000Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host";
@@ -99,7 +99,7 @@ mod tests {
         &X-Amz-Signature=60cbe516910c443c73a82b5712a4a4cfa4dcd9a2c213a75ec73f9c53aa15c9d9";
 
     #[test]
-    fn a_token_is_the_one_that_amazons_own_client_makes() {
+    fn a_token_equals_that_of_amazons_own_client() {
         for (session_token, end) in [(None, SIGNATURE), (Some("t0/ken+=="), WITH_SESSION)] {
             let signer = signer(session_token, None);
             let token = sign(&signer, "db.abc.eu-west-1.rds.amazonaws.com", 3306, "emulator", now()).unwrap();
@@ -108,13 +108,13 @@ mod tests {
     }
 
     #[test]
-    fn credentials_that_have_ended_sign_nothing() {
+    fn expired_credentials_sign_nothing() {
         let error = sign(&signer(None, Some(now() - Duration::from_secs(9))), "db", 1, "u", now()).unwrap_err();
-        assert_eq!(error.to_string(), "the AWS credentials ended 9 s ago");
+        assert_eq!(error.to_string(), "the AWS credentials expired 9 s ago");
     }
 
     #[test]
-    fn a_host_that_no_url_can_hold_is_named() {
+    fn an_error_names_the_host_that_no_url_can_contain() {
         let error = sign(&signer(None, None), "a b", 1, "u", now()).unwrap_err();
         assert_eq!(error.to_string(), "a b cannot be part of a URL");
     }
