@@ -9,7 +9,7 @@ use crate::error_chain::one_line;
 
 pub mod secret;
 
-/// The error of a request to AWS: its refusal, or the reason why it was not reached. The SDK's own error also holds the whole
+/// The error of a request to AWS: AWS's error, or the reason why it was not reached. The SDK's own error also holds the whole
 /// response.
 #[derive(Debug, Clone)]
 pub struct AwsError {

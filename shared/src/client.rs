@@ -1,5 +1,5 @@
-//! The Kafka client for what needs no producer: reading an offset range without a consumer group, and making topics. Pure
-//! Rust, so who uses it needs no librdkafka.
+//! The Kafka client for reading offset ranges without a consumer group and for creating topics. It is pure Rust, so
+//! functions without a producer do not link librdkafka.
 
 use std::sync::Arc;
 
@@ -15,15 +15,15 @@ use crate::{
     iam, tls,
 };
 
-/// Why there is no client.
+/// The reason why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// No server could be used.
+    /// No server is usable.
     #[error("cannot connect to Kafka at {servers}")]
     Connect {
         /// The servers that were tried.
         servers: String,
-        /// Why the last one failed.
+        /// The error of the last server.
         source: Box<Error>,
     },
     /// The authorities cannot be read.
@@ -31,11 +31,11 @@ pub enum ConnectError {
     Tls(#[from] tls::AuthoritiesError),
 }
 
-/// Connects to one of the cluster's servers, as `client_id`. A request with its retries ends as `backoff` says; one that
-/// hangs does not: the client has no timeouts of its own.
+/// Connects to one of the cluster's servers, as `client_id`. `backoff` ends a failing request and its retries, but not one
+/// that hangs: the client has no timeouts.
 ///
 /// # Errors
-/// When none can be used, or the authorities cannot be read.
+/// When no server is usable, or the authorities cannot be read.
 pub async fn connect(cluster: &Cluster, client_id: &str, backoff: BackoffConfig) -> Result<Client, ConnectError> {
     let servers = cluster.servers().map(str::to_owned).collect();
     let mut builder = ClientBuilder::new(servers).client_id(client_id).backoff_config(backoff);
@@ -44,18 +44,18 @@ pub async fn connect(cluster: &Cluster, client_id: &str, backoff: BackoffConfig)
             Authorities::System => None,
             Authorities::File(file) => Some(file.as_path()),
         };
-        builder = builder.tls_config(tls::client_config(file)?).sasl_config(log_in(signer.clone()));
+        builder = builder.tls_config(tls::client_config(file)?).sasl_config(sasl(signer.clone()));
     }
     let failed =
         |source| ConnectError::Connect { servers: cluster.bootstrap_servers.clone(), source: Box::new(source) };
-    // Boxed: the client's own futures are nested too deep for the compiler inside of ours.
+    // Boxed: nested in ours, the client's futures are too deep for the compiler.
     builder.build().boxed().await.map_err(failed)
 }
 
-/// A new token for each connection: it costs nothing, and an old one may have ended.
-fn log_in(signer: Signer) -> SaslConfig {
+/// Signs a new token for each connection: this is cheap, and an old token may have expired.
+fn sasl(signer: Signer) -> SaslConfig {
     let callback = move || {
-        #[expect(clippy::disallowed_methods, reason = "a token is signed at the moment of its log-in")]
+        #[expect(clippy::disallowed_methods, reason = "a token is signed when the client authenticates")]
         let token = iam::token(&signer, std::time::SystemTime::now());
         async move { Ok(token?.value) }.boxed()
     };

@@ -1,4 +1,4 @@
-//! How Kafka is reached: where it is, and whether by TLS and IAM.
+//! The address of Kafka, and the protection of its connections.
 
 use std::{fmt, io, net::Ipv6Addr, path::PathBuf, str::FromStr};
 
@@ -7,67 +7,67 @@ use crate::{
     settings::{Reader, Variable},
 };
 
-/// Where Kafka is.
+/// Kafka's addresses.
 pub static BOOTSTRAP_SERVERS: Variable =
     Variable { name: "BOOTSTRAP_SERVERS", default: None, meaning: "Kafka's addresses, `host:port`, comma separated" };
 
-/// Whether by TLS and IAM.
+/// The protection of connections.
 pub static SECURITY_PROTOCOL: Variable = Variable {
     name: "SECURITY_PROTOCOL",
     default: Some("SASL_SSL"),
-    meaning: "`SASL_SSL` for TLS and a log-in by IAM, which MSK asks for, or `PLAINTEXT` for neither",
+    meaning: "`SASL_SSL` for TLS and IAM authentication, which MSK requires, or `PLAINTEXT` for neither",
 };
 
-/// What stands for those whom the system trusts, here and in librdkafka's own `ssl.ca.location`.
+/// The value for the system's authorities, here and in librdkafka's `ssl.ca.location`.
 const PROBE: &str = "probe";
 
-/// Whom to trust.
+/// The certificate authorities to trust.
 pub static SSL_CA_LOCATION: Variable = Variable {
     name: "SSL_CA_LOCATION",
     default: Some(PROBE),
     meaning: "a PEM file of the authorities that sign the brokers' certificates, or `probe` for those of the system",
 };
 
-/// A cluster, and how it is reached.
+/// A cluster and the protection of connections to it.
 #[derive(Debug, Clone)]
 pub struct Cluster {
-    /// Its addresses, `host:port`, comma separated.
+    /// The addresses, `host:port`, comma separated.
     pub bootstrap_servers: String,
-    /// What protects the connection.
+    /// The protection of connections.
     pub security: Security,
 }
 
-/// What protects a connection, in the words of Kafka's `security.protocol`.
+/// The protection of a connection, as in Kafka's `security.protocol`.
 #[derive(Debug, Clone)]
 pub enum Security {
-    /// Nothing: `PLAINTEXT`.
+    /// No protection: `PLAINTEXT`.
     Plaintext,
-    /// TLS and a log-in by IAM: `SASL_SSL` with OAUTHBEARER.
+    /// TLS and IAM authentication: `SASL_SSL` with OAUTHBEARER.
     Iam {
-        /// Who logs in.
+        /// The signer of authentication tokens.
         signer: Signer,
-        /// Whom to trust.
+        /// The certificate authorities to trust.
         authorities: Authorities,
     },
 }
 
-/// Who may have signed the brokers' certificates.
+/// The authorities that may have signed the brokers' certificates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authorities {
-    /// Whom the system trusts, wherever it keeps them: the place differs between Amazon Linux and Debian.
+    /// The system's authorities. Their location differs between Amazon Linux and Debian.
     System,
     /// The authorities in a PEM file.
     File(PathBuf),
 }
 
 impl Cluster {
-    /// A cluster without TLS and log-in.
+    /// Creates a cluster without TLS and authentication.
     #[must_use]
     pub const fn plaintext(bootstrap_servers: String) -> Self {
         Self { bootstrap_servers, security: Security::Plaintext }
     }
 
-    /// Reads the variables; `None` means that the reader noted a problem.
+    /// Reads the variables; `None` means that the reader recorded a problem.
     pub fn read<F: Fn(&str) -> Option<String>>(reader: &mut Reader<F>) -> Option<Self> {
         let bootstrap_servers = reader.read(&BOOTSTRAP_SERVERS);
         let security = Security::read(reader);
@@ -81,7 +81,7 @@ impl Cluster {
     }
 }
 
-/// Names the addresses and nothing of who logs in.
+/// Shows the addresses and no credentials.
 impl fmt::Display for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.bootstrap_servers)
@@ -89,7 +89,7 @@ impl fmt::Display for Cluster {
 }
 
 impl Security {
-    /// Reads the variables but for the addresses; `None` means that the reader noted a problem.
+    /// Reads the variables, except for the addresses; `None` means that the reader recorded a problem.
     pub fn read<F: Fn(&str) -> Option<String>>(reader: &mut Reader<F>) -> Option<Self> {
         match reader.read(&SECURITY_PROTOCOL)? {
             Protocol::Plaintext => Some(Self::Plaintext),
@@ -106,9 +106,9 @@ impl Security {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootstrapServers(pub String);
 
-/// A text that is no [`BootstrapServers`].
+/// A text is not a [`BootstrapServers`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not host:port, or several of them comma separated; an IPv6 address stands in brackets, [::1]:9092")]
+#[error("not host:port, or several of them comma separated; an IPv6 address needs brackets, [::1]:9092")]
 pub struct BootstrapServersError;
 
 impl FromStr for BootstrapServers {
@@ -122,7 +122,7 @@ impl FromStr for BootstrapServers {
     }
 }
 
-/// Returns whether `host` can stand before a port: where an IPv6 address has no brackets, its end would be taken for the port.
+/// Returns whether a port can follow `host`: an IPv6 address needs brackets, or its end would be taken for the port.
 fn is_host(host: &str) -> bool {
     match host.strip_prefix('[') {
         Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
@@ -133,9 +133,9 @@ fn is_host(host: &str) -> bool {
 /// A value of Kafka's `security.protocol`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// Neither TLS nor a log-in.
+    /// Neither TLS nor authentication.
     Plaintext,
-    /// TLS and a log-in by IAM.
+    /// TLS and IAM authentication.
     SaslSsl,
 }
 
@@ -148,7 +148,7 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// A text that is no [`Protocol`].
+/// A text is not a [`Protocol`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("neither `SASL_SSL` nor `PLAINTEXT`")]
 pub struct ProtocolError;
@@ -165,7 +165,7 @@ impl FromStr for Protocol {
     }
 }
 
-/// As the setting says it, and librdkafka.
+/// The value of the setting, and of librdkafka's.
 impl fmt::Display for Authorities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -175,7 +175,7 @@ impl fmt::Display for Authorities {
     }
 }
 
-/// The authorities' file is not there.
+/// The authorities' file cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{} cannot be read", file.display())]
 pub struct AuthoritiesError {
@@ -191,7 +191,7 @@ impl FromStr for Authorities {
             return Ok(Self::System);
         }
         let file = PathBuf::from(text);
-        // What librdkafka would say of a missing file names neither the file nor the setting.
+        // librdkafka's error for a missing file names neither the file nor the setting.
         match file.metadata() {
             Ok(_) => Ok(Self::File(file)),
             Err(source) => Err(AuthoritiesError { file, source }),
@@ -211,7 +211,7 @@ mod tests {
     ];
 
     fn read(variables: &[(&str, &str)]) -> Result<Cluster, String> {
-        // The last one counts.
+        // A later entry overrides an earlier one.
         let lookup =
             |name: &str| variables.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         let mut reader = Reader::new(lookup);
@@ -220,17 +220,17 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_is_reached_by_iam_unless_the_setting_says_otherwise() {
+    fn a_cluster_uses_iam_unless_the_setting_is_plaintext() {
         let cluster = read(IAM).unwrap();
         assert_eq!(cluster.servers().collect::<Vec<_>>(), ["b-1:9098", "b-2:9098"]);
         assert!(matches!(cluster.security, Security::Iam { authorities: Authorities::System, .. }));
 
         let cluster = read(&[("BOOTSTRAP_SERVERS", "a:1"), ("SECURITY_PROTOCOL", "PLAINTEXT")]).unwrap();
-        assert!(matches!(cluster.security, Security::Plaintext), "and then AWS's variables are not asked for");
+        assert!(matches!(cluster.security, Security::Plaintext), "the AWS variables are not required then");
     }
 
     #[test]
-    fn bootstrap_servers_have_a_port_each() {
+    fn every_bootstrap_server_needs_a_port() {
         for (text, good) in [
             ("a:1", true),
             ("a:1,b:2", true),
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_that_is_missing_for_iam_is_named_at_once() {
+    fn an_error_names_every_variable_that_iam_misses() {
         let error = read(&[("BOOTSTRAP_SERVERS", "a:1")]).unwrap_err();
         for name in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
             assert!(error.contains(&format!("{name} is not set")), "{error}");
@@ -257,8 +257,8 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_setting_is_named_with_what_it_may_be() {
-        for (wrong, said) in [
+    fn an_error_names_the_wrong_setting_and_its_valid_values() {
+        for (wrong, message) in [
             (("BOOTSTRAP_SERVERS", "nonsense"), "BOOTSTRAP_SERVERS cannot be used (not host:port, or several"),
             (("SECURITY_PROTOCOL", "SSL"), "SECURITY_PROTOCOL cannot be used (neither `SASL_SSL` nor `PLAINTEXT`)"),
             (
@@ -268,13 +268,13 @@ mod tests {
             (("AWS_CREDENTIAL_EXPIRATION", "soon"), "AWS_CREDENTIAL_EXPIRATION cannot be used"),
         ] {
             let error = read(&[IAM, &[wrong]].concat()).unwrap_err();
-            assert!(error.contains(said), "{error}");
+            assert!(error.contains(message), "{error}");
         }
     }
 
     #[test]
-    fn no_secret_is_shown() {
-        let shown = format!("{:?}", read(&[IAM, &[("AWS_SESSION_TOKEN", "t0ken")]].concat()).unwrap());
-        assert!(!shown.contains("s3cret") && !shown.contains("t0ken"), "{shown}");
+    fn debug_output_has_no_secret() {
+        let output = format!("{:?}", read(&[IAM, &[("AWS_SESSION_TOKEN", "t0ken")]].concat()).unwrap());
+        assert!(!output.contains("s3cret") && !output.contains("t0ken"), "{output}");
     }
 }

@@ -1,19 +1,19 @@
-//! When an invocation has to be answered, on the clock that timers wait by.
+//! Deadlines of invocations, on the monotonic clock.
 
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-/// What API Gateway leaves of its 29 s: the time of a request that came by another way, the same on a laptop as on AWS.
+/// The time for a request without a Lambda deadline: what API Gateway leaves of its 29 s, so that a laptop behaves like AWS.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(27);
 
-/// The moment by which a function that Lambda ends at `deadline` has to be done, `reserve` earlier than that.
+/// Returns the instant `reserve` before `deadline`, at which Lambda ends the function.
 ///
-/// An invocation does not begin after its deadline: one that is over, as `cargo lambda watch` gives it, is none, and
-/// [`REQUEST_TIMEOUT`] counts.
+/// No invocation begins after its deadline. A deadline in the past, as `cargo lambda watch` sends it, is replaced by
+/// [`REQUEST_TIMEOUT`].
 #[must_use]
 pub fn before(deadline: SystemTime, reserve: Duration) -> Instant {
-    #[expect(clippy::disallowed_methods, reason = "Lambda tells the deadline as a time of day")]
+    #[expect(clippy::disallowed_methods, reason = "Lambda sends the deadline as a time of day")]
     let now = SystemTime::now();
     Instant::now() + time_left(deadline, now, reserve)
 }
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_is_less_the_reserve_and_a_deadline_that_is_over_is_none() {
+    fn the_time_left_excludes_the_reserve_and_a_past_deadline_is_ignored() {
         let (now, second) = (SystemTime::UNIX_EPOCH + Duration::from_hours(1), Duration::from_secs(1));
         assert_eq!(time_left(now + 30 * second, now, second), 29 * second);
         assert_eq!(time_left(now + second / 2, now, second), Duration::ZERO);

@@ -1,20 +1,20 @@
-//! What counts as JSON, and its compact form. `ingest` and `archive` decide by the same two functions, so what
-//! one lets through the other never sends to quarantine.
+//! Accepted JSON, and its compact form. `ingest` and `archive` use the same two functions, so `archive` never quarantines a
+//! record that `ingest` accepted.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use memchr::memchr;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Why bytes are not JSON, and where.
+/// The reason why bytes are not JSON, with its position.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {expected}")]
 pub struct JsonError {
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// From 1, in bytes.
+    /// The column in bytes, from 1.
     pub column: usize,
-    /// What is wrong there, in the parser's words.
+    /// The parser's message.
     pub expected: String,
 }
 
@@ -28,7 +28,7 @@ impl From<serde_json::Error> for JsonError {
 }
 
 impl JsonError {
-    /// The same error in a text that holds the parsed one after `place`.
+    /// The same error with its position in a whole text, of which the parsed part starts at `place`.
     #[must_use]
     pub fn after(self, place: Place) -> Self {
         let columns = if self.line == 1 { place.columns } else { 0 };
@@ -36,17 +36,17 @@ impl JsonError {
     }
 }
 
-/// How far a text was read.
+/// A position in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Place {
-    /// That were ended.
+    /// The number of complete lines before it.
     lines: usize,
-    /// Of the line that was not, in bytes.
+    /// The number of bytes before it in its own line.
     columns: usize,
 }
 
 impl Place {
-    /// Behind `text`, which is read on from here.
+    /// The position after `text`, which starts here.
     #[must_use]
     pub fn behind(self, text: &[u8]) -> Self {
         let lines = text.iter().filter(|byte| **byte == b'\n').count();
@@ -59,17 +59,17 @@ impl Place {
 /// number out of range, at most 128 levels. (`RawValue` and `IgnoredAny` alone take more.)
 ///
 /// # Errors
-/// When it is not, with the first place that breaks the rule.
+/// When the bytes are not such a value, with the position of the first violation.
 pub fn check(bytes: &[u8]) -> Result<&str, JsonError> {
     let text = utf8(bytes)?;
     serde_json::from_str::<Strict>(text)?;
     Ok(text)
 }
 
-/// The text of `bytes`, which is the first thing that JSON has to be.
+/// The text of `bytes`. JSON has to be UTF-8.
 ///
 /// # Errors
-/// When the bytes are not UTF-8, with the place of the first one that is not.
+/// When the bytes are not UTF-8, with the position of the first invalid one.
 pub fn utf8(bytes: &[u8]) -> Result<&str, JsonError> {
     std::str::from_utf8(bytes).map_err(|error| {
         let first = JsonError { line: 1, column: 1, expected: "invalid UTF-8".to_owned() };
@@ -77,26 +77,27 @@ pub fn utf8(bytes: &[u8]) -> Result<&str, JsonError> {
     })
 }
 
-/// The value at the start of a text, and where it ends. A number ends before what cannot be part of it.
+/// Parses the value at the start of a text and returns it with its length. A number ends before the first character that
+/// cannot be part of it.
 ///
 /// # Errors
-/// When no such value stands there.
+/// When the text does not start with such a value.
 pub fn start<'a, T: Deserialize<'a>>(text: &'a str) -> Result<(T, usize), serde_json::Error> {
     start_of(PhantomData, text)
 }
 
-/// As [`start`], for a value that is read by a seed.
+/// Same as [`start`], for a value that a seed deserializes.
 ///
 /// # Errors
-/// When no such value stands there.
+/// When the text does not start with such a value.
 pub fn start_of<'a, S: DeserializeSeed<'a>>(seed: S, text: &'a str) -> Result<(S::Value, usize), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = seed.deserialize(&mut deserializer)?;
-    // Only its iterator gives a deserializer's place away.
+    // Only the iterator exposes the deserializer's position.
     Ok((value, deserializer.into_iter::<IgnoredAny>().byte_offset()))
 }
 
-/// Any JSON value, read and not kept. Takes what `Value` takes, since it asks the parser for the same things.
+/// Any JSON value, validated and discarded. It accepts exactly what `Value` accepts, because it makes the same parser calls.
 #[derive(Debug, Clone, Copy)]
 pub struct Strict;
 
@@ -148,19 +149,19 @@ impl<'de> Visitor<'de> for Strict {
     }
 }
 
-/// An object's key, borrowed where it has no escapes. (A bare `Cow` is always copied by serde.)
+/// An object's key, borrowed if it has no escapes. (serde always copies a bare `Cow`.)
 #[derive(Debug, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Key<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
-/// The text that a JSON string stands for; `None` for any other value.
+/// The unescaped text of a JSON string; `None` for any other value.
 #[must_use]
 pub fn text(json: &str) -> Option<Cow<'_, str>> {
     serde_json::from_str(json).ok().map(|Key(text)| text)
 }
 
-/// `text`, which must be JSON, without the whitespace outside of its strings. Nothing else is touched: numbers and
-/// escapes stay as they were written. Borrowed when there is no such whitespace.
+/// Removes the whitespace outside of strings from `text`, which must be JSON. Numbers and escapes stay as they are. The result
+/// is borrowed if there is no such whitespace.
 #[must_use]
 pub fn compact(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
@@ -168,7 +169,7 @@ pub fn compact(text: &str) -> Cow<'_, str> {
     let (mut at, mut kept) = (0, 0);
     while let Some(byte) = bytes.get(at) {
         at = match byte {
-            b'"' => behind_string(bytes, at),
+            b'"' => end_of_string(bytes, at),
             b' ' | b'\n' | b'\r' | b'\t' => {
                 if out.is_empty() {
                     out.reserve_exact(text.len());
@@ -187,13 +188,13 @@ pub fn compact(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// What follows the string that begins at `start`.
-fn behind_string(bytes: &[u8], start: usize) -> usize {
+/// The index after the string that begins at `start`.
+fn end_of_string(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(found) = memchr(b'"', &bytes[at..]) {
         let quote = at + found;
         at = quote + 1;
-        // An odd number of them escapes the quote. Looking for quotes alone is faster than looking for both.
+        // An odd number of backslashes escapes the quote. Searching for quotes alone is faster than for both.
         let backslashes = bytes[..quote].iter().rev().take_while(|byte| **byte == b'\\').count();
         if backslashes % 2 == 0 {
             return at;
@@ -207,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_json_is_what_serde_jsons_value_takes() {
+    fn the_accepted_json_is_that_of_serde_jsons_value() {
         let deep = |levels| "[".repeat(levels) + &"]".repeat(levels);
         for text in [
             "1",
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_where_and_what_was_expected() {
+    fn an_error_has_its_position_and_the_expectation() {
         let error = check(b"{\"a\": 1,\n \"b\": nope}").unwrap_err();
         assert_eq!(error.to_string(), "line 2, column 8: expected ident");
         let error = check(b"[\n\"\xff\"]").unwrap_err();
@@ -271,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_in_a_part_is_told_as_a_place_in_the_whole() {
+    fn an_error_in_a_part_has_its_position_in_the_whole() {
         let whole = "{\n  \"value\": 1e999}";
         let start = whole.find('1').unwrap();
         let error = check(&whole.as_bytes()[start..whole.len() - 1]).unwrap_err();
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn only_whitespace_outside_of_strings_goes() {
+    fn only_whitespace_outside_of_strings_is_removed() {
         for (text, compacted) in [
             (r#"{ "a b" : [ 1.10 , "\u00e9 \" x" ] }"#, r#"{"a b":[1.10,"\u00e9 \" x"]}"#),
             ("\r\n\t 1 ", "1"),

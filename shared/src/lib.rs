@@ -1,8 +1,8 @@
-//! What two functions need, one module a concern.
+//! Code that at least two functions need, one module per concern.
 //!
-//! Arrows go one way. [`kind`] knows what a valid row is and neither HTTP nor Kafka. [`publish`] says what
-//! becomes of a record and names no client library; `kafka` is the one module that knows librdkafka.
-//! A concern that is heavy to build is a feature, none of them on by default.
+//! Dependencies go one way. [`kind`] validates rows and knows neither HTTP nor Kafka. [`publish`] defines the outcome of a
+//! record and names no client library; `kafka` is the only module that knows librdkafka. Concerns that are slow to build
+//! are features, none of them on by default.
 
 #[cfg(feature = "aws")]
 pub mod aws;

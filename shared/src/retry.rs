@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::error_chain::one_line;
 
-/// The time between two attempts. Each attempt may log in to Kafka, and the smallest brokers admit four log-ins a second.
+/// The time between two attempts. Each attempt may authenticate to Kafka, and the smallest brokers accept four connections a second.
 pub const RETRY_DELAY: Duration = Duration::from_secs(3);
 
 /// The time for which AWS may deny what a role was just allowed: changes in IAM take up to about a minute to arrive

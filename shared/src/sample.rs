@@ -1,6 +1,7 @@
-//! Rows to try the pipeline with: 877 posts of the course's database, as public notebooks of the course printed them.
+//! Sample rows: 877 posts of the course's database, as the course's public notebooks print them.
 
-/// The rows of a table, a JSON object a line, when there are any. The same join keys are in every table, each once.
+/// The rows of a table, one JSON object per line; `None` if there is no such table. Every table has the same join keys, each
+/// once.
 #[must_use]
 pub fn rows(table: &str) -> Option<&'static str> {
     TABLES.iter().find_map(|(name, rows)| (*name == table).then_some(*rows))

@@ -1,28 +1,28 @@
-//! Settings from the environment: every wrong one is named at once, and a wrong one never becomes a default.
+//! Settings from the environment. One error names every wrong setting, and a wrong setting never becomes its default.
 
 use std::{error::Error, fmt, str::FromStr};
 
 use crate::error_chain::one_line;
 
-/// One environment variable that a function reads. The README's table is held to these by a test.
+/// An environment variable that a function reads. A test compares them with the README's table.
 #[derive(Debug, Clone, Copy)]
 pub struct Variable {
     /// The name in the environment.
     pub name: &'static str,
-    /// What counts when the variable is not set; `None` makes it required.
+    /// The value of a variable that is not set; `None` makes it required.
     pub default: Option<&'static str>,
-    /// What it sets, with its unit, in the words of the README's table.
+    /// The meaning, with its unit, as in the README's table.
     pub meaning: &'static str,
 }
 
-/// Every setting that could not be used, a line each.
+/// All unusable settings, one per line.
 #[derive(thiserror::Error)]
 #[error("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct SettingsError {
     problems: Vec<Problem>,
 }
 
-/// As it is displayed: what `main` returns is printed so.
+/// Same as `Display`, because Rust prints an error of `main` with `Debug`.
 impl fmt::Debug for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -40,7 +40,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(Variable { name, meaning, .. }) => write!(f, "{name} is not set: {meaning}"),
-            // The value itself is not shown: it may hold a password.
+            // Without the value, which may hold a password.
             Self::Invalid { variable: Variable { name, meaning, .. }, reason } => {
                 write!(f, "{name} cannot be used ({reason}): {meaning}")
             }
@@ -52,7 +52,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Reads variables and remembers what is wrong with them until [`Reader::finish`].
+/// Reads variables and collects their problems until [`Reader::finish`].
 pub struct Reader<F> {
     lookup: F,
     problems: Vec<Problem>,
@@ -65,13 +65,13 @@ impl<F> fmt::Debug for Reader<F> {
 }
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
-    /// Reads through `lookup`: the process's environment in `main`, a map in tests.
+    /// Creates a reader of `lookup`: the process's environment in `main`, a map in tests.
     pub const fn new(lookup: F) -> Self {
         Self { lookup, problems: Vec::new() }
     }
 
-    /// The variable's value or its default. `None` means that a problem was noted; an empty value counts as not set,
-    /// since a template cannot leave a variable out.
+    /// The variable's value or its default; `None` means that a problem was recorded. An empty value counts as not set,
+    /// because a template cannot omit a variable.
     pub fn read<T: FromStr<Err: Error>>(&mut self, variable: &'static Variable) -> Option<T> {
         let set = (self.lookup)(variable.name).filter(|value| !value.is_empty());
         let Some(value) = set.or_else(|| variable.default.map(str::to_owned)) else {
@@ -87,12 +87,12 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
     }
 
-    /// The variable's value, `Some(None)` when it is not set. `None` means that a problem was noted.
+    /// The variable's value, or `Some(None)` if it is not set; `None` means that a problem was recorded.
     pub fn read_if_set<T: FromStr<Err: Error>>(&mut self, variable: &'static Variable) -> Option<Option<T>> {
         if self.is_set(variable) { self.read(variable).map(Some) } else { Some(None) }
     }
 
-    /// Notes that a variable cannot be used for what another one says.
+    /// Records that a variable is unusable because of another one.
     pub fn refuse(&mut self, variable: &'static Variable, reason: &str) {
         self.problems.push(Problem::Invalid { variable, reason: reason.to_owned() });
     }
@@ -101,7 +101,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         (self.lookup)(variable.name).is_some_and(|value| !value.is_empty())
     }
 
-    /// The one of two variables that is set. `None` means that a problem was noted: neither is, or both are.
+    /// The one of two variables that is set; `None` means that a problem was recorded: neither is set, or both are.
     pub fn one_of(&mut self, variables: [&'static Variable; 2]) -> Option<&'static Variable> {
         match variables.map(|variable| self.is_set(variable)) {
             [true, false] => Some(variables[0]),
@@ -113,10 +113,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
     }
 
-    /// The settings, once each variable was read.
+    /// Returns the settings after every variable was read.
     ///
     /// # Errors
-    /// When any variable is missing or does not parse, with all of them in the error.
+    /// When a variable is missing or does not parse. The error has all of them.
     pub fn finish<T>(self, settings: Option<T>) -> Result<T, SettingsError> {
         match settings {
             Some(settings) if self.problems.is_empty() => Ok(settings),
@@ -125,12 +125,12 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 }
 
-/// The process's environment, for [`Reader::new`]. Our settings are read nowhere else.
+/// Looks a variable up in the process's environment, for [`Reader::new`]. Our settings are read nowhere else.
 #[must_use]
 pub fn environment(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
     let value = std::env::var_os(name)?;
-    // What is not UTF-8 will not parse, and so is named.
+    // A value that is not UTF-8 fails to parse, so the error names it.
     Some(value.to_string_lossy().into_owned())
 }
 
@@ -156,10 +156,11 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_variable_is_named_at_once_and_no_value_is_shown() {
+    fn an_error_names_every_wrong_variable_and_shows_no_value() {
         let error = read(&[("PORT", "s3cret")]).unwrap_err().to_string();
         assert_eq!(error, "PORT cannot be used (invalid digit found in string): the port\nHOST is not set: the host");
     }
+
     #[test]
     fn of_two_variables_exactly_one_has_to_be_set() {
         for (set, found) in [

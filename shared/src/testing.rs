@@ -1,4 +1,4 @@
-//! A log that tests read back.
+//! Captures the log of a test.
 
 use std::{
     io,
@@ -7,7 +7,7 @@ use std::{
 
 use tracing::Level;
 
-/// Keeps what is written to it. Clones share it.
+/// A writer that keeps the text. Clones share it.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -27,7 +27,7 @@ impl io::Write for Log {
     }
 }
 
-/// All that is logged on this thread by `work`.
+/// Returns everything that `work` logs on this thread.
 pub(crate) fn everything_logged(work: impl FnOnce()) -> String {
     let log = Log::default();
     let writer = log.clone();

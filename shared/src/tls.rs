@@ -1,5 +1,5 @@
-//! TLS by rustls, with a cryptography provider that is named: two are compiled in, since rskafka brings another one, and rustls
-//! does not choose between them.
+//! TLS by rustls, with an explicit cryptography provider: rskafka brings a second one, and rustls does not choose between
+//! them.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,32 +15,32 @@ use rustls::{
     },
 };
 
-/// Why nobody's certificate can be verified.
+/// The reason why no certificate can be verified.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthoritiesError {
-    /// The file is not there, or is no PEM.
+    /// The file does not exist, or is not PEM.
     #[error("the certificate authorities in {} cannot be read", file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The error of the file or its PEM.
         source: pem::Error,
     },
-    /// There is nobody to trust.
+    /// There is no authority to trust.
     #[error("no certificate authorities in {place}")]
     Empty {
-        /// Where they were looked for.
+        /// The file, or the system's folders.
         place: String,
     },
-    /// The cryptography provider lacks a version of TLS.
-    #[error("the cryptography provider cannot do TLS")]
+    /// The cryptography provider supports no version of TLS.
+    #[error("the cryptography provider does not support TLS")]
     Provider(#[source] rustls::Error),
 }
 
-/// A client's side of TLS that trusts the authorities in a PEM file, or those of the system.
+/// The TLS settings of a client that trusts the authorities in a PEM file, or those of the system.
 ///
 /// # Errors
-/// When there are none, or they cannot be read.
+/// When there are no authorities, or they cannot be read.
 pub fn client_config(authorities: Option<&Path>) -> Result<Arc<ClientConfig>, AuthoritiesError> {
     let roots = roots(authorities)?;
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
@@ -70,14 +70,14 @@ mod tests {
     use crate::error_chain::one_line;
 
     #[test]
-    fn a_file_that_is_not_there_is_told_from_one_without_certificates() {
+    fn a_missing_file_and_one_without_certificates_have_different_errors() {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-        for (file, said) in [
+        for (file, message) in [
             ("/no/such.pem", "the certificate authorities in /no/such.pem cannot be read: "),
             (manifest, &format!("no certificate authorities in {manifest}")),
         ] {
             let error = one_line(&client_config(Some(Path::new(file))).unwrap_err());
-            assert!(error.starts_with(said) && !error.contains("entity not found"), "{error}");
+            assert!(error.starts_with(message) && !error.contains("entity not found"), "{error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which topics there are: one for each user id and kind, `<user_id>.<kind>`.
+//! The topics: one per user id and kind, `<user_id>.<kind>`, and pass-through topics.
 
 use std::{fmt, str::FromStr};
 
@@ -9,24 +9,24 @@ use crate::{
     settings::Variable,
 };
 
-/// Kafka's limit for a topic's name, in characters.
+/// The longest name of a topic in Kafka, in characters.
 const MAX_TOPIC_CHARS: usize = 249;
 
-/// A topic prefix: in the course 12 hexadecimal or decimal digits, here any legal one.
+/// A prefix of topic names. The course uses 12 hexadecimal or decimal digits; any legal prefix is accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserId(String);
 
-/// Why a text is no user id.
+/// A text is not a user id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a user id has 1 to {} characters out of letters, digits, `.`, `_` and `-`, and begins with neither `.` nor `_`: Spark and Athena skip \
+    "a user id has 1 to {} characters: letters, digits, `.`, `_` and `-`, and begins with neither `.` nor `_`: Spark and Athena skip \
      folders that do",
     UserId::MAX_CHARS
 )]
 pub struct UserIdError;
 
 impl UserId {
-    /// What a topic's name leaves for the prefix beside `.` and a kind of up to 16 characters.
+    /// The characters that a topic's name leaves for the prefix, after `.` and a kind of up to 16 characters.
     const MAX_CHARS: usize = MAX_TOPIC_CHARS - 17;
 }
 
@@ -45,19 +45,19 @@ impl fmt::Display for UserId {
     }
 }
 
-/// Whose topics there are.
+/// The user ids that have topics.
 pub static USER_IDS: Variable = Variable {
     name: "USER_IDS",
     default: None,
     meaning: "the user ids whose topics `<user_id>.pin`, `.geo` and `.user` are served, written to and archived, comma separated",
 };
 
-/// The user ids of one deployment, at least one and each once, in the order they were given.
+/// The user ids of a deployment: at least one, without duplicates, in the order of the setting.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub struct UserIds(Vec<UserId>);
 
-/// Why a list of user ids cannot be used.
+/// The reason why a list of user ids is invalid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum UserIdsError {
@@ -70,10 +70,10 @@ pub enum UserIdsError {
 }
 
 impl UserIds {
-    /// Checks that there is one and none stands there twice.
+    /// Validates the list.
     ///
     /// # Errors
-    /// When the list is empty or names a user id twice.
+    /// When the list is empty or has duplicates.
     pub fn new(ids: Vec<UserId>) -> Result<Self, UserIdsError> {
         if ids.is_empty() {
             return Err(UserIdsError::None);
@@ -84,25 +84,25 @@ impl UserIds {
         }
     }
 
-    /// Each user id.
+    /// The user ids.
     pub fn iter(&self) -> impl Iterator<Item = &UserId> {
         self.0.iter()
     }
 
-    /// The names of every user id's topics.
+    /// The names of all user ids' topics.
     #[must_use]
     pub fn topic_names(&self) -> Vec<String> {
         self.topics().into_iter().map(|topic| topic.name).collect()
     }
 
-    /// The topics of every user id, each with its kind.
+    /// The topics of all user ids.
     #[must_use]
     pub fn topics(&self) -> Vec<Topic> {
         self.0.iter().flat_map(|user_id| CATALOG.iter().map(|kind| Topic::of(user_id, kind))).collect()
     }
 }
 
-/// As they are parsed.
+/// The form that `FromStr` parses.
 impl fmt::Display for UserIds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids: Vec<_> = self.0.iter().map(ToString::to_string).collect();
@@ -119,7 +119,7 @@ impl FromStr for UserIds {
     }
 }
 
-/// As a template's list has them.
+/// A list, as in a template.
 impl TryFrom<Vec<String>> for UserIds {
     type Error = UserIdsError;
 
@@ -132,23 +132,23 @@ fn user_id(id: &str) -> Result<UserId, UserIdsError> {
     id.parse().map_err(|UserIdError| UserIdsError::Invalid(id.to_owned()))
 }
 
-/// Further topics, whose records are not looked at.
+/// Further topics, whose records are not validated.
 pub static PASS_THROUGH_TOPICS: Variable = Variable {
     name: "PASS_THROUGH_TOPICS",
     default: Some(""),
     meaning: "further topics, which take any record as it is, comma separated; they are not archived",
 };
 
-/// The names of topics that take any record, each once.
+/// The names of topics that accept any record, without duplicates.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct PassThroughTopics(Vec<String>);
 
-/// Why a list of pass-through topics cannot be used.
+/// The reason why a list of pass-through topics is invalid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum PassThroughError {
-    #[error("`{0}`: a topic's name has 1 to {MAX_TOPIC_CHARS} characters out of letters, digits, `.`, `_` and `-`")]
+    #[error("`{0}`: a topic's name has 1 to {MAX_TOPIC_CHARS} characters: letters, digits, `.`, `_` and `-`")]
     Illegal(String),
     #[error("`{0}` is given twice")]
     Twice(String),
@@ -159,10 +159,10 @@ pub enum PassThroughError {
 }
 
 impl PassThroughTopics {
-    /// Checks each name.
+    /// Validates the names.
     ///
     /// # Errors
-    /// When one is not a topic's name or stands there twice.
+    /// When a name is illegal in Kafka or appears twice.
     pub fn new(names: Vec<String>) -> Result<Self, PassThroughError> {
         let legal = |name: &str| name.len() <= MAX_TOPIC_CHARS && is_legal(name) && name != "." && name != "..";
         for (at, name) in names.iter().enumerate() {
@@ -179,12 +179,12 @@ impl PassThroughTopics {
         Ok(Self(names))
     }
 
-    /// Each name.
+    /// The names.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
 
-    /// Checks that none of them is a topic that takes records of a kind.
+    /// Checks that no name is that of a user id's topic.
     ///
     /// # Errors
     /// When one is.
@@ -197,14 +197,14 @@ impl PassThroughTopics {
     }
 }
 
-/// As they are parsed.
+/// The form that `FromStr` parses.
 impl fmt::Display for PassThroughTopics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join(","))
     }
 }
 
-/// Comma separated, as in an environment variable; none is fine.
+/// Comma separated, as in an environment variable. An empty text is an empty list.
 impl FromStr for PassThroughTopics {
     type Err = PassThroughError;
 
@@ -213,7 +213,7 @@ impl FromStr for PassThroughTopics {
     }
 }
 
-/// The same, in a template.
+/// The same text, as in a template.
 impl TryFrom<String> for PassThroughTopics {
     type Error = PassThroughError;
 
@@ -222,17 +222,17 @@ impl TryFrom<String> for PassThroughTopics {
     }
 }
 
-/// Kafka's alphabet of topics.
+/// Returns whether Kafka allows every character of the name.
 fn is_legal(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
-/// A topic of ours and the kind that it takes.
+/// A user id's topic, with the kind of its records.
 #[derive(Debug, Clone)]
 pub struct Topic {
-    /// `<user_id>.<kind>`.
+    /// The name, `<user_id>.<kind>`.
     pub name: String,
-    /// What a record in it has to be.
+    /// The kind of its records.
     pub kind: &'static Kind,
 }
 
@@ -280,7 +280,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_user_id_has_one_topic_a_kind() {
+    fn each_user_id_has_one_topic_per_kind() {
         let ids: UserIds = "0a1b2c3d4e5f, demo".parse().unwrap();
         let topics = ids.topics();
         assert_eq!(topics.len(), 2 * CATALOG.len());
@@ -297,11 +297,11 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_that_kafka_would_refuse_is_refused() {
+    fn illegal_user_ids_are_rejected() {
         for (text, reason) in [("", "there is no user id"), ("a,a", "`a` is given twice")] {
             assert_eq!(text.parse::<UserIds>().unwrap_err().to_string(), reason, "{text:?}");
         }
-        let rule = "a user id has 1 to 232 characters out of letters, digits, `.`, `_` and `-`, and begins with neither `.` nor `_`: \
+        let rule = "a user id has 1 to 232 characters: letters, digits, `.`, `_` and `-`, and begins with neither `.` nor `_`: \
                     Spark and Athena skip folders that do";
         let long = "a".repeat(233);
         for text in ["a b", "_a", "_", ".a", "a,_b", &long] {
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn pass_through_topics_are_legal_names_and_nobody_elses() {
+    fn pass_through_topics_have_legal_names_that_no_other_topic_has() {
         assert_eq!("".parse(), Ok(PassThroughTopics::default()));
         let topics: PassThroughTopics = "clicks, views.v1".parse().unwrap();
         assert_eq!(
@@ -322,8 +322,8 @@ mod tests {
             (vec!["clicks", "views.v1"], "clicks,views.v1".to_owned())
         );
         for (text, reason) in [
-            ("a/b", "`a/b`: a topic's name has 1 to 249 characters out of letters, digits, `.`, `_` and `-`"),
-            ("..", "`..`: a topic's name has 1 to 249 characters out of letters, digits, `.`, `_` and `-`"),
+            ("a/b", "`a/b`: a topic's name has 1 to 249 characters: letters, digits, `.`, `_` and `-`"),
+            ("..", "`..`: a topic's name has 1 to 249 characters: letters, digits, `.`, `_` and `-`"),
             ("a,a", "`a` is given twice"),
             ("__consumer_offsets", "`__consumer_offsets`: topics that begin with `__` are Kafka's own"),
         ] {
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_fits_behind_the_longest_user_id() {
+    fn every_kind_fits_after_the_longest_user_id() {
         for kind in CATALOG {
             assert!(UserId::MAX_CHARS + 1 + kind.name.len() <= MAX_TOPIC_CHARS, "{}", kind.name);
         }

@@ -1,4 +1,4 @@
-//! A database's log-in, on its way from Secrets Manager to the database.
+//! Database logins in Secrets Manager.
 
 use std::{fmt, time::Duration};
 
@@ -8,10 +8,10 @@ use tokio::time::timeout;
 
 use super::AwsError;
 
-/// The SDK has no bound of its own.
+/// The time for reading a secret. The SDK has no timeout for a whole request.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A text that is not shown. Serialized it is plain: that is how it is handed over.
+/// A text that `Debug` hides. It serializes as plain text, because a function sends it to another one.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
@@ -30,7 +30,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A user of a database, as RDS keeps its own in Secrets Manager.
+/// A database user, in the form in which RDS stores its own in Secrets Manager.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
     /// The user's name.
@@ -39,26 +39,24 @@ pub struct Login {
     pub password: Secret,
 }
 
-/// Why there is no log-in. None holds a password.
+/// The reason why there is no login. No variant holds a password.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum SecretError {
     #[error("the secret {arn} cannot be read")]
     Refused { arn: String, source: AwsError },
-    #[error(
-        "Secrets Manager does not answer for {arn}: a function in a VPC does not reach it, so this one must not be in one"
-    )]
+    #[error("Secrets Manager did not respond for {arn}: a function in a VPC cannot reach it, so run this one outside")]
     NoResponse { arn: String },
     #[error("the secret {arn} holds no text")]
     NoText { arn: String },
-    #[error("the secret {arn} is not one with a `username` and a `password`, as RDS keeps it for a user")]
+    #[error("the secret {arn} is not one with a `username` and a `password`, as RDS stores it for a user")]
     NotALogin { arn: String, source: Unreadable },
 }
 
-/// Reads the log-in that the secret `arn` holds.
+/// Reads the login in the secret `arn`.
 ///
 /// # Errors
-/// When AWS does not hand it out, or the secret is of another form.
+/// When AWS does not return it, or the secret has another form.
 pub async fn read(client: &Client, arn: &str) -> Result<Login, SecretError> {
     let arn = || arn.to_owned();
     let secret = timeout(READ_TIMEOUT, client.get_secret_value().secret_id(arn()).send()).await;
@@ -69,7 +67,7 @@ pub async fn read(client: &Client, arn: &str) -> Result<Login, SecretError> {
         .map_err(|error| SecretError::NotALogin { arn: arn(), source: Unreadable::new("the secret", &error) })
 }
 
-/// What is wrong with JSON that may hold a password: where, and none of its text.
+/// The position of an error in JSON that may hold a password, without any of its text.
 #[derive(Debug)]
 pub struct Unreadable {
     what: &'static str,
@@ -78,7 +76,7 @@ pub struct Unreadable {
 }
 
 impl Unreadable {
-    /// `error` of reading `what`.
+    /// The position of `error` in `what`.
     #[must_use]
     pub fn new(what: &'static str, error: &serde_json::Error) -> Self {
         Self { what, line: error.line(), column: error.column() }
@@ -89,7 +87,7 @@ impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, line, column } = self;
         write!(f, "{what} is not as expected")?;
-        // What was parsed before has no lines.
+        // serde_json has no position for a value that was parsed before.
         if *line > 0 { write!(f, ", at line {line}, column {column}") } else { Ok(()) }
     }
 }
@@ -101,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_not_shown_by_what_holds_it_nor_by_what_is_wrong_with_it() {
+    fn neither_a_login_nor_its_error_shows_the_password() {
         let login: Login =
             serde_json::from_str(r#"{"username":"admin","password":"s3cret","engine":"mysql"}"#).unwrap();
         assert_eq!(format!("{login:?}"), r#"Login { username: "admin", password: … }"#);
