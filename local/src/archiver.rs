@@ -9,8 +9,9 @@ use archive::{
 };
 use shared::metrics::Metrics;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
-use crate::{backpressure::Backlog, health::Health, stop::Stop};
+use crate::{backpressure::Backlog, health::Health};
 
 const RUN_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -45,22 +46,20 @@ pub(crate) enum ArchivingError {
 }
 
 /// Runs the archive, or waits as long as it would run where there is none.
-pub(crate) async fn run(archiving: Option<Archiving>, written: Stop) -> Result<(), ArchivingError> {
+pub(crate) async fn run(archiving: Option<Archiving>, stop: CancellationToken) -> Result<(), ArchivingError> {
     if let Some(archiving) = archiving {
-        return archiving.run(written).await;
+        return archiving.run(stop).await;
     }
-    written.stopped().await;
+    stop.cancelled().await;
     Ok(())
 }
 
 impl Archiving {
-    /// Runs until `written` tells that nothing is written any more, and a last time after that.
+    /// Runs until `stop`, and a last time after that, when nothing is written any more.
     ///
     /// # Errors
     /// When the embedded Kafka lost records, or the last run failed.
-    async fn run(self, written: Stop) -> Result<(), ArchivingError> {
-        let stopped = written.stopped();
-        tokio::pin!(stopped);
+    async fn run(self, stop: CancellationToken) -> Result<(), ArchivingError> {
         let health = &self.health;
         loop {
             let failing = health.error().is_some();
@@ -71,7 +70,7 @@ impl Archiving {
                 }
             };
             tokio::select! {
-                () = &mut stopped => break,
+                () = stop.cancelled() => break,
                 () = sleep(RUN_INTERVAL) => {}
                 // What has just failed is not tried again at once.
                 () = wanted, if !failing => {}

@@ -32,8 +32,8 @@ mod progress;
 mod samples;
 mod scheduler;
 mod server;
+mod signals;
 mod startup_progress;
-mod stop;
 mod summary;
 mod totals;
 

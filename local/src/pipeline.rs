@@ -1,4 +1,4 @@
-//! Starts the components, and stops them in the order in which records flow, so that what was sent is archived at the end.
+//! Starts the components, and stops them in the order in which records flow, so that everything sent is archived at the end.
 
 use std::{fmt::Display, sync::Arc};
 
@@ -6,123 +6,185 @@ use archive::store::{Archiver, Limits};
 use emulator::Emulator;
 use ingest::{App, router};
 use rand::{SeedableRng, rngs::StdRng};
-use tokio::{sync::mpsc::unbounded_channel, task::JoinError, time::Instant};
+use tokio::{
+    sync::mpsc::unbounded_channel,
+    task::{JoinError, JoinHandle, JoinSet},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    archiver::{self, Archiving},
+    archive_claim::ArchiveClaim,
+    archiver::{self, Archiving, ArchivingError},
     backpressure::{Backlog, BoundedPublisher},
     banner,
     cli::Cli,
     components::{Archive, Components, StartError},
     dashboard::{Dashboard, RecordingPublisher, Setup},
     guard::Guard,
+    kafka::EmbeddedKafka,
     progress, scheduler,
     server::{SHUTDOWN_TIMEOUT, Server},
-    stop::{self, Signals, Stop},
+    signals::Signals,
     summary::{Summary, peak_memory_bytes},
     totals::{RunningTotals, Totals},
 };
 
-/// Runs the pipeline until it is told to stop, and says what it did.
+/// Runs the pipeline until a signal, the end of `--for` or a failed task stops it.
 ///
 /// # Errors
-/// When a part cannot be opened; nothing has been sent then.
+/// If a component cannot be opened. Nothing has been sent then.
 pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
-    let begun = Instant::now();
-    let running_totals = RunningTotals::default();
-    let metrics = &running_totals.metrics;
-    let components = Components::open(&cli, metrics).await?;
-    // Before the greeting says that Ctrl-C can be used.
+    let started = Instant::now();
+    let totals = RunningTotals::default();
+    let components = Components::open(&cli, &totals.metrics).await?;
+    // Before the banner mentions Ctrl-C.
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
     banner::print(&cli, &components);
-
-    let setup = Setup::of(&cli, &components);
-    let guard = Guard::new(components.address, cli.allow_hosts.clone(), cli.allow_origins.clone());
-    let Components { user_ids, pass_through, statuses, listener, source, embedded, producer, archive, claim, .. } =
-        components;
-    let backlog = embedded.as_ref().map(|_| Arc::new(Backlog::new(user_ids.topic_names())));
-    let bucket = archive.as_ref().map(|archive| archive.bucket.clone());
-    let dashboard = Dashboard::new(setup, &user_ids, running_totals.clone(), bucket);
-    let cluster = producer.clone();
-    let producer = RecordingPublisher::new(BoundedPublisher::new(producer, backlog.clone()), dashboard.clone());
-    let app = App::new(producer.clone(), cluster.clone(), &user_ids, metrics.clone())
-        .passing_through(&pass_through)
-        .with_status_policy(statuses);
-
-    // Sending stops first; then what was sent is written; then it is archived.
-    let (sending, writing) = (Stop::new(), Stop::new());
-    let server = Server::start(listener, guard, router(app), dashboard.clone(), metrics, &sending);
-    let watching = tokio::spawn(dashboard.clone().watch_kafka(cluster));
-    let emulator = Emulator::new(source, producer, &user_ids, StdRng::from_os_rng(), metrics.clone());
-    let health = dashboard.health().emulator.clone();
-    let refused = {
-        let dashboard = dashboard.clone();
-        move |rows| dashboard.refused_rows(rows)
-    };
-    let mut emulating = tokio::spawn(scheduler::run(emulator, cli.posts_per_second, health, refused, sending.clone()));
-    let archive_url = archive.as_ref().map(|archive| archive.url.to_string());
-    let health = dashboard.health().archive.clone();
-    let (told, stored) = unbounded_channel();
-    let archiving = archive.map(|Archive { kafka, bucket, .. }| {
-        let (archiver, topics) = (Archiver::new(bucket, Limits::default()).notifying(told), user_ids.topic_names());
-        Archiving { kafka, archiver, topics, backlog: backlog.clone(), metrics: metrics.clone(), health }
-    });
-    let showing = tokio::spawn(dashboard.run(stored));
-    let mut archiving = tokio::spawn(archiver::run(archiving, writing.clone()));
-    let shown = tokio::spawn({
-        let running_totals = running_totals.clone();
-        progress::show(move || running_totals.snapshot(), archive_url.is_some())
-    });
-
-    let (mut emulated, mut archived) = (None, None);
+    let running = start(&cli, components, totals, started);
     tokio::select! {
-        () = stop::requested(&mut signals, cli.duration) => eprintln!(
+        () = signals.stop_requested(cli.duration) => eprintln!(
             "Stopping: what is in flight is written and archived first, within {} s. Ctrl-C again stops at once.",
             SHUTDOWN_TIMEOUT.as_secs()
         ),
-        // Neither of these ends before it is told to, unless it cannot go on.
-        ended = &mut emulating => {
-            eprintln!("Stopping: the emulator cannot go on.");
-            emulated = Some(ended);
-        }
-        ended = &mut archiving => {
-            eprintln!("Stopping: the archive cannot go on.");
-            archived = Some(ended);
-            if let Some(backlog) = &backlog {
-                backlog.close();
+        task = running.failed_task() => eprintln!("Stopping: the {task} cannot go on."),
+    }
+    signals.exit_on_next();
+    Ok(running.stop().await)
+}
+
+/// The started pipeline.
+struct Running {
+    started: Instant,
+    totals: RunningTotals,
+    archive_url: Option<String>,
+    claim: Option<ArchiveClaim>,
+    backlog: Option<Arc<Backlog>>,
+    server: Server,
+    emulator: Task<()>,
+    archiver: Task<Result<(), ArchivingError>>,
+    /// The progress line and the dashboard. Dropping them aborts them.
+    reports: JoinSet<()>,
+    /// Stops the sources of records: the server and the emulator.
+    stop_sending: CancellationToken,
+    /// Stops the archiver after a last run.
+    stop_archiving: CancellationToken,
+    /// Kept alive until the end.
+    _embedded: Option<EmbeddedKafka>,
+}
+
+/// A spawned task, whose end can be awaited apart from its result.
+struct Task<T> {
+    handle: JoinHandle<T>,
+    /// Cancelled when the task ends, also by a panic.
+    ended: CancellationToken,
+}
+
+impl<T: Send + 'static> Task<T> {
+    fn spawn(work: impl Future<Output = T> + Send + 'static) -> Self {
+        let ended = CancellationToken::new();
+        let guard = ended.clone().drop_guard();
+        let handle = tokio::spawn(async move {
+            let _guard = guard;
+            work.await
+        });
+        Self { handle, ended }
+    }
+}
+
+/// Starts the tasks of all components.
+fn start(cli: &Cli, components: Components, totals: RunningTotals, started: Instant) -> Running {
+    let setup = Setup::of(cli, &components);
+    let guard = Guard::new(components.address, cli.allow_hosts.clone(), cli.allow_origins.clone());
+    let Components { user_ids, pass_through, statuses, listener, source, embedded, producer, archive, claim, .. } =
+        components;
+    let metrics = totals.metrics.clone();
+    let (stop_sending, stop_archiving) = (CancellationToken::new(), CancellationToken::new());
+    let backlog = embedded.as_ref().map(|_| Arc::new(Backlog::new(user_ids.topic_names())));
+    let archive_url = archive.as_ref().map(|archive| archive.url.to_string());
+    let bucket = archive.as_ref().map(|archive| archive.bucket.clone());
+    let dashboard = Dashboard::new(setup, &user_ids, totals.clone(), bucket);
+    let cluster = producer.clone();
+    let producer = RecordingPublisher::new(BoundedPublisher::new(producer, backlog.clone()), dashboard.clone());
+
+    let app = App::new(producer.clone(), cluster.clone(), &user_ids, metrics.clone())
+        .passing_through(&pass_through)
+        .with_status_policy(statuses);
+    let server = Server::start(listener, guard, router(app), dashboard.clone(), &metrics, &stop_sending);
+
+    let emulator = Emulator::new(source, producer, &user_ids, StdRng::from_os_rng(), metrics.clone());
+    let (health, on_refused) = (dashboard.health().emulator.clone(), dashboard.clone());
+    let on_refused = move |rows| on_refused.refused_rows(rows);
+    let emulator =
+        Task::spawn(scheduler::run(emulator, cli.posts_per_second, health, on_refused, stop_sending.clone()));
+
+    let health = dashboard.health().archive.clone();
+    let (sender, stored) = unbounded_channel();
+    let archiving = archive.map(|Archive { kafka, bucket, .. }| {
+        let archiver = Archiver::new(bucket, Limits::default()).notifying(sender);
+        let (topics, backlog) = (user_ids.topic_names(), backlog.clone());
+        Archiving { kafka, archiver, topics, backlog, metrics, health }
+    });
+    let archiver = Task::spawn(archiver::run(archiving, stop_archiving.clone()));
+
+    let mut reports = JoinSet::new();
+    reports.spawn(dashboard.clone().watch_kafka(cluster));
+    reports.spawn(dashboard.run(stored));
+    let snapshot = totals.clone();
+    reports.spawn(progress::show(move || snapshot.snapshot(), archive_url.is_some()));
+    Running {
+        started,
+        totals,
+        archive_url,
+        claim,
+        backlog,
+        server,
+        emulator,
+        archiver,
+        reports,
+        stop_sending,
+        stop_archiving,
+        _embedded: embedded,
+    }
+}
+
+impl Running {
+    /// Waits for a task that ends unasked, and returns its name.
+    async fn failed_task(&self) -> &'static str {
+        tokio::select! {
+            () = self.emulator.ended.cancelled() => "emulator",
+            () = self.archiver.ended.cancelled() => {
+                if let Some(backlog) = &self.backlog {
+                    backlog.close();
+                }
+                "archive"
             }
         }
     }
-    for task in [shown, watching, showing] {
-        task.abort();
-    }
-    stop::at_once_on(signals);
-    sending.stop();
-    let emulated = match emulated {
-        Some(ended) => ended,
-        None => emulating.await,
-    };
-    server.ended().await;
-    writing.stop();
-    let archived = match archived {
-        Some(ended) => ended,
-        None => archiving.await,
-    };
-    if let Some(claim) = claim {
-        claim.release().await;
-    }
 
-    let totals = running_totals.snapshot();
-    Ok(Summary {
-        failure: failure(emulated, archived, &totals, archive_url.is_some()),
-        totals,
-        seconds: begun.elapsed().as_secs_f64(),
-        peak_memory_bytes: peak_memory_bytes(),
-        archive: archive_url,
-    })
+    /// Stops sending, waits until everything sent is written, then until everything written is archived.
+    async fn stop(self) -> Summary {
+        drop(self.reports);
+        self.stop_sending.cancel();
+        let emulated = self.emulator.handle.await;
+        self.server.ended().await;
+        self.stop_archiving.cancel();
+        let archived = self.archiver.handle.await;
+        if let Some(claim) = self.claim {
+            claim.release().await;
+        }
+        let totals = self.totals.snapshot();
+        Summary {
+            failure: failure(emulated, archived, &totals, self.archive_url.is_some()),
+            totals,
+            seconds: self.started.elapsed().as_secs_f64(),
+            peak_memory_bytes: peak_memory_bytes(),
+            archive: self.archive_url,
+        }
+    }
 }
 
-/// Why not all is as it should be, by how the emulator and the archiver ended and what was counted.
+/// Returns why the run failed, if it did: a task's error or panic, lost records, or records that are not archived.
 fn failure<E: Display>(
     emulated: Result<(), JoinError>,
     archived: Result<Result<(), E>, JoinError>,
@@ -133,7 +195,7 @@ fn failure<E: Display>(
     let missing = to_archive.saturating_sub(totals.records_archived + totals.quarantined);
     match (emulated, archived) {
         (_, Ok(Err(error))) => Some(error.to_string()),
-        (Err(panic), _) | (_, Err(panic)) => Some(format!("a part broke down: {panic}")),
+        (Err(panic), _) | (_, Err(panic)) => Some(format!("a task failed: {panic}")),
         (Ok(()), Ok(Ok(()))) if totals.records_lost > 0 => {
             Some(format!("Kafka dropped {} records before they were archived", totals.records_lost))
         }

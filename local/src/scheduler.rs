@@ -5,8 +5,9 @@ use std::time::Duration;
 use emulator::Emulator;
 use shared::{deadline::REQUEST_TIMEOUT, error_chain::one_line, publish::Publish};
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
-use crate::{health::Health, stop::Stop};
+use crate::health::Health;
 
 /// The shortest time between two runs: a higher rate sends more posts a run.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -18,17 +19,15 @@ pub(crate) async fn run<P: Publish>(
     posts_per_second: f64,
     health: Health,
     mut refused: impl FnMut(Vec<String>),
-    stop: Stop,
+    stop: CancellationToken,
 ) {
     if posts_per_second <= 0.0 {
-        return stop.stopped().await;
+        return stop.cancelled().await;
     }
     let begun = Instant::now();
     let mut now = begun;
     // The posts whose time has come, whether they were sent or given up.
     let mut past = 0;
-    let stopped = stop.stopped();
-    tokio::pin!(stopped);
     loop {
         let due = due(now - begun, posts_per_second);
         let posts = (due - past).min(due_in(Duration::from_secs(1), posts_per_second).max(1));
@@ -48,7 +47,7 @@ pub(crate) async fn run<P: Publish>(
         }
         let next = begun + Duration::from_secs_f64(past as f64 / posts_per_second);
         tokio::select! {
-            () = &mut stopped => return,
+            () = stop.cancelled() => return,
             () = sleep_until(next.max(now + MIN_INTERVAL)) => {}
         }
         now = Instant::now();
@@ -92,11 +91,11 @@ mod tests {
         let source = Source::open(&DatabaseUrl::Sample, |_| None).unwrap();
         let (publisher, rng, metrics) = (Slow(time_to_write), StdRng::seed_from_u64(1), Metrics::default());
         let emulator = Emulator::new(source, publisher, &"u".parse().unwrap(), rng, metrics.clone());
-        let stop = Stop::new();
+        let stop = CancellationToken::new();
         let ticking = tokio::spawn(run(emulator, posts_per_second, Health::default(), drop, stop.clone()));
         tokio::time::sleep(Duration::from_millis(10_050)).await;
         let posts = metrics.take().sum(&POSTS_SENT);
-        stop.stop();
+        stop.cancel();
         ticking.await.unwrap();
         posts
     }

@@ -21,7 +21,7 @@ use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 
 use crate::{
@@ -29,7 +29,6 @@ use crate::{
     dashboard::{self, Dashboard, observe},
     drain::drain_unread,
     guard::{Guard, admit},
-    stop::Stop,
 };
 
 /// How long requests may take to end once the pipeline stops: somewhat longer than a request's own deadline.
@@ -58,7 +57,7 @@ impl Server {
         router: Router,
         dashboard: Dashboard,
         metrics: &Metrics,
-        stop: &Stop,
+        stop: &CancellationToken,
     ) -> Self {
         let requests = TaskTracker::new();
         let router = router
@@ -70,7 +69,7 @@ impl Server {
         let router = dashboard::routes(dashboard, router, stop)
             .layer(middleware::from_fn_with_state(guard, admit))
             .layer(middleware::from_fn(drain_unread));
-        let connections = tokio::spawn(accept(listener, router, stop.stopped()));
+        let connections = tokio::spawn(accept(listener, router, stop.clone()));
         Self { connections, requests }
     }
 
@@ -93,13 +92,12 @@ impl Server {
     }
 }
 
-/// Accepts connections until `stopped`, and returns once they have ended.
-async fn accept(listener: TcpListener, router: Router, stopped: impl Future<Output = ()>) {
+/// Accepts connections until `stop`, and returns once they have ended.
+async fn accept(listener: TcpListener, router: Router, stop: CancellationToken) {
     let mut http = http1::Builder::new();
     // A client may end its side as soon as it has sent its request.
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).half_close(true);
     let connections = GracefulShutdown::new();
-    tokio::pin!(stopped);
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -110,7 +108,7 @@ async fn accept(listener: TcpListener, router: Router, stopped: impl Future<Outp
                     continue;
                 }
             },
-            () = &mut stopped => break,
+            () = stop.cancelled() => break,
         };
         let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
         let connection = connections.watch(connection);

@@ -21,13 +21,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::error_chain::one_line;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Dashboard, Setup,
     files::{FILES, PAGE},
     lock,
 };
-use crate::{samples::Sample, stop::Stop};
+use crate::samples::Sample;
 
 /// How much of an object or a record is shown, in bytes.
 const MAX_SHOWN_BYTES: usize = 64 * 1024;
@@ -41,7 +42,7 @@ const OBJECT: HeaderName = HeaderName::from_static("x-object");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// What the page asks for, and `api` for everything else. Viewers are told until `stop`.
-pub(crate) fn routes(dashboard: Dashboard, api: Router, stop: &Stop) -> Router {
+pub(crate) fn routes(dashboard: Dashboard, api: Router, stop: &CancellationToken) -> Router {
     let stop = stop.clone();
     let mut routes = Router::new()
         .route("/live/pipeline", get(pipeline))
@@ -82,8 +83,8 @@ async fn pipeline(State(dashboard): State<Dashboard>) -> Response {
 }
 
 /// Server-sent events: the news, soon and then each second. Who does not read is told of none between.
-fn events(dashboard: &Dashboard, stop: &Stop) -> Response {
-    let news = stream::unfold(dashboard.0.newest.subscribe(), next).take_until(stop.stopped());
+fn events(dashboard: &Dashboard, stop: &CancellationToken) -> Response {
+    let news = stream::unfold(dashboard.0.newest.subscribe(), next).take_until(stop.clone().cancelled_owned());
     dashboard.0.arrived.notify_one();
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
