@@ -5,7 +5,7 @@
 
 use archive::bucket::{ArchiveUrl, Bucket};
 
-use crate::components::StartError;
+use crate::error::StartError;
 
 /// An archive that belongs to this process alone.
 #[derive(Debug)]

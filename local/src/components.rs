@@ -1,92 +1,34 @@
 //! What the pipeline is made of, opened as the command line says. Whatever a wrong flag makes fail fails here, before anything
 //! is sent.
 
-use std::{
-    fs, io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, io, net::SocketAddr, path::Path, time::Duration};
 
 use archive::{
-    bucket::{ArchiveUrl, ArchiveUrlError, Bucket, OpenError},
-    reader::{Kafka, ReadError},
+    bucket::{ArchiveUrl, Bucket},
+    reader::Kafka,
 };
-use emulator::{
-    DatabaseUrl, Source,
-    source::{DatabaseUrlError, SourceError},
-};
+use emulator::{DatabaseUrl, Source};
 use ingest::{StatusPolicy, status_policy::STATUSES};
 use rand::{SeedableRng, rngs::StdRng};
-use rdkafka::error::KafkaError;
 use shared::{
     cluster::{
         Authorities, BOOTSTRAP_SERVERS, BootstrapServers, Cluster, Protocol, SECURITY_PROTOCOL, SSL_CA_LOCATION,
         Security,
     },
     credentials::Signer,
-    error_chain::one_line,
-    kafka::{Batching, Producer, ProducerError},
+    kafka::{Batching, Producer},
     metrics::Metrics,
-    publish::Unreachable,
-    settings::{Reader, SettingsError, environment},
-    topic::{PASS_THROUGH_TOPICS, PassThroughError, PassThroughTopics, UserIds, UserIdsError},
+    settings::{Reader, environment},
+    topic::{PASS_THROUGH_TOPICS, PassThroughTopics, UserIds},
 };
 use tokio::net::TcpListener;
 
-use crate::{archive_claim::ArchiveClaim, cli::Cli, kafka::EmbeddedKafka, startup_progress::StartupProgress};
+use crate::{
+    archive_claim::ArchiveClaim, cli::Cli, error::StartError, kafka::EmbeddedKafka, startup_progress::StartupProgress,
+};
 
 /// How long is waited for Kafka at the start.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Why the pipeline cannot start.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
-    #[error("--user-id: {0}")]
-    UserIds(#[from] UserIdsError),
-    #[error("--pass-through: {0}")]
-    PassThrough(#[from] PassThroughError),
-    #[error("the embedded Kafka cannot be started: {0}")]
-    EmbeddedKafka(#[from] KafkaError),
-    #[error("--security-protocol: {0}")]
-    Cluster(#[source] SettingsError),
-    #[error("--ssl-ca-location has no effect without --security-protocol SASL_SSL")]
-    AuthoritiesUnused,
-    #[error("--bootstrap-servers: {}", one_line(.0))]
-    Producer(#[from] ProducerError),
-    #[error("Kafka at {servers}: {source}")]
-    NoKafka { servers: String, source: Unreachable },
-    #[error("{}", one_line(.0))]
-    Reader(#[from] ReadError),
-    #[error("--database-url: {}", one_line(.0))]
-    DatabaseUrl(#[source] DatabaseUrlError),
-    #[error("--database-url: {0}")]
-    Login(#[source] SettingsError),
-    #[error("--database-url: {}", one_line(.0))]
-    Source(#[from] SourceError),
-    #[error("--archive {text}: {source}")]
-    ArchiveUrl { text: String, source: ArchiveUrlError },
-    #[error("--archive: {}", one_line(.0))]
-    Archive(#[from] OpenError),
-    #[error("--archive {0}: cannot be claimed: {source}", source = one_line(.1))]
-    Unclaimable(ArchiveUrl, #[source] object_store::Error),
-    #[error(
-        "--archive {0}: there is an archive already, and the embedded Kafka begins at offset 0 again: choose another \
-         place, or leave --archive out for a new one"
-    )]
-    ArchiveUsed(ArchiveUrl),
-    #[error(
-        "--archive {0}: another process archives there, and both begin at offset 0: choose another place; if none does, \
-         delete .in-use there, which a process that was killed has left"
-    )]
-    ArchiveClaimed(ArchiveUrl),
-    #[error("--listen {address}: {source}; another address can be chosen, or port 0 for any free port")]
-    Listen { address: SocketAddr, source: io::Error },
-    #[error("--env-file {file}: {source}", file = file.display())]
-    EnvFile { file: PathBuf, source: io::Error },
-    #[error("signals cannot be listened to: {0}")]
-    Signals(#[source] io::Error),
-}
 
 /// Everything, open and connected.
 pub(crate) struct Components {

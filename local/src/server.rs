@@ -26,7 +26,7 @@ use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 
 use crate::{
     admission::{BodyBudget, wait_for_permit},
-    dashboard::{self, Dashboard, observe},
+    dashboard::{self, Dashboard, record_rejection},
     drain::drain_unread,
     guard::{Guard, admit},
 };
@@ -62,7 +62,7 @@ impl Server {
         let requests = TaskTracker::new();
         let router = router
             .layer(middleware::from_fn_with_state(BodyBudget::new(metrics.clone()), wait_for_permit))
-            .layer(middleware::from_fn_with_state(dashboard.clone(), observe))
+            .layer(middleware::from_fn_with_state(dashboard.clone(), record_rejection))
             .layer(CompressionLayer::new().compress_when(SizeAbove::new(MIN_COMPRESSED_BYTES)))
             .layer(middleware::from_fn_with_state(requests.clone(), to_the_end));
         // A viewer is told for as long as it looks: that is neither compressed nor waited for.

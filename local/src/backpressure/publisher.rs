@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use chrono::Utc;
 use shared::publish::{Failure, Outcome, ProducerRecord, Publish, Written};
 use tokio::time::Instant;
 
 use super::backlog::Backlog;
+use crate::clock::now_ms;
 
 /// The largest record, key and value, in bytes: Kafka's own default. The embedded one admits more, and then drops even a new
 /// record when it and the one before it pass what is kept.
@@ -32,12 +32,6 @@ impl<P> BoundedPublisher<P> {
     pub(crate) const fn new(inner: P, backlog: Option<Arc<Backlog>>) -> Self {
         Self { inner, backlog }
     }
-}
-
-/// The time that a record is given which has none, in milliseconds since 1970.
-#[expect(clippy::disallowed_methods, reason = "a record's time is the time of day")]
-fn now_ms() -> i64 {
-    Utc::now().timestamp_millis()
 }
 
 impl<P: Publish> Publish for BoundedPublisher<P> {

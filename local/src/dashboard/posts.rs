@@ -8,25 +8,23 @@ use std::{
 
 use archive::layout::TopicPartition;
 use bytes::Bytes;
-use chrono::DateTime;
 use serde::Serialize;
-use serde_json::Value;
 use shared::{
     kind::CATALOG,
     publish::{ProducerRecord, Written},
     topic::{Topic, UserId, UserIds},
 };
 
+use self::details::Details;
 use super::objects::Objects;
+
+mod details;
 
 /// How many posts are kept: what the map shows and what is ranked.
 pub(super) const KEPT: usize = 500;
 
 /// Among how many of the latest a record's post is looked for: its three records are sent together, or one after the other.
 const LOOKED_AT: usize = 64;
-
-/// The names of the field that holds when a user joined.
-const USER_DATES: [&str; 2] = ["date_joined", "date-joined"];
 
 /// How many are shown as posts.
 const SHOWN: usize = 12;
@@ -62,7 +60,7 @@ struct Post {
     /// By the name of their kind.
     rows: BTreeMap<&'static str, Row>,
     /// What was read of them so far.
-    read: Read,
+    read: Details,
 }
 
 #[derive(Debug)]
@@ -79,83 +77,6 @@ impl Post {
     }
 }
 
-/// What the rows of a post say, as far as people want to know. Each is of one kind alone.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-struct Read {
-    title: Option<String>,
-    poster_name: Option<String>,
-    follower_count: Option<String>,
-    category: Option<String>,
-    media: Option<String>,
-    country: Option<String>,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
-    user: Option<String>,
-    age: Option<f64>,
-    date_joined: Option<String>,
-}
-
-impl Read {
-    /// Reads a row in any form that is accepted: a number may be its text, a date an object. A list of rows is shown by its
-    /// first row, whose join key is the record's key.
-    fn of(row: &[u8]) -> Self {
-        let row: Value = serde_json::from_slice(row).unwrap_or_default();
-        let row = row.get(0).unwrap_or(&row);
-        let text = |name: &str| match &row[name] {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        };
-        let number = |name: &str| row[name].as_f64().or_else(|| row[name].as_str()?.parse().ok());
-        let name = |name: &str| row[name].as_str();
-        Self {
-            title: text("title"),
-            poster_name: text("poster_name"),
-            follower_count: text("follower_count"),
-            category: text("category"),
-            media: text("is_image_or_video"),
-            country: text("country"),
-            latitude: number("latitude"),
-            longitude: number("longitude"),
-            user: name("first_name").zip(name("last_name")).map(|(first, last)| format!("{first} {last}")),
-            age: number("age"),
-            date_joined: USER_DATES.iter().find_map(|name| text(name).or_else(|| bson_date(&row[*name]["$date"]))),
-        }
-    }
-
-    /// What either says.
-    fn and(self, more: Self) -> Self {
-        Self {
-            title: more.title.or(self.title),
-            poster_name: more.poster_name.or(self.poster_name),
-            follower_count: more.follower_count.or(self.follower_count),
-            category: more.category.or(self.category),
-            media: more.media.or(self.media),
-            country: more.country.or(self.country),
-            latitude: more.latitude.or(self.latitude),
-            longitude: more.longitude.or(self.longitude),
-            user: more.user.or(self.user),
-            age: more.age.or(self.age),
-            date_joined: more.date_joined.or(self.date_joined),
-        }
-    }
-
-    fn place(&self) -> Option<[f64; 2]> {
-        // To a hundredth of a degree: the map has no room for more.
-        let rounded = |degrees: f64| (degrees * 100.0).round() / 100.0;
-        Some([rounded(self.latitude?), rounded(self.longitude?)])
-    }
-}
-
-/// A text, milliseconds since 1970, or those as `{"$numberLong": "…"}`.
-fn bson_date(date: &Value) -> Option<String> {
-    if let Some(text) = date.as_str() {
-        return Some(text.to_owned());
-    }
-    let milliseconds = date.as_i64().or_else(|| date["$numberLong"].as_str()?.parse().ok())?;
-    Some(DateTime::from_timestamp_millis(milliseconds)?.format("%F %T").to_string())
-}
-
 /// A row that is to be read, and whose it is.
 pub(crate) struct Unread {
     post: u64,
@@ -167,13 +88,13 @@ pub(crate) struct Unread {
 pub(crate) struct Reading {
     post: u64,
     kind: &'static str,
-    read: Read,
+    read: Details,
 }
 
 impl Unread {
     /// Takes its time, so nobody should wait for it.
     pub(crate) fn read(self) -> Reading {
-        Reading { post: self.post, kind: self.kind, read: Read::of(&self.row) }
+        Reading { post: self.post, kind: self.kind, read: Details::of(&self.row) }
     }
 }
 
@@ -191,7 +112,7 @@ struct ShownPost<'a> {
     id: u64,
     time_ms: i64,
     #[serde(flatten)]
-    read: &'a Read,
+    read: &'a Details,
     records: BTreeMap<&'static str, ShownRecord<'a>>,
 }
 
@@ -249,7 +170,7 @@ impl Posts {
         }
         self.count += 1;
         let (index, rows) = (Bytes::copy_from_slice(index), BTreeMap::from([(kind, row)]));
-        self.latest.push_back(Post { id: self.count, user_id, index, time_ms, rows, read: Read::default() });
+        self.latest.push_back(Post { id: self.count, user_id, index, time_ms, rows, read: Details::default() });
     }
 
     /// The rows that nobody has read.
@@ -317,161 +238,4 @@ fn ranked<'a>(names: impl Iterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use shared::sample;
-
-    use super::*;
-
-    fn posts() -> Posts {
-        Posts::of(&"demo,other".parse().unwrap())
-    }
-
-    /// The sample's row of a kind, as it is written for a user id.
-    fn record(user_id: &str, kind: &str, row: usize) -> ProducerRecord {
-        let kind = CATALOG.iter().find(|known| known.name == kind).unwrap();
-        let row = sample::rows(kind.table).unwrap().lines().nth(row).unwrap();
-        let key = kind.check(row).unwrap().key();
-        ProducerRecord {
-            topic: format!("{user_id}.{kind}").into(),
-            key: Some(key),
-            value: Some(row.into()),
-            ..ProducerRecord::default()
-        }
-    }
-
-    fn add(posts: &mut Posts, record: &ProducerRecord, offset: i64) {
-        posts.add(record, Written { partition: 0, offset, timestamp_ms: None }, 7);
-    }
-
-    /// A record of demo's with a row of one's own.
-    fn own(kind: &str, row: &serde_json::Value) -> ProducerRecord {
-        let (topic, value) = (format!("demo.{kind}").into(), Some(row.to_string().into()));
-        ProducerRecord { topic, key: Some("4".into()), value, ..ProducerRecord::default() }
-    }
-
-    fn shown(posts: &mut Posts) -> serde_json::Value {
-        let readings = posts.unread().into_iter().map(Unread::read).collect();
-        posts.add_read(readings);
-        serde_json::to_value(posts.shown(&Objects::default())).unwrap()
-    }
-
-    #[test]
-    fn a_post_is_put_together_from_its_three_records() {
-        let mut posts = posts();
-        for (offset, kind) in (5..).zip(["geo", "pin", "user"]) {
-            add(&mut posts, &record("demo", kind, 0), offset);
-        }
-        let shown = shown(&mut posts);
-        let post = &shown["posts"][0];
-        for (field, expected) in [
-            ("poster_name", json!("Bored Panda")),
-            ("follower_count", json!("2M")),
-            ("category", json!("art")),
-            ("media", json!("image")),
-            ("country", json!("Albania")),
-            ("user", json!("Adam Acosta")),
-            ("time_ms", json!(7)),
-        ] {
-            assert_eq!(post[field], expected, "{field}: {post}");
-        }
-        let of = json!({"topic": "demo.pin", "partition": 0, "offset": 6, "object": null});
-        assert_eq!(post["records"]["pin"], of);
-        assert_eq!((&shown["places"], &shown["categories"]), (&json!([[-88.83, -170.19]]), &json!([["art", 1]])));
-    }
-
-    #[test]
-    fn the_same_row_again_or_of_another_user_id_is_another_post() {
-        let mut posts = posts();
-        for user_id in ["demo", "other", "demo"] {
-            add(&mut posts, &record(user_id, "pin", 0), 0);
-        }
-        add(&mut posts, &record("demo", "geo", 0), 0);
-        let shown = shown(&mut posts);
-        let kinds: Vec<_> = shown["posts"].as_array().unwrap().iter().map(|post| post["records"].to_string()).collect();
-        assert_eq!(kinds.len(), 3);
-        assert!(kinds[0].contains("demo.geo") && !kinds[2].contains("geo"), "the newest one gets it: {kinds:?}");
-    }
-
-    #[test]
-    fn what_is_no_post_is_not_shown_as_one() {
-        let mut posts = posts();
-        let passed_through = ProducerRecord {
-            topic: "any".into(),
-            key: Some("4".into()),
-            value: Some("x".into()),
-            ..ProducerRecord::default()
-        };
-        add(&mut posts, &passed_through, 3);
-        add(&mut posts, &ProducerRecord { value: None, ..record("demo", "pin", 0) }, 4);
-        add(&mut posts, &ProducerRecord { key: None, ..record("demo", "pin", 0) }, 5);
-        add(&mut posts, &ProducerRecord { key: Some(vec![b'k'; 900_000].into()), ..record("demo", "pin", 0) }, 6);
-        assert_eq!((shown(&mut posts)["posts"].clone(), posts.latest.len()), (json!([]), 0));
-    }
-
-    #[test]
-    fn a_partitions_end_only_grows() {
-        let (mut posts, partition) = (posts(), TopicPartition { topic: "demo.pin".to_owned(), partition: 1 });
-        for next in [5, 9, 7] {
-            posts.add_end(partition.clone(), next);
-        }
-        assert_eq!(posts.ends().collect::<Vec<_>>(), [(&partition, 9)]);
-    }
-
-    #[test]
-    fn a_row_is_read_in_every_form_that_is_accepted() {
-        for (kind, row, field, expected) in [
-            ("geo", json!({"latitude": "-89.9", "longitude": "1e1", "country": "Chad"}), "latitude", json!(-89.9)),
-            ("geo", json!([{"latitude": 1, "longitude": 2, "country": "Chad"}]), "country", json!("Chad")),
-            ("pin", json!({"title": "T", "follower_count": 12}), "follower_count", json!("12")),
-            (
-                "user",
-                json!({"date_joined": {"$date": "2020-08-28 03:52:47"}}),
-                "date_joined",
-                json!("2020-08-28 03:52:47"),
-            ),
-            (
-                "user",
-                json!({"date_joined": {"$date": 1_598_586_767_000_i64}}),
-                "date_joined",
-                json!("2020-08-28 03:52:47"),
-            ),
-            (
-                "user",
-                json!({"date_joined": {"$date": {"$numberLong": "1598586767000"}}}),
-                "date_joined",
-                json!("2020-08-28 03:52:47"),
-            ),
-            ("user", json!({"date-joined": "2020-08-28 03:52:47"}), "date_joined", json!("2020-08-28 03:52:47")),
-            ("user", json!({"first_name": "A", "last_name": null}), "user", json!(null)),
-            ("geo", json!([{"country": "Chad"}, {"country": "Peru"}]), "country", json!("Chad")),
-        ] {
-            let mut posts = posts();
-            add(&mut posts, &own(kind, &row), 0);
-            assert_eq!(shown(&mut posts)["posts"][0][field], expected, "{row}");
-        }
-    }
-
-    #[test]
-    fn a_bounded_number_is_kept_and_a_row_is_read_once() {
-        let mut posts = posts();
-        for (offset, row) in (0..).zip((0..877).cycle().take(2 * KEPT)) {
-            add(&mut posts, &record("demo", "geo", row), offset);
-        }
-        let unread = posts.unread();
-        assert_eq!(unread.len(), KEPT);
-        // Newer ones came while these were read.
-        add(&mut posts, &record("demo", "geo", 0), 1_000);
-        posts.add_read(unread.into_iter().map(Unread::read).collect());
-        let shown = serde_json::to_value(posts.shown(&Objects::default())).unwrap();
-        assert_eq!(
-            (shown["posts"].as_array().unwrap().len(), shown["places"].as_array().unwrap().len()),
-            (SHOWN, KEPT - 1)
-        );
-        let all = shown["posts"].as_array().unwrap();
-        assert!(all.iter().all(|post| post["country"].is_string()), "what is not read is not shown: {all:?}");
-        assert_eq!(posts.unread().len(), 1, "what is read is not read again");
-        let countries = shown["countries"].as_array().unwrap();
-        assert!(countries.len() == RANKED && countries[0][1].as_u64() >= countries[1][1].as_u64(), "{countries:?}");
-    }
-}
+mod tests;

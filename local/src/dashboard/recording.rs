@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shared::publish::{Outcome, ProducerRecord, Publish};
 use tokio::time::Instant;
 
-use super::{Dashboard, posts::KEPT};
+use super::{posts::KEPT, state::Dashboard};
 
 /// A publisher whose records are seen once they are written.
 #[derive(Debug, Clone)]

@@ -24,9 +24,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Dashboard, Setup,
     files::{FILES, PAGE},
-    lock,
+    setup::Setup,
+    state::{Dashboard, lock},
 };
 use crate::samples::Sample;
 

@@ -6,8 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::{kind::CATALOG, metrics::ingest::PASS_THROUGH, sample};
 
-use super::now_ms;
-use crate::{cli::Cli, components::Components};
+use crate::{cli::Cli, clock::now_ms, components::Components};
 
 /// How the pipeline is set up, as the page reads it.
 #[derive(Debug, Serialize)]

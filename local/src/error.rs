@@ -1,0 +1,66 @@
+//! The errors that keep the pipeline from starting, each named after the flag that causes it.
+
+use std::{io, net::SocketAddr, path::PathBuf};
+
+use archive::{
+    bucket::{ArchiveUrl, ArchiveUrlError, OpenError},
+    reader::ReadError,
+};
+use emulator::source::{DatabaseUrlError, SourceError};
+use rdkafka::error::KafkaError;
+use shared::{
+    error_chain::one_line,
+    kafka::ProducerError,
+    publish::Unreachable,
+    settings::SettingsError,
+    topic::{PassThroughError, UserIdsError},
+};
+
+/// The reason the pipeline cannot start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error("--user-id: {0}")]
+    UserIds(#[from] UserIdsError),
+    #[error("--pass-through: {0}")]
+    PassThrough(#[from] PassThroughError),
+    #[error("the embedded Kafka cannot be started: {0}")]
+    EmbeddedKafka(#[from] KafkaError),
+    #[error("--security-protocol: {0}")]
+    Cluster(#[source] SettingsError),
+    #[error("--ssl-ca-location has no effect without --security-protocol SASL_SSL")]
+    AuthoritiesUnused,
+    #[error("--bootstrap-servers: {}", one_line(.0))]
+    Producer(#[from] ProducerError),
+    #[error("Kafka at {servers}: {source}")]
+    NoKafka { servers: String, source: Unreachable },
+    #[error("{}", one_line(.0))]
+    Reader(#[from] ReadError),
+    #[error("--database-url: {}", one_line(.0))]
+    DatabaseUrl(#[source] DatabaseUrlError),
+    #[error("--database-url: {0}")]
+    Login(#[source] SettingsError),
+    #[error("--database-url: {}", one_line(.0))]
+    Source(#[from] SourceError),
+    #[error("--archive {text}: {source}")]
+    ArchiveUrl { text: String, source: ArchiveUrlError },
+    #[error("--archive: {}", one_line(.0))]
+    Archive(#[from] OpenError),
+    #[error("--archive {0}: cannot be claimed: {source}", source = one_line(.1))]
+    Unclaimable(ArchiveUrl, #[source] object_store::Error),
+    #[error(
+        "--archive {0}: there is an archive already, and the embedded Kafka begins at offset 0 again: choose another \
+         place, or leave --archive out for a new one"
+    )]
+    ArchiveUsed(ArchiveUrl),
+    #[error(
+        "--archive {0}: another process archives there, and both begin at offset 0: choose another place; if none does, \
+         delete .in-use there, which a process that was killed has left"
+    )]
+    ArchiveClaimed(ArchiveUrl),
+    #[error("--listen {address}: {source}; another address can be chosen, or port 0 for any free port")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("--env-file {file}: {source}", file = file.display())]
+    EnvFile { file: PathBuf, source: io::Error },
+    #[error("signals cannot be listened to: {0}")]
+    Signals(#[source] io::Error),
+}
