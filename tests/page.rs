@@ -169,7 +169,7 @@ async fn a_page_of_another_origin_can_neither_read_nor_write_nor_frame_local_eve
     assert!(simple.text.is_empty() && simple.status == 0, "{simple:?}");
     for (what, got) in [("read", &foreign.rebound_read), ("post", &foreign.rebound_post)] {
         assert_eq!(got.status, 421, "{what}: {got:?}");
-        assert!(got.text.contains("does not answer as evil.example"), "{what}: {got:?}");
+        assert!(got.text.contains("does not accept the host evil.example"), "{what}: {got:?}");
     }
     assert_eq!(foreign.framed, ["/", "/docs"].map(|path| (path.to_owned(), "refused".to_owned())).into());
     let ended = local.stop().await;

@@ -1,11 +1,10 @@
-// Draws the archive as a tree of folders, with the newest objects of each partition, and beside it the first lines of the object
-// that was chosen.
+// Draws the archive as a tree of folders with the newest objects of each partition, and a preview of the chosen object.
 
 import { byId, fetchText, isRead, keyedList, make, setText } from "./dom.js";
 import { count, fileName, plural, size } from "./format.js";
 
 const LINES = 40;
-const LONGEST_PREVIEW = 20_000; // characters: a line may be a whole megabyte
+const LONGEST_PREVIEW = 20_000; // characters: a line may have a megabyte
 
 export function archive() {
   const panel = document.querySelector("div.archive");
@@ -25,13 +24,13 @@ export function archive() {
     update({ archive: now }) {
       panel.hidden = !now?.objects;
       empty.hidden = !panel.hidden;
-      setText(empty, now ? "Nothing was archived since the start." : "The archive is left to others: nothing is stored here.");
+      setText(empty, now ? "Nothing has been archived since the start." : "This process runs without an archive.");
       setText(summary, now ? `Since the start: ${plural(now.objects, "object")}, ${size(now.bytes)}, in ${place}` : "");
       if (!now) return;
       const topics = Map.groupBy(now.partitions ?? [], ({ topic }) => topic);
       showTopics([...topics].map(([name, partitions], index) => ({
         name,
-        // One folder is open from the start, to show what is in it.
+        // The first folder starts open, as an example.
         partitions: partitions.map((partition, nth) => ({ ...partition, first: index + nth === 0 })),
       })));
       root.figures(now.partitions ?? []);
@@ -61,12 +60,12 @@ function partitionFolder({ partition, first }) {
     node,
     update(now) {
       figures([now]);
-      // A row that moves away under the pointer cannot be chosen.
+      // A row that moves under the pointer cannot be clicked.
       const waits = isRead(list) && shown.length > 0;
       if (!waits) shown = now.latest ?? [];
       show(shown);
       const others = now.objects - shown.length;
-      setText(more, `${others > 0 ? `and ${count(others)} others` : ""}${waits ? " (the list waits while you are on it)" : ""}`);
+      setText(more, `${others > 0 ? `and ${count(others)} others` : ""}${waits ? " (paused while you are on the list)" : ""}`);
     },
   };
 }
@@ -99,11 +98,11 @@ async function preview(path, bytes) {
   const detail = byId("preview-detail");
   const text = byId("preview-text");
   setText(title, fileName(path));
-  // The row that was chosen soon makes room for newer ones: the focus would be lost with it.
+  // Newer objects soon displace the chosen row, which would lose the focus.
   title.focus();
   setText(detail, "Loading…");
   text.hidden = true;
-  const chosen = () => title.textContent === fileName(path); // Another one may be meanwhile.
+  const chosen = () => title.textContent === fileName(path); // The user may have chosen another one meanwhile.
   try {
     const { text: start, answer } = await fetchText(`/live/object?${new URLSearchParams({ path })}`);
     if (!chosen()) return;
@@ -112,7 +111,7 @@ async function preview(path, bytes) {
     setText(detail, `${path}: ${all ? "" : "the beginning of "}${size(bytes)}`);
     setText(text, shown);
     text.hidden = false;
-    // On a phone it is below the tree.
+    // On a phone the preview is below the tree.
     text.parentElement.scrollIntoView({ block: "nearest" });
   } catch (error) {
     if (chosen()) setText(detail, error.message);
@@ -121,6 +120,6 @@ async function preview(path, bytes) {
 
 function clearPreview() {
   setText(byId("preview-title"), "Preview");
-  setText(byId("preview-detail"), "Choose an object on the tree to see its first lines.");
+  setText(byId("preview-detail"), "Choose an object in the tree to see its first lines.");
   byId("preview-text").hidden = true;
 }

@@ -1,9 +1,9 @@
 // Lays the arrows of the picture between its boxes, from left to right or, on a narrow screen, downwards, and moves dots along
-// them: the more flows, the more dots.
+// them: a higher rate has more dots.
 
 import { make, makeSvg } from "./dom.js";
 
-/** From box, to box, whose flow it shows. */
+/** The boxes an arrow connects, and the flow it shows. */
 const ARROWS = [
   ["api", "ingest", "api"],
   ["emulator", "ingest", "emulator"],
@@ -15,9 +15,9 @@ const ARROWS = [
   ["geo", "archive", "archive"],
   ["user", "archive", "archive"],
 ];
-const LABELLED = "geo"; // of the arrows to the archive, which show one flow together, the one that carries its figure
+const LABELLED = "geo"; // the arrow to the archive that carries the figure of their common flow
 const PIXELS_A_SECOND = 55;
-const STEPS = 16; // straight pieces that a dot's way is cut into
+const STEPS = 16; // straight segments of a dot's path
 
 export function arrows(root, boxes) {
   const svg = root.querySelector(".arrows");
@@ -52,7 +52,7 @@ export function arrows(root, boxes) {
     for (const arrow of laid) setDots(arrow, still.matches ? 0 : dotsFor(rateOf(arrow)));
   }
 
-  // What is archived is told of all topics together: each of their arrows moves as its topic does, while anything is archived.
+  // The archive's rate is a sum over all topics: each of their arrows moves like its topic while anything is archived.
   function rateOf({ from, to, flow: name }) {
     const rate = rates.get(name) ?? 0;
     return to === "archive" && rate > 0 ? (rates.get(from) ?? 0) : rate;
@@ -75,13 +75,13 @@ export function arrows(root, boxes) {
     for (let index = 0; index < number; index += 1) {
       const dot = make("i", { class: `dot ${arrow.from} to-${arrow.to}`, "aria-hidden": "true" });
       root.append(dot);
-      // A transform alone is animated off the main thread.
+      // Only transforms are animated off the main thread.
       dot.animate(way, { duration, delay: (-duration * index) / number, iterations: Infinity });
       arrow.dots.push(dot);
     }
   }
 
-  // The boxes grow with their figures and wrap with the window: the arrows follow.
+  // Boxes grow with their figures and wrap with the window, and the arrows follow.
   const watch = new ResizeObserver(lay);
   watch.observe(root);
   for (const box of boxes.values()) watch.observe(box);
@@ -100,7 +100,7 @@ function within(origin, { left, top, width, height }) {
   return { left: x, top: y, right: x + width, bottom: y + height, width, height };
 }
 
-/** Downwards, arrows end at the frame around the topics: they would cross its heading. */
+/** Ends downward arrows at the frame around the topics, so that they do not cross its heading. */
 function endAtKafka(rects, { top, bottom }) {
   for (const topic of ["pin", "geo", "user", "pass-through"]) {
     const rect = rects.get(topic);
@@ -119,7 +119,7 @@ function curve(from, to, downwards) {
   return `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2 - 1} ${y2}`;
 }
 
-// Where arrows fan out or run together, the figure stands nearer to the end that they do not share.
+// Where arrows share an end, the figure is nearer to the other end.
 function place({ from, path, label }, downwards) {
   const fansOut = from === "ingest";
   const share = fansOut ? 0.62 : downwards || from === LABELLED ? 0.5 : 0.4;

@@ -1,5 +1,5 @@
-// Draws one chart over time in SVG: stacked areas, lines, or both, with a crosshair that the pointer or the arrow keys move, and a
-// legend that reads the values there.
+// Draws a chart over time in SVG: stacked areas, lines, or both, with a crosshair that the pointer or the arrow keys move, and a
+// legend with the values there.
 
 import { keyedList, make, makeSvg, setText } from "./dom.js";
 import { brief, time } from "./format.js";
@@ -9,8 +9,8 @@ const HEIGHT = 190;
 const TOP = 10;
 const BOTTOM = 24;
 const SIDE = 46;
-const NARROW = 380; // pixels, below which there is no room for every mark
-/** The spans that the chart may show, each with the distance of its marks, in seconds: it grows with what there is to show. */
+const NARROW = 380; // pixels: a narrower chart omits some marks
+/** The spans of the chart with the distance of their marks, in seconds. The shortest one that holds all samples is used. */
 const SPANS = [[60, 15], [120, 30], [300, 60], [600, 120]];
 
 /**
@@ -43,7 +43,7 @@ export function chart({ title, about, empty, layersOf }) {
   let samples = [];
   let layers = [];
   let width = 0;
-  let at = null; // the second that is read; null: the newest
+  let at = null; // the selected second; null for the newest
   let gridDrawn = "";
 
   const drawShapes = keyedList(shapes, (layer) => layer.name, (layer) => {
@@ -63,7 +63,7 @@ export function chart({ title, about, empty, layersOf }) {
     return SPANS.find(([seconds]) => seconds >= age) ?? SPANS.at(-1);
   };
   const right = () => width - (layers.some((layer) => layer.right) ? SIDE : 12);
-  // A second is as wide as the span has room for, and its middle is where it is read.
+  // The crosshair points at the middle of a second.
   const x = (second) => right() - ((samples.at(-1).second - second + 0.5) / span()[0]) * (right() - SIDE);
   const read = () => {
     const index = at === null ? -1 : samples.findIndex((sample) => sample.second === at);
@@ -89,7 +89,7 @@ export function chart({ title, about, empty, layersOf }) {
         floor = ceiling;
       }
     }
-    // Lines go over areas, whatever their order.
+    // Lines are drawn above areas.
     drawShapes(layers.toSorted((one, other) => (one.shape === "line") - (other.shape === "line")));
     drawReading();
   }
@@ -132,7 +132,7 @@ export function chart({ title, about, empty, layersOf }) {
   function moveTo(second) {
     if (!samples.length) return;
     at = Math.min(Math.max(second, samples[0].second), samples.at(-1).second);
-    // Where seconds are missing, the nearest that there is.
+    // If seconds are missing, the nearest sample.
     at = samples.reduce((best, sample) => (Math.abs(sample.second - at) < Math.abs(best.second - at) ? sample : best)).second;
     drawReading();
   }
@@ -142,7 +142,7 @@ export function chart({ title, about, empty, layersOf }) {
     drawReading();
   }
 
-  // A screen reader announces a slider's value as it changes: so it changes when the reader moves it, not each second.
+  // A screen reader announces every change of a slider's value, so it changes only when the user moves it.
   function announce() {
     if (!samples.length) return;
     const sample = samples[read()];
@@ -160,7 +160,7 @@ export function chart({ title, about, empty, layersOf }) {
   }
   plot.addEventListener("pointermove", point);
   plot.addEventListener("pointerdown", point);
-  // A finger that is lifted leaves the chart, too, but its reading stays until the next touch elsewhere.
+  // Lifting a finger also leaves the chart, but the values stay until the next touch elsewhere.
   plot.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && leave());
   plot.addEventListener("focus", announce);
   plot.addEventListener("blur", leave);
@@ -185,9 +185,9 @@ export function chart({ title, about, empty, layersOf }) {
   return {
     node,
     show(next, words = empty) {
-      // A copy: it grows before it is drawn again.
+      // A copy, because the array grows before the next drawing.
       samples = next.slice();
-      // What is read stays where it is, until it is too old to be shown.
+      // The selected second stays until it is too old to be shown.
       if (at !== null && samples.length) at = Math.min(Math.max(at, samples[0].second), samples.at(-1).second);
       setText(nothing, words);
       draw();

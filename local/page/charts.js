@@ -1,4 +1,4 @@
-// Says what the four charts show: which figures of a sample, in which colours.
+// Defines the four charts: the metrics they show, and the colours.
 
 import { chart } from "./chart.js";
 
@@ -7,12 +7,12 @@ const CODE_COLOURS = ["var(--code-1)", "var(--code-2)", "var(--code-3)", "var(--
 export function charts() {
   let passThrough = false;
   let archived = true;
-  const colours = new Map(); // error_code → colour, in the order they were first seen, so that none changes its colour
+  const colours = new Map(); // error_code → colour, in order of appearance, so that none changes
 
   const traffic = chart({
     title: "Traffic: records written",
-    about: "Each second: the emulator's, and of each kind those that came over HTTP",
-    empty: "Nothing is written yet.",
+    about: "Per second: from the emulator, and over HTTP by kind",
+    empty: "Nothing written yet.",
     layersOf: (samples) => [
       area("emulator", "var(--emulator)", samples.map((sample) => sample.emulator)),
       area("pin", "var(--pin)", samples.map((sample) => sample.pin)),
@@ -24,7 +24,7 @@ export function charts() {
 
   const refused = chart({
     title: "Requests refused, by error_code",
-    about: "Each second; the API documentation explains the codes",
+    about: "Per second; the API documentation explains the codes",
     empty: "No requests refused in the last ten minutes.",
     layersOf: (samples) => {
       const codes = [...new Set(samples.flatMap((sample) => Object.keys(sample.refused ?? {})))].sort();
@@ -37,8 +37,8 @@ export function charts() {
 
   const produce = chart({
     title: "Time to produce, ms",
-    about: "Until Kafka has confirmed a request's records, and beside it the emulator's",
-    empty: "Nothing was produced yet.",
+    about: "Until Kafka acknowledges the records of a request, and of the emulator",
+    empty: "Nothing produced yet.",
     layersOf: (samples) => [
       line("p99", "var(--p99)", samples.map((sample) => sample.p99_ms ?? null)),
       line("p50", "var(--p50)", samples.map((sample) => sample.p50_ms ?? null)),
@@ -48,8 +48,8 @@ export function charts() {
 
   const stored = chart({
     title: "Archive: stored, and behind",
-    about: "Left scale: records stored a second, over three seconds. Right scale: records behind",
-    empty: "Nothing is archived yet.",
+    about: "Left scale: records stored per second, averaged over three. Right scale: records behind",
+    empty: "Nothing archived yet.",
     layersOf: (samples) => !archived ? [] : [
       area("stored", "var(--stored)", overThree(samples.map((sample) => sample.archived))),
       { ...line("behind", "var(--behind)", samples.map((sample) => sample.lag ?? null)), right: true },
@@ -65,17 +65,17 @@ export function charts() {
       archived = pipeline.archive !== null;
       colours.clear();
     },
-    // A frame for each chart: with ten minutes of samples, all four at once would be a long task on a slow machine.
+    // One frame per chart: with ten minutes of samples, all four at once would be a long task on a slow machine.
     async update(news, { samples }) {
       for (const one of all) {
-        one.show(samples, one === stored && !archived ? "The archive is left to others." : undefined);
+        one.show(samples, one === stored && !archived ? "This process runs without an archive." : undefined);
         await new Promise(requestAnimationFrame);
       }
     },
   };
 }
 
-/** The archive runs about once a second, so a single second has none of its runs or two. */
+/** Averages over three seconds, because the archive runs about once a second: a single second has none of its runs or two. */
 function overThree(values) {
   return values.map((value, at) => (value + (values[at - 1] ?? value) + (values[at - 2] ?? value)) / 3);
 }

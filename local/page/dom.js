@@ -1,16 +1,15 @@
-// Small helpers that build the page's elements. What comes from the server is put in as text and never as HTML: a post's title is
-// a stranger's.
+// Helpers that build the page's elements. Data is inserted as text, never as HTML, because posts are untrusted input.
 
 import { size, time } from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An HTML element with attributes and children. A string among the children becomes text; `null` is left out. */
+/** Creates an HTML element with attributes and children. Strings become text, `null` is omitted. */
 export function make(tag, attributes, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
-/** The same for an element of SVG. */
+/** Creates an SVG element. */
 export function makeSvg(tag, attributes, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
@@ -23,18 +22,18 @@ function fill(node, attributes, children) {
   return node;
 }
 
-/** One of the pictures that index.html defines as `icon-<name>`. */
+/** Creates the icon that index.html defines as `icon-<name>`. */
 export function icon(name) {
   return makeSvg("svg", { class: "icon", "aria-hidden": "true" }, makeSvg("use", { href: `#icon-${name}` }));
 }
 
-/** A moment as a time of day, which a machine can read in full; nothing where it is not known. */
+/** Creates a `<time>` that shows the time of day; null if the time is unknown. */
 export function moment(milliseconds) {
   if (!Number.isFinite(milliseconds)) return null;
   return make("time", { datetime: new Date(milliseconds).toISOString() }, time(milliseconds));
 }
 
-/** Changes the text only where it differs, so that nothing is laid out or announced again for nothing. */
+/** Sets the text only if it differs, to avoid needless layout and announcements. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -44,8 +43,8 @@ export function byId(id) {
 }
 
 /**
- * A list whose items keep their elements from one update to the next, so what is open stays open and focus stays where it is.
- * `create(item)` gives `{ node, update }`; the function that comes back takes the items as they are now.
+ * Creates a list whose items keep their elements across updates, so that focus and open details stay. `create(item)` returns
+ * `{ node, update }`; the returned function takes the current items.
  */
 export function keyedList(parent, keyOf, create) {
   const shown = new Map();
@@ -57,7 +56,7 @@ export function keyedList(parent, keyOf, create) {
         shown.delete(key);
       }
     }
-    // The ones that went are removed first: so none of those that stay has to move, and a moved element would lose its focus.
+    // Removed items go first, so that no remaining element has to move: moving it would lose its focus.
     let next = parent.firstChild;
     for (const item of items) {
       const key = keyOf(item);
@@ -70,12 +69,12 @@ export function keyedList(parent, keyOf, create) {
   };
 }
 
-/** Whether somebody reads the element just now: the mouse is over it, or the focus in it. A list that moves then is a nuisance. */
+/** Returns whether the user reads the element: the pointer is over it, or the focus in it. A list must not move then. */
 export function isRead(element) {
   return element.matches(":hover, :focus-within");
 }
 
-/** A `<details>` that asks for its text each time it is opened. `load` gives the text, or throws an error that says why there is none. */
+/** Creates a `<details>` that loads its text each time it is opened. `load` returns the text or throws an error with a message. */
 export function disclosure(summary, load) {
   const text = make("pre", { tabindex: "0" });
   const node = make("details", null, make("summary", null, ...summary), text);
@@ -91,23 +90,23 @@ export function disclosure(summary, load) {
   return node;
 }
 
-/** The text at an address of which the server may give the beginning alone: then a last line says so. */
+/** Fetches a text. If the server truncates it, a last line is added that says so. */
 export async function fetchBeginning(address) {
   const { text, answer } = await fetchText(address);
   const whole = answer.headers.get("x-whole-bytes");
   return { text: whole ? `${text}\n… the beginning of ${size(Number(whole))}` : text, answer };
 }
 
-/** The text at an address, with the answer it came in; an answer that is not 200 becomes an error with the server's message. */
+/** Fetches a text with its response. An error response becomes an error with the server's message. */
 export async function fetchText(address) {
   let answer;
   try {
     answer = await fetch(address, { cache: "no-store" });
   } catch {
-    throw new Error("The pipeline does not answer.");
+    throw new Error("The pipeline does not respond.");
   }
   const text = await answer.text();
-  if (!answer.ok) throw new Error(messageIn(text) ?? `The answer is ${answer.status}.`);
+  if (!answer.ok) throw new Error(messageIn(text) ?? `The response is ${answer.status}.`);
   return { text, answer };
 }
 

@@ -1,15 +1,15 @@
-// Follows the pipeline: one message a second, and the whole picture at the start, after each reconnection and where a message was missed.
+// Follows the pipeline: one message a second, and the full state at the start, after each reconnection and after a missed message.
 
-const SILENCE_MS = 5_000; // A message comes each second: after five without one, the process hangs or is gone.
+const SILENCE_MS = 5_000; // A message arrives each second: after five without one, the process hangs or has ended.
 const RETRY_MS = 2_000;
 
 /**
  * Calls `onPipeline` with the answer of `/live/pipeline`, `onNews` with each message of `/live/events`, and `onLost` when
- * messages stop. It reconnects by itself, for as long as the page is open.
+ * messages stop. It reconnects automatically while the page is open.
  */
 export function follow({ onPipeline, onNews, onLost }) {
   let newest = null;
-  let second = null; // of the last message that was passed on; null: the whole picture is asked for first
+  let second = null; // of the last message passed on; null until the full state is fetched
   let asked = 0;
   let answered = 0;
   let silence;
@@ -18,10 +18,10 @@ export function follow({ onPipeline, onNews, onLost }) {
     const turn = ++asked;
     second = null;
     const pipeline = await fetchPipeline();
-    // An answer that was overtaken may be that of a process which is gone.
+    // An outdated response may come from a process that has ended.
     if (turn !== asked) return;
     answered = turn;
-    if (!pipeline) return; // The next message asks once more.
+    if (!pipeline) return; // The next message fetches again.
     onPipeline(pipeline);
     second = pipeline.samples?.at(-1)?.second ?? 0;
     if (newest) pass(newest);
@@ -54,12 +54,12 @@ export function follow({ onPipeline, onNews, onLost }) {
     source.addEventListener("error", () => {
       clearTimeout(silence);
       onLost();
-      // The browser reconnects after a broken connection, but gives up after an answer that is no event stream.
+      // The browser reconnects after a lost connection, but gives up after a response that is not an event stream.
       if (source.readyState === EventSource.CLOSED) retry = setTimeout(open, RETRY_MS);
     });
   }
 
-  // A browser has six connections for all tabs of an address: one that nobody sees gives its own back.
+  // A browser shares six connections among all tabs of an address, so a hidden tab closes its own.
   document.addEventListener("visibilitychange", () => {
     clearTimeout(silence);
     clearTimeout(retry);
@@ -69,7 +69,7 @@ export function follow({ onPipeline, onNews, onLost }) {
   if (!document.hidden) open();
 }
 
-/** The whole picture, or null from a process that is gone again or not ready. */
+/** Fetches the full state; null if the process has ended or is not ready. */
 async function fetchPipeline() {
   try {
     const answer = await fetch("/live/pipeline", { cache: "no-store" });

@@ -10,7 +10,7 @@ export function count(number) {
   return whole.format(number ?? 0);
 }
 
-/** Exact as far as it matters: 2.3333 → "2.3", 1499.7 → "1,500", 123456 → "123.5K" */
+/** Rounded for display: 2.3333 → "2.3", 1499.7 → "1,500", 123456 → "123.5K" */
 export function brief(number) {
   if (number >= 10_000) return short.format(number);
   return (number < 10 ? tenths : whole).format(number);

@@ -12,7 +12,7 @@ import { archive } from "./archive.js";
 import { tryIt } from "./try.js";
 
 const series = new Series();
-// A section has `start(pipeline)`, which forgets what it showed, and `update(news, series)`; either may be missing.
+// A section may have `start(pipeline)`, which resets it, and `update(news, series)`.
 const sections = [status, picture, charts, places, posts, refusals, archive, tryIt].map((section) => section());
 const [state] = sections;
 
@@ -36,12 +36,12 @@ follow({
     draw();
   },
   onLost() {
-    news = null; // A round that waits for its frame would say that all is well.
+    news = null; // A pending round would draw the old state as current.
     state.lost();
   },
 });
 
-// A frame for each section keeps every task short. A hidden page gets no frames: it draws the newest state when it is seen again.
+// One frame per section keeps every task short. A hidden page gets no frames: it draws the newest state once it is visible again.
 async function draw() {
   if (drawing) return;
   drawing = true;
@@ -52,7 +52,7 @@ async function draw() {
     try {
       await section.update?.(news, series);
     } catch (error) {
-      console.error(error); // One section that stumbles does not stop the others.
+      console.error(error); // A failing section does not stop the others.
     }
   }
   drawing = false;

@@ -1,6 +1,6 @@
-// The geometry of the charts: how high their scales go, and the outlines of lines and areas.
+// The geometry of the charts: their scales, and the outlines of lines and areas.
 
-/** The scale's top: 1, 2, 4 or 6 times a power of ten, so that its half is a round number, too. */
+/** Returns the top of the scale: 1, 2, 4 or 6 times a power of ten, so that its half is a round number too. */
 export function topOf(layers) {
   const areas = layers.filter((layer) => layer.shape === "area");
   let most = 0;
@@ -15,7 +15,7 @@ export function topOf(layers) {
 
 export function linePath(values, samples, x, y) {
   let path = "";
-  let drawn = false; // whether the sample before was
+  let drawn = false; // true if the previous sample was
   values.forEach((value, index) => {
     if (value !== null) path += `${drawn ? "L" : "M"}${x(samples[index].second).toFixed(1)} ${y(value).toFixed(1)}${drawn ? "" : "h0"}`;
     drawn = value !== null;
@@ -23,7 +23,7 @@ export function linePath(values, samples, x, y) {
   return path;
 }
 
-/** In steps, a second each: a slope between two seconds would tell of something that was not counted. */
+/** Outlines an area in steps of a second: a slope would show values that were never measured. */
 export function areaPath(floor, ceiling, samples, x, y) {
   const steps = samples.map(({ second }, index) => [x(second - 0.5), x(second + 0.5), y(ceiling[index]), y(floor[index])]);
   if (!steps.length) return "";

@@ -1,4 +1,4 @@
-// Draws the pipeline: fills the boxes of index.html with totals, marks the broken ones, and shows on the arrows what flows now.
+// Draws the pipeline: fills the boxes of index.html with totals, marks the broken ones, and shows the current rates on the arrows.
 
 import { arrows } from "./arrows.js";
 import { byId, icon, keyedList, make, setText } from "./dom.js";
@@ -45,7 +45,7 @@ export function picture() {
 
     const now = endsByKind(topics ?? []);
     for (const node of ends) setText(node, count(now[node.dataset.end]));
-    // By the clock: the first message comes at once, and not as a second ends.
+    // Measured by the clock, because the first message does not arrive at the end of a second.
     offsets.push([performance.now() / 1000, now]);
     if (offsets.length > FLOW_SECONDS + 1) offsets.shift();
 
@@ -67,7 +67,7 @@ export function picture() {
     return sum;
   }
 
-  // A sample does not say of which kind the emulator's records are. The topics' end offsets do, whoever wrote them.
+  // A sample does not split the emulator's records by kind, so the rates of the topics come from their end offsets.
   function rateOf(flow, series) {
     if (flow === "api") return series.average(overHttp);
     if (flow === "emulator") return series.average((sample) => sample.emulator);
@@ -78,7 +78,7 @@ export function picture() {
     return Math.max(0, ((now[flow] ?? 0) - (before[flow] ?? 0)) / (seconds - then));
   }
 
-  // Without Kafka nothing can be ingested: both show as broken.
+  // Without Kafka nothing can be ingested, so both show as broken.
   function markBroken(parts) {
     for (const [node, badge] of badges) {
       const broken = Boolean(parts[node.dataset.part ?? "kafka"]);
@@ -109,17 +109,17 @@ function brokenPart([part]) {
 }
 
 function describe({ posts_per_second: rate, rows, kafka, embedded, archive, user_ids: userIds }) {
-  setText(byId("emulator-detail"), rate ? `${brief(rate)} post${rate === 1 ? "" : "s"} a second from ${rows}` : "Switched off");
+  setText(byId("emulator-detail"), rate ? `${brief(rate)} post${rate === 1 ? "" : "s"} per second from ${rows}` : "Off");
 
   const [first, ...others] = (kafka ?? "").split(",");
   const brokers = byId("kafka-detail");
   setText(brokers, `${first}${others.length ? ` and ${others.length} more` : ""}${embedded ? ", in this process" : ""}`);
   brokers.title = kafka ?? "";
 
-  setText(byId("archive-detail"), archive === null ? "Left to others" : archive);
+  setText(byId("archive-detail"), archive === null ? "Off" : archive);
   setText(byId("picture-note"), userIds?.length > 1
-    ? `The topics of ${userIds.length} user ids are added up by kind: ${userIds.join(", ")}.`
+    ? `The topics of ${userIds.length} user ids are summed by kind: ${userIds.join(", ")}.`
     : "");
   const users = `${userIds?.length > 1 ? "User ids" : "User id"} ${userIds?.join(", ")}`;
-  setText(byId("footer"), `${users} · Kafka ${kafka} · Archive ${archive ?? "left to others"}`);
+  setText(byId("footer"), `${users} · Kafka ${kafka} · Archive ${archive ?? "off"}`);
 }

@@ -1,9 +1,9 @@
-// Draws where the posts come from: a map of the latest places, and the ranked categories and countries beside it.
+// Draws the origins of the posts: a map of the latest places, and the ranked categories and countries.
 
 import { byId, keyedList, make, makeSvg, setText } from "./dom.js";
 import { count, plural } from "./format.js";
 
-/** Up to which place counting from the newest a dot belongs to an age. Dots of one age are one path: 500 circles would be slow. */
+/** The limits of the age groups, counted from the newest place. Each group is one path, because 500 circles would be slow. */
 const AGES = [1, 20, 80, 200, 500];
 
 export function places() {
@@ -20,7 +20,7 @@ export function places() {
       const known = all ?? [];
       AGES.forEach((to, age) => {
         const some = known.slice(AGES[age - 1] ?? 0, to);
-        // A line of no length with round ends is a dot.
+        // A line without length and with round ends is a dot.
         dots[age].setAttribute("d", some.map(([latitude, longitude]) => `M${longitude} ${-latitude}h0`).join(""));
       });
       setText(caption, known.length
@@ -32,7 +32,7 @@ export function places() {
   };
 }
 
-// Equirectangular: a degree is as long to the east as to the north.
+// Equirectangular projection.
 function drawMap() {
   const svg = makeSvg("svg", { viewBox: "-184 -94 368 188", role: "img", "aria-label": "Map of the places of the latest posts" });
   svg.append(makeSvg("rect", { x: -180, y: -90, width: 360, height: 180 }));

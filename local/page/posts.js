@@ -1,10 +1,10 @@
-// Draws the latest posts as cards, each with its three records and, on demand, the bytes of a record as they were archived.
+// Draws the latest posts as cards, each with its three records and, on demand, the archived bytes of a record.
 
 import { byId, disclosure, fetchBeginning, isRead, keyedList, make, moment, setText } from "./dom.js";
 import { count, fileName } from "./format.js";
 
 const KINDS = ["pin", "geo", "user"];
-/** Where posts come faster than they can be read, the cards are renewed this often. */
+/** The interval at which the cards change when posts arrive faster than they can be read. */
 const RENEW_MS = 4_000;
 
 export function posts() {
@@ -14,7 +14,7 @@ export function posts() {
   let started = 0;
   let shown = [];
   let renewed = 0;
-  let passedBy = false; // whether none of the cards is among the newest any more
+  let passedBy = false; // true if none of the cards is among the newest posts
   let paused = false;
 
   const show = keyedList(list, (post) => `${started}/${post.id}`, card);
@@ -22,19 +22,19 @@ export function posts() {
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.setAttribute("aria-pressed", paused);
-    setText(pause, paused ? "Go on" : "Pause");
+    setText(pause, paused ? "Resume" : "Pause");
     say();
   });
 
   function held() {
     if (paused) return "Paused.";
-    if (list.querySelector("details[open]")) return "Waits while you have a record open.";
-    if (isRead(list)) return "Waits while you are on a card.";
+    if (list.querySelector("details[open]")) return "Paused while a record is open.";
+    if (isRead(list)) return "Paused while you are on a card.";
     return null;
   }
 
   function say() {
-    const goesOn = passedBy ? "They come faster than you can read: every few seconds, the newest twelve." : "The newest comes first.";
+    const goesOn = passedBy ? "Posts arrive faster than you can read: the newest twelve, every few seconds." : "Newest first.";
     setText(state, held() ?? goesOn);
   }
 
@@ -50,7 +50,7 @@ export function posts() {
       passedBy = shown.length > 0 && !shown.some((post) => known.has(post.id));
       const waits = held() || (passedBy && performance.now() - renewed < RENEW_MS);
       if (waits && shown.length) {
-        // The cards stay, and still learn where their records are archived.
+        // The cards stay, and still show where their records are archived.
         shown = shown.map((post) => known.get(post.id) ?? { ...post, gone: true });
       } else {
         shown = all;
@@ -70,7 +70,7 @@ function card(first) {
   const records = new Map();
 
   function update(now) {
-    // The three records of a post may come one after the other, and each tells something of it.
+    // The three records of a post may arrive one after the other, and each adds details.
     const missing = KINDS.filter((kind) => now.records?.[kind] && !records.has(kind));
     if (missing.length) {
       for (const kind of missing) records.set(kind, record(kind, now.records[kind]));
@@ -86,8 +86,8 @@ function card(first) {
 function facts({ title, poster_name: poster, follower_count: followers, category, media, country, user, age, date_joined: joined, time_ms: when }) {
   return [
     make("p", { class: "post-top" }, make("span", { class: "category" }, category ?? "no category"), moment(when)),
-    make("h3", { title }, title ?? "A post whose pin did not come"),
-    make("p", { class: "poster", title: poster }, make("span", null, poster ?? "Nothing is known of its poster"), followers ? ` · ${followers} followers` : null),
+    make("h3", { title }, title ?? "A post without its pin record"),
+    make("p", { class: "poster", title: poster }, make("span", null, poster ?? "Unknown poster"), followers ? ` · ${followers} followers` : null),
     make("dl", null,
       fact("From", country ?? "unknown"),
       fact("User", user ? `${user}${age === null || age === undefined ? "" : `, ${age}`}` : "unknown"),
@@ -117,14 +117,14 @@ function record(kind, { topic, partition, offset }) {
 
   function show(now, gone) {
     path = now ?? path;
-    setText(object, path ? fileName(path) : gone ? "Open it to see whether it is archived" : "Not archived yet");
+    setText(object, path ? fileName(path) : gone ? "Open it to check if it is archived" : "Not archived yet");
     object.classList.toggle("stored", path !== null);
     if (path) object.title = path;
   }
   return { node, update: (now, gone) => show(now?.object, gone) };
 }
 
-/** The same colour for the same category, whichever categories there are. */
+/** Returns a hue that depends only on the text, so that a category keeps its colour. */
 function hue(text) {
   let sum = 0;
   for (const letter of text) sum = (sum * 31 + letter.codePointAt(0)) % 360;

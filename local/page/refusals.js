@@ -1,4 +1,4 @@
-// Draws what was refused, with the advice that each sender got, and the records that the archive put into quarantine.
+// Draws the refused requests with their error messages, and the records in the quarantine.
 
 import { byId, disclosure, fetchBeginning, icon, isRead, keyedList, make, moment, setText } from "./dom.js";
 import { fileName, plural } from "./format.js";
@@ -17,12 +17,12 @@ export function refusals() {
       showQuarantine([]);
     },
     update({ refusals: refused, archive }) {
-      // What somebody reads stays.
+      // The list stays while the user reads it.
       if (!isRead(list) && !list.querySelector("details[open]")) showRefusals(refused ?? []);
       byId("refusals-empty").hidden = refused?.length > 0;
       showQuarantine(archive?.quarantine ?? []);
       empty.hidden = archive?.quarantine?.length > 0;
-      setText(empty, archive ? "Nothing is in quarantine." : "The archive is left to others.");
+      setText(empty, archive ? "The quarantine is empty." : "This process runs without an archive.");
     },
   };
 }
@@ -38,8 +38,8 @@ function refusal({ id, time_ms: when, method, path, status, error_code: code, me
       moment(when)),
     make("p", { class: "message" }, message),
     violations?.length ? make("ul", { class: "violations" }, ...violations.map(violation)) : null,
-    make("details", null, make("summary", null, cut ? "What was sent (its beginning)" : "What was sent"), body,
-      cut ? make("p", { class: "detail" }, "There was more: only the beginning is kept.") : null));
+    make("details", null, make("summary", null, cut ? "Request body (its beginning)" : "Request body"), body,
+      cut ? make("p", { class: "detail" }, "Only the beginning is kept.") : null));
   return { node };
 }
 

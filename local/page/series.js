@@ -1,4 +1,4 @@
-// The samples of the last ten minutes, one a second, oldest first: what the charts draw and the picture's figures are averages of.
+// The samples of the last ten minutes, one a second, oldest first. The charts draw them, and the picture shows averages.
 
 const LONGEST = 600;
 const SMOOTH = 3;
@@ -6,7 +6,7 @@ const SMOOTH = 3;
 export class Series {
   samples = [];
 
-  /** Takes the server's samples in place of ours, and keeps those of ours that are newer than its answer. */
+  /** Replaces the samples by the server's, and keeps the local ones that are newer. */
   replace(samples) {
     const last = samples.at(-1)?.second ?? 0;
     this.samples = [...samples, ...this.samples.filter((sample) => sample.second > last)].slice(-LONGEST);
@@ -22,7 +22,7 @@ export class Series {
     this.samples = [];
   }
 
-  /** What `valueOf` gives for a sample, averaged over the last three seconds: a single second jumps too much to be read. */
+  /** Averages `valueOf` over the last three seconds, because single seconds fluctuate too much. */
   average(valueOf) {
     const last = this.samples.slice(-SMOOTH);
     const sum = last.reduce((total, sample) => total + (valueOf(sample) ?? 0), 0);
@@ -30,7 +30,7 @@ export class Series {
   }
 }
 
-/** The records of a sample that came over HTTP. */
+/** Returns the records of a sample that were written over HTTP. */
 export function overHttp(sample) {
   return (sample.pin ?? 0) + (sample.geo ?? 0) + (sample.user ?? 0) + (sample.pass_through ?? 0);
 }

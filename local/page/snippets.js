@@ -1,8 +1,8 @@
-// Writes a request to the API as people run it: as a curl command and as a Python script.
+// Formats a request to the API as a curl command and as a Python script.
 
 const TYPE = "application/vnd.kafka.json.v2+json";
 
-/** The body that is sent for a row. The row stays as it was typed: parsing would print its numbers again, and drop what is no JSON. */
+/** Returns the request body of a row. The row stays as typed: parsing would reformat its numbers and reject invalid JSON. */
 export function bodyOf(row) {
   return `{"records":[{"value":${row.trim()}}]}`;
 }
@@ -35,12 +35,12 @@ export function python(topic, row, isJson) {
   ].join("\n");
 }
 
-/** Within single quotes a shell changes nothing; a single quote itself has to stand outside of them. */
+/** Quotes a text for a shell. Only single quotes need escaping inside single quotes. */
 function shellQuoted(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** JSON as Python writes it. Strings and numbers are the same in both, but for `\/`, which Python would keep as two characters. */
+/** Converts JSON to a Python literal. Strings and numbers are the same, except for `\/`, which Python would keep as two characters. */
 function pythonLiteral(json) {
   const words = { true: "True", false: "False", null: "None" };
   const unescape = (string) => string.replace(/\\(.)/g, (escape, letter) => (letter === "/" ? "/" : escape));

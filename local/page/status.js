@@ -1,4 +1,4 @@
-// Draws the pill in the header: whether the pipeline works, and what is broken if it does not.
+// Draws the status in the header: working, the broken components, or not running.
 
 import { byId, setText } from "./dom.js";
 

@@ -1,4 +1,4 @@
-// Draws "Try it": sends a row that the reader may change, shows the answer as it came, and the same request for a shell and for Python.
+// Draws "Try it": sends an editable row, shows the response, and formats the same request for a shell and for Python.
 
 import { byId, make, setText } from "./dom.js";
 import { addressOf, bodyOf, curl, headers, python } from "./snippets.js";
@@ -20,7 +20,7 @@ export function tryIt() {
 
   function look() {
     const wrong = jsonError(row.value);
-    setText(problem, wrong ? `This is not JSON: ${wrong}. You may send it all the same and read what the API says.` : "");
+    setText(problem, wrong ? `This is not JSON: ${wrong}. You can send it anyway and read the error.` : "");
     row.setAttribute("aria-invalid", Boolean(wrong));
     setText(byId("try-curl"), curl(topic.value, row.value));
     setText(byId("try-python"), python(topic.value, row.value, !wrong));
@@ -31,7 +31,7 @@ export function tryIt() {
   byId("try-reset").addEventListener("click", reset);
   byId("try-form").addEventListener("submit", async (event) => {
     event.preventDefault();
-    // Not `disabled`, which would take the focus away.
+    // Not `disabled`, which would remove the focus.
     if (send.hasAttribute("aria-disabled")) return;
     send.setAttribute("aria-disabled", "true");
     await ask(topic.value, row.value);
@@ -45,7 +45,7 @@ export function tryIt() {
       const chosen = topic.value;
       examples = pipeline.examples ?? {};
       topic.replaceChildren(...pipeline.topics.map(({ name, kind }) => make("option", { value: name, "data-kind": kind }, name)));
-      // Another process may have the same topics: then what was typed is kept.
+      // After a restart with the same topics, the edited row is kept.
       if (chosen && pipeline.topics.some(({ name }) => name === chosen)) topic.value = chosen;
       else reset();
     },
@@ -76,7 +76,7 @@ async function ask(topic, row) {
         ` in ${duration} ms`),
       make("pre", { tabindex: "0" }, [...shown, "", pretty(text)].join("\n")));
   } catch {
-    place.replaceChildren(make("p", { class: "answer-status bad" }, make("strong", null, "No answer."), " The pipeline is not running."));
+    place.replaceChildren(make("p", { class: "answer-status bad" }, make("strong", null, "No response."), " The pipeline is not running."));
   }
 }
 
@@ -91,7 +91,7 @@ function copyButton(button, source) {
     try {
       await navigator.clipboard.writeText(source.textContent);
     } catch {
-      // A browser gives the clipboard to pages of this machine or of https only.
+      // Browsers permit the clipboard only on this machine and over https.
       getSelection().selectAllChildren(source);
       said = "Selected: press Ctrl-C";
     }

@@ -1,7 +1,7 @@
-//! The claim of an embedded Kafka on its archive.
+//! The exclusive claim of an embedded Kafka on its archive.
 //!
-//! Its offsets begin at 0, so it shares an archive with no other cluster: of two equal records at the same offset one would
-//! count as archived already.
+//! Its offsets begin at 0, so two clusters cannot share an archive: of two equal records at the same offset, one would count as
+//! archived already.
 
 use archive::bucket::{ArchiveUrl, Bucket};
 
@@ -15,14 +15,14 @@ pub(crate) struct ArchiveClaim {
 }
 
 impl ArchiveClaim {
-    /// Takes an archive that is empty and that no other process has taken.
+    /// Claims an archive that is empty and that no other process has claimed.
     pub(crate) async fn take(url: &ArchiveUrl, bucket: &Bucket) -> Result<Self, StartError> {
         let unusable = |source| StartError::Unclaimable(url.clone(), source);
         if !bucket.claim().await.map_err(unusable)? {
             return Err(StartError::ArchiveClaimed(url.clone()));
         }
         let claim = Self { url: url.clone(), bucket: bucket.clone() };
-        // After the claim: nobody else may fill it from here on.
+        // Checked after the claim, because no other process fills it from here on.
         match bucket.is_empty().await {
             Ok(true) => Ok(claim),
             Ok(false) => {
@@ -36,7 +36,7 @@ impl ArchiveClaim {
         }
     }
 
-    /// Gives the archive back. Where that fails it stays claimed, which costs no record.
+    /// Releases the claim. If that fails the archive stays claimed, which loses no record.
     pub(crate) async fn release(self) {
         if let Err(error) = self.bucket.release().await {
             tracing::warn!(%error, archive = %self.url, "the archive stays claimed: delete .in-use there");

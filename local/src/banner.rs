@@ -1,10 +1,10 @@
-//! What runs where, and what to try.
+//! The banner: the addresses of the components, and a request to try.
 
 use ingest::StatusPolicy;
 
 use crate::{cli::Cli, components::Components, dashboard};
 
-/// Says it on stderr, so that stdout holds the summary alone.
+/// Prints it to stderr, because stdout holds only the summary.
 pub(crate) fn print(cli: &Cli, components: &Components) {
     let Components { user_ids, pass_through, statuses, address, cluster, archive, embedded, .. } = components;
     let embedded = if embedded.is_some() { " (embedded)" } else { "" };
@@ -17,18 +17,16 @@ pub(crate) fn print(cli: &Cli, components: &Components) {
         format!("Its page   http://{address}/docs"),
         format!("Kafka      {cluster}{embedded}"),
         format!("Emulator   {rate} {posts} per second from {rows}"),
-        format!(
-            "Archive    {}",
-            archive.as_ref().map_or("left to others".to_owned(), |archive| archive.url.to_string())
-        ),
+        format!("Archive    {}", archive.as_ref().map_or("none".to_owned(), |archive| archive.url.to_string())),
         format!("Settings   {} for cargo lambda watch --env-file", cli.env_file.display()),
     ];
-    // What is not as usual.
+    // Deviations from the defaults.
     if !address.ip().is_loopback() {
-        lines.push("Open to    every machine that reaches this one: nobody logs in, see SECURITY.md".to_owned());
+        lines
+            .push("Open to    every machine that reaches this one, without authentication: see SECURITY.md".to_owned());
     }
     if pass_through.iter().next().is_some() {
-        lines.push(format!("Any record {pass_through}, not archived"));
+        lines.push(format!("Unchecked  {pass_through}, not archived"));
     }
     if *statuses != StatusPolicy::default() {
         lines.push(format!("Statuses   {statuses}"));

@@ -14,38 +14,38 @@ use crate::guard::{Host, Origin};
 
 /// The whole Pinterest data pipeline in one process: the HTTP API, Kafka, the emulator and the archive.
 ///
-/// Needs nothing installed and no AWS account: Kafka is an embedded one, the rows ship with the project, the archive is a
-/// folder. Each of them can be replaced by a real one.
+/// Needs neither installed software nor an AWS account: Kafka is embedded, the rows ship with the project, the archive is a folder.
+/// Each of them can be replaced by a real one.
 #[derive(Debug, Parser)]
 #[command(name = "local", version, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// Where the HTTP API listens; the default is the REST Proxy's port
+    /// Address of the HTTP API; the default port is the REST Proxy's
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8082", value_parser = address)]
     pub(crate) listen: SocketAddr,
 
-    /// A further name that the HTTP API answers under, such as this machine's on a LAN; may be given several times
+    /// Additional host name that the HTTP API accepts, such as this machine's on a LAN; repeatable
     #[arg(long = "allow-host", value_name = "NAME")]
     pub(crate) allow_hosts: Vec<Host>,
 
-    /// An origin whose pages may send requests and read the answers, such as `http://localhost:3000`; may be given several times. `*`
-    /// is every origin, as a deployed API has it
+    /// Origin whose pages may send requests and read responses, such as `http://localhost:3000`; repeatable. `*` allows every origin,
+    /// as a deployed API does
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     pub(crate) allow_origins: Vec<Origin>,
 
-    /// A user id whose topics ID.pin, ID.geo and ID.user are served; may be given several times
+    /// User id whose topics ID.pin, ID.geo and ID.user are served; repeatable
     #[arg(long = "user-id", value_name = "ID", default_value = "demo")]
     pub(crate) user_ids: Vec<UserId>,
 
-    /// A further topic, which takes any record as it is and is not archived; may be given several times. The embedded Kafka
-    /// keeps the last 5 MiB of it
+    /// Additional topic whose records are neither validated nor archived; repeatable. The embedded Kafka keeps its last 5 MiB
     #[arg(long = "pass-through", value_name = "TOPIC", value_delimiter = ',')]
     pub(crate) pass_through: Vec<String>,
 
-    /// Whether 200 says that every record is written, or comes also where records are not, as the REST Proxy's
+    /// Status of a partially written request: `honest` answers 200 only if every record is written, `confluent` also otherwise, like
+    /// the REST Proxy
     #[arg(long, value_name = "honest|confluent", default_value = "honest")]
     pub(crate) statuses: StatusPolicy,
 
-    /// Random posts that the emulator sends each second; 0 sends none
+    /// Random posts that the emulator sends per second; 0 sends none
     #[arg(
         long,
         value_name = "NUMBER",
@@ -59,49 +59,49 @@ pub(crate) struct Cli {
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub(crate) duration: Option<Duration>,
 
-    /// Kafka's addresses, comma separated, in place of the embedded Kafka; the topics have to be there
+    /// Comma-separated addresses of a Kafka to use instead of the embedded one; its topics have to exist
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) bootstrap_servers: Option<BootstrapServers>,
 
-    /// How that Kafka is spoken to: SASL_SSL is TLS and a log-in by IAM with the environment's AWS credentials
+    /// Security protocol of that Kafka: SASL_SSL is TLS with IAM authentication by the environment's AWS credentials
     #[arg(long, value_name = "PROTOCOL", default_value = "PLAINTEXT", requires = "bootstrap_servers")]
     pub(crate) security_protocol: Protocol,
 
-    /// A PEM file of the authorities that sign its certificates; without it, those that the system trusts
+    /// PEM file of the certificate authorities that it uses; without it, the ones that the system trusts
     #[arg(long, value_name = "FILE", requires = "bootstrap_servers", value_parser = authorities)]
     pub(crate) ssl_ca_location: Option<Authorities>,
 
-    // Read later, since what is wrong with it is shown here with the whole value: it may hold a password.
-    /// A MySQL database with the course's tables, in place of the sample rows
+    // Parsed later, because clap prints a wrong value in full, and this one may hold a password.
+    /// MySQL database with the course's tables, instead of the sample rows
     #[arg(long, value_name = "mysql://…")]
     pub(crate) database_url: Option<String>,
 
-    /// A folder or an S3 URL for the archive; without it, a new folder under target/archive
+    /// Folder or S3 URL of the archive; without it, a new folder under target/archive
     #[arg(long, value_name = "FOLDER|s3://…")]
     pub(crate) archive: Option<String>,
 
-    /// Leaves the topics to another archive, such as MSK Connect's; needs --bootstrap-servers
+    /// Run without an archive, because another program such as MSK Connect archives the topics; needs --bootstrap-servers
     #[arg(long, conflicts_with = "archive", requires = "bootstrap_servers")]
     pub(crate) no_archive: bool,
 
-    /// A file to write the functions' settings to, for cargo lambda watch --env-file
+    /// File to write the functions' settings to, for cargo lambda watch --env-file
     #[arg(long, value_name = "FILE", default_value = "target/local.env")]
     pub(crate) env_file: PathBuf,
 
-    /// The form of the last line, which says what was done
+    /// Format of the summary, which is the last line
     #[arg(long, value_enum, value_name = "FORM", default_value = "words")]
     pub(crate) summary: SummaryForm,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SummaryForm {
-    /// In words
+    /// A sentence
     Words,
-    /// As one line of JSON
+    /// One line of JSON
     Json,
 }
 
-/// An address, or a port of this machine.
+/// Parses an address, or a port of this machine.
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
     let local = text.strip_prefix("localhost:").unwrap_or(text);
     let port = local.parse().map(|port: u16| SocketAddr::from(([127, 0, 0, 1], port)));
@@ -116,7 +116,7 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
     humantime::parse_duration(text).map_err(|_| "not a time such as 30s, 5m or 1h30m")
 }
 
-/// The fastest that the emulator is asked to be.
+/// The limit of the emulator's rate.
 const MAX_POSTS_PER_SECOND: f64 = 10_000.0;
 
 fn posts_per_second(text: &str) -> Result<f64, String> {
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_well_formed() {
+    fn the_command_line_definition_is_valid() {
         Cli::command().debug_assert();
     }
 

@@ -1,5 +1,5 @@
-//! What the pipeline is made of, opened as the command line says. Whatever a wrong flag makes fail fails here, before anything
-//! is sent.
+//! The components of the pipeline, opened as the command line specifies. Every error of a wrong flag occurs here, before anything is
+//! sent.
 
 use std::{fs, io, net::SocketAddr, path::Path, time::Duration};
 
@@ -27,10 +27,10 @@ use crate::{
     archive_claim::ArchiveClaim, cli::Cli, error::StartError, kafka::EmbeddedKafka, startup_progress::StartupProgress,
 };
 
-/// How long is waited for Kafka at the start.
+/// The time to connect to Kafka.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Everything, open and connected.
+/// All components, open and connected.
 pub(crate) struct Components {
     pub(crate) user_ids: UserIds,
     pub(crate) pass_through: PassThroughTopics,
@@ -38,17 +38,17 @@ pub(crate) struct Components {
     pub(crate) listener: TcpListener,
     pub(crate) address: SocketAddr,
     pub(crate) source: Source,
-    /// Goes away with this; `None` when Kafka is a real one.
+    /// Stops when dropped. `None` if Kafka is a real cluster.
     pub(crate) embedded: Option<EmbeddedKafka>,
     pub(crate) cluster: Cluster,
     pub(crate) producer: Producer,
-    /// `None` when it is left to others.
+    /// `None` with `--no-archive`.
     pub(crate) archive: Option<Archive>,
-    /// `None` unless Kafka is the embedded one.
+    /// `Some` if the embedded Kafka writes to an archive.
     pub(crate) claim: Option<ArchiveClaim>,
 }
 
-/// Where the records go from Kafka.
+/// The archive, and the Kafka client that reads for it.
 pub(crate) struct Archive {
     pub(crate) kafka: Kafka,
     pub(crate) url: ArchiveUrl,
@@ -56,9 +56,9 @@ pub(crate) struct Archive {
 }
 
 impl Components {
-    /// Opens each part; the archive last, since that makes a folder.
+    /// Opens each component. The archive is last, because it creates a folder.
     pub(crate) async fn open(cli: &Cli, metrics: &Metrics) -> Result<Self, StartError> {
-        let progress = StartupProgress::with("reading the database");
+        let progress = StartupProgress::new("reading the database");
         let user_ids = UserIds::new(cli.user_ids.clone())?;
         let pass_through = PassThroughTopics::new(cli.pass_through.clone())?.beside(&user_ids)?;
         let archive_url = if cli.no_archive { None } else { Some(archive_url(cli)?) };
@@ -73,18 +73,18 @@ impl Components {
             (None, cluster(cli, servers)?)
         } else {
             let kinds = user_ids.topic_names();
-            progress.at(format!("making {} topics in the embedded Kafka", kinds.len()));
+            progress.step(format!("creating {} topics in the embedded Kafka", kinds.len()));
             let topics = kinds.iter().map(String::as_str).chain(pass_through.iter());
             let embedded = EmbeddedKafka::start(topics)?;
             let cluster = Cluster::plaintext(embedded.bootstrap_servers());
             (Some(embedded), cluster)
         };
-        progress.at(format!("connecting to Kafka at {cluster}"));
+        progress.step(format!("connecting to Kafka at {cluster}"));
         let producer = connect(&cluster, &user_ids, metrics).await?;
         let archive = match archive_url {
             Some(url) => {
                 let kafka = Kafka::connect(&cluster).await?;
-                progress.at(format!("opening the archive {url}"));
+                progress.step(format!("opening the archive {url}"));
                 let bucket = Bucket::open(&url).await?;
                 Some(Archive { kafka, url, bucket })
             }
@@ -113,7 +113,7 @@ impl Components {
         Ok(components)
     }
 
-    /// What `cargo lambda watch` needs to run the functions beside this process, on the same Kafka and archive.
+    /// Writes the settings with which `cargo lambda watch` runs the functions on the same Kafka and archive.
     fn write_env_file(&self, file: &Path, database_url: &DatabaseUrl) -> io::Result<()> {
         let archive = match self.archive.as_ref().map(|archive| &archive.url) {
             Some(ArchiveUrl::Folder(folder)) => format!("ARCHIVE_URL={}\n", folder.canonicalize()?.display()),
@@ -148,7 +148,7 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     Ok((listener, bound))
 }
 
-/// A real cluster, with the credentials of the environment where it wants a log-in.
+/// Returns the settings of a real cluster, with the credentials of the environment if it requires authentication.
 fn cluster(cli: &Cli, bootstrap_servers: &str) -> Result<Cluster, StartError> {
     let security = match (cli.security_protocol, cli.ssl_ca_location.clone()) {
         (Protocol::Plaintext, None) => Security::Plaintext,
@@ -171,7 +171,7 @@ async fn connect(cluster: &Cluster, user_ids: &UserIds, metrics: &Metrics) -> Re
     }
 }
 
-/// The archive that was asked for, or a new folder, named after the moment and below one that git ignores.
+/// Returns the archive of the command line, or a new folder under `target/archive`, named after the current time.
 fn archive_url(cli: &Cli) -> Result<ArchiveUrl, StartError> {
     if let Some(text) = &cli.archive {
         return text.parse().map_err(|source| StartError::ArchiveUrl { text: text.clone(), source });

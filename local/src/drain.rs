@@ -1,7 +1,7 @@
-//! Bodies of requests that are answered without them.
+//! Drains request bodies that no handler reads.
 //!
-//! A server that ends a connection while its client is still sending resets it, and the client loses the answer. So a body
-//! that no handler began to read is read to its end here, and dropped.
+//! A server that closes a connection while the client still sends resets it, and the client loses the response. So a body that no
+//! handler began to read is read to its end here, and discarded.
 
 use std::{
     pin::Pin,
@@ -20,19 +20,19 @@ use http_body::{Frame, SizeHint};
 use ingest::{Deadline, discard};
 use tokio::time::Instant;
 
-/// How long a client may take to send what nobody reads.
+/// The time a client has to send the rest of its body.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A request's body, as its handler sees it.
+/// A request body that records whether its handler reads it.
 struct Watched(Arc<Mutex<State>>);
 
 struct State {
     body: Body,
-    /// Whether a handler asked for a part of it. Then how much of it is read is the handler's to decide.
+    /// Set once the handler reads a part. From then on, the handler decides how much is read.
     begun: bool,
 }
 
-/// Answers, and reads what the handler left of the body if it left all of it.
+/// Runs a request, and drains its body if the handler read none of it.
 pub(crate) async fn drain_unread(request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
 
-    /// Sends ten pieces to the handler at `path`, and returns how many were read.
+    /// Sends a body of ten pieces to the handler at `path`, and returns the number of pieces read.
     async fn pieces_read(path: &str) -> usize {
         let read = Arc::new(AtomicUsize::new(0));
         let counting = Arc::clone(&read);
@@ -105,13 +105,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_is_read_to_its_end_unless_its_handler_began_to_read_it() {
+    async fn a_body_is_drained_unless_its_handler_began_to_read_it() {
         assert_eq!(pieces_read("/none").await, 10);
         assert_eq!(pieces_read("/first").await, 1);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_does_not_end_keeps_no_answer_back_for_long() {
+    async fn a_body_without_end_delays_the_response_only_until_the_timeout() {
         let body = Body::from_stream(stream::pending::<Result<Bytes, io::Error>>());
         let router = Router::new().route("/", post(async || {})).layer(from_fn(drain_unread));
         let begun = Instant::now();

@@ -23,7 +23,7 @@ pub(crate) enum StartError {
     UserIds(#[from] UserIdsError),
     #[error("--pass-through: {0}")]
     PassThrough(#[from] PassThroughError),
-    #[error("the embedded Kafka cannot be started: {0}")]
+    #[error("cannot start the embedded Kafka: {0}")]
     EmbeddedKafka(#[from] KafkaError),
     #[error("--security-protocol: {0}")]
     Cluster(#[source] SettingsError),
@@ -48,19 +48,19 @@ pub(crate) enum StartError {
     #[error("--archive {0}: cannot be claimed: {source}", source = one_line(.1))]
     Unclaimable(ArchiveUrl, #[source] object_store::Error),
     #[error(
-        "--archive {0}: there is an archive already, and the embedded Kafka begins at offset 0 again: choose another \
-         place, or leave --archive out for a new one"
+        "--archive {0}: it holds records already, and the embedded Kafka starts at offset 0 again: choose another place, or omit \
+         --archive for a new one"
     )]
     ArchiveUsed(ArchiveUrl),
     #[error(
-        "--archive {0}: another process archives there, and both begin at offset 0: choose another place; if none does, \
-         delete .in-use there, which a process that was killed has left"
+        "--archive {0}: another process archives there, and both start at offset 0: choose another place; if none does, delete \
+         .in-use there, which a killed process left behind"
     )]
     ArchiveClaimed(ArchiveUrl),
-    #[error("--listen {address}: {source}; another address can be chosen, or port 0 for any free port")]
+    #[error("--listen {address}: {source}; choose another address, or port 0 for any free port")]
     Listen { address: SocketAddr, source: io::Error },
     #[error("--env-file {file}: {source}", file = file.display())]
     EnvFile { file: PathBuf, source: io::Error },
-    #[error("signals cannot be listened to: {0}")]
+    #[error("cannot listen for signals: {0}")]
     Signals(#[source] io::Error),
 }

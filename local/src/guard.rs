@@ -1,9 +1,9 @@
-//! Admission of requests by the name they ask for and the page they come from.
+//! Rejects requests to foreign host names and from foreign web pages.
 //!
-//! Every page that a developer's browser shows can send requests to a server on that machine. So this server answers under its
-//! own names alone: a page whose name was made to resolve to this machine (DNS rebinding) would otherwise share its origin.
-//! Pages of other origins get no permission to read an answer (CORS), and their requests are refused where they would change
-//! something. Clients that are no browsers send no `Origin` and notice none of this. SECURITY.md says what this is for.
+//! Every page in a developer's browser can send requests to a server on that machine. So this server accepts only its own names:
+//! otherwise a page whose name resolves to this machine (DNS rebinding) would share its origin. Pages of other origins may not read
+//! responses (CORS), and their writing requests are rejected. Other clients send no `Origin` and are not affected. SECURITY.md
+//! explains the risk.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -21,19 +21,19 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, head
 use serde_json::json;
 use shared::redact::excerpt;
 
-/// Names by which a container asks for a server of the machine that runs it. `.internal` is reserved: no page has such a name
-/// on the Internet.
+/// The names under which containers reach a server on their host. `.internal` is reserved, so no page on the Internet has such a
+/// name.
 const FROM_CONTAINERS: [&str; 2] = ["host.docker.internal", "host.containers.internal"];
 
-/// The permissions that `ingest` gives every page, as the course's API does.
+/// The CORS headers with which `ingest` permits every page, as the course's API does.
 static CORS: [HeaderName; 3] =
     [header::ACCESS_CONTROL_ALLOW_ORIGIN, header::ACCESS_CONTROL_ALLOW_METHODS, header::ACCESS_CONTROL_ALLOW_HEADERS];
 
-/// Keeps other pages from loading an answer as a script, a picture or a frame.
+/// Keeps other pages from loading a response as a script or an image.
 const SAME_ORIGIN: (HeaderName, HeaderValue) =
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));
 
-/// The names and origins that are served. A clone is the same.
+/// The accepted host names and origins. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Guard(Arc<Allowed>);
 
@@ -45,7 +45,7 @@ struct Allowed {
     origins: Vec<Origin>,
 }
 
-/// A host's name or address, in lower case and without a port.
+/// A host name or address, in lower case and without a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Host(String);
 
@@ -53,13 +53,13 @@ pub(crate) struct Host(String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin(HeaderValue);
 
-/// Why a request is refused.
+/// The reason a request is rejected.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 enum Refusal {
-    #[error("Bad Request: a request has exactly one Host header, with the name or address that it asks for")]
+    #[error("Bad Request: a request needs exactly one Host header, with the name or address of this server")]
     Host,
     #[error(
-        "Misdirected Request: this server does not answer as {host}: ask for http://{address}, or start it with --allow-host {host}"
+        "Misdirected Request: this server does not accept the host {host}: use http://{address}, or start it with --allow-host {host}"
     )]
     ForeignHost { host: String, address: SocketAddr },
     #[error(
@@ -69,14 +69,14 @@ enum Refusal {
 }
 
 impl Guard {
-    /// Admits requests to the names of a server at `address` and to `hosts`, and from pages of its own and of `origins`.
+    /// Accepts requests to the names of a server at `address` and to `hosts`, from its own pages and from those of `origins`.
     pub(crate) fn new(address: SocketAddr, hosts: Vec<Host>, origins: Vec<Origin>) -> Self {
         Self(Arc::new(Allowed { address, hosts, origins }))
     }
 
     fn check(&self, request: &Request) -> Result<(), Refusal> {
         let host = single_host(request)?;
-        // What a client sends to a proxy has the name in its first line, and that one counts.
+        // A request to a proxy names the host in its first line, which takes precedence.
         let asked = request.uri().authority().or(host.as_ref());
         for authority in asked.into_iter().chain(&host) {
             let name = Host::of(authority).ok_or(Refusal::Host)?;
@@ -93,7 +93,7 @@ impl Guard {
         }
     }
 
-    /// Gives an allowed origin, and no other, the permissions that browsers ask for.
+    /// Sets the CORS headers for an allowed origin, and removes them for others.
     fn permit(&self, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
         if self.0.allows_every_origin() {
             return;
@@ -115,8 +115,8 @@ impl Guard {
     }
 }
 
-/// Answers requests to the server's own names, from its own pages or from clients that are no browsers.
-pub(crate) async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+/// Rejects requests to foreign names, and writing requests from foreign pages.
+pub(crate) async fn reject_foreign(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let mut response = match guard.check(&request) {
         Ok(()) => next.run(request).await,
@@ -132,7 +132,7 @@ pub(crate) async fn admit(State(guard): State<Guard>, request: Request, next: Ne
 impl Allowed {
     fn is_served(&self, Host(name): &Host) -> bool {
         let own = match name.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
-            // At every address of this machine when it listens at all of them. An address cannot be rebound as a name can.
+            // A server that listens on all addresses accepts each of them. An address, unlike a name, cannot be rebound.
             Ok(ip) => ip.is_loopback() || ip == self.address.ip() || self.address.ip().is_unspecified(),
             Err(_) => name == "localhost" || name.ends_with(".localhost") || FROM_CONTAINERS.contains(&name.as_str()),
         };
@@ -148,7 +148,7 @@ impl Allowed {
     }
 }
 
-/// The one Host header. HTTP/1.0 has none.
+/// Returns the only Host header. HTTP/1.0 may have none.
 fn single_host(request: &Request) -> Result<Option<Authority>, Refusal> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -158,14 +158,14 @@ fn single_host(request: &Request) -> Result<Option<Authority>, Refusal> {
     }
 }
 
-/// Returns whether a page of `origin` came from the server that is `asked`.
+/// Returns whether `origin` is the server that is `asked`.
 fn is_same(origin: &HeaderValue, asked: Option<&Authority>) -> bool {
     let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
     origin.zip(asked).is_some_and(|((_, origin), asked)| asked.as_str().eq_ignore_ascii_case(origin))
 }
 
 impl Host {
-    /// `None` where there is more than a name, an address and a port.
+    /// Returns `None` if there is more than a name or address, and a port.
     fn of(authority: &Authority) -> Option<Self> {
         let host = authority.host();
         let name = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
@@ -178,10 +178,10 @@ impl FromStr for Host {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // An IPv6 address stands in brackets only where a port may follow.
+        // An IPv6 address needs brackets only where a port may follow.
         let ip = text.parse::<IpAddr>().ok().map(|ip| Self(ip.to_string()));
         let name = || text.parse().ok().filter(|name: &Authority| name.port().is_none()).as_ref().and_then(Self::of);
-        ip.or_else(name).ok_or("not a name such as my-laptop.lan, or an address; without a port")
+        ip.or_else(name).ok_or("expected a name such as my-laptop.lan or an address, without a port")
     }
 }
 
@@ -194,7 +194,7 @@ impl FromStr for Origin {
         let origin = HeaderValue::from_str(&text.to_ascii_lowercase())
             .ok()
             .filter(|_| is_origin || matches!(text, "null" | "*"));
-        origin.map(Self).ok_or("not an origin such as http://localhost:3000, without a path; null or *")
+        origin.map(Self).ok_or("expected an origin such as http://localhost:3000 without a path, null, or *")
     }
 }
 

@@ -1,29 +1,29 @@
-//! Whether a part works, and why it does not.
+//! The health of a component.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Whether a part works. A clone is the same part's.
+/// The error of a component that does not work. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Health(Arc<Mutex<Option<String>>>);
 
 impl Health {
-    /// It does not work. Returns whether it did so far: what is said once is said then.
-    pub(crate) fn mark_failed(&self, why: String) -> bool {
-        self.set(Some(why)).is_none()
+    /// Marks the component as failed. Returns whether it worked before, so that the first of several failures can be reported.
+    pub(crate) fn mark_failed(&self, error: String) -> bool {
+        self.set(Some(error)).is_none()
     }
 
-    /// It works.
+    /// Marks the component as working.
     pub(crate) fn mark_healthy(&self) {
         self.set(None);
     }
 
-    /// Why it does not work, if it does not.
+    /// Returns the latest error, if the component does not work.
     pub(crate) fn error(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, why: Option<String>) -> Option<String> {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), why)
+    fn set(&self, error: Option<String>) -> Option<String> {
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), error)
     }
 }
 
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_is_new_once_and_again_after_it_worked() {
+    fn only_the_first_failure_and_one_after_a_recovery_are_new() {
         let health = Health::default();
         let other = health.clone();
         assert!(health.mark_failed("away".to_owned()));

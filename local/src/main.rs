@@ -41,7 +41,7 @@ mod totals;
 
 use cli::Cli;
 
-/// Only what asks for a look; `RUST_LOG` overrides it.
+/// The default log filter: only what needs attention. `RUST_LOG` overrides it.
 const LOG: &str = "warn,shared=error,ingest=error,rskafka=error";
 
 #[tokio::main]

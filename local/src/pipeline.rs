@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     archive_claim::ArchiveClaim,
-    archiver::{self, Archiving, ArchivingError},
+    archiver::{self, ArchiveRunError, ArchiveRunner},
     backpressure::{Backlog, BoundedPublisher},
     banner,
     cli::Cli,
@@ -63,7 +63,7 @@ struct Running {
     backlog: Option<Arc<Backlog>>,
     server: Server,
     emulator: Task<()>,
-    archiver: Task<Result<(), ArchivingError>>,
+    archiver: Task<Result<(), ArchiveRunError>>,
     /// The progress line and the dashboard. Dropping them aborts them.
     reports: JoinSet<()>,
     /// Stops the sources of records: the server and the emulator.
@@ -121,12 +121,12 @@ fn start(cli: &Cli, components: Components, totals: RunningTotals, started: Inst
 
     let health = dashboard.health().archive.clone();
     let (sender, stored) = unbounded_channel();
-    let archiving = archive.map(|Archive { kafka, bucket, .. }| {
+    let runner = archive.map(|Archive { kafka, bucket, .. }| {
         let archiver = Archiver::new(bucket, Limits::default()).notifying(sender);
         let (topics, backlog) = (user_ids.topic_names(), backlog.clone());
-        Archiving { kafka, archiver, topics, backlog, metrics, health }
+        ArchiveRunner { kafka, archiver, topics, backlog, metrics, health }
     });
-    let archiver = Task::spawn(archiver::run(archiving, stop_archiving.clone()));
+    let archiver = Task::spawn(archiver::run(runner, stop_archiving.clone()));
 
     let mut reports = JoinSet::new();
     reports.spawn(dashboard.clone().watch_kafka(cluster));

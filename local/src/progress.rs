@@ -1,4 +1,4 @@
-//! What happens, while it does: a line that moves on a terminal, a line now and then elsewhere.
+//! The progress report: a line that is updated in place on a terminal, and a new line every few seconds elsewhere.
 
 use std::{
     io::{IsTerminal, stderr},
@@ -10,19 +10,19 @@ use tokio::time::{Instant, interval};
 
 use crate::totals::Totals;
 
-/// How often the line on a terminal moves.
+/// The update interval on a terminal.
 const TERMINAL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How often a line is added elsewhere.
+/// The interval of lines elsewhere.
 const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Shows `totals` until it is dropped, those of the archive where there is one.
+/// Reports `totals` until dropped, including those of the archive if there is one.
 pub(crate) async fn show(totals: impl Fn() -> Totals, is_archived: bool) {
     let begun = Instant::now();
     let terminal = stderr().is_terminal();
     let every = if terminal { TERMINAL_INTERVAL } else { LOG_INTERVAL };
     let bar = ProgressBar::new_spinner();
-    // The template is a constant that indicatif takes; without it the line only looks plainer.
+    // The template is a valid constant. Without it the line would only look plainer.
     if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise}  {msg}") {
         bar.set_style(style);
     }
@@ -66,7 +66,7 @@ fn line(before: &Totals, now: &Totals, passed: Duration, is_archived: bool) -> S
     parts.join(" · ")
 }
 
-/// A rate a second, over a time.
+/// Returns the rate per second.
 fn rate(count: u64, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64().max(f64::MIN_POSITIVE)
 }

@@ -1,40 +1,40 @@
-//! What the counters say of each second.
+//! Samples of the metrics, one a second.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 use shared::metrics::{Recorded, archive, emulator, ingest};
 
-/// How many seconds are kept.
+/// The number of samples kept.
 const KEPT: usize = 600;
 
-/// One second of the pipeline. The names are those that the page reads.
+/// The metrics of one second, in the names that the page reads.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Sample {
-    /// Its number, from 1.
+    /// A sequence number from 1.
     second: u64,
-    /// When it ended, in milliseconds since 1970.
+    /// The end of the second, in milliseconds since 1970.
     time_ms: i64,
-    /// Records written that came by HTTP, by their kind.
+    /// Records written over HTTP, by kind.
     pin: u64,
     geo: u64,
     user: u64,
     pass_through: u64,
-    /// Records written that the emulator made.
+    /// Records written by the emulator.
     emulator: u64,
-    /// Requests refused, by their answer's `error_code`.
+    /// Rejected requests, by `error_code`.
     refused: BTreeMap<String, u64>,
     archived: u64,
-    /// Records that the archive's last run left.
+    /// Records that the archive's last run left behind.
     lag: u64,
-    /// Of the requests' times to produce.
+    /// Percentiles of the produce times of requests.
     p50_ms: Option<f64>,
     p99_ms: Option<f64>,
-    /// Of the emulator's.
+    /// The median produce time of the emulator.
     emulator_p50_ms: Option<f64>,
 }
 
-/// What was recorded since the last sample.
+/// The metrics recorded since the last sample.
 #[derive(Debug, Default)]
 pub(crate) struct Second {
     sample: Sample,
@@ -72,13 +72,13 @@ impl Second {
     }
 }
 
-/// The value that so many of a hundred do not pass, of sorted ones.
+/// Returns a percentile of sorted values, by the nearest-rank method.
 fn percentile(sorted: &[f64], of_100: usize) -> Option<f64> {
     let rank = (sorted.len() * of_100).div_ceil(100).max(1);
     sorted.get(rank - 1).copied()
 }
 
-/// The last minutes.
+/// The samples of the last minutes.
 #[derive(Debug, Default)]
 pub(crate) struct Samples {
     seconds: u64,
@@ -86,7 +86,7 @@ pub(crate) struct Samples {
 }
 
 impl Samples {
-    /// Ends a second.
+    /// Adds the sample of a second.
     pub(crate) fn add(&mut self, second: Second, time_ms: i64, lag: u64) {
         self.seconds += 1;
         if self.latest.len() == KEPT {
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_is_summed_up_from_the_counters_and_a_new_one_begins_with_nothing() {
+    fn a_sample_sums_the_metrics_of_one_second() {
         let metrics = Metrics::default();
         let mut second = Second::default();
         for milliseconds in [2, 1] {
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_minutes_are_kept() {
+    fn the_samples_of_ten_minutes_are_kept() {
         let mut samples = Samples::default();
         for _ in 0..KEPT + 5 {
             samples.add(Second::default(), 0, 0);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_percentile_is_a_value_that_was_measured() {
+    fn a_percentile_is_a_measured_value() {
         let hundred: Vec<_> = (1..=100).map(f64::from).collect();
         assert_eq!((percentile(&hundred, 50), percentile(&hundred, 99)), (Some(50.0), Some(99.0)));
         assert_eq!((percentile(&[3.0], 50), percentile(&[3.0], 99), percentile(&[], 50)), (Some(3.0), Some(3.0), None));

@@ -1,4 +1,4 @@
-//! What calls the emulator: on AWS a scheduler each minute, here a timer.
+//! The timer that runs the emulator. On AWS a scheduler runs it each minute.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::health::Health;
 
-/// The shortest time between two runs: a higher rate sends more posts a run.
+/// The shortest interval of runs. A higher rate sends more posts per run.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Sends `posts_per_second` posts each second until `stop`, the first one at once. Of a rate that cannot be reached no more
-/// than a second's posts are made up for. `refused` is told of the rows that are not valid.
+/// Sends `posts_per_second` until `stop`, the first post at once. If the rate cannot be reached, at most one second's posts are
+/// caught up. Calls `on_refused` with the invalid rows.
 pub(crate) async fn run<P: Publish>(
     mut emulator: Emulator<P>,
     posts_per_second: f64,
     health: Health,
-    mut refused: impl FnMut(Vec<String>),
+    mut on_refused: impl FnMut(Vec<String>),
     stop: CancellationToken,
 ) {
     if posts_per_second <= 0.0 {
@@ -26,7 +26,7 @@ pub(crate) async fn run<P: Publish>(
     }
     let begun = Instant::now();
     let mut now = begun;
-    // The posts whose time has come, whether they were sent or given up.
+    // The posts due so far, whether sent or skipped.
     let mut past = 0;
     loop {
         let due = due(now - begun, posts_per_second);
@@ -35,13 +35,13 @@ pub(crate) async fn run<P: Publish>(
         match emulator.run(usize::try_from(posts).unwrap_or(usize::MAX), Duration::ZERO, now + REQUEST_TIMEOUT).await {
             Ok(report) => {
                 health.mark_healthy();
-                refused(report.refused);
+                on_refused(report.refused);
             }
             Err(error) => {
                 let error = one_line(&error);
-                // A database that is away stays away for a while.
+                // A database outage lasts for many runs.
                 if health.mark_failed(error.clone()) {
-                    eprintln!("emulator: {error}; trying again");
+                    eprintln!("emulator: {error}; retrying");
                 }
             }
         }
@@ -54,14 +54,14 @@ pub(crate) async fn run<P: Publish>(
     }
 }
 
-/// How many posts are due once `passed` is over: the first one at the beginning.
+/// Returns the number of posts due after `passed`. The first one is due at the start.
 fn due(passed: Duration, posts_per_second: f64) -> u64 {
     1 + due_in(passed, posts_per_second)
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "neither negative nor near 2^63")]
 fn due_in(passed: Duration, posts_per_second: f64) -> u64 {
-    // A post is due at its time although the time of a third of a second is no exact number.
+    // The margin makes up for rounding: a third of a second has no exact representation.
     (passed.as_secs_f64() * posts_per_second + 1e-6) as u64
 }
 
@@ -76,7 +76,7 @@ mod tests {
 
     use super::*;
 
-    /// Writes everything, each time after a while.
+    /// Acknowledges every record after a delay.
     struct Slow(Duration);
 
     impl Publish for Slow {
@@ -86,10 +86,10 @@ mod tests {
         }
     }
 
-    /// The posts of ten seconds and a bit.
-    async fn posts(posts_per_second: f64, time_to_write: Duration) -> u64 {
+    /// Returns the number of posts sent in slightly more than ten seconds.
+    async fn posts(posts_per_second: f64, delay: Duration) -> u64 {
         let source = Source::open(&DatabaseUrl::Sample, |_| None).unwrap();
-        let (publisher, rng, metrics) = (Slow(time_to_write), StdRng::seed_from_u64(1), Metrics::default());
+        let (publisher, rng, metrics) = (Slow(delay), StdRng::seed_from_u64(1), Metrics::default());
         let emulator = Emulator::new(source, publisher, &"u".parse().unwrap(), rng, metrics.clone());
         let stop = CancellationToken::new();
         let ticking = tokio::spawn(run(emulator, posts_per_second, Health::default(), drop, stop.clone()));
@@ -101,21 +101,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn as_many_posts_are_sent_as_were_asked_for() {
+    async fn posts_are_sent_at_the_requested_rate() {
         for (rate, expected) in [(0.1, 2), (0.5, 6), (1.0, 11), (3.0, 31), (7.0, 71), (500.0, 5001), (0.0, 0)] {
             assert_eq!(posts(rate, Duration::ZERO).await, expected, "{rate} a second");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_run_that_takes_longer_than_a_tick_is_made_up_for() {
+    async fn runs_longer_than_the_interval_are_caught_up() {
         let sent = posts(500.0, Duration::from_millis(250)).await;
         assert!((4750..=5001).contains(&sent), "{sent}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_rate_that_cannot_be_reached_is_not_made_up_for_later() {
+    async fn an_unreachable_rate_builds_up_no_debt() {
         let sent = posts(500.0, Duration::from_secs(4)).await;
-        assert_eq!(sent, 1 + 500, "the second run sends a second's posts, and not four seconds'");
+        assert_eq!(sent, 1 + 500, "the second run sends the posts of one second, not of four");
     }
 }

@@ -1,4 +1,4 @@
-//! The HTTP front: the router that `ingest` runs on AWS, served on a port.
+//! The HTTP server: the router that `ingest` runs on AWS, on a local port.
 
 use std::time::Duration;
 
@@ -28,29 +28,29 @@ use crate::{
     admission::{BodyBudget, wait_for_permit},
     dashboard::{self, Dashboard, record_rejection},
     drain::drain_unread,
-    guard::{Guard, admit},
+    guard::{Guard, reject_foreign},
 };
 
-/// How long requests may take to end once the pipeline stops: somewhat longer than a request's own deadline.
+/// The time requests have to finish once the pipeline stops: somewhat longer than a request's own deadline.
 pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a client may take to read its answer once nothing else is to be done.
-const READ_GRACE: Duration = Duration::from_secs(2);
+/// The time clients have to read their responses once all requests have finished.
+const RESPONSE_READ_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a client may take to send a request's head, or to begin one: those that take for ever would take all connections.
+/// The time a client has to send the head of a request, so that idle connections do not accumulate.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Before a connection is accepted again, when the process has no file left for one.
+/// The delay after a failed accept: the process may be out of file descriptors.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// A server that serves.
+/// A running server.
 pub(crate) struct Server {
     connections: JoinHandle<()>,
     requests: TaskTracker,
 }
 
 impl Server {
-    /// Serves `router`, and the page, until `stop`, to the requests that `guard` admits.
+    /// Serves `router` and the dashboard, to requests that `guard` permits, until `stop`.
     pub(crate) fn start(
         listener: TcpListener,
         guard: Guard,
@@ -64,22 +64,22 @@ impl Server {
             .layer(middleware::from_fn_with_state(BodyBudget::new(metrics.clone()), wait_for_permit))
             .layer(middleware::from_fn_with_state(dashboard.clone(), record_rejection))
             .layer(CompressionLayer::new().compress_when(SizeAbove::new(MIN_COMPRESSED_BYTES)))
-            .layer(middleware::from_fn_with_state(requests.clone(), to_the_end));
-        // A viewer is told for as long as it looks: that is neither compressed nor waited for.
+            .layer(middleware::from_fn_with_state(requests.clone(), run_to_completion));
+        // Event streams never end, so they are neither compressed nor awaited.
         let router = dashboard::routes(dashboard, router, stop)
-            .layer(middleware::from_fn_with_state(guard, admit))
+            .layer(middleware::from_fn_with_state(guard, reject_foreign))
             .layer(middleware::from_fn(drain_unread));
         let connections = tokio::spawn(accept(listener, router, stop.clone()));
         Self { connections, requests }
     }
 
-    /// Waits until every request that had begun when it was told to stop has ended, also one whose client hung up.
+    /// Waits until every request that began before the stop has finished, even if its client has disconnected.
     pub(crate) async fn ended(self) {
         let answered = async {
             self.requests.close();
             self.requests.wait().await;
-            // Who does not read its answer, or looks at the page without reading, is not waited for.
-            sleep(READ_GRACE).await;
+            // Clients that do not read their responses are not awaited.
+            sleep(RESPONSE_READ_TIMEOUT).await;
         };
         let ended = async {
             tokio::select! {
@@ -87,7 +87,7 @@ impl Server {
                 () = answered => {}
             }
         };
-        // A client that never ends its request is cut off.
+        // A request that never ends is cut off.
         drop(timeout(SHUTDOWN_TIMEOUT, ended).await);
     }
 }
@@ -95,7 +95,7 @@ impl Server {
 /// Accepts connections until `stop`, and returns once they have ended.
 async fn accept(listener: TcpListener, router: Router, stop: CancellationToken) {
     let mut http = http1::Builder::new();
-    // A client may end its side as soon as it has sent its request.
+    // A client may close its writing side as soon as it has sent its request.
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).half_close(true);
     let connections = GracefulShutdown::new();
     loop {
@@ -103,7 +103,7 @@ async fn accept(listener: TcpListener, router: Router, stop: CancellationToken) 
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    tracing::warn!(%error, "no connection is accepted");
+                    tracing::warn!(%error, "cannot accept a connection");
                     sleep(ACCEPT_RETRY_DELAY).await;
                     continue;
                 }
@@ -122,11 +122,11 @@ async fn accept(listener: TcpListener, router: Router, stop: CancellationToken) 
     connections.shutdown().await;
 }
 
-/// A request goes on when its client hangs up, as it does on Lambda: its records are counted all the same.
-async fn to_the_end(State(requests): State<TaskTracker>, request: Request, next: Next) -> Response {
+/// Runs a request to completion even if its client disconnects, as on Lambda, so that its records are counted.
+async fn run_to_completion(State(requests): State<TaskTracker>, request: Request, next: Next) -> Response {
     match requests.spawn(next.run(request)).await {
         Ok(response) => response,
-        // The router answers its handlers' panics itself: this is a runtime that shuts down.
+        // The router handles panics itself, so the runtime is shutting down.
         Err(_) => Error::Internal.into_response(),
     }
 }

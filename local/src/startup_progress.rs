@@ -1,13 +1,13 @@
-//! Reports the start's steps on stderr once it takes longer than a moment.
+//! Reports on stderr the steps of a slow start.
 
 use std::time::Duration;
 
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
-/// How long a start may take before its steps are reported.
+/// The delay before the steps of a start are reported.
 const REPORT_DELAY: Duration = Duration::from_secs(1);
 
-/// The step that a start is at. Dropping it ends the reports.
+/// The current step of the start. Dropping it ends the reports.
 #[derive(Debug)]
 pub(crate) struct StartupProgress {
     step: watch::Sender<String>,
@@ -15,15 +15,15 @@ pub(crate) struct StartupProgress {
 }
 
 impl StartupProgress {
-    /// Begins with `step`.
-    pub(crate) fn with(step: &str) -> Self {
+    /// Starts with `step`.
+    pub(crate) fn new(step: &str) -> Self {
         let step = watch::Sender::new(step.to_owned());
         let reports = tokio::spawn(report(step.subscribe()));
         Self { step, reports }
     }
 
-    /// Goes on to `step`.
-    pub(crate) fn at(&self, step: String) {
+    /// Continues with `step`.
+    pub(crate) fn step(&self, step: String) {
         self.step.send_replace(step);
     }
 }

@@ -1,4 +1,4 @@
-//! What was done, at the end.
+//! The summary of a run.
 
 use std::process::ExitCode;
 
@@ -6,29 +6,29 @@ use serde::Serialize;
 
 use crate::{cli::SummaryForm, totals::Totals};
 
-/// The figures of a whole run.
+/// The totals and the result of a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Summary {
     #[serde(flatten)]
     pub(crate) totals: Totals,
     pub(crate) seconds: f64,
     pub(crate) peak_memory_bytes: u64,
-    /// `None` when it is left to others.
+    /// The URL of the archive. `None` with `--no-archive`.
     #[serde(skip)]
     pub(crate) archive: Option<String>,
-    /// What kept the archive from catching up.
+    /// The reason the run failed.
     #[serde(skip)]
     pub(crate) failure: Option<String>,
 }
 
 impl Summary {
-    /// Prints it as the last line. The exit code tells whether everything written is archived.
+    /// Prints it as the last line. The exit code is 0 if everything written is archived.
     pub(crate) fn print(&self, form: SummaryForm) -> ExitCode {
         if let Some(failure) = &self.failure {
             eprintln!("error: {failure}");
         }
         match form {
-            // Numbers and strings always serialize.
+            // Unwrap safety: numbers and strings always serialize.
             SummaryForm::Json => println!("{}", serde_json::to_string(self).unwrap_or_default()),
             SummaryForm::Words => println!("{}", self.words()),
         }
@@ -59,19 +59,19 @@ impl Summary {
     }
 }
 
-/// The most memory that this process has had, in bytes.
+/// Returns the peak memory of this process, in bytes.
 pub(crate) fn peak_memory_bytes() -> u64 {
     high_water_mark().unwrap_or_else(max_rss)
 }
 
-/// Linux. What `getrusage` tells there may be that of the program which this one took the place of: cargo's, for instance.
+/// Reads the peak on Linux, where `getrusage` may return that of the program that executed this one, such as cargo.
 fn high_water_mark() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix("kB")?;
     Some(kib.trim().parse::<u64>().ok()? * 1024)
 }
 
-/// Elsewhere: macOS, which tells bytes.
+/// Returns the peak elsewhere: macOS, which counts bytes.
 fn max_rss() -> u64 {
     use nix::sys::resource::{UsageWho, getrusage};
     getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| u64::try_from(usage.max_rss()).unwrap_or(0))
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn the_peak_is_this_process_own() {
+    fn the_peak_memory_is_that_of_this_process() {
         let before = high_water_mark().unwrap();
         // More than the peak of the tests that run at the same time.
         let memory = vec![1_u8; usize::try_from(before).unwrap() + 64 * 1024 * 1024];

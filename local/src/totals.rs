@@ -10,32 +10,32 @@ use crate::samples::Second;
 /// The totals at one moment. The names are those of the summary's JSON; most of them are metrics of the functions.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Totals {
-    /// Posts that the emulator sent.
+    /// Posts sent by the emulator.
     pub(crate) posts: u64,
     pub(crate) records_written: u64,
-    /// Those of them that came by HTTP.
+    /// The records written over HTTP.
     #[serde(skip)]
     pub(crate) records_by_http: u64,
-    /// Those of them that are not archived.
+    /// The records written to pass-through topics, which are not archived.
     pub(crate) records_passed_through: u64,
-    /// Records that were not valid, or came in one request with one that was not.
+    /// The records of rejected requests: one invalid record rejects all of its request.
     pub(crate) records_refused: u64,
     pub(crate) records_unconfirmed: u64,
     pub(crate) requests_refused: u64,
-    /// Of `ingest` alone; left out of the JSON when no request was served.
+    /// The produce times of `ingest`. Absent from the JSON if it served no request.
     #[serde(skip_serializing_if = "Times::is_empty")]
     pub(crate) produce_time_ms: Times,
     pub(crate) records_archived: u64,
-    /// Records that Kafka dropped before they were archived.
+    /// Records dropped by Kafka before they were archived.
     pub(crate) records_lost: u64,
     pub(crate) objects: u64,
     pub(crate) quarantined: u64,
-    /// Records that the last run of the archive left.
+    /// Records that the last run of the archive left behind.
     #[serde(skip)]
     pub(crate) archive_lag: u64,
 }
 
-/// What was measured, in short, in milliseconds.
+/// A summary of durations, in milliseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub(crate) struct Times {
     pub(crate) mean: f64,
@@ -80,10 +80,10 @@ impl Totals {
     }
 }
 
-/// Sums up what the parts record. A clone shares it.
+/// Sums the metrics of all components. Clones share the sums.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RunningTotals {
-    /// What the parts write to.
+    /// The metrics that the components record.
     pub(crate) metrics: Metrics,
     sums: Arc<Mutex<Sums>>,
 }
@@ -99,7 +99,7 @@ impl RunningTotals {
         self.up_to_date().totals.clone()
     }
 
-    /// The totals, and what was recorded since this was last asked for.
+    /// Returns the totals, and the metrics recorded since the last call.
     pub(crate) fn take_second(&self) -> (Totals, Second) {
         let mut sums = self.up_to_date();
         (sums.totals.clone(), std::mem::take(&mut sums.second))
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_are_summed_up_once_however_often_that_is_asked_for() {
+    fn metrics_are_summed_once_however_often_the_totals_are_read() {
         let running_totals = RunningTotals::default();
         let RunningTotals { metrics, .. } = &running_totals;
         for milliseconds in [1, 2, 6] {

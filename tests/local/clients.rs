@@ -41,7 +41,7 @@ async fn a_request_to_a_foreign_host_gets_a_421_that_names_the_right_address() {
         client.write_all(head.as_bytes()).await.unwrap();
         let (status, body) = answer(&mut client).await;
         assert_eq!(status, expected, "{host}: {body}");
-        assert!(status == 200 || body.contains(&format!("ask for http://{}", local.address)), "{body}");
+        assert!(status == 200 || body.contains(&format!("use http://{}", local.address)), "{body}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! What is written to the embedded Kafka and not yet archived. It keeps 5 MiB a partition and drops the oldest in
-//! silence, so whoever writes waits before that.
+//! The records that are written to the embedded Kafka and not archived yet. It keeps 5 MiB per partition and drops older records
+//! silently, so publishers wait for the archive before that limit.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -15,26 +15,26 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// How much of a topic may wait to be archived, in bytes. With the overhead of batches and what is in flight this stays
-/// below the 5 MiB that are kept.
+/// The limit of unarchived records per topic, in bytes. It leaves room for the overhead of batches and for requests in flight below
+/// the 5 MiB that are kept.
 pub(crate) const MAX_UNARCHIVED_BYTES: usize = 3 * 1024 * 1024;
 
-/// What waits to be archived, by topic.
+/// The unarchived bytes of each topic.
 #[derive(Debug)]
 pub(crate) struct Backlog {
-    /// The topics that are archived. What others lose, nobody waits for.
+    /// The topics that are archived. Publishers to other topics never wait.
     archived: HashSet<Arc<str>>,
     topics: Mutex<HashMap<Arc<str>, TopicBacklog>>,
-    /// Something was archived.
+    /// Notified when bytes become free.
     shrunk: Notify,
-    /// Somebody waits for that.
-    wanted: Notify,
+    /// Notified when a publisher waits for that.
+    waiting: Notify,
     closed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct TopicBacklog {
-    /// Admitted, and neither known to be archived nor to have failed.
+    /// The admitted bytes that are neither archived nor failed.
     bytes: usize,
     /// The size of each written record, by partition and offset.
     written: BTreeMap<(i32, i64), usize>,
@@ -43,24 +43,24 @@ struct TopicBacklog {
 }
 
 impl Backlog {
-    /// Nothing waits yet, in the topics that are archived.
+    /// Creates an empty backlog for the archived `topics`.
     pub(crate) fn new(topics: impl IntoIterator<Item = String>) -> Self {
         Self {
             archived: topics.into_iter().map(Into::into).collect(),
             topics: Mutex::default(),
             shrunk: Notify::default(),
-            wanted: Notify::default(),
+            waiting: Notify::default(),
             closed: AtomicBool::default(),
         }
     }
 
-    /// Waits until somebody cannot write for lack of room.
-    pub(crate) async fn wanted(&self) {
-        self.wanted.notified().await;
+    /// Waits until a publisher has to wait.
+    pub(crate) async fn publisher_waits(&self) {
+        self.waiting.notified().await;
     }
 
-    /// Everything below offset `next` of a partition is archived.
-    pub(crate) fn archived(&self, topic: &str, partition: i32, next: i64) {
+    /// Frees the records of a partition below offset `next`, which are archived.
+    pub(crate) fn mark_archived(&self, topic: &str, partition: i32, next: i64) {
         let mut topics = self.topics();
         let waiting = topics.entry(topic.into()).or_default();
         waiting.archived_to.insert(partition, next);
@@ -75,13 +75,13 @@ impl Backlog {
         }
     }
 
-    /// Nothing will be archived any more: who waits for room waits no longer.
+    /// Fails all waiting publishers, because nothing will be archived any more.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         self.shrunk.notify_waiters();
     }
 
-    /// Takes `bytes` into the account if there is room.
+    /// Admits `bytes` if they fit. Returns whether they do.
     pub(crate) fn try_admit(&self, topic: &Arc<str>, bytes: usize) -> bool {
         if !self.archived.contains(topic) {
             return true;
@@ -95,12 +95,12 @@ impl Backlog {
         room
     }
 
-    /// Takes `bytes` into the account once there is room; `false` when there is none by the deadline.
+    /// Waits until `bytes` fit, and admits them. Returns `false` if they do not fit by the deadline.
     pub(crate) async fn admit(&self, topic: &Arc<str>, bytes: usize, deadline: Instant) -> bool {
         loop {
             let shrunk = self.shrunk.notified();
             tokio::pin!(shrunk);
-            // From here on no change is missed.
+            // Registered before the check, so no notification is missed.
             shrunk.as_mut().enable();
             if self.try_admit(topic, bytes) {
                 return true;
@@ -108,14 +108,14 @@ impl Backlog {
             if self.closed.load(Ordering::Relaxed) {
                 return false;
             }
-            self.wanted.notify_one();
+            self.waiting.notify_one();
             if timeout_at(deadline, shrunk).await.is_err() {
                 return false;
             }
         }
     }
 
-    /// Notes where an admitted record was written, or that it was not.
+    /// Records the outcome of an admitted record.
     pub(crate) fn settle(&self, topic: &Arc<str>, bytes: usize, outcome: &Outcome) {
         if !self.archived.contains(topic) {
             return;
@@ -128,7 +128,7 @@ impl Backlog {
             {
                 waiting.written.insert((*partition, *offset), bytes);
             }
-            // Archived before we heard that it was written, or not written.
+            // Archived before its acknowledgement arrived, or not written.
             Ok(_) | Err(_) => {
                 waiting.bytes -= bytes;
                 drop(topics);
@@ -138,7 +138,7 @@ impl Backlog {
     }
 
     fn topics(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<str>, TopicBacklog>> {
-        // Nothing panics while it holds the lock with the account half changed.
+        // Nothing panics while it holds the lock with half a change made.
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_writer_that_waits_goes_on_when_a_record_before_it_fails() {
+    async fn a_waiting_publisher_continues_when_an_earlier_record_fails() {
         let (topic, backlog) = (Arc::<str>::from("t"), Arc::new(Backlog::new(["t".to_owned()])));
         assert!(backlog.try_admit(&topic, MAX_UNARCHIVED_BYTES));
         let waiting = tokio::spawn({
@@ -165,9 +165,9 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_is_archived_before_it_is_confirmed_takes_no_room() {
+    fn a_record_archived_before_its_acknowledgement_counts_for_nothing() {
         let (topic, backlog) = (Arc::<str>::from("t"), Backlog::new(["t".to_owned()]));
-        backlog.archived("t", 0, 5);
+        backlog.mark_archived("t", 0, 5);
         assert!(backlog.try_admit(&topic, 600_000));
         backlog.settle(&topic, 600_000, &Ok(Written { partition: 0, offset: 4, timestamp_ms: None }));
         assert_eq!(backlog.topics()["t"].bytes, 0);

@@ -1,4 +1,4 @@
-//! What stands before the embedded Kafka: it lets no more through than is kept there until it is archived.
+//! The publisher in front of the embedded Kafka, which waits while too much is unarchived.
 
 use std::sync::Arc;
 
@@ -8,20 +8,20 @@ use tokio::time::Instant;
 use super::backlog::Backlog;
 use crate::clock::now_ms;
 
-/// The largest record, key and value, in bytes: Kafka's own default. The embedded one admits more, and then drops even a new
-/// record when it and the one before it pass what is kept.
+/// The size limit of a record's key and value, in bytes: Kafka's default. The embedded Kafka accepts more, but drops even a new
+/// record if it exceeds the kept bytes together with the previous one.
 const MAX_RECORD_BYTES: usize = 1_048_588;
 
-/// Counted on top of each record's key and value: a batch of its own has a header of 61 bytes.
+/// The bytes counted on top of each record's key and value: the header of a batch has 61.
 const OVERHEAD_BYTES: usize = 100;
 
-/// Counted on top of each header's name and value: the lengths of both.
+/// The bytes counted on top of each header's name and value, for their lengths.
 const HEADER_OVERHEAD_BYTES: usize = 10;
 
-/// How much is admitted at once.
+/// The bytes published in one call.
 const MAX_CHUNK_BYTES: usize = 512 * 1024;
 
-/// A publisher that lets no more through than the embedded Kafka can keep, or anything where Kafka is a real one.
+/// A publisher with a limit on unarchived records, or without one if Kafka is a real cluster.
 #[derive(Debug, Clone)]
 pub(crate) struct BoundedPublisher<P> {
     inner: P,
@@ -52,7 +52,7 @@ impl<P: Publish> Publish for BoundedPublisher<P> {
                 continue;
             }
             if !backlog.admit(&first.topic, size(&first), deadline).await {
-                // Neither this one nor what follows is sent.
+                // Neither this record nor a later one is sent.
                 outcomes.push(Err(Failure::Unconfirmed));
                 outcomes.extend(records.map(|_| Err(Failure::Unconfirmed)));
                 break;
@@ -60,7 +60,7 @@ impl<P: Publish> Publish for BoundedPublisher<P> {
             let mut bytes = size(&first);
             let mut admitted = vec![(Arc::clone(&first.topic), bytes, first.timestamp_ms)];
             let mut chunk = vec![first];
-            // What is admitted is sent before anything waits for room again: it may be what takes the room.
+            // Admitted records are sent before the next wait, because they may be what it waits for.
             while bytes < MAX_CHUNK_BYTES
                 && let Some(record) =
                     records.next_if(|record| fits(record) && backlog.try_admit(&record.topic, size(record)))
@@ -72,7 +72,7 @@ impl<P: Publish> Publish for BoundedPublisher<P> {
             let published = self.inner.publish(chunk, deadline).await;
             for ((topic, bytes, timestamp_ms), outcome) in admitted.into_iter().zip(published) {
                 backlog.settle(&topic, bytes, &outcome);
-                // The embedded Kafka keeps the time that a record was given, and tells another.
+                // The embedded Kafka stores the record's timestamp but acknowledges another.
                 outcomes.push(outcome.map(|written| Written { timestamp_ms, ..written }));
             }
         }
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
     use crate::backpressure::backlog::MAX_UNARCHIVED_BYTES;
 
-    /// Writes everything, one offset after the other.
+    /// Acknowledges every record, at consecutive offsets.
     #[derive(Debug, Clone, Default)]
     struct Recorder(Arc<Mutex<Vec<usize>>>);
 
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_not_archived_never_passes_the_bound_and_archiving_makes_room() {
+    async fn unarchived_records_stay_below_the_limit_and_archiving_frees_it() {
         let (recorder, backlog) = (Recorder::default(), Arc::new(Backlog::new(["t".to_owned()])));
         let bounded = BoundedPublisher::new(recorder.clone(), Some(Arc::clone(&backlog)));
         let soon = || Instant::now() + Duration::from_secs(1);
@@ -120,23 +120,23 @@ mod tests {
         assert_eq!(written, MAX_UNARCHIVED_BYTES / (100_000 + OVERHEAD_BYTES));
         assert_eq!(recorder.0.lock().unwrap().len(), written);
 
-        // 20 of them archived leave room for 20 more.
-        backlog.archived("t", 0, 20);
+        // Archiving 20 frees room for 20 more.
+        backlog.mark_archived("t", 0, 20);
         let outcomes = bounded.publish(records(21, 100_000), soon()).await;
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 20);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_writer_that_waits_goes_on_when_the_archive_catches_up() {
+    async fn a_waiting_publisher_continues_when_the_archive_catches_up() {
         let (recorder, backlog) = (Recorder::default(), Arc::new(Backlog::new(["t".to_owned()])));
         let bounded = BoundedPublisher::new(recorder.clone(), Some(Arc::clone(&backlog)));
         let archive = tokio::spawn({
             let (recorder, backlog) = (recorder.clone(), Arc::clone(&backlog));
             async move {
                 loop {
-                    backlog.wanted().await;
+                    backlog.publisher_waits().await;
                     let next = i64::try_from(recorder.0.lock().unwrap().len()).unwrap();
-                    backlog.archived("t", 0, next);
+                    backlog.mark_archived("t", 0, next);
                 }
             }
         });
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_time_of_a_record_is_its_own_or_when_it_was_sent() {
+    async fn a_record_without_a_timestamp_gets_the_time_of_sending() {
         let bounded = BoundedPublisher::new(Recorder::default(), Some(Arc::new(Backlog::new(["t".to_owned()]))));
         let records = records(2, 1).into_iter().zip([Some(7), None]);
         let records = records.map(|(record, timestamp_ms)| ProducerRecord { timestamp_ms, ..record }).collect();
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_record_larger_than_kafkas_default_is_refused_and_its_neighbours_are_written() {
+    async fn a_record_above_kafkas_default_limit_is_rejected_and_its_neighbours_are_written() {
         let recorder = Recorder::default();
         let bounded = BoundedPublisher::new(recorder.clone(), Some(Arc::new(Backlog::new(["t".to_owned()]))));
         let sizes = [1, MAX_RECORD_BYTES + 1, MAX_RECORD_BYTES, MAX_RECORD_BYTES + 1, 1];

@@ -1,11 +1,11 @@
-//! The page's own files, in the program.
+//! The page's files, embedded in the program.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, header};
 
 /// A file that the page loads.
 pub(super) struct File {
-    /// Below `/live/`.
+    /// The path below `/live/`.
     pub(super) name: &'static str,
     content_type: HeaderValue,
     text: &'static str,
@@ -15,7 +15,7 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const CSS: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
 const SCRIPT: HeaderValue = HeaderValue::from_static("text/javascript; charset=utf-8");
 
-/// What comes from here runs, and nothing else: the page shows what strangers sent.
+/// Only scripts from here may run, because the page shows untrusted input.
 const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -24,11 +24,11 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
         ),
     ),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    // The next version is served at the same address.
+    // Other versions of the program serve other files at the same address.
     (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
 ];
 
-/// The page.
+/// The page itself.
 pub(super) static PAGE: File = File { name: "", content_type: HTML, text: include_str!("../../page/index.html") };
 
 macro_rules! file {
@@ -37,7 +37,7 @@ macro_rules! file {
     };
 }
 
-/// What it loads.
+/// The files that the page loads.
 pub(super) static FILES: [File; 18] = [
     file!("archive.js", SCRIPT),
     file!("arrows.js", SCRIPT),

@@ -29,19 +29,19 @@ const MAX_SENT_BYTES: usize = 2 * 1024;
 /// The first bytes of a gzip-compressed body.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Serves a request, and keeps it if it is refused.
+/// Runs a request, and records it if it is rejected.
 pub(crate) async fn record_rejection(State(dashboard): State<Dashboard>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let (method, path) = (parts.method.clone(), excerpt(parts.uri.path()));
     let beginning = Beginning::default();
-    let body = Body::new(Overheard { body, beginning: beginning.clone() });
+    let body = Body::new(Tee { body, beginning: beginning.clone() });
     let response = next.run(Request::from_parts(parts, body)).await;
     let status = response.status();
     if status.as_u16() < 400 && status != StatusCode::MULTI_STATUS {
         return response;
     }
     let (parts, body) = response.into_parts();
-    // Every answer is one piece, and there.
+    // Every response body is complete in memory.
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let answer = Answer::of(&body);
     if status == StatusCode::MULTI_STATUS && answer.error_code == 0 {
@@ -63,7 +63,7 @@ pub(crate) async fn record_rejection(State(dashboard): State<Dashboard>, request
     Response::from_parts(parts, body.into())
 }
 
-/// The beginning of a body, as far as it has come.
+/// The received beginning of a body.
 #[derive(Debug, Clone, Default)]
 struct Beginning(Arc<Mutex<Kept>>);
 
@@ -94,19 +94,19 @@ impl Beginning {
             return ("(compressed by gzip)".to_owned(), false);
         }
         let text = String::from_utf8_lossy(&bytes);
-        // A character that the end is cut out of is none.
+        // The cut may leave an incomplete character at the end.
         let text = if kept.cut { text.trim_end_matches(char::REPLACEMENT_CHARACTER) } else { &text };
         (text.to_owned(), kept.cut)
     }
 }
 
-/// A body whose beginning is seen as it is read.
-struct Overheard {
+/// A body that copies its beginning while it is read.
+struct Tee {
     body: Body,
     beginning: Beginning,
 }
 
-impl HttpBody for Overheard {
+impl HttpBody for Tee {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bounded_beginning_is_kept() {
+    fn the_beginning_of_a_body_is_kept_up_to_a_limit() {
         let beginning = Beginning::default();
         for _ in 0..3 {
             beginning.add(&vec![b'x'; MAX_SENT_BYTES / 2].into());

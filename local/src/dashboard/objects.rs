@@ -1,4 +1,4 @@
-//! The objects that the archive stored since the process began.
+//! The objects that the archiver has stored since the start.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -8,16 +8,16 @@ use archive::{
 };
 use serde::Serialize;
 
-/// How many of a partition are remembered: a record of the posts that are shown is in one of them.
-const REMEMBERED: usize = 1_000;
+/// The number of objects kept per partition: enough to find the records of the posts shown.
+const KEPT: usize = 1_000;
 
-/// How many of a partition are shown.
+/// The number of objects shown per partition.
 const SHOWN: usize = 8;
 
-/// How many in quarantine are shown, of all partitions.
+/// The number of quarantined objects shown, over all partitions.
 const SHOWN_QUARANTINED: usize = 10;
 
-/// Objects by their partition.
+/// The stored objects by partition.
 #[derive(Debug, Default)]
 pub(crate) struct Objects {
     partitions: BTreeMap<TopicPartition, Partition>,
@@ -28,36 +28,36 @@ pub(crate) struct Objects {
 struct Partition {
     objects: u64,
     bytes: u64,
-    /// In the order of their offsets, those in quarantine included.
+    /// In the order of their offsets, including the quarantined ones.
     latest: VecDeque<Stored>,
 }
 
-/// What is shown of all.
+/// The part of the event about the archive.
 #[derive(Debug, Serialize)]
-pub(crate) struct Tree<'a> {
+pub(crate) struct ArchiveView<'a> {
     objects: u64,
     bytes: u64,
-    partitions: Vec<Branch<'a>>,
-    quarantine: Vec<Leaf>,
+    partitions: Vec<PartitionView<'a>>,
+    quarantine: Vec<ObjectView>,
 }
 
 #[derive(Debug, Serialize)]
-struct Branch<'a> {
+struct PartitionView<'a> {
     topic: &'a str,
     partition: i32,
     objects: u64,
     bytes: u64,
-    latest: Vec<Leaf>,
+    latest: Vec<ObjectView>,
 }
 
 #[derive(Debug, Serialize)]
-struct Leaf {
+struct ObjectView {
     path: String,
     offset: u64,
     bytes: u64,
 }
 
-impl Leaf {
+impl ObjectView {
     fn of(stored: &Stored) -> Self {
         Self { path: stored.path().to_string(), offset: stored.offset, bytes: stored.bytes }
     }
@@ -72,39 +72,39 @@ impl Objects {
         } else {
             keep(&mut self.quarantine, stored.clone(), SHOWN_QUARANTINED);
         }
-        keep(&mut partition.latest, stored, REMEMBERED);
+        keep(&mut partition.latest, stored, KEPT);
     }
 
-    /// The one that holds a record, if it is remembered.
+    /// Returns the object that holds a record, if it is kept.
     pub(crate) fn holding(&self, partition: &TopicPartition, offset: u64) -> Option<&Stored> {
         let latest = &self.partitions.get(partition)?.latest;
         let behind = latest.partition_point(|stored| stored.offset <= offset);
         latest.get(behind.checked_sub(1)?).filter(|stored| stored.holds(offset))
     }
 
-    /// The one of that name, if it is remembered.
-    pub(crate) fn named(&self, path: &str) -> Option<&Stored> {
-        let remembered = self.partitions.values().flat_map(|partition| &partition.latest);
-        remembered.chain(&self.quarantine).find(|stored| stored.path().as_ref() == path)
+    /// Returns the object with this path, if it is kept.
+    pub(crate) fn at_path(&self, path: &str) -> Option<&Stored> {
+        let kept = self.partitions.values().flat_map(|partition| &partition.latest);
+        kept.chain(&self.quarantine).find(|stored| stored.path().as_ref() == path)
     }
 
-    /// The newest first.
-    pub(crate) fn tree(&self) -> Tree<'_> {
+    /// Returns what the page shows, newest first.
+    pub(crate) fn view(&self) -> ArchiveView<'_> {
         let partitions = self.partitions.iter();
-        Tree {
+        ArchiveView {
             objects: self.partitions.values().map(|partition| partition.objects).sum(),
             bytes: self.partitions.values().map(|partition| partition.bytes).sum(),
-            partitions: partitions.map(|(of, partition)| partition.branch(of)).collect(),
-            quarantine: self.quarantine.iter().rev().map(Leaf::of).collect(),
+            partitions: partitions.map(|(of, partition)| partition.view(of)).collect(),
+            quarantine: self.quarantine.iter().rev().map(ObjectView::of).collect(),
         }
     }
 }
 
 impl Partition {
-    fn branch<'a>(&self, TopicPartition { topic, partition }: &'a TopicPartition) -> Branch<'a> {
+    fn view<'a>(&self, TopicPartition { topic, partition }: &'a TopicPartition) -> PartitionView<'a> {
         let lines = self.latest.iter().rev().filter(|stored| stored.content == Content::Lines);
-        let latest = lines.take(SHOWN).map(Leaf::of).collect();
-        Branch { topic, partition: *partition, objects: self.objects, bytes: self.bytes, latest }
+        let latest = lines.take(SHOWN).map(ObjectView::of).collect();
+        PartitionView { topic, partition: *partition, objects: self.objects, bytes: self.bytes, latest }
     }
 }
 
@@ -130,11 +130,11 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_found_in_the_object_that_holds_it_and_in_no_other() {
+    fn a_record_is_found_only_in_the_object_that_holds_it() {
         let mut objects = Objects::default();
         objects.add(stored(Content::Lines, 5, 3));
         objects.add(stored(Content::NotJson, 8, 1));
-        // Another writer stored what is between.
+        // Another process stored the offsets between.
         objects.add(stored(Content::Lines, 20, 2));
         let start = |offset| objects.holding(&pins(), offset).map(|stored| stored.offset);
         let found = [4, 5, 7, 8, 9, 19, 20, 21, 22].map(start);
@@ -143,19 +143,19 @@ mod tests {
     }
 
     #[test]
-    fn the_tree_has_sums_and_the_newest_objects_and_a_quarantine_beside() {
+    fn the_view_has_sums_the_newest_objects_and_the_quarantine() {
         let mut objects = Objects::default();
         for offset in 0..20 {
             objects.add(stored(Content::Lines, offset, 1));
         }
         objects.add(stored(Content::NotJson, 20, 1));
-        let tree = serde_json::to_value(objects.tree()).unwrap();
-        assert_eq!((&tree["objects"], &tree["bytes"]), (&20.into(), &200.into()));
-        let latest = tree["partitions"][0]["latest"].as_array().unwrap();
+        let view = serde_json::to_value(objects.view()).unwrap();
+        assert_eq!((&view["objects"], &view["bytes"]), (&20.into(), &200.into()));
+        let latest = view["partitions"][0]["latest"].as_array().unwrap();
         assert_eq!((latest.len(), &latest[0]["offset"]), (SHOWN, &json!(19)));
         let path = "quarantine/demo.pin/partition=0/demo.pin+0+0000000020.bin";
-        assert_eq!(tree["quarantine"], json!([{"path": path, "offset": 20, "bytes": 10}]));
-        assert_eq!(objects.named(path).map(|stored| stored.offset), Some(20));
-        assert!(objects.named("../secret").is_none());
+        assert_eq!(view["quarantine"], json!([{"path": path, "offset": 20, "bytes": 10}]));
+        assert_eq!(objects.at_path(path).map(|stored| stored.offset), Some(20));
+        assert!(objects.at_path("../secret").is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! The latest posts, put together from their records, and where each topic ends.
+//! The latest posts, assembled from their records, and the end offsets of the partitions.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -20,33 +20,33 @@ use super::objects::Objects;
 
 mod details;
 
-/// How many posts are kept: what the map shows and what is ranked.
+/// The number of posts kept: those on the map and in the rankings.
 pub(super) const KEPT: usize = 500;
 
-/// Among how many of the latest a record's post is looked for: its three records are sent together, or one after the other.
+/// The number of latest posts in which a record's post is searched. A post's three records are sent together or in sequence.
 const LOOKED_AT: usize = 64;
 
-/// How many are shown as posts.
+/// The number of posts shown as cards.
 const SHOWN: usize = 12;
 
-/// How many categories and countries are named.
+/// The length of each ranking.
 const RANKED: usize = 8;
 
-/// A longer row is not kept: what it says is not shown, while its record is.
+/// The size limit of a kept row, in bytes. The page shows the record of a longer one without its contents.
 const MAX_ROW_BYTES: usize = 8 * 1024;
 
-/// A longer key is none of a post: those are joined by a number.
+/// The size limit of a post's key, in bytes: a number joins the records of a post.
 const MAX_INDEX_BYTES: usize = 32;
 
-/// The latest posts. Their rows are read only when somebody looks.
+/// The latest posts. Their rows are parsed only while a browser is connected.
 #[derive(Debug)]
 pub(crate) struct Posts {
-    /// The topics of posts: whose, and which kind.
+    /// The user id and the kind of each topic of posts.
     topics: HashMap<String, (Arc<str>, &'static str)>,
     count: u64,
-    /// The newest last.
+    /// Oldest first.
     latest: VecDeque<Post>,
-    /// Behind the last record that was written, by partition.
+    /// The end offset of each partition.
     ends: BTreeMap<TopicPartition, u64>,
 }
 
@@ -54,74 +54,74 @@ pub(crate) struct Posts {
 struct Post {
     id: u64,
     user_id: Arc<str>,
-    /// What its records are joined by.
+    /// The key that joins its records.
     index: Bytes,
     time_ms: i64,
-    /// By the name of their kind.
+    /// The row of each kind.
     rows: BTreeMap<&'static str, Row>,
-    /// What was read of them so far.
-    read: Details,
+    /// The details parsed so far.
+    details: Details,
 }
 
 #[derive(Debug)]
 struct Row {
-    of: TopicPartition,
+    partition: TopicPartition,
     offset: u64,
-    /// Until it is read.
-    unread: Option<Bytes>,
+    /// The row, until it is parsed.
+    unparsed: Option<Bytes>,
 }
 
 impl Post {
-    fn read_rows(&self) -> impl Iterator<Item = (&&'static str, &Row)> {
-        self.rows.iter().filter(|(_, row)| row.unread.is_none())
+    fn parsed_rows(&self) -> impl Iterator<Item = (&&'static str, &Row)> {
+        self.rows.iter().filter(|(_, row)| row.unparsed.is_none())
     }
 }
 
-/// A row that is to be read, and whose it is.
-pub(crate) struct Unread {
+/// A row to be parsed, with its post.
+pub(crate) struct UnparsedRow {
     post: u64,
     kind: &'static str,
     row: Bytes,
 }
 
-/// What one says.
-pub(crate) struct Reading {
+/// The details of one row.
+pub(crate) struct ParsedRow {
     post: u64,
     kind: &'static str,
-    read: Details,
+    details: Details,
 }
 
-impl Unread {
-    /// Takes its time, so nobody should wait for it.
-    pub(crate) fn read(self) -> Reading {
-        Reading { post: self.post, kind: self.kind, read: Details::of(&self.row) }
+impl UnparsedRow {
+    /// Parses the row. That takes long, so call it without holding a lock.
+    pub(crate) fn parse(self) -> ParsedRow {
+        ParsedRow { post: self.post, kind: self.kind, details: Details::of(&self.row) }
     }
 }
 
-/// What is shown of the latest posts.
+/// The part of the news about posts.
 #[derive(Debug, Serialize)]
-pub(crate) struct Shown<'a> {
-    posts: Vec<ShownPost<'a>>,
+pub(crate) struct PostsView<'a> {
+    posts: Vec<PostView<'a>>,
     places: Vec<[f64; 2]>,
     categories: Vec<(&'a str, usize)>,
     countries: Vec<(&'a str, usize)>,
 }
 
 #[derive(Debug, Serialize)]
-struct ShownPost<'a> {
+struct PostView<'a> {
     id: u64,
     time_ms: i64,
     #[serde(flatten)]
-    read: &'a Details,
-    records: BTreeMap<&'static str, ShownRecord<'a>>,
+    details: &'a Details,
+    records: BTreeMap<&'static str, RecordView<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-struct ShownRecord<'a> {
+struct RecordView<'a> {
     topic: &'a str,
     partition: i32,
     offset: u64,
-    /// Once it is archived.
+    /// The object that holds the record, once it is archived.
     object: Option<String>,
 }
 
@@ -140,25 +140,25 @@ impl Posts {
         }
     }
 
-    /// A partition ends at `next`, or behind that.
-    pub(crate) fn add_end(&mut self, of: TopicPartition, next: u64) {
-        let end = self.ends.entry(of).or_default();
+    /// Raises the end offset of a partition to `next`.
+    pub(crate) fn add_end(&mut self, partition: TopicPartition, next: u64) {
+        let end = self.ends.entry(partition).or_default();
         *end = next.max(*end);
     }
 
-    /// A record was written.
+    /// Adds a written record to its post, or starts a new post.
     pub(crate) fn add(&mut self, record: &ProducerRecord, written: Written, time_ms: i64) {
-        let of = TopicPartition { topic: record.topic.to_string(), partition: written.partition };
+        let partition = TopicPartition { topic: record.topic.to_string(), partition: written.partition };
         let Ok(offset) = u64::try_from(written.offset) else { return };
-        // What is passed through is no post, and neither is a null.
-        let Some((user_id, kind)) = self.topics.get(&of.topic).cloned() else { return };
+        // Neither pass-through records nor tombstones belong to a post.
+        let Some((user_id, kind)) = self.topics.get(&partition.topic).cloned() else { return };
         let (Some(index), Some(value)) = (&record.key, &record.value) else { return };
         if index.len() > MAX_INDEX_BYTES {
             return;
         }
-        // A copy, so that the request's whole body is not kept with it.
-        let unread = (value.len() <= MAX_ROW_BYTES).then(|| Bytes::copy_from_slice(value));
-        let row = Row { of, offset, unread };
+        // A copy: a slice would keep the whole body of the request in memory.
+        let unparsed = (value.len() <= MAX_ROW_BYTES).then(|| Bytes::copy_from_slice(value));
+        let row = Row { partition, offset, unparsed };
         let recent = self.latest.iter_mut().rev().take(LOOKED_AT);
         let mut of_index = recent.filter(|post| post.user_id == user_id && post.index == index);
         if let Some(post) = of_index.next().filter(|post| !post.rows.contains_key(kind)) {
@@ -170,62 +170,62 @@ impl Posts {
         }
         self.count += 1;
         let (index, rows) = (Bytes::copy_from_slice(index), BTreeMap::from([(kind, row)]));
-        self.latest.push_back(Post { id: self.count, user_id, index, time_ms, rows, read: Details::default() });
+        self.latest.push_back(Post { id: self.count, user_id, index, time_ms, rows, details: Details::default() });
     }
 
-    /// The rows that nobody has read.
-    pub(crate) fn unread(&self) -> Vec<Unread> {
+    /// Returns the rows that are not parsed yet.
+    pub(crate) fn unparsed(&self) -> Vec<UnparsedRow> {
         let rows = self.latest.iter().flat_map(|post| post.rows.iter().map(|(kind, row)| (post.id, *kind, row)));
-        rows.filter_map(|(post, kind, row)| Some(Unread { post, kind, row: row.unread.clone()? })).collect()
+        rows.filter_map(|(post, kind, row)| Some(UnparsedRow { post, kind, row: row.unparsed.clone()? })).collect()
     }
 
-    /// Adds what was read, as far as the posts are still kept.
-    pub(crate) fn add_read(&mut self, readings: Vec<Reading>) {
+    /// Adds parsed details to the posts that are still kept.
+    pub(crate) fn add_parsed(&mut self, rows: Vec<ParsedRow>) {
         let Some(first) = self.latest.front().map(|post| post.id) else { return };
-        for Reading { post, kind, read } in readings {
+        for ParsedRow { post, kind, details } in rows {
             // Ids have no gaps.
             let at = post.checked_sub(first).and_then(|at| usize::try_from(at).ok());
             if let Some(post) = at.and_then(|at| self.latest.get_mut(at)) {
-                post.read = mem::take(&mut post.read).and(read);
+                post.details = mem::take(&mut post.details).merge(details);
                 if let Some(row) = post.rows.get_mut(kind) {
-                    row.unread = None;
+                    row.unparsed = None;
                 }
             }
         }
     }
 
-    /// Behind each partition's last record, as far as records were written here.
+    /// The end offset of each partition with a record.
     pub(crate) fn ends(&self) -> impl Iterator<Item = (&TopicPartition, u64)> {
         self.ends.iter().map(|(partition, next)| (partition, *next))
     }
 
-    /// Newest first.
-    pub(crate) fn shown<'a>(&'a self, objects: &Objects) -> Shown<'a> {
+    /// Returns what the page shows, newest first.
+    pub(crate) fn view<'a>(&'a self, objects: &Objects) -> PostsView<'a> {
         let newest = || self.latest.iter().rev();
-        let object = |row: &Row| objects.holding(&row.of, row.offset).map(|stored| stored.path().to_string());
-        let record = |row: &'a Row| ShownRecord {
-            topic: &row.of.topic,
-            partition: row.of.partition,
+        let object = |row: &Row| objects.holding(&row.partition, row.offset).map(|stored| stored.path().to_string());
+        let record = |row: &'a Row| RecordView {
+            topic: &row.partition.topic,
+            partition: row.partition.partition,
             offset: row.offset,
             object: object(row),
         };
-        let post = |post: &'a Post| ShownPost {
+        let post = |post: &'a Post| PostView {
             id: post.id,
             time_ms: post.time_ms,
-            read: &post.read,
-            // What is not read yet is shown with what it says.
-            records: post.read_rows().map(|(kind, row)| (*kind, record(row))).collect(),
+            details: &post.details,
+            // A record appears together with its details.
+            records: post.parsed_rows().map(|(kind, row)| (*kind, record(row))).collect(),
         };
-        Shown {
-            posts: newest().filter(|post| post.read_rows().next().is_some()).take(SHOWN).map(post).collect(),
-            places: newest().filter_map(|post| post.read.place()).collect(),
-            categories: ranked(newest().filter_map(|post| post.read.category.as_deref())),
-            countries: ranked(newest().filter_map(|post| post.read.country.as_deref())),
+        PostsView {
+            posts: newest().filter(|post| post.parsed_rows().next().is_some()).take(SHOWN).map(post).collect(),
+            places: newest().filter_map(|post| post.details.place()).collect(),
+            categories: ranked(newest().filter_map(|post| post.details.category.as_deref())),
+            countries: ranked(newest().filter_map(|post| post.details.country.as_deref())),
         }
     }
 }
 
-/// The most frequent first; of those that are equally frequent the first by the alphabet.
+/// Returns the most frequent names with their counts. Ties are in alphabetical order.
 fn ranked<'a>(names: impl Iterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for name in names {

@@ -1,4 +1,4 @@
-//! What stands before Kafka and tells what is written there.
+//! The publisher that reports written records to the dashboard.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{posts::KEPT, state::Dashboard};
 
-/// A publisher whose records are seen once they are written.
+/// A publisher that reports its outcomes to the dashboard.
 #[derive(Debug, Clone)]
 pub(crate) struct RecordingPublisher<P> {
     inner: P,
@@ -23,7 +23,7 @@ impl<P> RecordingPublisher<P> {
 impl<P: Publish> Publish for RecordingPublisher<P> {
     async fn publish(&self, records: Vec<ProducerRecord>, deadline: Instant) -> Vec<Outcome> {
         let topics: Vec<_> = records.iter().map(|record| Arc::clone(&record.topic)).collect();
-        // No more than can be shown: a request may have more.
+        // Three records make a post. Older ones would not be shown.
         let first = records.len().saturating_sub(3 * KEPT);
         let latest = records[first..].to_vec();
         let outcomes = self.inner.publish(records, deadline).await;

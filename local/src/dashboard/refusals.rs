@@ -1,19 +1,19 @@
-//! The latest requests that were refused: what was sent, and what was answered.
+//! The latest rejected requests, with their bodies and responses.
 
 use std::{collections::VecDeque, mem};
 
 use serde::{Deserialize, Serialize};
 
-/// How many are kept.
+/// The number of rejections kept.
 const KEPT: usize = 10;
 
-/// How many broken rules are kept of a refusal.
+/// The number of violations kept per rejection.
 const MAX_VIOLATIONS: usize = 20;
 
-/// A request that was refused, or a row of the emulator's.
+/// A rejected request, or an invalid row of the emulator's database.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Refusal {
-    /// From 1.
+    /// A sequence number from 1.
     pub(super) id: u64,
     pub(super) time_ms: i64,
     pub(super) method: String,
@@ -22,23 +22,23 @@ pub(crate) struct Refusal {
     #[serde(flatten)]
     pub(super) answer: Answer,
     pub(super) sent: String,
-    /// There was more.
+    /// Set if only the beginning is kept.
     pub(super) cut: bool,
 }
 
-/// What an answer's body says. Of one with an entry for each record, what the first one says that was not written.
+/// The error in a response body. If the body has a result for each record, it is the first failed one.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub(super) struct Answer {
     pub(super) error_code: u32,
     message: String,
     violations: Vec<Violation>,
-    /// Of version 2.
+    /// The results of an API v2 response.
     #[serde(skip_serializing)]
-    offsets: Vec<Entry>,
-    /// Of a batch of version 3.
+    offsets: Vec<RecordResult>,
+    /// The failed results of an API v3 batch response.
     #[serde(skip_serializing)]
-    failures: Vec<Entry>,
+    failures: Vec<RecordResult>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
@@ -51,7 +51,7 @@ struct Violation {
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-struct Entry {
+struct RecordResult {
     error_code: Option<u32>,
     #[serde(alias = "message")]
     error: Option<String>,
@@ -60,7 +60,7 @@ struct Entry {
 impl Answer {
     pub(super) fn of(body: &[u8]) -> Self {
         let mut answer: Self = serde_json::from_slice(body).unwrap_or_default();
-        // Neither is kept: there may be tens of thousands.
+        // The results are dropped: there may be tens of thousands.
         let mut entries = mem::take(&mut answer.offsets).into_iter().chain(mem::take(&mut answer.failures));
         if let Some((error_code, error)) = entries.find_map(|entry| Some((entry.error_code?, entry.error?))) {
             (answer.error_code, answer.message) = (error_code, error);
@@ -70,7 +70,7 @@ impl Answer {
     }
 }
 
-/// The latest ones, the newest last.
+/// The latest rejections, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
     count: u64,
@@ -86,14 +86,14 @@ impl Refusals {
         self.latest.push_back(Refusal { id: self.count, ..refusal });
     }
 
-    /// A row of the emulator's database that is not valid.
+    /// Adds an invalid row of the emulator's database.
     pub(crate) fn add_row(&mut self, message: String, time_ms: i64) {
         let (method, answer) = ("emulator".to_owned(), Answer { message, ..Answer::default() });
         self.add(Refusal { time_ms, method, answer, ..Refusal::default() });
     }
 
-    /// Newest first.
-    pub(crate) fn shown(&self) -> Vec<&Refusal> {
+    /// Returns them newest first.
+    pub(crate) fn view(&self) -> Vec<&Refusal> {
         self.latest.iter().rev().collect()
     }
 }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_says_why_whatever_its_form() {
+    fn the_error_is_read_from_every_form_of_response() {
         for (body, code, message) in [
             (r#"{"error_code":404,"message":"HTTP 404 Not Found"}"#, 404, "HTTP 404 Not Found"),
             (
@@ -125,13 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_refusals_are_kept_newest_first() {
+    fn the_latest_rejections_are_kept_newest_first() {
         let mut refusals = Refusals::default();
         for row in 0..KEPT + 2 {
             refusals.add_row(format!("row {row}"), 0);
         }
-        let shown: Vec<_> =
-            refusals.shown().into_iter().map(|refusal| (refusal.id, &*refusal.answer.message)).collect();
+        let shown: Vec<_> = refusals.view().into_iter().map(|refusal| (refusal.id, &*refusal.answer.message)).collect();
         assert_eq!((shown.len(), shown[0], shown[KEPT - 1]), (KEPT, (12, "row 11"), (3, "row 2")));
     }
 }

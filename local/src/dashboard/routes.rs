@@ -1,4 +1,4 @@
-//! What a browser asks for.
+//! The routes of the page: its files, its event stream, and previews of records and objects.
 
 use std::convert::Infallible;
 
@@ -30,18 +30,18 @@ use super::{
 };
 use crate::samples::Sample;
 
-/// How much of an object or a record is shown, in bytes.
-const MAX_SHOWN_BYTES: usize = 64 * 1024;
+/// The size limit of a preview, in bytes.
+const MAX_PREVIEW_BYTES: usize = 64 * 1024;
 
-/// The size of what is shown in part, in bytes.
+/// The header with the full size of a truncated preview, in bytes.
 const WHOLE_BYTES: HeaderName = HeaderName::from_static("x-whole-bytes");
 
-/// Its name.
+/// The header with the path of the object that holds a record.
 const OBJECT: HeaderName = HeaderName::from_static("x-object");
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-/// What the page asks for, and `api` for everything else. Viewers are told until `stop`.
+/// Builds the routes of the page, with `api` as the fallback. Event streams end at `stop`.
 pub(crate) fn routes(dashboard: Dashboard, api: Router, stop: &CancellationToken) -> Router {
     let stop = stop.clone();
     let mut routes = Router::new()
@@ -57,7 +57,7 @@ pub(crate) fn routes(dashboard: Dashboard, api: Router, stop: &CancellationToken
     routes.with_state(dashboard).fallback_service(api).layer(middleware::from_fn(page_for_browsers))
 }
 
-/// Programs that ask for `/` get the API's answer, which is JSON; browsers say that they take HTML.
+/// Serves the page at `/` to browsers, which accept HTML. Other clients get the API's JSON.
 async fn page_for_browsers(request: Request, next: Next) -> Response {
     let mut accepted = request.headers().get_all(header::ACCEPT).iter();
     let takes_html = accepted.any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")));
@@ -69,9 +69,9 @@ async fn page_for_browsers(request: Request, next: Next) -> Response {
     response
 }
 
-/// What does not change, and the last minutes.
+/// The setup, and the samples of the last minutes.
 #[derive(Serialize)]
-struct Told<'a> {
+struct PipelineInfo<'a> {
     #[serde(flatten)]
     setup: &'a Setup,
     samples: Vec<&'a Sample>,
@@ -79,42 +79,44 @@ struct Told<'a> {
 
 async fn pipeline(State(dashboard): State<Dashboard>) -> Response {
     let samples = lock(&dashboard.0.samples);
-    Json(Told { setup: &dashboard.0.setup, samples: samples.latest().iter().collect() }).into_response()
+    Json(PipelineInfo { setup: &dashboard.0.setup, samples: samples.latest().iter().collect() }).into_response()
 }
 
-/// Server-sent events: the news, soon and then each second. Who does not read is told of none between.
+/// `GET /live/events`: server-sent events, the first one soon and then one a second. A slow browser skips events.
 fn events(dashboard: &Dashboard, stop: &CancellationToken) -> Response {
-    let news = stream::unfold(dashboard.0.newest.subscribe(), next).take_until(stop.clone().cancelled_owned());
+    let events = stream::unfold(dashboard.0.newest.subscribe(), next).take_until(stop.clone().cancelled_owned());
     dashboard.0.arrived.notify_one();
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    (headers, Body::from_stream(news)).into_response()
+    (headers, Body::from_stream(events)).into_response()
 }
 
 async fn next(mut newest: watch::Receiver<Bytes>) -> Option<(Result<Bytes, Infallible>, watch::Receiver<Bytes>)> {
     newest.changed().await.ok()?;
-    let news = newest.borrow_and_update().clone();
-    Some((Ok(news), newest))
+    let event = newest.borrow_and_update().clone();
+    Some((Ok(event), newest))
 }
 
-/// Where a record is.
+/// The position of a record.
 #[derive(Deserialize)]
-struct Place {
+struct RecordQuery {
     topic: String,
     partition: i32,
     offset: u64,
 }
 
-/// `GET /live/record`: its bytes as they are archived.
+/// `GET /live/record`: the archived bytes of a record.
 async fn record(
     State(dashboard): State<Dashboard>,
-    Query(Place { topic, partition, offset }): Query<Place>,
+    Query(RecordQuery { topic, partition, offset }): Query<RecordQuery>,
 ) -> Response {
     let partition = TopicPartition { topic, partition };
     let stored = lock(&dashboard.0.objects).holding(&partition, offset).cloned();
-    let Some(stored) = stored else { return not_found("the record is not archived yet, or too long ago") };
+    let Some(stored) = stored else {
+        return not_found("the record is not archived yet, or its object is no longer listed");
+    };
     let path = stored.path();
     let bytes = match read(&dashboard, &path).await {
         Ok(bytes) => bytes,
@@ -133,14 +135,14 @@ async fn record(
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct ObjectQuery {
     path: String,
 }
 
-/// `GET /live/object`: the beginning of one that was stored here.
-async fn object(State(dashboard): State<Dashboard>, Query(Named { path }): Query<Named>) -> Response {
-    let path = lock(&dashboard.0.objects).named(&path).map(Stored::path);
-    let Some(path) = path else { return not_found("no such object was stored lately") };
+/// `GET /live/object`: the beginning of an object that this process stored.
+async fn object(State(dashboard): State<Dashboard>, Query(ObjectQuery { path }): Query<ObjectQuery>) -> Response {
+    let path = lock(&dashboard.0.objects).at_path(&path).map(Stored::path);
+    let Some(path) = path else { return not_found("this process has not stored such an object lately") };
     match read(&dashboard, &path).await {
         Ok(bytes) => text(&bytes),
         Err(response) => response,
@@ -148,19 +150,19 @@ async fn object(State(dashboard): State<Dashboard>, Query(Named { path }): Query
 }
 
 async fn read(dashboard: &Dashboard, path: &Path) -> Result<Bytes, Response> {
-    let Some(bucket) = &dashboard.0.bucket else { return Err(not_found("the archive is left to others")) };
-    // It is never closed.
+    let Some(bucket) = &dashboard.0.bucket else { return Err(not_found("this process runs without an archive")) };
+    // The semaphore is never closed, so this cannot fail.
     let _turn = dashboard.0.reads.acquire().await;
     match bucket.read(path).await {
         Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) => Err(not_found("the object is gone")),
+        Ok(None) => Err(not_found("the object has been deleted")),
         Err(source) => Err(error(StatusCode::SERVICE_UNAVAILABLE, &format!("the archive: {}", one_line(&source)))),
     }
 }
 
-/// The beginning, and how long the whole is if that is not all.
+/// Responds with the beginning of `whole`, and with its full size if it is truncated.
 fn text(whole: &[u8]) -> Response {
-    let shown = Bytes::copy_from_slice(&whole[..whole.len().min(MAX_SHOWN_BYTES)]);
+    let shown = Bytes::copy_from_slice(&whole[..whole.len().min(MAX_PREVIEW_BYTES)]);
     let cut = (shown.len() < whole.len()).then(|| (WHOLE_BYTES, HeaderValue::from(whole.len())));
     let headers = [(header::CONTENT_TYPE, TEXT), (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))];
     let mut response = (headers, shown).into_response();
@@ -181,7 +183,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_viewer_who_does_not_read_is_told_of_the_newest_alone() {
+    async fn a_slow_browser_receives_only_the_newest_event() {
         let sender = watch::Sender::new(Bytes::new());
         let viewer = sender.subscribe();
         for state in ["1", "2", "3"] {

@@ -1,4 +1,4 @@
-//! What does not change while the process lives.
+//! The setup of the pipeline, which does not change while it runs.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use shared::{kind::CATALOG, metrics::ingest::PASS_THROUGH, sample};
 
 use crate::{cli::Cli, clock::now_ms, components::Components};
 
-/// How the pipeline is set up, as the page reads it.
+/// The setup, in the names that the page reads.
 #[derive(Debug, Serialize)]
 pub(crate) struct Setup {
-    /// Tells this process from the next one. In milliseconds since 1970.
+    /// The start time in milliseconds since 1970, which identifies this process.
     started_ms: i64,
     user_ids: Vec<String>,
     pub(super) topics: Vec<Topic>,
     kafka: String,
     embedded: bool,
     posts_per_second: f64,
-    /// Where the emulator's rows are from.
+    /// The source of the emulator's rows.
     rows: &'static str,
-    /// `None` when it is left to others.
+    /// `None` with `--no-archive`.
     pub(super) archive: Option<String>,
     /// A valid row of each kind.
     examples: BTreeMap<&'static str, Box<RawValue>>,
@@ -52,7 +52,7 @@ impl Setup {
     }
 }
 
-/// Where the emulator's rows are from.
+/// Names the source of the emulator's rows.
 pub(crate) fn rows(cli: &Cli) -> &'static str {
     if cli.database_url.as_deref().is_none_or(|url| url == "sample") { "the sample rows" } else { "the database" }
 }

@@ -1,4 +1,4 @@
-//! The state that the page shows, and the news of each second.
+//! The state that the page shows, and the event of each second.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ use tokio::{
 
 use super::{
     objects::{self, Objects},
-    posts::{self, Posts, Unread},
+    posts::{self, Posts, UnparsedRow},
     refusals::{Refusal, Refusals},
     setup::{Setup, Topic},
 };
@@ -32,19 +32,19 @@ use crate::{
     totals::{RunningTotals, Totals},
 };
 
-/// Between two samples, and the news of them.
+/// The interval of the samples and of the events.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How soon after somebody came the news are made.
-const ARRIVAL_DELAY: Duration = Duration::from_millis(50);
+/// The delay of the first event for a new browser.
+const FIRST_EVENT_DELAY: Duration = Duration::from_millis(50);
 
-/// How many objects are read at once.
+/// The number of objects read at the same time.
 const MAX_CONCURRENT_READS: usize = 4;
 
-/// How long Kafka may take to answer that it is there.
+/// The timeout of a request to Kafka.
 const KAFKA_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Whether each part works.
+/// The health of each component.
 #[derive(Debug, Default)]
 pub(crate) struct ComponentHealth {
     pub(crate) emulator: Health,
@@ -52,7 +52,7 @@ pub(crate) struct ComponentHealth {
     pub(crate) archive: Health,
 }
 
-/// What the page is told. A clone is the same.
+/// The state that the page shows. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Dashboard(pub(super) Arc<Inner>);
 
@@ -66,44 +66,44 @@ pub(super) struct Inner {
     posts: Mutex<Posts>,
     pub(super) objects: Mutex<Objects>,
     refusals: Mutex<Refusals>,
-    /// The newest news, as they are sent.
+    /// The newest event, as it is sent.
     pub(super) newest: watch::Sender<Bytes>,
-    /// Somebody came to look.
+    /// Notified when a browser connects.
     pub(super) arrived: Notify,
-    /// How many objects are read at once, which may be large.
+    /// Limits concurrent reads, because objects may be large.
     pub(super) reads: Semaphore,
 }
 
-/// All that changes, as the page reads it.
+/// The event of one second, in the names that the page reads.
 #[derive(Serialize)]
-struct News<'a> {
+struct Event<'a> {
     sample: &'a Sample,
-    totals: ShownTotals<'a>,
-    parts: Parts,
+    totals: TotalsView<'a>,
+    parts: ComponentErrors,
     topics: Vec<TopicState<'a>>,
     #[serde(flatten)]
-    posts: posts::Shown<'a>,
+    posts: posts::PostsView<'a>,
     refusals: Vec<&'a Refusal>,
-    archive: Option<objects::Tree<'a>>,
+    archive: Option<objects::ArchiveView<'a>>,
 }
 
 #[derive(Serialize)]
-struct ShownTotals<'a> {
+struct TotalsView<'a> {
     #[serde(flatten)]
     totals: &'a Totals,
     records_by_http: u64,
     archive_lag: u64,
 }
 
-/// Why a part does not work, if it does not.
+/// The error of each component that does not work.
 #[derive(Serialize)]
-struct Parts {
+struct ComponentErrors {
     emulator: Option<String>,
     kafka: Option<String>,
     archive: Option<String>,
 }
 
-/// Where a topic ends, summed over its partitions.
+/// The end offset of a topic, summed over its partitions.
 #[derive(Serialize)]
 struct TopicState<'a> {
     name: &'a str,
@@ -111,7 +111,7 @@ struct TopicState<'a> {
 }
 
 impl Dashboard {
-    /// Nothing has happened yet. `bucket` is where the archive's objects are read.
+    /// Creates the state before the first record. The archive's objects are read from `bucket`.
     pub(crate) fn new(setup: Setup, user_ids: &UserIds, running_totals: RunningTotals, bucket: Option<Bucket>) -> Self {
         Self(Arc::new(Inner {
             setup,
@@ -132,7 +132,7 @@ impl Dashboard {
         &self.0.health
     }
 
-    /// Records for `topics` were written, or not. Of the last ones there is more to tell.
+    /// Records the outcomes of a publish call: the topics of all its records, and the `latest` records themselves.
     pub(super) fn written(&self, topics: &[Arc<str>], latest: &[ProducerRecord], outcomes: &[Outcome]) {
         let mut ends: BTreeMap<(&str, i32), i64> = BTreeMap::new();
         for (topic, written) in topics.iter().zip(outcomes).filter_map(|(topic, outcome)| Some((topic, outcome.ok()?)))
@@ -155,26 +155,26 @@ impl Dashboard {
         note(&mut lock(&self.0.refusals));
     }
 
-    /// Rows of the emulator's database were not valid.
+    /// Records the invalid rows of the emulator's database.
     pub(crate) fn refused_rows(&self, rows: Vec<String>) {
         self.refused(|refusals| rows.into_iter().for_each(|row| refusals.add_row(row, now_ms())));
     }
 
-    /// Keeps a sample a second and tells the viewers, while `stored` is heard of what is archived. Goes on until it is dropped.
+    /// Takes a sample and sends an event each second. `stored` receives the objects that the archiver stores. Runs until dropped.
     pub(crate) async fn run(self, mut stored: UnboundedReceiver<Stored>) {
         let mut seconds = interval(SAMPLE_INTERVAL);
         seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        // The first one is over at once.
+        // The first tick completes immediately.
         seconds.tick().await;
         loop {
             tokio::select! {
                 _ = seconds.tick() => self.end_second(&mut stored),
-                // Not more often than that, however many come and go.
-                () = self.0.arrived.notified() => sleep(ARRIVAL_DELAY).await,
+                // The delay limits the rate, however often browsers reconnect.
+                () = self.0.arrived.notified() => sleep(FIRST_EVENT_DELAY).await,
             }
-            if self.is_looked_at() {
-                self.read_rows();
-                self.0.newest.send_replace(self.news(&self.0.running_totals.snapshot()));
+            if self.has_viewers() {
+                self.parse_rows();
+                self.0.newest.send_replace(self.event(&self.0.running_totals.snapshot()));
             }
         }
     }
@@ -190,7 +190,7 @@ impl Dashboard {
         lock(&self.0.samples).add(second, now_ms(), totals.archive_lag);
     }
 
-    /// Asks where the topics end, and then each second whether Kafka is there. Goes on until it is dropped.
+    /// Fetches the end offsets of the topics once, and checks each second that Kafka can be reached. Runs until dropped.
     pub(crate) async fn watch_kafka(self, kafka: impl Describe) {
         for topic in &self.0.setup.topics {
             for partition in kafka.partitions(&topic.name, KAFKA_TIMEOUT).await.unwrap_or_default() {
@@ -207,7 +207,7 @@ impl Dashboard {
                 Err(error) => {
                     let error = error.to_string();
                     if health.mark_failed(error.clone()) {
-                        eprintln!("kafka: {error}; trying again");
+                        eprintln!("kafka: {error}; retrying");
                     }
                 }
             }
@@ -215,35 +215,35 @@ impl Dashboard {
         }
     }
 
-    fn is_looked_at(&self) -> bool {
+    fn has_viewers(&self) -> bool {
         self.0.newest.receiver_count() > 0
     }
 
-    /// Reads what was written since somebody looked last. Whoever writes does not wait for it.
-    fn read_rows(&self) {
-        let unread = lock(&self.0.posts).unread();
-        let read = unread.into_iter().map(Unread::read).collect();
-        lock(&self.0.posts).add_read(read);
+    /// Parses the rows that are not parsed yet, without blocking publishers.
+    fn parse_rows(&self) {
+        let rows = lock(&self.0.posts).unparsed();
+        let parsed = rows.into_iter().map(UnparsedRow::parse).collect();
+        lock(&self.0.posts).add_parsed(parsed);
     }
 
-    /// What is so now, as an event of the stream.
-    fn news(&self, totals: &Totals) -> Bytes {
+    /// Builds the event of the current state.
+    fn event(&self, totals: &Totals) -> Bytes {
         let inner = &*self.0;
         let (samples, posts) = (lock(&inner.samples), lock(&inner.posts));
         let (objects, refusals) = (lock(&inner.objects), lock(&inner.refusals));
         let ComponentHealth { emulator, kafka, archive } = &inner.health;
         let none = Sample::default();
-        let news = News {
+        let event = Event {
             sample: samples.latest().back().unwrap_or(&none),
-            totals: ShownTotals { totals, records_by_http: totals.records_by_http, archive_lag: totals.archive_lag },
-            parts: Parts { emulator: emulator.error(), kafka: kafka.error(), archive: archive.error() },
+            totals: TotalsView { totals, records_by_http: totals.records_by_http, archive_lag: totals.archive_lag },
+            parts: ComponentErrors { emulator: emulator.error(), kafka: kafka.error(), archive: archive.error() },
             topics: inner.setup.topics.iter().map(|topic| TopicState::of(topic, &posts)).collect(),
-            posts: posts.shown(&objects),
-            refusals: refusals.shown(),
-            archive: inner.setup.archive.as_ref().map(|_| objects.tree()),
+            posts: posts.view(&objects),
+            refusals: refusals.view(),
+            archive: inner.setup.archive.as_ref().map(|_| objects.view()),
         };
-        // Numbers and strings always serialize, and have no line break.
-        format!("data: {}\n\n", serde_json::to_string(&news).unwrap_or_default()).into()
+        // Unwrap safety: numbers and strings always serialize, without line breaks.
+        format!("data: {}\n\n", serde_json::to_string(&event).unwrap_or_default()).into()
     }
 }
 
@@ -255,6 +255,6 @@ impl<'a> TopicState<'a> {
 }
 
 pub(super) fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while it holds one.
+    // Nothing panics while it holds a lock.
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -9,12 +9,12 @@ fn guard(listen: &str, hosts: &[&str], origins: &[&str]) -> Guard {
     Guard::new(listen.parse().unwrap(), hosts, origins.iter().map(|origin| origin.parse().unwrap()).collect())
 }
 
-/// What a server with `ingest`'s permissions answers.
+/// Returns the response of a server with `ingest`'s CORS headers.
 async fn answer(guard: &Guard, request: http::request::Builder) -> Response {
     let handler =
         async || ([(CORS[0].clone(), "*"), (CORS[1].clone(), "POST"), (CORS[2].clone(), "Content-Type")], "served");
     let router = Router::new().route("/", get(handler).post(handler).options(handler));
-    let router = router.layer(from_fn_with_state(guard.clone(), admit));
+    let router = router.layer(from_fn_with_state(guard.clone(), reject_foreign));
     router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
 }
 
@@ -27,7 +27,7 @@ fn to(host: &str) -> http::request::Builder {
 }
 
 #[tokio::test]
-async fn a_server_answers_under_its_own_names_and_those_it_was_given() {
+async fn a_server_accepts_its_own_names_and_the_allowed_ones() {
     const LOOPBACK: &[&str] = &[
         "127.0.0.1:8082",
         "127.0.0.2",
@@ -55,9 +55,9 @@ async fn a_server_answers_under_its_own_names_and_those_it_was_given() {
     }
 }
 
-/// A page can have its name resolve to another address, and no address can.
+/// Names can be rebound to another address; addresses cannot.
 #[tokio::test]
-async fn a_server_that_listens_everywhere_answers_at_every_address_and_under_no_further_name() {
+async fn a_server_on_all_addresses_accepts_every_address_and_no_other_name() {
     for listen in ["0.0.0.0:8082", "[::]:8082"] {
         let guard = guard(listen, &[], &[]);
         for (host, expected) in
@@ -69,7 +69,7 @@ async fn a_server_that_listens_everywhere_answers_at_every_address_and_under_no_
 }
 
 #[tokio::test]
-async fn a_request_without_one_plain_host_is_refused() {
+async fn a_request_without_exactly_one_valid_host_is_rejected() {
     let guard = guard("127.0.0.1:8082", &[], &[]);
     assert_eq!(status(&guard, Request::get("/")).await, 400, "none");
     assert_eq!(status(&guard, Request::get("/").version(Version::HTTP_10)).await, 200, "HTTP/1.0 has none");
@@ -83,7 +83,7 @@ async fn a_request_without_one_plain_host_is_refused() {
 }
 
 #[tokio::test]
-async fn what_changes_something_is_refused_from_pages_of_other_origins() {
+async fn writing_requests_from_pages_of_other_origins_are_rejected() {
     let guard = guard("127.0.0.1:8082", &[], &["http://localhost:3000"]);
     for (origin, expected) in [
         ("http://localhost:8082", 200),
@@ -105,7 +105,7 @@ async fn what_changes_something_is_refused_from_pages_of_other_origins() {
 }
 
 #[tokio::test]
-async fn only_pages_of_an_allowed_origin_may_read_answers() {
+async fn only_pages_of_an_allowed_origin_may_read_responses() {
     let names = |response: &Response| CORS.iter().filter(|name| response.headers().contains_key(*name)).count();
     let allowing = guard("127.0.0.1:8082", &[], &["http://localhost:3000", "null"]);
     for (origin, given) in [("http://localhost:3000", 3), ("null", 3), ("http://evil.example", 0)] {
@@ -122,22 +122,22 @@ async fn only_pages_of_an_allowed_origin_may_read_answers() {
 }
 
 #[tokio::test]
-async fn every_page_is_allowed_as_by_a_deployed_api_where_that_is_asked_for() {
+async fn a_star_allows_every_page_as_a_deployed_api_does() {
     let guard = guard("127.0.0.1:8082", &[], &["*"]);
     let response =
         answer(&guard, to("localhost").method(Method::POST).header(header::ORIGIN, "http://evil.example")).await;
     assert_eq!((response.status().as_u16(), &response.headers()[&CORS[0]]), (200, &HeaderValue::from_static("*")));
-    assert_eq!(status(&guard, to("evil.example")).await, 421, "under its own names all the same");
+    assert_eq!(status(&guard, to("evil.example")).await, 421, "foreign names are still rejected");
 }
 
 #[tokio::test]
-async fn a_refusal_says_what_to_do() {
+async fn a_rejection_names_the_remedy() {
     let guard = guard("127.0.0.1:8082", &[], &[]);
     let response = answer(&guard, to("my-laptop.lan:8082")).await;
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(
         body,
-        r#"{"error_code":421,"message":"Misdirected Request: this server does not answer as my-laptop.lan: ask for http://127.0.0.1:8082, or start it with --allow-host my-laptop.lan"}"#
+        r#"{"error_code":421,"message":"Misdirected Request: this server does not accept the host my-laptop.lan: use http://127.0.0.1:8082, or start it with --allow-host my-laptop.lan"}"#
     );
 }
 

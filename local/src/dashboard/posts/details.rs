@@ -4,10 +4,10 @@ use chrono::DateTime;
 use serde::Serialize;
 use serde_json::Value;
 
-/// The names of the field that holds when a user joined.
+/// The accepted names of the field with the date a user joined.
 const USER_DATES: [&str; 2] = ["date_joined", "date-joined"];
 
-/// What the rows of a post say, as far as people want to know. Each is of one kind alone.
+/// The fields that the page shows. Each belongs to one kind.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct Details {
     title: Option<String>,
@@ -24,8 +24,8 @@ pub(super) struct Details {
 }
 
 impl Details {
-    /// Reads a row in any form that is accepted: a number may be its text, a date an object. A list of rows is shown by its
-    /// first row, whose join key is the record's key.
+    /// Parses a row in any accepted form: numbers may be strings, a date may be an object. Of a list, the first row counts: its join
+    /// key is the record's key.
     pub(super) fn of(row: &[u8]) -> Self {
         let row: Value = serde_json::from_slice(row).unwrap_or_default();
         let row = row.get(0).unwrap_or(&row);
@@ -51,8 +51,8 @@ impl Details {
         }
     }
 
-    /// What either says.
-    pub(super) fn and(self, more: Self) -> Self {
+    /// Merges two, preferring the fields of `more`.
+    pub(super) fn merge(self, more: Self) -> Self {
         Self {
             title: more.title.or(self.title),
             poster_name: more.poster_name.or(self.poster_name),
@@ -69,13 +69,13 @@ impl Details {
     }
 
     pub(super) fn place(&self) -> Option<[f64; 2]> {
-        // To a hundredth of a degree: the map has no room for more.
+        // A hundredth of a degree is finer than a pixel of the map.
         let rounded = |degrees: f64| (degrees * 100.0).round() / 100.0;
         Some([rounded(self.latitude?), rounded(self.longitude?)])
     }
 }
 
-/// A text, milliseconds since 1970, or those as `{"$numberLong": "…"}`.
+/// Formats a BSON date: a string, milliseconds since 1970, or those as `{"$numberLong": "…"}`.
 fn bson_date(date: &Value) -> Option<String> {
     if let Some(text) = date.as_str() {
         return Some(text.to_owned());

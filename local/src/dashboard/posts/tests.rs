@@ -7,7 +7,7 @@ fn posts() -> Posts {
     Posts::of(&"demo,other".parse().unwrap())
 }
 
-/// The sample's row of a kind, as it is written for a user id.
+/// A sample row of a kind, as the record that is written for a user id.
 fn record(user_id: &str, kind: &str, row: usize) -> ProducerRecord {
     let kind = CATALOG.iter().find(|known| known.name == kind).unwrap();
     let row = sample::rows(kind.table).unwrap().lines().nth(row).unwrap();
@@ -24,20 +24,20 @@ fn add(posts: &mut Posts, record: &ProducerRecord, offset: i64) {
     posts.add(record, Written { partition: 0, offset, timestamp_ms: None }, 7);
 }
 
-/// A record of demo's with a row of one's own.
-fn own(kind: &str, row: &serde_json::Value) -> ProducerRecord {
+/// A record of the user id `demo` with the given row.
+fn record_with(kind: &str, row: &serde_json::Value) -> ProducerRecord {
     let (topic, value) = (format!("demo.{kind}").into(), Some(row.to_string().into()));
     ProducerRecord { topic, key: Some("4".into()), value, ..ProducerRecord::default() }
 }
 
 fn shown(posts: &mut Posts) -> serde_json::Value {
-    let readings = posts.unread().into_iter().map(Unread::read).collect();
-    posts.add_read(readings);
-    serde_json::to_value(posts.shown(&Objects::default())).unwrap()
+    let rows = posts.unparsed().into_iter().map(UnparsedRow::parse).collect();
+    posts.add_parsed(rows);
+    serde_json::to_value(posts.view(&Objects::default())).unwrap()
 }
 
 #[test]
-fn a_post_is_put_together_from_its_three_records() {
+fn a_post_is_assembled_from_its_three_records() {
     let mut posts = posts();
     for (offset, kind) in (5..).zip(["geo", "pin", "user"]) {
         add(&mut posts, &record("demo", kind, 0), offset);
@@ -61,7 +61,7 @@ fn a_post_is_put_together_from_its_three_records() {
 }
 
 #[test]
-fn the_same_row_again_or_of_another_user_id_is_another_post() {
+fn the_same_row_again_or_for_another_user_id_starts_another_post() {
     let mut posts = posts();
     for user_id in ["demo", "other", "demo"] {
         add(&mut posts, &record(user_id, "pin", 0), 0);
@@ -70,11 +70,11 @@ fn the_same_row_again_or_of_another_user_id_is_another_post() {
     let shown = shown(&mut posts);
     let kinds: Vec<_> = shown["posts"].as_array().unwrap().iter().map(|post| post["records"].to_string()).collect();
     assert_eq!(kinds.len(), 3);
-    assert!(kinds[0].contains("demo.geo") && !kinds[2].contains("geo"), "the newest one gets it: {kinds:?}");
+    assert!(kinds[0].contains("demo.geo") && !kinds[2].contains("geo"), "the newest post gets it: {kinds:?}");
 }
 
 #[test]
-fn what_is_no_post_is_not_shown_as_one() {
+fn pass_through_records_tombstones_and_records_without_a_join_key_are_not_posts() {
     let mut posts = posts();
     let passed_through = ProducerRecord {
         topic: "any".into(),
@@ -99,7 +99,7 @@ fn a_partitions_end_only_grows() {
 }
 
 #[test]
-fn a_row_is_read_in_every_form_that_is_accepted() {
+fn a_row_is_parsed_in_every_accepted_form() {
     for (kind, row, field, expected) in [
         ("geo", json!({"latitude": "-89.9", "longitude": "1e1", "country": "Chad"}), "latitude", json!(-89.9)),
         ("geo", json!([{"latitude": 1, "longitude": 2, "country": "Chad"}]), "country", json!("Chad")),
@@ -117,30 +117,30 @@ fn a_row_is_read_in_every_form_that_is_accepted() {
         ("geo", json!([{"country": "Chad"}, {"country": "Peru"}]), "country", json!("Chad")),
     ] {
         let mut posts = posts();
-        add(&mut posts, &own(kind, &row), 0);
+        add(&mut posts, &record_with(kind, &row), 0);
         assert_eq!(shown(&mut posts)["posts"][0][field], expected, "{row}");
     }
 }
 
 #[test]
-fn a_bounded_number_is_kept_and_a_row_is_read_once() {
+fn the_latest_posts_are_kept_and_a_row_is_parsed_once() {
     let mut posts = posts();
     for (offset, row) in (0..).zip((0..877).cycle().take(2 * KEPT)) {
         add(&mut posts, &record("demo", "geo", row), offset);
     }
-    let unread = posts.unread();
-    assert_eq!(unread.len(), KEPT);
-    // Newer ones came while these were read.
+    let unparsed = posts.unparsed();
+    assert_eq!(unparsed.len(), KEPT);
+    // A newer post arrives while these are parsed.
     add(&mut posts, &record("demo", "geo", 0), 1_000);
-    posts.add_read(unread.into_iter().map(Unread::read).collect());
-    let shown = serde_json::to_value(posts.shown(&Objects::default())).unwrap();
+    posts.add_parsed(unparsed.into_iter().map(UnparsedRow::parse).collect());
+    let shown = serde_json::to_value(posts.view(&Objects::default())).unwrap();
     assert_eq!(
         (shown["posts"].as_array().unwrap().len(), shown["places"].as_array().unwrap().len()),
         (SHOWN, KEPT - 1)
     );
     let all = shown["posts"].as_array().unwrap();
-    assert!(all.iter().all(|post| post["country"].is_string()), "what is not read is not shown: {all:?}");
-    assert_eq!(posts.unread().len(), 1, "what is read is not read again");
+    assert!(all.iter().all(|post| post["country"].is_string()), "unparsed posts are not shown: {all:?}");
+    assert_eq!(posts.unparsed().len(), 1, "a parsed row is not parsed again");
     let countries = shown["countries"].as_array().unwrap();
     assert!(countries.len() == RANKED && countries[0][1].as_u64() >= countries[1][1].as_u64(), "{countries:?}");
 }
