@@ -37,7 +37,7 @@ impl Drop for StartupProgress {
 async fn report(mut step: watch::Receiver<String>) {
     sleep(REPORT_DELAY).await;
     loop {
-        eprintln!("StartupProgress: {}", *step.borrow_and_update());
+        eprintln!("Starting: {}", *step.borrow_and_update());
         if step.changed().await.is_err() {
             break;
         }
