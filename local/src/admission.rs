@@ -8,7 +8,9 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use ingest::{Deadline, MAX_BODY_BYTES, discard, error::Error, router::finished};
+use futures::{StreamExt, stream};
+use http_body_util::BodyExt;
+use ingest::{Deadline, MAX_BODY_BYTES, discard, error::Error, is_gzip, router::finished};
 use shared::{metrics::Metrics, redact::excerpt};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
@@ -30,6 +32,12 @@ const ADMISSION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The time a rejected client has to send the rest of its body.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The time a client has to begin its body, until which it has no permit.
+const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The best compression of gzip: a byte for 1032 (<https://zlib.net/zlib_tech.html>).
+const MAX_GZIP_RATIO: u32 = 1032;
 
 /// The number of requests that may wait for a permit. Each keeps its connection and the received part of its body, for a while even
 /// after its client has disconnected.
@@ -76,7 +84,7 @@ impl Pool {
 /// Runs a request once it has a permit for its body, and answers 429 if it gets none.
 pub(crate) async fn wait_for_permit(State(budget): State<BodyBudget>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
-    let size = size(request.body());
+    let (request, size) = with_size(request).await;
     if let Some(_taken) = budget.pool(size).acquire(size).await {
         return next.run(request).await;
     }
@@ -85,11 +93,34 @@ pub(crate) async fn wait_for_permit(State(budget): State<BodyBudget>, request: R
     finished(Error::TooManyBodies.into_response(), method.as_str(), &path, begun.elapsed(), &budget.metrics)
 }
 
+/// Returns the request with the bytes that its body can take. Only the first frame shows whether it is gzip.
+async fn with_size(request: Request) -> (Request, u32) {
+    let size = size(request.body());
+    if size == 0 {
+        return (request, size);
+    }
+    let (parts, mut body) = request.into_parts();
+    // A body that does not come is the handler's to give up.
+    let Ok(Some(first)) = timeout(FIRST_FRAME_TIMEOUT, body.frame()).await else {
+        return (Request::from_parts(parts, body), size);
+    };
+    let first = first.map(|frame| frame.into_data().unwrap_or_default());
+    let size = if first.as_deref().is_ok_and(is_gzip) { inflated_size(size) } else { size };
+    let body = Body::from_stream(stream::once(async { first }).chain(body.into_data_stream()));
+    (Request::from_parts(parts, body), size)
+}
+
 /// The bytes a body can take: at most the limit, because a larger body is rejected there.
 fn size(body: &Body) -> u32 {
     let most = MAX_BODY_BYTES as u64;
     let size = body.size_hint().upper().unwrap_or(most).min(most);
     u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+/// The bytes to which gzip of `size` bytes can inflate, up to the limit.
+fn inflated_size(size: u32) -> u32 {
+    let most = u32::try_from(MAX_BODY_BYTES).unwrap_or(u32::MAX);
+    size.saturating_mul(MAX_GZIP_RATIO).min(most)
 }
 
 #[cfg(test)]
@@ -173,6 +204,24 @@ mod tests {
             "more than {mib} MiB of request bodies over {kib} KiB are in flight, or {small_mib} MiB of smaller ones, and none finishes within {seconds} s, or when {MAX_QUEUED} requests already wait"
         );
         assert!(include_str!("../../docs/api.md").contains(&limits), "{limits}");
+    }
+
+    #[tokio::test]
+    async fn a_compressed_body_counts_by_the_size_that_it_can_have() {
+        for (body, expected) in [
+            (&b"\x1f\x8b\x08 300 bytes"[..], 13 * 1032),
+            (b"not compressed", 14),
+            (b"", 0),
+            (&[&[0x1f, 0x8b][..], &[0; 6213]].concat(), 6 * 1024 * 1024),
+        ] {
+            let request = Request::post("/").body(Body::from(body.to_vec())).unwrap();
+            let (request, size) = with_size(request).await;
+            assert_eq!(size, expected, "{body:?}");
+            assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), body);
+        }
+        let broken = stream::iter([Err::<bytes::Bytes, _>(std::io::Error::other("reset"))]);
+        let (request, _) = with_size(Request::post("/").body(Body::from_stream(broken)).unwrap()).await;
+        assert!(request.into_body().collect().await.is_err(), "the end of a broken body is no end");
     }
 
     #[test]

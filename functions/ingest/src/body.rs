@@ -27,8 +27,14 @@ pub(crate) async fn read(body: Body, deadline: Deadline) -> Result<Bytes, Error>
         Ok(bytes) => bytes?,
         Err(_) => return Err(Error::BodyTimeout),
     };
-    let bytes = if bytes.starts_with(&GZIP_MAGIC) { inflate(&bytes)? } else { bytes };
+    let bytes = if is_gzip(&bytes) { inflate(&bytes)? } else { bytes };
     Ok(without_mark(bytes))
+}
+
+/// Returns whether a body that starts with `bytes` is inflated.
+#[must_use]
+pub fn is_gzip(bytes: &[u8]) -> bool {
+    bytes.starts_with(&GZIP_MAGIC)
 }
 
 /// Removes a byte order mark, which Windows editors write and a JSON parser may skip (RFC 8259, section 8.1).

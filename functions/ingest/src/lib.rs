@@ -43,7 +43,7 @@ mod v3;
 pub mod violations;
 
 pub use app::App;
-pub use body::discard;
+pub use body::{discard, is_gzip};
 pub use limits::{
     Deadline, MAX_BODY_BYTES, MAX_CLUSTER_ID, MAX_HEADERS, MAX_RECORDS, MAX_STREAMED_RECORDS, MIN_COMPRESSED_BYTES,
 };
