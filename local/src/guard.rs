@@ -6,7 +6,7 @@
 //! explains the risk.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     str::FromStr,
     sync::Arc,
 };
@@ -165,12 +165,18 @@ fn is_same(origin: &HeaderValue, asked: Option<&Authority>) -> bool {
 }
 
 impl Host {
-    /// Returns `None` if there is more than a name or address, and a port.
+    /// Returns `None` unless the authority is a name or an address, perhaps with a port.
     fn of(authority: &Authority) -> Option<Self> {
         let host = authority.host();
         let name = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
         let name = name.strip_suffix('.').unwrap_or(name);
-        (!name.is_empty() && !authority.as_str().contains('@')).then(|| Self(name.to_ascii_lowercase()))
+        let is_label = |label: &str| {
+            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        let is_name = name.split('.').all(is_label) || name.parse::<Ipv6Addr>().is_ok();
+        let has_port = authority.as_str().len() > host.len();
+        let is_plain = is_name && !authority.as_str().contains('@') && (authority.port_u16().is_some() || !has_port);
+        is_plain.then(|| Self(name.to_ascii_lowercase()))
     }
 }
 
@@ -181,7 +187,7 @@ impl FromStr for Host {
         // An IPv6 address needs brackets only where a port may follow.
         let ip = text.parse::<IpAddr>().ok().map(|ip| Self(ip.to_string()));
         let name = || text.parse().ok().filter(|name: &Authority| name.port().is_none()).as_ref().and_then(Self::of);
-        ip.or_else(name).ok_or("expected a name such as my-laptop.lan or an address, without a port")
+        ip.or_else(name).ok_or("expected a name such as my-laptop.lan or an address, without a port or a wildcard")
     }
 }
 

@@ -74,7 +74,18 @@ async fn a_request_without_exactly_one_valid_host_is_rejected() {
     assert_eq!(status(&guard, Request::get("/")).await, 400, "none");
     assert_eq!(status(&guard, Request::get("/").version(Version::HTTP_10)).await, 200, "HTTP/1.0 has none");
     assert_eq!(status(&guard, to("localhost").header(header::HOST, "localhost")).await, 400, "two");
-    for host in ["", "user@localhost", "local host", "localhost/", ":8082", "."] {
+    for host in [
+        "",
+        "user@localhost",
+        "local host",
+        "localhost/",
+        ":8082",
+        ".",
+        ".localhost",
+        "localhost:99999999",
+        "localhost:x",
+        "*",
+    ] {
         assert_eq!(status(&guard, to(host)).await, 400, "`{host}`");
     }
     let proxied = |uri: &str| Request::get(uri).header(header::HOST, "localhost");
