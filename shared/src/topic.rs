@@ -26,8 +26,9 @@ pub struct UserId(String);
 pub struct UserIdError;
 
 impl UserId {
-    /// The characters that a topic's name leaves for the prefix, after `.` and a kind of up to 16 characters.
-    const MAX_CHARS: usize = MAX_TOPIC_CHARS - 17;
+    /// Leaves room in a file's name of 255 bytes for a kind of up to 16 characters, partition, offset and a temporary suffix:
+    /// the archive may be a folder.
+    const MAX_CHARS: usize = 200;
 }
 
 impl FromStr for UserId {
@@ -301,9 +302,9 @@ mod tests {
         for (text, reason) in [("", "there is no user id"), ("a,a", "`a` is given twice")] {
             assert_eq!(text.parse::<UserIds>().unwrap_err().to_string(), reason, "{text:?}");
         }
-        let rule = "a user id has 1 to 232 characters: letters, digits, `.`, `_` and `-`, and begins with neither `.` nor `_`: \
+        let rule = "a user id has 1 to 200 characters: letters, digits, `.`, `_` and `-`, and begins with neither `.` nor `_`: \
                     Spark and Athena skip folders that do";
-        let long = "a".repeat(233);
+        let long = "a".repeat(201);
         for text in ["a b", "_a", "_", ".a", "a,_b", &long] {
             let wrong = text.rsplit(',').next().unwrap();
             assert_eq!(text.parse::<UserIds>().unwrap_err().to_string(), format!("`{wrong}`: {rule}"));
@@ -336,7 +337,9 @@ mod tests {
     #[test]
     fn every_kind_fits_after_the_longest_user_id() {
         for kind in CATALOG {
-            assert!(UserId::MAX_CHARS + 1 + kind.name.len() <= MAX_TOPIC_CHARS, "{}", kind.name);
+            let topic = Topic::of(&"u".repeat(UserId::MAX_CHARS).parse().unwrap(), kind).name;
+            assert!(topic.len() <= MAX_TOPIC_CHARS, "{topic}");
+            assert!(format!("{topic}+999+{}.json#99", i64::MAX).len() <= 255, "{topic}");
         }
     }
 }
