@@ -42,7 +42,7 @@ mod totals;
 use cli::Cli;
 
 /// The default log filter: only what needs attention. `RUST_LOG` overrides it.
-const LOG: &str = "warn,shared=error,ingest=error,rskafka=error";
+const LOG: &str = "warn,shared=error,ingest=error,rskafka=off";
 
 #[tokio::main]
 async fn main() -> ExitCode {
