@@ -61,6 +61,8 @@ impl Server {
     ) -> Self {
         let requests = TaskTracker::new();
         let router = router
+            // The budget reads the start of each body, so the outer layer takes all bodies that reach it for read.
+            .layer(middleware::from_fn(drain_unread))
             .layer(middleware::from_fn_with_state(BodyBudget::new(metrics.clone()), wait_for_permit))
             .layer(middleware::from_fn_with_state(dashboard.clone(), record_rejection))
             .layer(CompressionLayer::new().compress_when(SizeAbove::new(MIN_COMPRESSED_BYTES)))

@@ -22,7 +22,14 @@ impl From<serde_json::Error> for JsonError {
     fn from(error: serde_json::Error) -> Self {
         let text = error.to_string();
         let place = format!(" at line {} column {}", error.line(), error.column());
-        let expected = text.strip_suffix(&place).unwrap_or(&text).to_owned();
+        let expected = match text.strip_suffix(&place).unwrap_or(&text) {
+            // Python's `json.dumps` writes these for text that is not valid Unicode.
+            "unexpected end of hex escape" | "lone leading surrogate in hex escape" => {
+                "half of a surrogate pair in an escape"
+            }
+            other => other,
+        };
+        let expected = expected.to_owned();
         Self { line: error.line(), column: error.column(), expected }
     }
 }

@@ -200,7 +200,7 @@ fn twice(size: usize) -> Vec<HostileBody> {
 }
 
 fn strings(size: usize) -> Vec<HostileBody> {
-    let half = "hex escape";
+    let half = "half of a surrogate pair";
     let utf8 = "invalid UTF-8";
     vec![
         hostile("the first half of a pair", with(br#""a":"\ud800""#), NOT_JSON, half),

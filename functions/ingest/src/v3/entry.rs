@@ -187,7 +187,7 @@ fn timestamp(json: &str) -> Result<i64, Error> {
     let time = text(json).and_then(|text| DateTime::parse_from_rfc3339(&text).ok()).map(|time| time.timestamp_millis());
     time.filter(|time| (1..=latest_ms()).contains(time)).ok_or_else(|| {
         Error::BadRecord(format!(
-            "timestamp must be a time after 1970 such as \"2026-09-23T12:00:00Z\", at most an hour ahead, not {}",
+            "timestamp must be a string with a time after 1970 such as \"2026-09-23T12:00:00Z\", at most an hour ahead, not {}",
             excerpt(json)
         ))
     })
