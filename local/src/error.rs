@@ -61,6 +61,8 @@ pub(crate) enum StartError {
     Listen { address: SocketAddr, source: io::Error },
     #[error("--env-file {file}: {source}", file = file.display())]
     EnvFile { file: PathBuf, source: io::Error },
+    #[error("cannot start the threads: {0}")]
+    Runtime(#[source] io::Error),
     #[error("cannot listen for signals: {0}")]
     Signals(#[source] io::Error),
 }

@@ -9,10 +9,13 @@
 
 use std::{
     io::{self, IsTerminal},
+    num::NonZero,
     process::ExitCode,
+    thread::available_parallelism,
 };
 
 use clap::Parser;
+use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
 mod admission;
@@ -40,18 +43,24 @@ mod summary;
 mod totals;
 
 use cli::Cli;
+use error::StartError;
 
 /// The default log filter: only what needs attention. `RUST_LOG` overrides it.
 const LOG: &str = "warn,shared=error,ingest=error,rskafka=off";
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// The threads in addition to the processors: while the largest bodies are parsed, the others serve the remaining requests.
+const EXTRA_THREADS: usize = 4;
+
+fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     lines.with_ansi(io::stderr().is_terminal()).init();
     let form = cli.summary;
-    match pipeline::run(cli).await {
+    let threads = available_parallelism().map_or(1, NonZero::get) + EXTRA_THREADS;
+    let runtime = Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let summary = runtime.map_err(StartError::Runtime).and_then(|runtime| runtime.block_on(pipeline::run(cli)));
+    match summary {
         Ok(summary) => summary.print(form),
         Err(error) => {
             eprintln!("error: {error}");

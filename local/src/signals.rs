@@ -7,11 +7,12 @@ use tokio::{
     time::sleep,
 };
 
-/// Listeners for Ctrl-C and SIGTERM. They miss no signal between two waits.
+/// Listeners for Ctrl-C, SIGTERM and SIGHUP, which a closing terminal sends. They miss no signal between two waits.
 #[derive(Debug)]
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -20,7 +21,11 @@ impl Signals {
     /// # Errors
     /// If the system does not allow it.
     pub(crate) fn listen() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
     /// Waits for a signal, or until `duration` has passed.
@@ -50,6 +55,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }

@@ -10,8 +10,8 @@ use super::{GEO_TOPIC, assert_all_archived, assert_offsets, begin, geo_row, geo_
 use crate::support::local::{Local, answer, post};
 
 #[tokio::test]
-async fn records_sent_before_ctrl_c_or_sigterm_are_archived() {
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+async fn records_sent_before_a_signal_are_archived() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let local = Local::start(&["--posts-per-second", "50"]).await;
         local.first_record("demo.user");
         local.process.signal(signal);
