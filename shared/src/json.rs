@@ -3,6 +3,7 @@
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
+use bytes::Bytes;
 use memchr::memchr;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -195,6 +196,20 @@ pub fn compact(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Removes the whitespace outside of strings from `text`, which must be JSON and a part of `bytes`. The result shares the memory of
+/// `bytes` if there is no such whitespace.
+///
+/// # Panics
+///
+/// When `text` is not a part of `bytes`.
+#[must_use]
+pub fn compact_bytes(bytes: &Bytes, text: &str) -> Bytes {
+    match compact(text) {
+        Cow::Borrowed(text) => bytes.slice_ref(text.as_bytes()),
+        Cow::Owned(text) => text.into(),
+    }
+}
+
 /// The index after the string that begins at `start`.
 fn end_of_string(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
@@ -302,5 +317,13 @@ mod tests {
             assert_eq!(compact(text), compacted, "{text}");
         }
         assert!(matches!(compact(r#"{"a":"b c"}"#), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn compact_bytes_share_the_memory_of_text_without_whitespace() {
+        let bytes = Bytes::from_static(b"[1,2] [3, 4]");
+        let text = utf8(&bytes).unwrap();
+        assert_eq!(compact_bytes(&bytes, &text[..5]).as_ptr(), bytes.as_ptr());
+        assert_eq!(compact_bytes(&bytes, &text[6..]), "[3,4]");
     }
 }

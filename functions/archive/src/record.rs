@@ -34,10 +34,7 @@ impl Form {
     pub fn of(value: Option<&Bytes>) -> Self {
         let Some(value) = value else { return Self::Null };
         match json::check(value) {
-            Ok(text) => match json::compact(text) {
-                std::borrow::Cow::Borrowed(line) => Self::Line(value.slice_ref(line.as_bytes())),
-                std::borrow::Cow::Owned(line) => Self::Line(line.into()),
-            },
+            Ok(text) => Self::Line(json::compact_bytes(value, text)),
             Err(_) => Self::NotJson(value.clone()),
         }
     }

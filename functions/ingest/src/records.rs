@@ -1,6 +1,6 @@
 //! Validation of the records of an envelope, all or nothing. Keys and values keep the bytes that the client sent.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use base64::{
     Engine,
@@ -107,7 +107,7 @@ type Content = (Option<Bytes>, Option<Bytes>);
 
 /// The key and value as sent, minus the whitespace outside of strings.
 fn json_record(body: &Bytes, Entry { key, value, parsed: join_key, .. }: Entry<'_, Option<Bytes>>) -> Content {
-    let sent = |json| compact(body, json);
+    let sent = |text| json::compact_bytes(body, text);
     (key.map(sent).or(join_key), value.map(sent))
 }
 
@@ -141,12 +141,4 @@ pub(crate) fn decode(json: &str, advice: &'static str) -> Result<Bytes, Error> {
     let bytes = json::text(json).and_then(|base64| BASE64.decode(base64.as_bytes()).ok());
     let advice = if json.starts_with(['{', '[']) { advice } else { "" };
     bytes.map(Bytes::from).ok_or_else(|| Error::NotBase64 { data: excerpt(json), advice })
-}
-
-/// A part of `body` without the whitespace outside of strings. Copies only if there is some.
-fn compact(body: &Bytes, json: &str) -> Bytes {
-    match json::compact(json) {
-        Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
-        Cow::Owned(text) => text.into(),
-    }
 }
