@@ -10,12 +10,14 @@ use axum::{
 };
 use futures::{StreamExt, stream};
 use http_body_util::BodyExt;
-use ingest::{Deadline, MAX_BODY_BYTES, discard, error::Error, is_gzip, router::finished};
+use ingest::{MAX_BODY_BYTES, error::Error, is_gzip, router::finished};
 use shared::{metrics::Metrics, redact::excerpt};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::{Instant, timeout},
 };
+
+use crate::drain::discard_rest;
 
 /// The budget of large bodies, in bytes: four of the largest. A request takes several times the size of its body: as received, as
 /// records, and in librdkafka's queue.
@@ -29,9 +31,6 @@ const SMALL_BODIES_BYTES: usize = 2 * 1024 * 1024;
 
 /// The time a request waits for a permit: shorter than clients' own timeouts.
 const ADMISSION_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The time a rejected client has to send the rest of its body.
-const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The time a client has to begin its body, until which it has no permit.
 const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(5);
@@ -89,7 +88,7 @@ pub(crate) async fn wait_for_permit(State(budget): State<BodyBudget>, request: R
         return next.run(request).await;
     }
     let (method, path) = (request.method().clone(), excerpt(request.uri().path()));
-    discard(request.into_body(), Deadline(Instant::now() + DISCARD_TIMEOUT)).await;
+    discard_rest(request.into_body()).await;
     finished(Error::TooManyBodies.into_response(), method.as_str(), &path, begun.elapsed(), &budget.metrics)
 }
 

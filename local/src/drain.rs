@@ -42,9 +42,14 @@ pub(crate) async fn drain_unread(request: Request, next: Next) -> Response {
     let body = Body::new(Watched(Arc::clone(&state)));
     let response = next.run(Request::from_parts(parts, body)).await;
     if let Some(body) = unread(&state) {
-        discard(body, Deadline(Instant::now() + DISCARD_TIMEOUT)).await;
+        discard_rest(body).await;
     }
     response
+}
+
+/// Reads and discards the rest of a body, until a timeout.
+pub(crate) async fn discard_rest(body: Body) {
+    discard(body, Deadline(Instant::now() + DISCARD_TIMEOUT)).await;
 }
 
 fn unread(state: &Mutex<State>) -> Option<Body> {

@@ -15,6 +15,7 @@ use axum::{
 use http::StatusCode;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
+use ingest::is_gzip;
 use shared::redact::excerpt;
 
 use super::{
@@ -25,9 +26,6 @@ use crate::clock::now_ms;
 
 /// The bytes kept of a request's body.
 const MAX_SENT_BYTES: usize = 2 * 1024;
-
-/// The first bytes of a gzip-compressed body.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Runs a request, and records it if it is rejected.
 pub(crate) async fn record_rejection(State(dashboard): State<Dashboard>, request: Request, next: Next) -> Response {
@@ -90,7 +88,7 @@ impl Beginning {
     fn text(&self) -> (String, bool) {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = kept.pieces.concat();
-        if bytes.starts_with(&GZIP) {
+        if is_gzip(&bytes) {
             return ("(compressed by gzip)".to_owned(), false);
         }
         let text = String::from_utf8_lossy(&bytes);
