@@ -111,7 +111,7 @@ fn names() -> Names {
 #[tokio::test]
 async fn pass_through_topics_are_listed_and_accept_any_value() {
     let topics = "clicks,views".parse().unwrap();
-    let openapi = OpenApi::of(&router(Recorder::default().app().passing_through(&topics))).await;
+    let openapi = OpenApi::of(&router(Recorder::default().app().with_pass_through(&topics))).await;
     let schema = &openapi.0["components"]["parameters"]["topic"]["schema"];
     assert_eq!(schema["enum"], json!(["clicks", "u.geo", "u.pin", "u.user", "views"]));
     let records = &openapi.0["components"]["schemas"]["Records"];

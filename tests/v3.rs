@@ -5,7 +5,7 @@ use axum::{
     http::{Request, StatusCode, header},
 };
 use chrono::{TimeDelta, Utc};
-use ingest::{MAX_CLUSTER_ID, MAX_HEADERS, MAX_STREAMED_RECORDS};
+use ingest::{MAX_CLUSTER_ID_CHARS, MAX_HEADERS, MAX_V3_RECORDS};
 use lambda_runtime::tracing::Level;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::Value;
@@ -49,14 +49,14 @@ async fn the_results_of_the_most_records_fit_into_a_response_for_every_outcome()
     const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
     let topic = "t".repeat(249);
     let topics: PassThroughTopics = topic.parse().unwrap();
-    let most = MAX_STREAMED_RECORDS;
+    let most = MAX_V3_RECORDS;
     for record in [
         r#"{"partition_id":2147483647,"key":{"type":"STRING","data":""},"value":{"type":"STRING","data":""},"timestamp":"2026-09-23T12:00:00.123Z"}"#.to_owned(),
         format!(r#"{{"{}":1}}"#, "\\u0001".repeat(60)),
         r#"{"value":{"type":"AVRO"}}"#.to_owned(),
     ] {
-        let router = ingest::router(Recorder::default().app().passing_through(&topics));
-        let path = format!("/v3/clusters/{}/topics/{topic}/records", "c".repeat(MAX_CLUSTER_ID));
+        let router = ingest::router(Recorder::default().app().with_pass_through(&topics));
+        let path = format!("/v3/clusters/{}/topics/{topic}/records", "c".repeat(MAX_CLUSTER_ID_CHARS));
         let answer = answer(&router, post(&path, record.repeat(most))).await;
         assert_eq!(results(&answer).len(), most);
         let response = serde_json::to_string(&answer.body).unwrap().len();
@@ -67,11 +67,11 @@ async fn the_results_of_the_most_records_fit_into_a_response_for_every_outcome()
 #[tokio::test]
 async fn a_cluster_id_that_would_make_a_response_too_large_is_not_found() {
     for (id, status) in [("~", 200), ("%20", 200), ("%01", 404), ("%22", 404), ("%5C", 404), ("%F0%9F%93%8C", 404)] {
-        let path = format!("/v3/clusters/{}/topics/u.geo/records", id.repeat(MAX_CLUSTER_ID));
+        let path = format!("/v3/clusters/{}/topics/u.geo/records", id.repeat(MAX_CLUSTER_ID_CHARS));
         let answer = answer(&Recorder::default().router(), post(&path, geo())).await;
         assert_eq!(answer.status, status, "{id}: {}", answer.body);
     }
-    let path = format!("/v3/clusters/{}/topics/u.geo/records", "c".repeat(MAX_CLUSTER_ID + 1));
+    let path = format!("/v3/clusters/{}/topics/u.geo/records", "c".repeat(MAX_CLUSTER_ID_CHARS + 1));
     assert_eq!(answer(&Recorder::default().router(), post(&path, geo())).await.status, 404);
 }
 

@@ -55,7 +55,7 @@ pub(crate) struct Origin(HeaderValue);
 
 /// The reason a request is rejected.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-enum Refusal {
+enum Rejection {
     #[error("Bad Request: a request needs exactly one Host header, with the name or address of this server")]
     Host,
     #[error(
@@ -74,20 +74,20 @@ impl Guard {
         Self(Arc::new(Allowed { address, hosts, origins }))
     }
 
-    fn check(&self, request: &Request) -> Result<(), Refusal> {
+    fn check(&self, request: &Request) -> Result<(), Rejection> {
         let host = single_host(request)?;
         // A request to a proxy names the host in its first line, which takes precedence.
         let asked = request.uri().authority().or(host.as_ref());
         for authority in asked.into_iter().chain(&host) {
-            let name = Host::of(authority).ok_or(Refusal::Host)?;
+            let name = Host::of(authority).ok_or(Rejection::Host)?;
             if !self.0.is_served(&name) {
-                return Err(Refusal::ForeignHost { host: excerpt(&name.0), address: self.0.address });
+                return Err(Rejection::ForeignHost { host: excerpt(&name.0), address: self.0.address });
             }
         }
         let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         match request.headers().get(header::ORIGIN) {
             Some(origin) if !safe && !self.0.is_allowed(origin) && !is_same(origin, asked) => {
-                Err(Refusal::ForeignOrigin { origin: excerpt(&String::from_utf8_lossy(origin.as_bytes())) })
+                Err(Rejection::ForeignOrigin { origin: excerpt(&String::from_utf8_lossy(origin.as_bytes())) })
             }
             _ => Ok(()),
         }
@@ -120,9 +120,9 @@ pub(crate) async fn reject_foreign(State(guard): State<Guard>, request: Request,
     let origin = request.headers().get(header::ORIGIN).cloned();
     let mut response = match guard.check(&request) {
         Ok(()) => next.run(request).await,
-        Err(refusal) => {
-            tracing::info!(error = %refusal, "refused");
-            refusal.into_response()
+        Err(rejection) => {
+            tracing::info!(error = %rejection, "refused");
+            rejection.into_response()
         }
     };
     guard.permit(origin, response.headers_mut());
@@ -149,12 +149,12 @@ impl Allowed {
 }
 
 /// Returns the only Host header. HTTP/1.0 may have none.
-fn single_host(request: &Request) -> Result<Option<Authority>, Refusal> {
+fn single_host(request: &Request) -> Result<Option<Authority>, Rejection> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
-        (Some(host), None) => Authority::try_from(host.as_bytes()).map(Some).map_err(|_| Refusal::Host),
+        (Some(host), None) => Authority::try_from(host.as_bytes()).map(Some).map_err(|_| Rejection::Host),
         (None, None) if request.version() < Version::HTTP_11 => Ok(None),
-        _ => Err(Refusal::Host),
+        _ => Err(Rejection::Host),
     }
 }
 
@@ -204,7 +204,7 @@ impl FromStr for Origin {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         let status = match self {
             Self::Host => StatusCode::BAD_REQUEST,

@@ -109,7 +109,7 @@ fn start(cli: &Cli, components: Components, totals: RunningTotals, started: Inst
     let producer = RecordingPublisher::new(BoundedPublisher::new(producer, backlog.clone()), dashboard.clone());
 
     let app = App::new(producer.clone(), cluster.clone(), &user_ids, metrics.clone())
-        .passing_through(&pass_through)
+        .with_pass_through(&pass_through)
         .with_status_policy(statuses);
     let server = Server::start(listener, guard, router(app), dashboard.clone(), &metrics, &stop_sending);
 

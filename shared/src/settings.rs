@@ -93,7 +93,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 
     /// Records that a variable is unusable because of another one.
-    pub fn refuse(&mut self, variable: &'static Variable, reason: &str) {
+    pub fn reject(&mut self, variable: &'static Variable, reason: &str) {
         self.problems.push(Problem::Invalid { variable, reason: reason.to_owned() });
     }
 

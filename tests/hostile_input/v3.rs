@@ -2,7 +2,7 @@
 
 use axum::http::Request;
 use bytes::Bytes;
-use ingest::{MAX_BODY_BYTES, MAX_STREAMED_RECORDS};
+use ingest::{MAX_BODY_BYTES, MAX_V3_RECORDS};
 
 use super::{
     cost::{Before, Most},
@@ -15,7 +15,7 @@ const MAX_ANSWER_BYTES: usize = 5_000_000;
 
 /// `object` as often as a request may have it.
 fn many(object: &str) -> String {
-    object.repeat((MAX_BODY_BYTES / object.len()).min(MAX_STREAMED_RECORDS))
+    object.repeat((MAX_BODY_BYTES / object.len()).min(MAX_V3_RECORDS))
 }
 
 /// The name, the path below the cluster, the body, the status, and a part of the response.

@@ -112,7 +112,7 @@ async fn every_example_of_an_error_is_the_apis_response() {
     let router = Recorder::default().router();
     let openapi = OpenApi::of(&router).await;
     let at = openapi.operation("post", "/topics/{topic}");
-    let mut refusals = 0;
+    let mut rejections = 0;
     for (status, response) in at.described["responses"].as_object().unwrap() {
         let examples = openapi.resolve(response)["content"]["application/json"]["examples"].as_object();
         for (name, example) in examples.into_iter().flatten() {
@@ -124,10 +124,10 @@ async fn every_example_of_an_error_is_the_apis_response() {
             let answer = send(&router, "post", &format!("/topics/{topic}"), content_type, body.to_owned()).await;
             assert_eq!((answer.status.as_str(), answer.json()), (status.as_str(), example["value"].clone()), "{name}");
             openapi.assert_describes(&at, &answer);
-            refusals += 1;
+            rejections += 1;
         }
     }
     let listed: Vec<Value> =
-        serde_json::from_str(include_str!("../../functions/ingest/src/openapi/refusals.json")).unwrap();
-    assert_eq!(refusals, listed.len(), "one of them is none");
+        serde_json::from_str(include_str!("../../functions/ingest/src/openapi/rejections.json")).unwrap();
+    assert_eq!(rejections, listed.len(), "one of them is none");
 }

@@ -86,7 +86,7 @@ impl Pipeline {
                 .unwrap();
         producer.warm_up(topics.clone(), Duration::from_secs(10)).await.unwrap();
         let app = App::new(producer.clone(), producer, &user_ids, metrics.clone())
-            .passing_through(&pass_through)
+            .with_pass_through(&pass_through)
             .with_status_policy(statuses);
         let router = router(app);
         let consumer = consumer(&cluster.bootstrap_servers());

@@ -116,7 +116,7 @@ async fn each_timeout_is_shorter_than_the_enclosing_one() {
 
     assert!(timeout("Ingest") < GATEWAY_TIMEOUT);
     // A broker's session ends after 9 s. Records that wait for the new leader must still be written in time.
-    assert!(timeout("Ingest") - ingest::event::RESPONSE_MARGIN.as_secs() > 2 * 9);
+    assert!(timeout("Ingest") - ingest::event::RESPONSE_RESERVE.as_secs() > 2 * 9);
 
     for (function, schedule) in [("Emulator", "EmulatorFunctionEachMinute"), ("Archive", "ArchiveSchedule")] {
         assert_eq!(stack.properties(schedule)["ScheduleExpression"], "rate(1 minute)");
@@ -207,7 +207,7 @@ async fn a_burst_of_cold_starts_authenticates_before_the_requests_time_out() {
     const LOG_INS_A_SECOND: u64 = 4;
     let stack = stack(&with(&[])).await;
     let time =
-        stack.properties("IngestFunction")["Timeout"].as_u64().unwrap() - ingest::event::RESPONSE_MARGIN.as_secs();
+        stack.properties("IngestFunction")["Timeout"].as_u64().unwrap() - ingest::event::RESPONSE_RESERVE.as_secs();
     let burst = seconds(&stack.parameters["ThrottleBurst"]);
     let bursts = bursts(&stack);
     let starts: u64 = bursts.iter().sum();

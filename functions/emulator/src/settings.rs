@@ -154,7 +154,7 @@ impl Settings {
         if let (Some(database_url), Some(Some(_))) = (&database_url, &database_secret)
             && !database_url.takes_login()
         {
-            reader.refuse(&DATABASE_SECRET_ARN, "`DATABASE_URL` already names a user, or is not a database");
+            reader.reject(&DATABASE_SECRET_ARN, "`DATABASE_URL` already names a user, or is not a database");
         }
         let posts_per_run = reader.read(&POSTS_PER_RUN);
         let spread = reader.read(&SPREAD_SECONDS);

@@ -42,16 +42,16 @@ impl<P, C> App<P, C> {
             topics: Arc::default(),
             topic_names: Arc::default(),
         };
-        app.serving(user_ids.topics().into_iter().map(Topic::Kind))
+        app.with_topics(user_ids.topics().into_iter().map(Topic::Kind))
     }
 
     /// Serves these topics as well, without validating their records.
     #[must_use]
-    pub fn passing_through(self, topics: &PassThroughTopics) -> Self {
-        self.serving(topics.iter().map(|name| Topic::PassThrough(name.to_owned())))
+    pub fn with_pass_through(self, topics: &PassThroughTopics) -> Self {
+        self.with_topics(topics.iter().map(|name| Topic::PassThrough(name.to_owned())))
     }
 
-    fn serving(self, more: impl Iterator<Item = Topic>) -> Self {
+    fn with_topics(self, more: impl Iterator<Item = Topic>) -> Self {
         let topics: Arc<[Topic]> = self.topics.iter().cloned().chain(more).collect();
         let mut topic_names: Vec<_> = topics.iter().map(|topic| topic.name().to_owned()).collect();
         topic_names.sort_unstable();
@@ -72,9 +72,9 @@ impl<P, C> App<P, C> {
             .ok_or_else(|| Error::UnknownTopic { topic: excerpt(name), topics: self.topic_names() })
     }
 
-    /// The first topic of a kind.
-    pub(crate) fn topic_of(&self, kind: &str) -> Option<&Topic> {
-        self.topics.iter().find(|topic| topic.label() == kind)
+    /// The first topic with this label, which a kind's topics share.
+    pub(crate) fn first_topic_with_label(&self, label: &str) -> Option<&Topic> {
+        self.topics.iter().find(|topic| topic.label() == label)
     }
 
     /// The topics whose records are not validated.

@@ -121,7 +121,10 @@ mod tests {
     }
 
     async fn code(body: Vec<u8>) -> Result<usize, u32> {
-        read(Body::from(body), Deadline::usual()).await.map(|bytes| bytes.len()).map_err(|error| error.code())
+        read(Body::from(body), Deadline::default_for_request())
+            .await
+            .map(|bytes| bytes.len())
+            .map_err(|error| error.code())
     }
 
     #[tokio::test]
@@ -136,9 +139,9 @@ mod tests {
     async fn frames_and_gzip_members_are_joined_to_one_body() {
         let frames = ["{\"a\"", ":", "1}"].map(|piece| Ok::<_, std::io::Error>(Bytes::from(piece)));
         let body = Body::new(http_body_util::StreamBody::new(frame_stream(frames)));
-        assert_eq!(read(body, Deadline::usual()).await.unwrap(), "{\"a\":1}");
+        assert_eq!(read(body, Deadline::default_for_request()).await.unwrap(), "{\"a\":1}");
         assert_eq!(
-            read(Body::from([gzip(b"{\"a\""), gzip(b":1}")].concat()), Deadline::usual()).await.unwrap(),
+            read(Body::from([gzip(b"{\"a\""), gzip(b":1}")].concat()), Deadline::default_for_request()).await.unwrap(),
             "{\"a\":1}"
         );
     }
@@ -158,7 +161,7 @@ mod tests {
             ("\u{feff}", ""),
         ] {
             for sent in [body.as_bytes().to_vec(), gzip(body.as_bytes())] {
-                assert_eq!(read(Body::from(sent), Deadline::usual()).await.unwrap(), read_as, "{body:?}");
+                assert_eq!(read(Body::from(sent), Deadline::default_for_request()).await.unwrap(), read_as, "{body:?}");
             }
         }
     }
@@ -174,7 +177,7 @@ mod tests {
         let body = Body::new(http_body_util::StreamBody::new(futures::stream::pending::<
             Result<http_body::Frame<Bytes>, std::io::Error>,
         >()));
-        assert_eq!(read(body, Deadline::usual()).await.unwrap_err().code(), 408);
+        assert_eq!(read(body, Deadline::default_for_request()).await.unwrap_err().code(), 408);
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ mod cursor;
 
 /// One record as it was sent.
 #[derive(Debug)]
-pub(crate) struct Entry<'a, T> {
+pub(crate) struct EnvelopeRecord<'a, T> {
     pub(crate) partition: Option<i32>,
     /// `None` if missing or null.
     pub(crate) key: Option<&'a str>,
@@ -27,7 +27,7 @@ pub(crate) struct Entry<'a, T> {
 
 /// Parses a body to its records, in order. `read` parses the value at the start of a text and returns where it ends. It
 /// also gets the record's index.
-pub(crate) fn parse<'a, T>(body: &'a [u8], read: impl Read<'a, T>) -> Result<Vec<Entry<'a, T>>, Error> {
+pub(crate) fn parse<'a, T>(body: &'a [u8], read: impl Read<'a, T>) -> Result<Vec<EnvelopeRecord<'a, T>>, Error> {
     let text = json::utf8(body).map_err(|error| Error::NotJson(explain(error, body)))?;
     match envelope(text, read) {
         Ok(None) => Err(Error::BadEnvelope("`records` is missing".to_owned())),
@@ -56,7 +56,7 @@ impl<'a, T, F: FnMut(usize, &'a str) -> Result<(T, usize), ReadError>> Read<'a, 
 /// The list under `records`.
 struct Found<'a, T> {
     /// At most [`MAX_RECORDS`].
-    entries: Vec<Entry<'a, T>>,
+    entries: Vec<EnvelopeRecord<'a, T>>,
     /// The number of all records, kept or not.
     count: usize,
 }
@@ -103,7 +103,7 @@ fn entry<'a, T>(
     cursor: &mut Cursor<'a>,
     at: usize,
     read: &mut impl Read<'a, T>,
-) -> Result<Entry<'a, T>, EnvelopeError> {
+) -> Result<EnvelopeRecord<'a, T>, EnvelopeError> {
     let (mut partition, mut key, mut value, mut headers) = (None, None, None, None);
     cursor.object(format_args!("records[{at}] to be an object with `value`"), |cursor, name| {
         let twice = match name {
@@ -130,7 +130,7 @@ fn entry<'a, T>(
         Some((value, parsed)) => (Some(value).filter(not_null), parsed),
         None => (None, Cursor::new("null").value(|text| read(at, text))?.1),
     };
-    Ok(Entry { partition, key: key.filter(not_null), value, parsed, headers: headers.filter(not_null) })
+    Ok(EnvelopeRecord { partition, key: key.filter(not_null), value, parsed, headers: headers.filter(not_null) })
 }
 
 /// Cuts the name, because the client controls its length.
@@ -148,7 +148,7 @@ mod tests {
     const BODY: &str = r#" {"records": [{"key": "a\u00e9", "value": {"a": [1, 2.5e3, null, true], "b": "x\"y"}, "partition": 0},
         {"value":-1 } , {"headers":[{"key":"h","value":null}]}], "key_schema":null}"#;
 
-    fn parse(body: &[u8]) -> Result<Vec<Entry<'_, Strict>>, Error> {
+    fn parse(body: &[u8]) -> Result<Vec<EnvelopeRecord<'_, Strict>>, Error> {
         super::parse(body, |_, text| json::start(text))
     }
 
@@ -176,7 +176,7 @@ mod tests {
         (is_known && partition).then_some(members)
     }
 
-    fn tree(Entry { partition, key, value, headers, .. }: &Entry<'_, Strict>) -> Map<String, Value> {
+    fn tree(EnvelopeRecord { partition, key, value, headers, .. }: &EnvelopeRecord<'_, Strict>) -> Map<String, Value> {
         let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         let members = [
             ("partition", partition.map(Value::from)),

@@ -20,13 +20,13 @@ use shared::{
 use tokio::time::Instant;
 use tower::ServiceExt;
 
-use self::fields::{Fields, Target};
+use self::fields::{Fields, RequestPath};
 use crate::{error::Error, limits::Deadline, path::Routed, router};
 
 mod fields;
 
 /// The part of the invocation time that is reserved for writing the response.
-pub const RESPONSE_MARGIN: Duration = Duration::from_secs(1);
+pub const RESPONSE_RESERVE: Duration = Duration::from_secs(1);
 
 /// The characters that are encoded again in a path, because API Gateway decodes some of them.
 const NOT_IN_PATHS: &AsciiSet = &CONTROLS
@@ -56,13 +56,13 @@ pub async fn handle(
     let response = match request(event.payload) {
         Ok(mut request) => {
             let for_gateway = Instant::now() + REQUEST_TIMEOUT.saturating_sub(init);
-            let deadline = deadline::before(event.context.deadline(), RESPONSE_MARGIN).min(for_gateway);
+            let deadline = deadline::before(event.context.deadline(), RESPONSE_RESERVE).min(for_gateway);
             request.extensions_mut().insert(Deadline(deadline));
             router.oneshot(request).await.unwrap_or_else(|never| match never {})
         }
         Err(error) => {
             // The event has no valid method or path to log.
-            router::finished(error.into_response(), "", "", Duration::ZERO, metrics)
+            router::log_and_count(error.into_response(), "", "", Duration::ZERO, metrics)
         }
     };
     let response = proxy_response(response).await;
@@ -84,7 +84,7 @@ impl<'de> Deserialize<'de> for Event {
 /// Converts an event to a request.
 fn request(Event(fields): Event) -> Result<Request<Body>, Error> {
     let mut event = fields.map_err(|error| Error::NotAnEvent(Some(error)))?;
-    let Target { path, is_routed } = event.target().ok_or(Error::NotAnEvent(None))?;
+    let RequestPath { path, is_routed } = event.request_path().ok_or(Error::NotAnEvent(None))?;
     let method = event.method().ok_or(Error::NotAnEvent(None))?.parse::<Method>().map_err(|_| Error::UnknownMethod)?;
     let path = format!("/{}", path.trim_start_matches('/'));
     let uri = utf8_percent_encode(&path, NOT_IN_PATHS)

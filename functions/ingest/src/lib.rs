@@ -45,7 +45,7 @@ pub mod violations;
 pub use app::App;
 pub use body::{discard, is_gzip};
 pub use limits::{
-    Deadline, MAX_BODY_BYTES, MAX_CLUSTER_ID, MAX_HEADERS, MAX_RECORDS, MAX_STREAMED_RECORDS, MIN_COMPRESSED_BYTES,
+    Deadline, MAX_BODY_BYTES, MAX_CLUSTER_ID_CHARS, MAX_HEADERS, MAX_RECORDS, MAX_V3_RECORDS, MIN_COMPRESSED_BYTES,
 };
 pub use router::router;
 #[cfg(feature = "function")]

@@ -17,19 +17,19 @@ pub(crate) const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 pub const MAX_RECORDS: usize = 40_000;
 
 /// The most records per v3 request, whose results take up to 600 bytes each.
-pub const MAX_STREAMED_RECORDS: usize = 10_000;
+pub const MAX_V3_RECORDS: usize = 10_000;
 
 /// The most headers per record. They take more memory than bytes in the body.
 pub const MAX_HEADERS: usize = 1_000;
 
 /// The longest v3 cluster id that results echo, in characters; Kafka's own have 22.
-pub const MAX_CLUSTER_ID: usize = 64;
+pub const MAX_CLUSTER_ID_CHARS: usize = 64;
 
 /// The most entries of a v3 batch.
 pub(crate) const MAX_BATCH_ENTRIES: usize = 10;
 
 /// The longest id of a v3 batch entry, in characters.
-pub(crate) const MAX_ENTRY_ID: usize = 80;
+pub(crate) const MAX_ENTRY_ID_CHARS: usize = 80;
 
 /// The time the cluster has to answer a metadata request. Many clients time out after 5 s.
 pub(crate) const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
@@ -47,11 +47,11 @@ pub struct Deadline(pub Instant);
 impl Deadline {
     /// The deadline of a request.
     pub(crate) fn of(parts: &Parts) -> Self {
-        parts.extensions.get().copied().unwrap_or_else(Self::usual)
+        parts.extensions.get().copied().unwrap_or_else(Self::default_for_request)
     }
 
-    /// The default deadline, for requests that are not events.
-    pub(crate) fn usual() -> Self {
+    /// [`REQUEST_TIMEOUT`] from now: for requests whose caller set none.
+    pub(crate) fn default_for_request() -> Self {
         Self(Instant::now() + REQUEST_TIMEOUT)
     }
 }

@@ -23,7 +23,7 @@ async fn main() -> Result<(), Error> {
     metrics.add(&COLD_STARTS, 1);
     let producer = Producer::start(&cluster, user_ids.topic_names(), metrics.clone()).await?;
     let app = App::new(producer.clone(), producer, &user_ids, metrics.clone())
-        .passing_through(&pass_through)
+        .with_pass_through(&pass_through)
         .with_status_policy(status_policy);
     let router = router(app);
     let mut init = started.elapsed();

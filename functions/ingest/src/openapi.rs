@@ -2,7 +2,7 @@
 //!
 //! The text is in `openapi/`: `document.json` has the introduction, `paths.json` the operations, `components.json` the shapes of
 //! bodies, `requests.json` a request in each accepted form. The code adds the rest: the rules of the kinds
-//! ([`kinds`]), statuses and codes ([`responses`]), examples of rejected requests ([`refusals`]), limits, and the
+//! ([`kinds`]), statuses and codes ([`responses`]), examples of rejected requests ([`rejections`]), limits, and the
 //! deployment's topics.
 //!
 //! An operation of `paths.json` has two fields that are not part of OpenAPI: `x-refused` lists the `error_code`s that it
@@ -28,14 +28,14 @@ use shared::json::compact;
 
 use crate::{
     app::App,
-    limits::{MAX_BATCH_ENTRIES, MAX_CLUSTER_ID, MAX_ENTRY_ID, MAX_HEADERS, MAX_RECORDS, MAX_VIOLATIONS},
+    limits::{MAX_BATCH_ENTRIES, MAX_CLUSTER_ID_CHARS, MAX_ENTRY_ID_CHARS, MAX_HEADERS, MAX_RECORDS, MAX_VIOLATIONS},
     page,
     response::JSON,
 };
-use refusals::Refusal;
+use rejections::Rejection;
 
 mod kinds;
-mod refusals;
+mod rejections;
 mod responses;
 
 const DOCUMENT: &str = include_str!("openapi/document.json");
@@ -131,10 +131,10 @@ fn build<P, C>(app: &App<P, C>) -> serde_json::Result<String> {
     let mut document: Document = serde_json::from_str(&filled(DOCUMENT, &values))?;
     document.info.description.push_str(&responses::table());
     document.paths = serde_json::from_str(&filled(PATHS, &values))?;
-    let refusals = refusals::refusals(app)?;
+    let rejections = rejections::rejections(app)?;
     for (path, operations) in &mut document.paths {
         for operation in operations.values_mut() {
-            operation.add_failures(&refusals, !path.starts_with("/v3/"))?;
+            operation.add_failures(&rejections, !path.starts_with("/v3/"))?;
         }
     }
     let mut components: Components = serde_json::from_str(&filled(COMPONENTS, &values))?;
@@ -151,10 +151,10 @@ fn values<P, C>(app: &App<P, C>) -> serde_json::Result<Vec<(String, Raw)>> {
         ("files".to_owned(), to_raw_value(&page::FILES.each_ref().map(|file| file.name))?),
         ("max_records".to_owned(), to_raw_value(&MAX_RECORDS)?),
         ("max_violations".to_owned(), to_raw_value(&MAX_VIOLATIONS)?),
-        ("max_cluster_id".to_owned(), to_raw_value(&MAX_CLUSTER_ID)?),
+        ("max_cluster_id".to_owned(), to_raw_value(&MAX_CLUSTER_ID_CHARS)?),
         ("max_headers".to_owned(), to_raw_value(&MAX_HEADERS)?),
         ("max_entries".to_owned(), to_raw_value(&MAX_BATCH_ENTRIES)?),
-        ("max_id".to_owned(), to_raw_value(&MAX_ENTRY_ID)?),
+        ("max_id".to_owned(), to_raw_value(&MAX_ENTRY_ID_CHARS)?),
     ];
     // Examples by format.
     let requests: Map<Map<Raw>> = serde_json::from_str(REQUESTS)?;
@@ -175,9 +175,9 @@ fn filled(text: &str, values: &[(String, Raw)]) -> String {
 
 impl Operation {
     /// Adds the error responses, also in the v2 content type if `has_v2`.
-    fn add_failures(&mut self, refusals: &[Refusal], has_v2: bool) -> serde_json::Result<()> {
+    fn add_failures(&mut self, rejections: &[Rejection], has_v2: bool) -> serde_json::Result<()> {
         let asks_for_key = self.security.is_none();
-        for (status, response) in responses::responses(&self.refused, self.writes, asks_for_key, refusals) {
+        for (status, response) in responses::responses(&self.refused, self.writes, asks_for_key, rejections) {
             let response = if has_v2 { response.in_v2() } else { response };
             self.responses.insert(status.as_str().to_owned(), to_raw_value(&response)?);
         }

@@ -17,7 +17,7 @@ use shared::{
 
 use crate::{
     advice::explain,
-    envelope::{self, Entry},
+    envelope::{self, EnvelopeRecord},
     error::Error,
     headers,
     media::Format,
@@ -106,13 +106,19 @@ fn read_headers(json: &str, at: usize, topic: &Topic) -> Result<Vec<Header>, Err
 type Content = (Option<Bytes>, Option<Bytes>);
 
 /// The key and value as sent, minus the whitespace outside of strings.
-fn json_record(body: &Bytes, Entry { key, value, parsed: join_key, .. }: Entry<'_, Option<Bytes>>) -> Content {
+fn json_record(
+    body: &Bytes,
+    EnvelopeRecord { key, value, parsed: join_key, .. }: EnvelopeRecord<'_, Option<Bytes>>,
+) -> Content {
     let sent = |text| json::compact_bytes(body, text);
     (key.map(sent).or(join_key), value.map(sent))
 }
 
 /// The decoded key and value.
-fn binary_record(entry: &Entry<'_, Option<Bytes>>, topic: &Topic) -> Result<Result<Content, BrokenRules>, Error> {
+fn binary_record(
+    entry: &EnvelopeRecord<'_, Option<Bytes>>,
+    topic: &Topic,
+) -> Result<Result<Content, BrokenRules>, Error> {
     let decode = |json| decode(json, " Rows as JSON are sent as application/vnd.kafka.json.v2+json.");
     let key = entry.key.map(decode).transpose()?;
     let value = entry.value.map(decode).transpose()?;

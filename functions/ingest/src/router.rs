@@ -77,7 +77,7 @@ pub fn router<P: Publish + Clone, C: Describe + Clone>(app: App<P, C>) -> Router
     Router::new()
         .fallback_service(tower::Layer::layer(&MapRequestLayer::new(normalize), routes))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(metrics, finish))
+        .layer(middleware::from_fn_with_state(metrics, respond_and_log))
 }
 
 fn normalize(mut request: Request<Body>) -> Request<Body> {
@@ -93,8 +93,8 @@ fn is_routed(request: &Request<Body>) -> bool {
     request.extensions().get::<Routed>().is_some()
 }
 
-/// Answers CORS preflight requests, and applies [`finished`] to every response.
-async fn finish(State(metrics): State<Metrics>, request: Request<Body>, next: Next) -> Response {
+/// Answers CORS preflight requests, and logs and counts every response.
+async fn respond_and_log(State(metrics): State<Metrics>, request: Request<Body>, next: Next) -> Response {
     let begun = Instant::now();
     let (method, uri, is_routed) = (request.method().clone(), request.uri().clone(), is_routed(&request));
     let accept: Vec<HeaderValue> = request.headers().get_all(header::ACCEPT).iter().cloned().collect();
@@ -105,11 +105,11 @@ async fn finish(State(metrics): State<Metrics>, request: Request<Body>, next: Ne
     if is_error && !path::normalize(uri.path(), is_routed).starts_with("/v3/") {
         response.headers_mut().insert(header::CONTENT_TYPE, media::error_type(&accept));
     }
-    finished(response, method.as_str(), &excerpt(uri.path()), begun.elapsed(), &metrics)
+    log_and_count(response, method.as_str(), &excerpt(uri.path()), begun.elapsed(), &metrics)
 }
 
 /// Logs and counts a response, and adds the CORS headers.
-pub fn finished(mut response: Response, method: &str, path: &str, took: Duration, metrics: &Metrics) -> Response {
+pub fn log_and_count(mut response: Response, method: &str, path: &str, took: Duration, metrics: &Metrics) -> Response {
     response.headers_mut().extend(CORS);
     if let Some(error_code) = log(&response, method, path, took) {
         metrics.add_by(&REQUESTS_REFUSED, error_code.to_string(), 1);
@@ -157,18 +157,21 @@ async fn root<P, C>(State(app): State<App<P, C>>) -> Response {
 
 /// Students post rows to the stage's root and to Kinesis paths, so the error names the right path.
 async fn not_found<P, C>(State(app): State<App<P, C>>, body: Body) -> Error {
-    body::discard(body, Deadline::usual()).await;
-    Error::NotFound { topics: app.topic_names() }
+    reject(body, Error::NotFound { topics: app.topic_names() }).await
 }
 
 async fn method_not_allowed(body: Body) -> Error {
-    body::discard(body, Deadline::usual()).await;
-    Error::MethodNotAllowed
+    reject(body, Error::MethodNotAllowed).await
 }
 
 async fn no_consumers(body: Body) -> Error {
-    body::discard(body, Deadline::usual()).await;
-    Error::NoConsumers
+    reject(body, Error::NoConsumers).await
+}
+
+/// Answers with `error` once the body is discarded.
+async fn reject(body: Body, error: Error) -> Error {
+    body::discard(body, Deadline::default_for_request()).await;
+    error
 }
 
 async fn health<P, C: Describe>(State(app): State<App<P, C>>) -> Result<Response, Error> {

@@ -37,7 +37,7 @@ impl Settings {
         let pass_through = reader.read::<PassThroughTopics>(&PASS_THROUGH_TOPICS);
         let pass_through = match (&user_ids, pass_through) {
             (Some(user_ids), Some(topics)) => {
-                topics.beside(user_ids).map_err(|error| reader.refuse(&PASS_THROUGH_TOPICS, &error.to_string())).ok()
+                topics.beside(user_ids).map_err(|error| reader.reject(&PASS_THROUGH_TOPICS, &error.to_string())).ok()
             }
             _ => None,
         };

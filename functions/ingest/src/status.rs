@@ -84,14 +84,14 @@ pub(crate) const fn error_code(status: StatusCode, code: u32) -> ErrorCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::{MAX_BODY_BYTES, MAX_RECORDS, MAX_STREAMED_RECORDS, MAX_VIOLATIONS};
+    use crate::limits::{MAX_BODY_BYTES, MAX_RECORDS, MAX_V3_RECORDS, MAX_VIOLATIONS};
 
     #[test]
     fn the_table_states_the_enforced_limits() {
         let when = const { error_code(StatusCode::PAYLOAD_TOO_LARGE, 413) }.when;
         let mib = MAX_BODY_BYTES >> 20;
         let limits = format!(
-            "more than {mib} MiB, also after inflation, or than {MAX_RECORDS} records, {MAX_STREAMED_RECORDS} in v3;"
+            "more than {mib} MiB, also after inflation, or than {MAX_RECORDS} records, {MAX_V3_RECORDS} in v3;"
         );
         assert!(when.starts_with(&limits), "{when}");
         let when = const { error_code(StatusCode::UNPROCESSABLE_ENTITY, 42203) }.when;

@@ -22,7 +22,7 @@ use crate::{
     app::App,
     error::Error,
     failure,
-    limits::{Deadline, MAX_CLUSTER_ID, MAX_STREAMED_RECORDS, METADATA_TIMEOUT},
+    limits::{Deadline, MAX_CLUSTER_ID_CHARS, MAX_V3_RECORDS, METADATA_TIMEOUT},
     media,
     request::ProduceRequest,
     response::{JSON, Unwritten},
@@ -35,12 +35,12 @@ mod result;
 
 /// The cluster and topic of a v3 path. Any cluster id is accepted, because there is only one cluster.
 #[derive(Debug)]
-pub(crate) struct Target {
+pub(crate) struct V3Target {
     cluster_id: String,
     topic: String,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Target {
+impl<S: Send + Sync> FromRequestParts<S> for V3Target {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
@@ -57,7 +57,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Target {
 
 /// Returns whether every result may echo `text`: escaped characters could make a response too large for Lambda.
 fn is_cluster_id(text: &str) -> bool {
-    text.len() <= MAX_CLUSTER_ID
+    text.len() <= MAX_CLUSTER_ID_CHARS
         && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
 }
 
@@ -92,15 +92,15 @@ fn list(cluster_id: &str) -> Value {
 /// `POST /v3/clusters/{cluster_id}/topics/{topic}/records`: one record, or several objects one after the other.
 pub(crate) async fn records<P: Publish, C>(
     State(app): State<App<P, C>>,
-    request: ProduceRequest<Target>,
+    request: ProduceRequest<V3Target>,
 ) -> Result<Response, Error> {
     check(&request)?;
     let ProduceRequest { target, body, deadline, .. } = request;
     let mut entries = entry::stream(&body)?;
-    let batch = Batch::of(&app, &target.topic, entries.by_ref().take(MAX_STREAMED_RECORDS));
+    let batch = PendingRecords::of(&app, &target.topic, entries.by_ref().take(MAX_V3_RECORDS));
     let beyond = entries.count();
     if beyond > 0 {
-        return Err(Error::TooManyRecords { count: MAX_STREAMED_RECORDS + beyond, most: MAX_STREAMED_RECORDS });
+        return Err(Error::TooManyRecords { count: MAX_V3_RECORDS + beyond, most: MAX_V3_RECORDS });
     }
     let results = batch.write(&app, &target.topic, deadline).await;
     Ok(respond(StatusCode::OK, results.stream(&target.cluster_id, &target.topic), results))
@@ -109,17 +109,17 @@ pub(crate) async fn records<P: Publish, C>(
 /// `POST /v3/clusters/{cluster_id}/topics/{topic}/records:batch`: at most ten records, each with an id.
 pub(crate) async fn batch<P: Publish, C>(
     State(app): State<App<P, C>>,
-    request: ProduceRequest<Target>,
+    request: ProduceRequest<V3Target>,
 ) -> Result<Response, Error> {
     check(&request)?;
     let ProduceRequest { target, body, deadline, .. } = request;
     let (ids, entries) = batch::entries(&body)?.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
-    let results = Batch::of(&app, &target.topic, entries).write(&app, &target.topic, deadline).await;
+    let results = PendingRecords::of(&app, &target.topic, entries).write(&app, &target.topic, deadline).await;
     Ok(respond(StatusCode::MULTI_STATUS, results.batch(&ids, &target.cluster_id, &target.topic), results))
 }
 
 /// Rejects requests whose types are not JSON, and empty bodies.
-fn check(ProduceRequest { headers, body, .. }: &ProduceRequest<Target>) -> Result<(), Error> {
+fn check(ProduceRequest { headers, body, .. }: &ProduceRequest<V3Target>) -> Result<(), Error> {
     media::check_json(headers, body)?;
     media::check_accepts_json(headers)?;
     if body.trim_ascii().is_empty() { Err(Error::EmptyBody) } else { Ok(()) }
@@ -127,12 +127,12 @@ fn check(ProduceRequest { headers, body, .. }: &ProduceRequest<Target>) -> Resul
 
 /// The valid records of a request, and the results of all.
 #[derive(Default)]
-struct Batch {
+struct PendingRecords {
     records: Vec<ProducerRecord>,
     results: Results,
 }
 
-impl Batch {
+impl PendingRecords {
     /// Converts each entry to its record before parsing the next, so rejected entries take no memory.
     fn of<P, C>(app: &App<P, C>, topic: &str, entries: impl IntoIterator<Item = Result<Entry, Error>>) -> Self {
         let mut batch = Self::default();
@@ -144,7 +144,7 @@ impl Batch {
                 }
                 Err(error) => {
                     app.count_rejected(1, &error);
-                    batch.results.refused(error);
+                    batch.results.add_rejected(error);
                 }
             }
         }
@@ -165,7 +165,7 @@ fn respond(status: StatusCode, body: Vec<u8>, results: Results) -> Response {
     let mut response = (status, [(header::CONTENT_TYPE, JSON)], body).into_response();
     if let Some(failed) = Unwritten::of(&results.outcomes(), results.len(), failure::v3_code) {
         response.extensions_mut().insert(failed);
-    } else if let Some(error) = results.into_refusal() {
+    } else if let Some(error) = results.into_first_rejection() {
         response.extensions_mut().insert(Arc::new(error));
     }
     response

@@ -75,7 +75,7 @@ impl Kafka {
         }
         let TopicPartition { topic, partition: number } = partition;
         let client = self.client.partition_client(topic, *number, UnknownTopicHandling::Error);
-        let client = Arc::new(client.await.map_err(refused)?);
+        let client = Arc::new(client.await.map_err(kafka_error)?);
         known().insert(partition.clone(), Arc::clone(&client));
         Ok(client)
     }
@@ -83,7 +83,7 @@ impl Kafka {
 
 impl Reader for Kafka {
     async fn partitions(&self) -> Result<Vec<TopicPartition>, ReadError> {
-        let topics = within(&self.servers, self.client.list_topics().map_err(refused).boxed()).await?;
+        let topics = within(&self.servers, self.client.list_topics().map_err(kafka_error).boxed()).await?;
         let of_topic = |topic: rskafka::topic::Topic| {
             topic.partitions.into_iter().map(move |partition| TopicPartition { topic: topic.name.clone(), partition })
         };
@@ -94,8 +94,8 @@ impl Reader for Kafka {
     async fn bounds(&self, partition: &TopicPartition) -> Result<Range<u64>, ReadError> {
         let work = async {
             let client = self.partition(partition).await?;
-            let start = client.get_offset(OffsetAt::Earliest).await.map_err(refused)?;
-            let end = client.get_offset(OffsetAt::Latest).await.map_err(refused)?;
+            let start = client.get_offset(OffsetAt::Earliest).await.map_err(kafka_error)?;
+            let end = client.get_offset(OffsetAt::Latest).await.map_err(kafka_error)?;
             Ok(offset(start)?..offset(end)?)
         };
         within(&self.servers, work.boxed()).await
@@ -110,7 +110,7 @@ impl Reader for Kafka {
                 Err(Error::ServerError { protocol_error: ProtocolError::OffsetOutOfRange, .. }) => {
                     Err(ReadError::OutOfRange(from))
                 }
-                Err(error) => Err(refused(error)),
+                Err(error) => Err(kafka_error(error)),
             }
         };
         within(&self.servers, work.boxed()).await
@@ -125,7 +125,7 @@ async fn within<T>(servers: &str, work: BoxFuture<'_, Result<T, ReadError>>) -> 
     }
 }
 
-fn refused(error: Error) -> ReadError {
+fn kafka_error(error: Error) -> ReadError {
     ReadError::Kafka(Box::new(error))
 }
 

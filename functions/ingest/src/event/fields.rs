@@ -19,15 +19,15 @@ pub(super) struct Fields {
     path: Lenient<String>,
     /// The gateway's route, such as `/{proxy+}`.
     resource: Lenient<String>,
-    multi_value_headers: Lenient<Members<List>>,
+    multi_value_headers: Lenient<LenientMap<List>>,
     /// Version 2. The stage stands in front of the path, unless it is `$default`.
     raw_path: Lenient<String>,
     /// The method and route, such as `ANY /{proxy+}`, or `$default`.
     route_key: Lenient<String>,
     request_context: Lenient<RequestContext>,
     /// Both versions.
-    path_parameters: Lenient<Members<String>>,
-    headers: Lenient<Members<String>>,
+    path_parameters: Lenient<LenientMap<String>>,
+    headers: Lenient<LenientMap<String>>,
     body: Lenient<String>,
     is_base64_encoded: Lenient<Flag>,
 }
@@ -47,7 +47,7 @@ struct Http {
 
 /// The path that an event names.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Target {
+pub(super) struct RequestPath {
     pub(super) path: String,
     /// Set if the path comes from the gateway's route, so it has no base path.
     pub(super) is_routed: bool,
@@ -60,10 +60,10 @@ impl Fields {
     }
 
     /// The gateway's route with its parameters filled in, which has no base path; otherwise the requested path.
-    pub(super) fn target(&self) -> Option<Target> {
+    pub(super) fn request_path(&self) -> Option<RequestPath> {
         let template = self.resource.text().or_else(|| self.route_key.text().map(path_of_route_key));
         let template = template.filter(|template| template.starts_with('/'));
-        let parameters = self.path_parameters.get().map_or(&[][..], |Members(parameters)| parameters);
+        let parameters = self.path_parameters.get().map_or(&[][..], |LenientMap(parameters)| parameters);
         let parameter = |name: &str| parameters.iter().find(|(of, _)| of == name)?.1.text();
         let routed = path::from_template(template.unwrap_or("/{proxy+}"), parameter);
         let asked = self.path.text().or_else(|| self.below_stage());
@@ -71,8 +71,8 @@ impl Fields {
         let is_certain = template.is_some_and(|template| template.contains('{'));
         let ends_with = |routed: &String| asked.is_none_or(|asked| tidy(asked).ends_with(tidy(routed)));
         match routed.filter(|routed| is_certain || ends_with(routed)) {
-            Some(path) => Some(Target { path, is_routed: true }),
-            None => asked.map(|path| Target { path: path.to_owned(), is_routed: false }),
+            Some(path) => Some(RequestPath { path, is_routed: true }),
+            None => asked.map(|path| RequestPath { path: path.to_owned(), is_routed: false }),
         }
     }
 
@@ -146,10 +146,10 @@ impl Lenient<String> {
     }
 }
 
-impl<T> Lenient<Members<T>> {
+impl<T> Lenient<LenientMap<T>> {
     /// The members that have a value.
     fn take(&mut self) -> impl Iterator<Item = (String, T)> + use<T> {
-        let members = self.0.take().map(|Members(members)| members).unwrap_or_default();
+        let members = self.0.take().map(|LenientMap(members)| members).unwrap_or_default();
         members.into_iter().filter_map(|(name, Lenient(value))| Some((name, value?)))
     }
 }
@@ -211,9 +211,9 @@ impl<'de> Expected<'de> for List {
 
 /// The members of an object, in order.
 #[derive(Debug)]
-struct Members<T>(Vec<(String, Lenient<T>)>);
+struct LenientMap<T>(Vec<(String, Lenient<T>)>);
 
-impl<'de, T: Expected<'de>> Expected<'de> for Members<T> {
+impl<'de, T: Expected<'de>> Expected<'de> for LenientMap<T> {
     fn of_object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {
         let mut members = Vec::new();
         while let Some(member) = object.next_entry()? {

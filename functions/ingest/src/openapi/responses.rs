@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use shared::publish::{Failure, Written};
 
-use super::refusals::{Example, Refusal};
+use super::rejections::{Example, Rejection};
 use crate::{
     failure, response,
     status::{ERROR_CODES, ErrorCode, GATEWAY_TIMEOUT, INVALID_API_KEY, THROTTLED},
@@ -71,7 +71,7 @@ pub(super) fn responses(
     refused: &[u32],
     writes: bool,
     asks_for_key: bool,
-    refusals: &[Refusal],
+    rejections: &[Rejection],
 ) -> impl Iterator<Item = (StatusCode, Response)> {
     let mut described = BTreeMap::<StatusCode, StatusDescription>::new();
     let of_gateway = asks_for_key.then_some(&INVALID_API_KEY).into_iter().chain([&THROTTLED, &GATEWAY_TIMEOUT]);
@@ -81,7 +81,7 @@ pub(super) fn responses(
         described.codes.push(answer.code);
     }
     if writes {
-        for Refusal { name, code, example } in refusals {
+        for Rejection { name, code, example } in rejections {
             described.entry(code.status).or_default().refused.insert(name.clone(), example.clone());
         }
         for failure in Failure::ALL {

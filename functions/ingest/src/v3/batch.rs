@@ -9,7 +9,7 @@ use super::entry::{Entry, MEMBERS};
 use crate::{
     advice::explain,
     error::Error,
-    limits::{MAX_BATCH_ENTRIES, MAX_ENTRY_ID},
+    limits::{MAX_BATCH_ENTRIES, MAX_ENTRY_ID_CHARS},
     members::Members,
 };
 
@@ -49,7 +49,7 @@ pub(super) fn entries(body: &[u8]) -> Result<Vec<Identified>, Error> {
 fn identified(entry: &str, place: Place) -> Result<Identified, Error> {
     let known: Vec<_> = ["id"].into_iter().chain(MEMBERS).collect();
     let members = Members::read(entry, "an entry", &known)?;
-    let id = members.get("id").and_then(text).filter(|id| (1..=MAX_ENTRY_ID).contains(&id.chars().count()));
+    let id = members.get("id").and_then(text).filter(|id| (1..=MAX_ENTRY_ID_CHARS).contains(&id.chars().count()));
     let id = id.map(Cow::into_owned).ok_or(Error::BadBatch("Batch entry identifier is not a valid string."))?;
     let checked = json::check(entry.as_bytes()).map_err(|error| Error::NotJson(error.after(place)));
     Ok((id, checked.and_then(|_| Entry::of(&members))))

@@ -29,7 +29,7 @@ const MAX_KEPT_VIOLATIONS: usize = MAX_BATCH_ENTRIES * MAX_VIOLATIONS;
 #[derive(Debug)]
 enum State {
     /// Invalid, and not sent to the producer.
-    Refused(Error),
+    Rejected(Error),
     /// Sent to the producer; unconfirmed until the outcome is known.
     Sent(Sizes, Outcome),
 }
@@ -69,13 +69,13 @@ struct Problem<'a> {
 }
 
 #[derive(Serialize)]
-struct Batch<'a> {
+struct BatchResponse<'a> {
     successes: Vec<Success<'a>>,
     failures: Vec<Problem<'a>>,
 }
 
 impl Results {
-    pub(super) fn refused(&mut self, mut error: Error) {
+    pub(super) fn add_rejected(&mut self, mut error: Error) {
         if let Error::Invalid(violations) = &mut error {
             // Thousands of records with a hundred violations each would take more memory than the body. The first is the message.
             if self.violations >= MAX_KEPT_VIOLATIONS {
@@ -83,7 +83,7 @@ impl Results {
             }
             self.violations += violations.listed.len();
         }
-        self.states.push(State::Refused(error));
+        self.states.push(State::Rejected(error));
     }
 
     pub(super) fn sent(&mut self, sizes: Sizes) {
@@ -93,7 +93,7 @@ impl Results {
     /// Sets the outcomes of the records that were sent to the producer.
     pub(super) fn settle(&mut self, outcomes: Vec<Outcome>) {
         let sent = self.states.iter_mut().filter_map(|state| match state {
-            State::Refused(_) => None,
+            State::Rejected(_) => None,
             State::Sent(_, outcome) => Some(outcome),
         });
         for (known, outcome) in sent.zip(outcomes) {
@@ -108,16 +108,16 @@ impl Results {
     /// The outcomes of the records that were sent to the producer.
     pub(super) fn outcomes(&self) -> Vec<Outcome> {
         let outcome = |state: &State| match state {
-            State::Refused(_) => None,
+            State::Rejected(_) => None,
             State::Sent(_, outcome) => Some(*outcome),
         };
         self.states.iter().filter_map(outcome).collect()
     }
 
-    /// The error of the first refused record.
-    pub(super) fn into_refusal(self) -> Option<Error> {
+    /// The error of the first rejected record.
+    pub(super) fn into_first_rejection(self) -> Option<Error> {
         self.states.into_iter().find_map(|state| match state {
-            State::Refused(error) => Some(error),
+            State::Rejected(error) => Some(error),
             State::Sent(..) => None,
         })
     }
@@ -144,7 +144,7 @@ impl Results {
 
     /// The body of a batch response: the results with their ids.
     pub(super) fn batch(&self, ids: &[String], cluster_id: &str, topic: &str) -> Vec<u8> {
-        let mut batch = Batch { successes: Vec::new(), failures: Vec::new() };
+        let mut batch = BatchResponse { successes: Vec::new(), failures: Vec::new() };
         for (id, state) in ids.iter().zip(&self.states) {
             match success(state, Label::Batched { id }, cluster_id, topic) {
                 Some(success) => batch.successes.push(success),
@@ -172,7 +172,7 @@ fn success<'a>(state: &State, label: Label<'a>, cluster_id: &'a str, topic: &'a 
 /// The failure of a record. Past the first ones it is shortened, because the response has to fit into Lambda's 6 MB.
 fn problem<'a>(state: &'a State, id: Option<&'a str>, in_full: bool) -> Problem<'a> {
     let (error_code, why, violations): (_, &dyn Display, _) = match state {
-        State::Refused(error) => (error.code(), error, error.violations()),
+        State::Rejected(error) => (error.code(), error, error.violations()),
         State::Sent(_, outcome) => {
             let failure = outcome.as_ref().err().unwrap_or(&Failure::Unconfirmed);
             (failure::v3_code(*failure), failure, None)

@@ -19,13 +19,13 @@ pub(super) struct Example {
 }
 
 /// An example of a rejected request, and its `error_code`.
-pub(super) struct Refusal {
+pub(super) struct Rejection {
     pub(super) name: String,
     pub(super) code: ErrorCode,
     pub(super) example: Example,
 }
 
-/// An entry of `refusals.json`.
+/// An entry of `rejections.json`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Request {
@@ -40,24 +40,24 @@ struct Request {
     body: Box<RawValue>,
 }
 
-/// The rejection of each request in `refusals.json`.
-pub(super) fn refusals<P, C>(app: &App<P, C>) -> serde_json::Result<Vec<Refusal>> {
-    let requests: Vec<Request> = serde_json::from_str(include_str!("refusals.json"))?;
-    requests.into_iter().filter_map(|request| request.refused(app).transpose()).collect()
+/// The rejection of each request in `rejections.json`.
+pub(super) fn rejections<P, C>(app: &App<P, C>) -> serde_json::Result<Vec<Rejection>> {
+    let requests: Vec<Request> = serde_json::from_str(include_str!("rejections.json"))?;
+    requests.into_iter().filter_map(|request| request.rejected(app).transpose()).collect()
 }
 
 impl Request {
     /// `None` if the request is accepted.
-    fn refused<P, C>(self, app: &App<P, C>) -> serde_json::Result<Option<Refusal>> {
+    fn rejected<P, C>(self, app: &App<P, C>) -> serde_json::Result<Option<Rejection>> {
         let Self { name, summary, topic, content_type, body } = self;
         let body = serde_json::from_str::<String>(body.get()).unwrap_or_else(|_| compact(body.get()).into_owned());
-        let topic = app.topic_of(&topic).map_or(topic, |topic| topic.name().to_owned());
+        let topic = app.first_topic_with_label(&topic).map_or(topic, |topic| topic.name().to_owned());
         let Err(error) = accept(app, &topic, content_type.as_deref(), &body.clone().into()) else { return Ok(None) };
         let content_type = content_type.map(|sent| format!(" as `{sent}`")).unwrap_or_default();
         let description = Some(format!("Sent to `{topic}`{content_type}:\n\n```json\n{body}\n```"));
         let value = serde_json::from_slice(&error.body())?;
         let example = Example { summary, description, value };
-        Ok(Some(Refusal { name, code: error.error_code(), example }))
+        Ok(Some(Rejection { name, code: error.error_code(), example }))
     }
 }
 
