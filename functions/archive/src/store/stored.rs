@@ -15,7 +15,7 @@ pub struct Stored {
     pub offset: u64,
     /// The number of records, which have consecutive offsets.
     pub records: u64,
-    /// The object's size.
+    /// The object's size in bytes.
     pub bytes: u64,
 }
 
