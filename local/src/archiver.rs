@@ -77,11 +77,7 @@ impl ArchiveRunner {
                 () = publisher_waits, if !failing => {}
             }
             match self.run_once().await {
-                Err(ArchiveRunError::Failed(failure)) => {
-                    if health.mark_failed(failure.clone()) {
-                        eprintln!("archive: {failure}; retrying");
-                    }
-                }
+                Err(ArchiveRunError::Failed(failure)) => health.report_failure("archive", &failure),
                 Err(lost @ ArchiveRunError::Lost(_)) => return Err(lost),
                 Ok(()) => health.mark_healthy(),
             }

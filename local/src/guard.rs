@@ -77,8 +77,8 @@ impl Guard {
     fn check(&self, request: &Request) -> Result<(), Rejection> {
         let host = single_host(request)?;
         // A request to a proxy names the host in its first line, which takes precedence.
-        let asked = request.uri().authority().or(host.as_ref());
-        for authority in asked.into_iter().chain(&host) {
+        let requested_host = request.uri().authority().or(host.as_ref());
+        for authority in requested_host.into_iter().chain(&host) {
             let name = Host::of(authority).ok_or(Rejection::Host)?;
             if !self.0.is_served(&name) {
                 return Err(Rejection::ForeignHost { host: excerpt(&name.0), address: self.0.address });
@@ -86,7 +86,7 @@ impl Guard {
         }
         let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         match request.headers().get(header::ORIGIN) {
-            Some(origin) if !safe && !self.0.is_allowed(origin) && !is_same(origin, asked) => {
+            Some(origin) if !safe && !self.0.is_allowed(origin) && !is_same_origin(origin, requested_host) => {
                 Err(Rejection::ForeignOrigin { origin: excerpt(&String::from_utf8_lossy(origin.as_bytes())) })
             }
             _ => Ok(()),
@@ -158,10 +158,10 @@ fn single_host(request: &Request) -> Result<Option<Authority>, Rejection> {
     }
 }
 
-/// Returns whether `origin` is the server that is `asked`.
-fn is_same(origin: &HeaderValue, asked: Option<&Authority>) -> bool {
+/// Returns whether `origin` names the host that the request is sent to.
+fn is_same_origin(origin: &HeaderValue, requested_host: Option<&Authority>) -> bool {
     let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-    origin.zip(asked).is_some_and(|((_, origin), asked)| asked.as_str().eq_ignore_ascii_case(origin))
+    origin.zip(requested_host).is_some_and(|((_, origin), host)| host.as_str().eq_ignore_ascii_case(origin))
 }
 
 impl Host {

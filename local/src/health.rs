@@ -7,8 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Health(Arc<Mutex<Option<String>>>);
 
 impl Health {
-    /// Marks the component as failed. Returns whether it worked before, so that the first of several failures can be reported.
-    pub(crate) fn mark_failed(&self, error: String) -> bool {
+    /// Marks the component as failed. Prints the error with the component's `name`, unless the component failed before.
+    pub(crate) fn report_failure(&self, name: &str, error: &str) {
+        if self.mark_failed(error.to_owned()) {
+            eprintln!("{name}: {error}; retrying");
+        }
+    }
+
+    /// Marks the component as failed. Returns whether it worked before.
+    fn mark_failed(&self, error: String) -> bool {
         self.set(Some(error)).is_none()
     }
 

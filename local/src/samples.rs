@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::Serialize;
 use shared::metrics::{Recorded, archive, emulator, ingest};
 
-/// The number of samples kept.
-const KEPT: usize = 600;
+/// The most samples kept.
+const MAX_SAMPLES: usize = 600;
 
 /// The metrics of one second, in the names that the page reads.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -89,7 +89,7 @@ impl Samples {
     /// Adds the sample of a second.
     pub(crate) fn add(&mut self, second: Second, time_ms: i64, lag: u64) {
         self.seconds += 1;
-        if self.latest.len() == KEPT {
+        if self.latest.len() == MAX_SAMPLES {
             self.latest.pop_front();
         }
         self.latest.push_back(second.end(self.seconds, time_ms, lag));
@@ -136,11 +136,11 @@ mod tests {
     #[test]
     fn the_samples_of_ten_minutes_are_kept() {
         let mut samples = Samples::default();
-        for _ in 0..KEPT + 5 {
+        for _ in 0..MAX_SAMPLES + 5 {
             samples.add(Second::default(), 0, 0);
         }
         let seconds: Vec<_> = samples.latest().iter().map(|sample| sample.second).collect();
-        assert_eq!((seconds.len(), seconds[0], seconds[KEPT - 1]), (KEPT, 6, KEPT as u64 + 5));
+        assert_eq!((seconds.len(), seconds[0], seconds[MAX_SAMPLES - 1]), (MAX_SAMPLES, 6, MAX_SAMPLES as u64 + 5));
     }
 
     #[test]

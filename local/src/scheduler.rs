@@ -37,13 +37,8 @@ pub(crate) async fn run<P: Publish>(
                 health.mark_healthy();
                 on_refused(report.refused);
             }
-            Err(error) => {
-                let error = one_line(&error);
-                // A database outage lasts for many runs.
-                if health.mark_failed(error.clone()) {
-                    eprintln!("emulator: {error}; retrying");
-                }
-            }
+            // A database outage lasts for many runs.
+            Err(error) => health.report_failure("emulator", &one_line(&error)),
         }
         let next = begun + Duration::from_secs_f64(past as f64 / posts_per_second);
         tokio::select! {

@@ -27,8 +27,8 @@ pub(crate) struct Backlog {
     topics: Mutex<HashMap<Arc<str>, TopicBacklog>>,
     /// Notified when bytes become free.
     shrunk: Notify,
-    /// Notified when a publisher waits for that.
-    waiting: Notify,
+    /// Notified when a publisher starts to wait.
+    publisher_waiting: Notify,
     closed: AtomicBool,
 }
 
@@ -38,7 +38,7 @@ struct TopicBacklog {
     bytes: usize,
     /// The size of each written record, by partition and offset.
     written: BTreeMap<(i32, i64), usize>,
-    /// The first offset of each partition that is not archived.
+    /// The offset after the last archived record, by partition.
     archived_to: HashMap<i32, i64>,
 }
 
@@ -49,26 +49,26 @@ impl Backlog {
             archived: topics.into_iter().map(Into::into).collect(),
             topics: Mutex::default(),
             shrunk: Notify::default(),
-            waiting: Notify::default(),
+            publisher_waiting: Notify::default(),
             closed: AtomicBool::default(),
         }
     }
 
     /// Waits until a publisher has to wait.
     pub(crate) async fn publisher_waits(&self) {
-        self.waiting.notified().await;
+        self.publisher_waiting.notified().await;
     }
 
     /// Frees the records of a partition below offset `next`, which are archived.
     pub(crate) fn mark_archived(&self, topic: &str, partition: i32, next: i64) {
         let mut topics = self.topics();
-        let waiting = topics.entry(topic.into()).or_default();
-        waiting.archived_to.insert(partition, next);
-        let mut rest = waiting.written.split_off(&(partition, 0));
+        let topic_backlog = topics.entry(topic.into()).or_default();
+        topic_backlog.archived_to.insert(partition, next);
+        let mut rest = topic_backlog.written.split_off(&(partition, 0));
         let mut beyond = rest.split_off(&(partition, next.max(0)));
         let freed: usize = rest.values().sum();
-        waiting.bytes -= freed;
-        waiting.written.append(&mut beyond);
+        topic_backlog.bytes -= freed;
+        topic_backlog.written.append(&mut beyond);
         drop(topics);
         if freed > 0 {
             self.shrunk.notify_waiters();
@@ -87,12 +87,12 @@ impl Backlog {
             return true;
         }
         let mut topics = self.topics();
-        let waiting = topics.entry(Arc::clone(topic)).or_default();
-        let room = waiting.bytes + bytes <= MAX_UNARCHIVED_BYTES;
-        if room {
-            waiting.bytes += bytes;
+        let topic_backlog = topics.entry(Arc::clone(topic)).or_default();
+        let fits = topic_backlog.bytes + bytes <= MAX_UNARCHIVED_BYTES;
+        if fits {
+            topic_backlog.bytes += bytes;
         }
-        room
+        fits
     }
 
     /// Waits until `bytes` fit, and admits them. Returns `false` if they do not fit by the deadline.
@@ -108,7 +108,7 @@ impl Backlog {
             if self.closed.load(Ordering::Relaxed) {
                 return false;
             }
-            self.waiting.notify_one();
+            self.publisher_waiting.notify_one();
             if timeout_at(deadline, shrunk).await.is_err() {
                 return false;
             }
@@ -121,16 +121,16 @@ impl Backlog {
             return;
         }
         let mut topics = self.topics();
-        let waiting = topics.entry(Arc::clone(topic)).or_default();
+        let topic_backlog = topics.entry(Arc::clone(topic)).or_default();
         match outcome {
             Ok(Written { partition, offset, .. })
-                if waiting.archived_to.get(partition).is_none_or(|next| next <= offset) =>
+                if topic_backlog.archived_to.get(partition).is_none_or(|next| next <= offset) =>
             {
-                waiting.written.insert((*partition, *offset), bytes);
+                topic_backlog.written.insert((*partition, *offset), bytes);
             }
             // Archived before its acknowledgement arrived, or not written.
             Ok(_) | Err(_) => {
-                waiting.bytes -= bytes;
+                topic_backlog.bytes -= bytes;
                 drop(topics);
                 self.shrunk.notify_waiters();
             }

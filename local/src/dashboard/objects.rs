@@ -8,14 +8,14 @@ use archive::{
 };
 use serde::Serialize;
 
-/// The number of objects kept per partition: enough to find the records of the posts shown.
-const KEPT: usize = 1_000;
+/// The most objects kept per partition: enough to find the records of the posts shown.
+const MAX_OBJECTS_PER_PARTITION: usize = 1_000;
 
-/// The number of objects shown per partition.
-const SHOWN: usize = 8;
+/// The most objects listed per partition.
+const MAX_LISTED_OBJECTS: usize = 8;
 
-/// The number of quarantined objects shown, over all partitions.
-const SHOWN_QUARANTINED: usize = 10;
+/// The most quarantined objects kept, over all partitions.
+const MAX_QUARANTINED_OBJECTS: usize = 10;
 
 /// The stored objects by partition.
 #[derive(Debug, Default)]
@@ -70,9 +70,9 @@ impl Objects {
             partition.objects += 1;
             partition.bytes += stored.bytes;
         } else {
-            keep(&mut self.quarantine, stored.clone(), SHOWN_QUARANTINED);
+            keep(&mut self.quarantine, stored.clone(), MAX_QUARANTINED_OBJECTS);
         }
-        keep(&mut partition.latest, stored, KEPT);
+        keep(&mut partition.latest, stored, MAX_OBJECTS_PER_PARTITION);
     }
 
     /// Returns the object that holds a record, if it is kept.
@@ -103,7 +103,7 @@ impl Objects {
 impl Partition {
     fn view<'a>(&self, TopicPartition { topic, partition }: &'a TopicPartition) -> PartitionView<'a> {
         let lines = self.latest.iter().rev().filter(|stored| stored.content == Content::Lines);
-        let latest = lines.take(SHOWN).map(ObjectView::of).collect();
+        let latest = lines.take(MAX_LISTED_OBJECTS).map(ObjectView::of).collect();
         PartitionView { topic, partition: *partition, objects: self.objects, bytes: self.bytes, latest }
     }
 }
@@ -152,7 +152,7 @@ mod tests {
         let view = serde_json::to_value(objects.view()).unwrap();
         assert_eq!((&view["objects"], &view["bytes"]), (&20.into(), &200.into()));
         let latest = view["partitions"][0]["latest"].as_array().unwrap();
-        assert_eq!((latest.len(), &latest[0]["offset"]), (SHOWN, &json!(19)));
+        assert_eq!((latest.len(), &latest[0]["offset"]), (MAX_LISTED_OBJECTS, &json!(19)));
         let path = "quarantine/demo.pin/partition=0/demo.pin+0+0000000020.bin";
         assert_eq!(view["quarantine"], json!([{"path": path, "offset": 20, "bytes": 10}]));
         assert_eq!(objects.at_path(path).map(|stored| stored.offset), Some(20));

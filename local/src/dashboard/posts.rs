@@ -20,17 +20,17 @@ use super::objects::Objects;
 
 mod details;
 
-/// The number of posts kept: those on the map and in the rankings.
-pub(super) const KEPT: usize = 500;
+/// The most posts kept: those on the map and in the rankings.
+pub(super) const MAX_POSTS: usize = 500;
 
 /// The number of latest posts in which a record's post is searched. A post's three records are sent together or in sequence.
-const LOOKED_AT: usize = 64;
+const POST_SEARCH_WINDOW: usize = 64;
 
-/// The number of posts shown as cards.
-const SHOWN: usize = 12;
+/// The most posts shown as cards.
+const MAX_CARDS: usize = 12;
 
 /// The length of each ranking.
-const RANKED: usize = 8;
+const RANKING_LENGTH: usize = 8;
 
 /// The size limit of a kept row, in bytes. The page shows the record of a longer one without its contents.
 const MAX_ROW_BYTES: usize = 8 * 1024;
@@ -159,13 +159,13 @@ impl Posts {
         // A copy: a slice would keep the whole body of the request in memory.
         let unparsed = (value.len() <= MAX_ROW_BYTES).then(|| Bytes::copy_from_slice(value));
         let row = Row { partition, offset, unparsed };
-        let recent = self.latest.iter_mut().rev().take(LOOKED_AT);
+        let recent = self.latest.iter_mut().rev().take(POST_SEARCH_WINDOW);
         let mut of_index = recent.filter(|post| post.user_id == user_id && post.index == index);
         if let Some(post) = of_index.next().filter(|post| !post.rows.contains_key(kind)) {
             post.rows.insert(kind, row);
             return;
         }
-        if self.latest.len() == KEPT {
+        if self.latest.len() == MAX_POSTS {
             self.latest.pop_front();
         }
         self.count += 1;
@@ -217,7 +217,7 @@ impl Posts {
             records: post.parsed_rows().map(|(kind, row)| (*kind, record(row))).collect(),
         };
         PostsView {
-            posts: newest().filter(|post| post.parsed_rows().next().is_some()).take(SHOWN).map(post).collect(),
+            posts: newest().filter(|post| post.parsed_rows().next().is_some()).take(MAX_CARDS).map(post).collect(),
             places: newest().filter_map(|post| post.details.place()).collect(),
             categories: ranked(newest().filter_map(|post| post.details.category.as_deref())),
             countries: ranked(newest().filter_map(|post| post.details.country.as_deref())),
@@ -233,7 +233,7 @@ fn ranked<'a>(names: impl Iterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
     }
     let mut ranked: Vec<_> = counts.into_iter().collect();
     ranked.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    ranked.truncate(RANKED);
+    ranked.truncate(RANKING_LENGTH);
     ranked
 }
 

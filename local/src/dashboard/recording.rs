@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shared::publish::{Outcome, ProducerRecord, Publish};
 use tokio::time::Instant;
 
-use super::{posts::KEPT, state::Dashboard};
+use super::{posts::MAX_POSTS, state::Dashboard};
 
 /// A publisher that reports its outcomes to the dashboard.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ impl<P: Publish> Publish for RecordingPublisher<P> {
     async fn publish(&self, records: Vec<ProducerRecord>, deadline: Instant) -> Vec<Outcome> {
         let topics: Vec<_> = records.iter().map(|record| Arc::clone(&record.topic)).collect();
         // Three records make a post. Older ones would not be shown.
-        let first = records.len().saturating_sub(3 * KEPT);
+        let first = records.len().saturating_sub(3 * MAX_POSTS);
         let latest = records[first..].to_vec();
         let outcomes = self.inner.publish(records, deadline).await;
         self.dashboard.written(&topics, &latest, &outcomes);

@@ -4,10 +4,10 @@ use std::{collections::VecDeque, mem};
 
 use serde::{Deserialize, Serialize};
 
-/// The number of rejections kept.
-const KEPT: usize = 10;
+/// The most rejections kept.
+const MAX_REJECTIONS: usize = 10;
 
-/// The number of violations kept per rejection.
+/// The most violations kept per rejection.
 const MAX_VIOLATIONS: usize = 20;
 
 /// A rejected request, or an invalid row of the emulator's database.
@@ -79,7 +79,7 @@ pub(crate) struct Refusals {
 
 impl Refusals {
     pub(super) fn add(&mut self, refusal: Refusal) {
-        if self.latest.len() == KEPT {
+        if self.latest.len() == MAX_REJECTIONS {
             self.latest.pop_front();
         }
         self.count += 1;
@@ -127,10 +127,10 @@ mod tests {
     #[test]
     fn the_latest_rejections_are_kept_newest_first() {
         let mut refusals = Refusals::default();
-        for row in 0..KEPT + 2 {
+        for row in 0..MAX_REJECTIONS + 2 {
             refusals.add_row(format!("row {row}"), 0);
         }
         let shown: Vec<_> = refusals.view().into_iter().map(|refusal| (refusal.id, &*refusal.answer.message)).collect();
-        assert_eq!((shown.len(), shown[0], shown[KEPT - 1]), (KEPT, (12, "row 11"), (3, "row 2")));
+        assert_eq!((shown.len(), shown[0], shown[MAX_REJECTIONS - 1]), (MAX_REJECTIONS, (12, "row 11"), (3, "row 2")));
     }
 }

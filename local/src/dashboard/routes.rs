@@ -85,7 +85,7 @@ async fn pipeline(State(dashboard): State<Dashboard>) -> Response {
 /// `GET /live/events`: server-sent events, the first one soon and then one a second. A slow browser skips events.
 fn events(dashboard: &Dashboard, stop: &CancellationToken) -> Response {
     let events = stream::unfold(dashboard.0.newest.subscribe(), next).take_until(stop.clone().cancelled_owned());
-    dashboard.0.arrived.notify_one();
+    dashboard.0.browser_connected.notify_one();
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),

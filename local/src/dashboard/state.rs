@@ -69,7 +69,7 @@ pub(super) struct Inner {
     /// The newest event, as it is sent.
     pub(super) newest: watch::Sender<Bytes>,
     /// Notified when a browser connects.
-    pub(super) arrived: Notify,
+    pub(super) browser_connected: Notify,
     /// Limits concurrent reads, because objects may be large.
     pub(super) reads: Semaphore,
 }
@@ -123,7 +123,7 @@ impl Dashboard {
             objects: Mutex::default(),
             refusals: Mutex::default(),
             newest: watch::Sender::default(),
-            arrived: Notify::new(),
+            browser_connected: Notify::new(),
             reads: Semaphore::new(MAX_CONCURRENT_READS),
         }))
     }
@@ -170,7 +170,7 @@ impl Dashboard {
             tokio::select! {
                 _ = seconds.tick() => self.end_second(&mut stored),
                 // The delay limits the rate, however often browsers reconnect.
-                () = self.0.arrived.notified() => sleep(FIRST_EVENT_DELAY).await,
+                () = self.0.browser_connected.notified() => sleep(FIRST_EVENT_DELAY).await,
             }
             if self.has_viewers() {
                 self.parse_rows();
@@ -204,12 +204,7 @@ impl Dashboard {
         loop {
             match kafka.reach(KAFKA_TIMEOUT).await {
                 Ok(()) => health.mark_healthy(),
-                Err(error) => {
-                    let error = error.to_string();
-                    if health.mark_failed(error.clone()) {
-                        eprintln!("kafka: {error}; retrying");
-                    }
-                }
+                Err(error) => health.report_failure("kafka", &error.to_string()),
             }
             sleep(SAMPLE_INTERVAL).await;
         }

@@ -125,22 +125,22 @@ fn a_row_is_parsed_in_every_accepted_form() {
 #[test]
 fn the_latest_posts_are_kept_and_a_row_is_parsed_once() {
     let mut posts = posts();
-    for (offset, row) in (0..).zip((0..877).cycle().take(2 * KEPT)) {
+    for (offset, row) in (0..).zip((0..877).cycle().take(2 * MAX_POSTS)) {
         add(&mut posts, &record("demo", "geo", row), offset);
     }
     let unparsed = posts.unparsed();
-    assert_eq!(unparsed.len(), KEPT);
+    assert_eq!(unparsed.len(), MAX_POSTS);
     // A newer post arrives while these are parsed.
     add(&mut posts, &record("demo", "geo", 0), 1_000);
     posts.add_parsed(unparsed.into_iter().map(UnparsedRow::parse).collect());
     let shown = serde_json::to_value(posts.view(&Objects::default())).unwrap();
     assert_eq!(
         (shown["posts"].as_array().unwrap().len(), shown["places"].as_array().unwrap().len()),
-        (SHOWN, KEPT - 1)
+        (MAX_CARDS, MAX_POSTS - 1)
     );
     let all = shown["posts"].as_array().unwrap();
     assert!(all.iter().all(|post| post["country"].is_string()), "unparsed posts are not shown: {all:?}");
     assert_eq!(posts.unparsed().len(), 1, "a parsed row is not parsed again");
     let countries = shown["countries"].as_array().unwrap();
-    assert!(countries.len() == RANKED && countries[0][1].as_u64() >= countries[1][1].as_u64(), "{countries:?}");
+    assert!(countries.len() == RANKING_LENGTH && countries[0][1].as_u64() >= countries[1][1].as_u64(), "{countries:?}");
 }
