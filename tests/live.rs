@@ -128,7 +128,7 @@ async fn a_record_is_shown_with_its_offset_its_object_and_its_archived_line() {
         "{}",
         state["topics"]
     );
-    assert_eq!(state["parts"], json!({"emulator": null, "kafka": null, "archive": null}));
+    assert_eq!(state["errors"], json!({"emulator": null, "kafka": null, "archive": null}));
 
     let (status, shown) = text(&local, "/live/record?topic=demo.geo&partition=0&offset=1").await;
     let path = record["object"].as_str().unwrap().to_owned();

@@ -39,7 +39,7 @@ export function picture() {
     moves.lay();
   }
 
-  function update({ totals: sums, parts, topics }, series) {
+  function update({ totals: sums, errors, topics }, series) {
     for (const node of totals) setText(node, count(sums?.[node.dataset.total]));
     root.querySelector(".loss").hidden = !sums?.records_lost;
 
@@ -55,7 +55,7 @@ export function picture() {
       node.parentElement.classList.toggle("still", !rate);
       moves.flow(node.dataset.flow, rate ?? 0);
     }
-    markBroken(parts ?? {});
+    markBroken(errors ?? {});
   }
 
   function endsByKind(topics) {
@@ -79,15 +79,15 @@ export function picture() {
   }
 
   // Without Kafka nothing can be ingested, so both show as broken.
-  function markBroken(parts) {
+  function markBroken(errors) {
     for (const [node, badge] of badges) {
-      const broken = Boolean(parts[node.dataset.part ?? "kafka"]);
+      const broken = Boolean(errors[node.dataset.part ?? "kafka"]);
       if (badge.hidden === !broken) continue;
       badge.hidden = !broken;
       if (broken) node.dataset.broken = "true";
       else delete node.dataset.broken;
     }
-    tellBroken(Object.keys(PART_NAMES).filter((part) => parts[part]).map((part) => [part, parts[part]]));
+    tellBroken(Object.keys(PART_NAMES).filter((part) => errors[part]).map((part) => [part, errors[part]]));
   }
 
   return { start, update };

@@ -20,8 +20,8 @@ export function status() {
   }
 
   return {
-    update({ parts }) {
-      const broken = Object.keys(PART_NAMES).filter((part) => parts?.[part]);
+    update({ errors }) {
+      const broken = Object.keys(PART_NAMES).filter((part) => errors?.[part]);
       if (broken.length) say("broken", `Broken: ${broken.map((part) => PART_NAMES[part]).join(", ")}`);
       else say("works", "Working");
     },

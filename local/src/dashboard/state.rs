@@ -79,7 +79,7 @@ pub(super) struct Inner {
 struct Event<'a> {
     sample: &'a Sample,
     totals: TotalsView<'a>,
-    parts: ComponentErrors,
+    errors: ComponentErrors,
     topics: Vec<TopicState<'a>>,
     #[serde(flatten)]
     posts: posts::PostsView<'a>,
@@ -231,7 +231,7 @@ impl Dashboard {
         let event = Event {
             sample: samples.latest().back().unwrap_or(&none),
             totals: TotalsView { totals, records_by_http: totals.records_by_http, archive_lag: totals.archive_lag },
-            parts: ComponentErrors { emulator: emulator.error(), kafka: kafka.error(), archive: archive.error() },
+            errors: ComponentErrors { emulator: emulator.error(), kafka: kafka.error(), archive: archive.error() },
             topics: inner.setup.topics.iter().map(|topic| TopicState::of(topic, &posts)).collect(),
             posts: posts.view(&objects),
             refusals: refusals.view(),
