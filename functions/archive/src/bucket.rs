@@ -43,8 +43,8 @@ impl Bucket {
     /// # Errors
     /// When a request to the storage fails.
     pub async fn is_empty(&self) -> Result<bool, Error> {
-        for folder in ["topics", "quarantine"] {
-            if self.store.list(Some(&Path::from(folder))).try_next().await?.is_some() {
+        for folder in Folder::ALL {
+            if self.store.list(Some(&folder.root())).try_next().await?.is_some() {
                 return Ok(false);
             }
         }

@@ -39,6 +39,24 @@ pub enum Folder {
     Quarantine,
 }
 
+impl Folder {
+    /// All folders.
+    pub const ALL: [Self; 2] = [Self::Topics, Self::Quarantine];
+
+    /// The path above those of the partitions.
+    #[must_use]
+    pub fn root(self) -> Path {
+        Path::from(self.name())
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Topics => "topics",
+            Self::Quarantine => "quarantine",
+        }
+    }
+}
+
 /// An object's content, encoded in its folder and extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
@@ -73,11 +91,7 @@ impl TopicPartition {
     /// The path of this partition's objects in `folder`.
     #[must_use]
     pub fn folder(&self, folder: Folder) -> Path {
-        let root = match folder {
-            Folder::Topics => "topics",
-            Folder::Quarantine => "quarantine",
-        };
-        Path::from(format!("{root}/{}/partition={}", self.topic, self.partition))
+        Path::from(format!("{}/{}/partition={}", folder.name(), self.topic, self.partition))
     }
 
     /// The path of the object that begins at `offset`, at most [`MAX_OFFSET`].

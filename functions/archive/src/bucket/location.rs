@@ -13,6 +13,7 @@ use object_store::{
 use url::Url;
 
 use super::Bucket;
+use crate::layout::Folder;
 
 /// S3's maximum page size: `ListObjectsV2`, `MaxKeys`.
 const S3_PAGE: usize = 1_000;
@@ -139,7 +140,7 @@ impl Bucket {
                 Self::new(Arc::new(folder), usize::MAX)
             }
         };
-        bucket.store.list(Some(&Path::from("topics"))).try_next().await.map_err(failed)?;
+        bucket.store.list(Some(&Folder::Topics.root())).try_next().await.map_err(failed)?;
         Ok(bucket)
     }
 }
