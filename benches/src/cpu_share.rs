@@ -29,7 +29,7 @@ impl CpuShare {
     /// Creates a group limited to this many processors.
     ///
     /// # Errors
-    /// Fails if there are no control groups, or only root may create one.
+    /// When there are no control groups, or only root may create one.
     pub(crate) fn new(name: &str, processors: f64) -> io::Result<Self> {
         let (root, version) =
             ROOTS.into_iter().find(|(root, _)| Path::new(root).is_dir()).ok_or(io::ErrorKind::NotFound)?;

@@ -54,7 +54,7 @@ impl Load<'_> {
     /// Sends requests for a time, and measures the CPU time of a process.
     ///
     /// # Errors
-    /// Fails if any response is wrong or missing.
+    /// When any response is wrong or missing.
     pub(crate) async fn send(&self, process: u32, time: Duration) -> Result<Pass> {
         let before = process::cpu(process)?;
         let report = self.run(time).await?;

@@ -59,7 +59,7 @@ impl ArchiveRunner {
     /// Runs until `stop`, and a last time after that, when nothing is written any more.
     ///
     /// # Errors
-    /// If the embedded Kafka lost records, or the last run failed.
+    /// When the embedded Kafka lost records, or the last run failed.
     async fn run(self, stop: CancellationToken) -> Result<(), ArchiveRunError> {
         let health = &self.health;
         loop {

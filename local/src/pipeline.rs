@@ -34,7 +34,7 @@ use crate::{
 /// Runs the pipeline until a signal, the end of `--for` or a failed task stops it.
 ///
 /// # Errors
-/// If a component cannot be opened. Nothing has been sent then.
+/// When a component cannot be opened. Nothing has been sent then.
 pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     let started = Instant::now();
     let totals = RunningTotals::default();

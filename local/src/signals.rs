@@ -19,7 +19,7 @@ impl Signals {
     /// Begins to listen: from here on a signal no longer ends the process.
     ///
     /// # Errors
-    /// If the system does not allow it.
+    /// When the system does not allow it.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,

@@ -22,9 +22,9 @@ pub struct Partition {
 pub struct Replica {
     /// The broker's id.
     pub broker: i32,
-    /// Whether it is the leader.
+    /// True for the leader.
     pub leader: bool,
-    /// Whether it is an in-sync replica.
+    /// True if the replica is in sync.
     pub in_sync: bool,
 }
 

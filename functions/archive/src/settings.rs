@@ -33,7 +33,7 @@ impl Settings {
     /// Reads the settings through `lookup`.
     ///
     /// # Errors
-    /// When variables are missing or do not parse; names all of them.
+    /// When a variable is missing or does not parse. The error lists all of them.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
         let cluster = Cluster::read(&mut reader);

@@ -95,7 +95,7 @@ impl Gateway {
     /// Serves an API in front of a function.
     ///
     /// # Errors
-    /// Fails if no port is free.
+    /// When no port is free.
     pub async fn start(lambda: Arc<Lambda>, api: Api) -> Result<Self, StackError> {
         let failed = || StackError::io("starting gateway");
         let port = free_port().map_err(failed())?;

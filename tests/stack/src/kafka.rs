@@ -56,7 +56,7 @@ impl Kafka {
     /// Starts a cluster and waits until its brokers know each other.
     ///
     /// # Errors
-    /// Fails if Kafka was not fetched or does not start.
+    /// When Kafka was not fetched or does not start.
     pub async fn start(options: Options) -> Result<Self, StackError> {
         let program = program()?;
         let folder = Folder::new("kafka")?;
@@ -125,7 +125,7 @@ impl Kafka {
     /// Stops a broker gracefully; brokers count from 1. Its port is closed afterwards.
     ///
     /// # Errors
-    /// Fails if there is no such broker.
+    /// When there is no such broker.
     pub async fn stop_broker(&self, number: usize) -> Result<(), StackError> {
         self.broker(number)?.stop().await
     }
@@ -134,7 +134,7 @@ impl Kafka {
     /// set.
     ///
     /// # Errors
-    /// Fails if there is no such broker.
+    /// When there is no such broker.
     pub async fn kill_broker(&self, number: usize) -> Result<(), StackError> {
         self.broker(number)?.kill().await;
         Ok(())
@@ -143,7 +143,7 @@ impl Kafka {
     /// Starts a stopped broker on the same ports, and waits until it has found the other running ones.
     ///
     /// # Errors
-    /// Fails if there is no such broker, or it does not start.
+    /// When there is no such broker, or it does not start.
     pub async fn restart_broker(&self, number: usize) -> Result<(), StackError> {
         let broker = self.broker(number)?;
         broker.start(&self.program).await?;
@@ -154,7 +154,7 @@ impl Kafka {
     /// The process id of a broker, while it runs.
     ///
     /// # Errors
-    /// Fails if there is no such broker.
+    /// When there is no such broker.
     pub async fn broker_process_id(&self, number: usize) -> Result<Option<u32>, StackError> {
         Ok(self.broker(number)?.id().await)
     }
@@ -162,7 +162,7 @@ impl Kafka {
     /// The brokers' logs, one after the other.
     ///
     /// # Errors
-    /// Fails if a log cannot be read.
+    /// When a log cannot be read.
     pub fn log(&self) -> Result<String, StackError> {
         self.brokers.iter().map(|broker| read(&broker.log)).collect()
     }

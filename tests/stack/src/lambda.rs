@@ -96,7 +96,7 @@ impl Lambda {
     /// Starts one emulator per environment: an emulator that gets a request while busy exits.
     ///
     /// # Errors
-    /// Fails if the emulator was not fetched or does not start.
+    /// When the emulator was not fetched or does not start.
     pub async fn start(function: &Function) -> Result<Self, StackError> {
         let folder = Folder::new("lambda")?;
         let clock = function.movable_clock.then(|| Clock::new(&folder)).transpose()?;
@@ -115,7 +115,7 @@ impl Lambda {
     /// The invocation goes on if the caller stops waiting, as on Lambda.
     ///
     /// # Errors
-    /// Fails if the function returns an error, exits or times out.
+    /// When the function returns an error, exits or times out.
     pub async fn invoke(&self, event: &Value) -> Result<Value, InvokeError> {
         let environments = Arc::clone(&self.environments);
         let event = event.to_string();
@@ -126,7 +126,7 @@ impl Lambda {
     /// Waits until no invocation runs, then stops the function's processes as Lambda does. The emulators go on.
     ///
     /// # Errors
-    /// Fails if a process cannot be stopped.
+    /// When a process cannot be stopped.
     pub async fn freeze(&self) -> Result<(), InvokeError> {
         let idle = self.idle().await?;
         for environment in &self.environments.all {
@@ -139,7 +139,7 @@ impl Lambda {
     /// Continues the processes. An invocation does this for its own environment.
     ///
     /// # Errors
-    /// Fails if a process cannot be continued.
+    /// When a process cannot be continued.
     pub fn thaw(&self) -> Result<(), StackError> {
         self.environments.all.iter().try_for_each(Environment::thaw)
     }
@@ -150,7 +150,7 @@ impl Lambda {
     /// unaffected, as in a freeze.
     ///
     /// # Errors
-    /// Fails if `movable_clock` is not set.
+    /// When `movable_clock` is not set.
     pub fn move_clock(&self, by: Duration) -> Result<(), StackError> {
         let clock = self.clock.as_ref().ok_or_else(|| StackError::Component {
             component: "lambda".to_owned(),

@@ -65,7 +65,7 @@ impl MySql {
     /// Starts an empty server.
     ///
     /// # Errors
-    /// Fails if MariaDB was not fetched or does not start.
+    /// When MariaDB was not fetched or does not start.
     pub async fn start() -> Result<Self, StackError> {
         let home = tool(&format!("mariadb-{VERSION}/installed"))?.with_file_name("");
         let folder = Folder::new("mysql")?;
@@ -110,7 +110,7 @@ impl MySql {
     /// Stops the server, as if the database went down.
     ///
     /// # Errors
-    /// Fails if the process cannot be signalled.
+    /// When the process cannot be signalled.
     pub async fn stop(&mut self) -> Result<(), StackError> {
         if let Some(mut process) = self.process.take() {
             process.stop(STOP_TIMEOUT).await?;
@@ -121,7 +121,7 @@ impl MySql {
     /// Restarts the server on the same port with the same rows.
     ///
     /// # Errors
-    /// Fails if the server does not start.
+    /// When the server does not start.
     pub async fn restart(&mut self) -> Result<(), StackError> {
         self.stop().await?;
         self.launch().await
@@ -130,7 +130,7 @@ impl MySql {
     /// Executes statements as `root`. Returns the rows, one per line, with tabs between columns.
     ///
     /// # Errors
-    /// Fails if the server rejects a statement or is stopped.
+    /// When the server rejects a statement or is stopped.
     pub async fn execute(&self, sql: &str) -> Result<String, StackError> {
         let mut command = Command::new(self.home.join("bin/mariadb"));
         command.current_dir(self.data());

@@ -25,7 +25,7 @@ impl Authority {
     /// Creates an authority that writes its files into `folder`.
     ///
     /// # Errors
-    /// Fails if the folder cannot be written to.
+    /// When the folder cannot be written to.
     pub fn new(folder: &Path) -> Result<Self, StackError> {
         let key = KeyPair::generate().map_err(failed)?;
         let mut params = CertificateParams::default();
@@ -46,7 +46,7 @@ impl Authority {
     /// both in PEM, the key in PKCS#8 because Kafka requires it.
     ///
     /// # Errors
-    /// Fails if `name` is not a host name, or the folder cannot be written to.
+    /// When `name` is not a host name, or the folder cannot be written to.
     pub fn issue(&self, name: &str) -> Result<(PathBuf, PathBuf), StackError> {
         let key = KeyPair::generate().map_err(failed)?;
         let mut params = CertificateParams::new([name.to_owned()]).map_err(failed)?;

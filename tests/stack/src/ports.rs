@@ -18,7 +18,7 @@ const STRIDE: u32 = 97;
 /// Returns a port of 127.0.0.1 without a listener, never the same one twice.
 ///
 /// # Errors
-/// Fails if there is none.
+/// When there is none.
 pub fn free_port() -> io::Result<u16> {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     loop {

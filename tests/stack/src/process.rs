@@ -37,7 +37,7 @@ impl Process {
     /// Starts `program` with only `PATH` and `environment` as its variables. Its output goes to `log`.
     ///
     /// # Errors
-    /// Fails if the program cannot be started.
+    /// When the program cannot be started.
     pub fn start(
         name: &str,
         program: impl AsRef<OsStr>,
@@ -70,7 +70,7 @@ impl Process {
     /// Waits until `is_ready` returns true.
     ///
     /// # Errors
-    /// Fails at once if the process ends, and if it is not ready in time.
+    /// When the process ends, at once, or is not ready in time.
     pub async fn ready(&mut self, within: Duration, mut is_ready: impl AsyncFnMut() -> bool) -> Result<(), StackError> {
         let deadline = Instant::now() + within;
         loop {

@@ -131,7 +131,7 @@ impl Proxy {
     /// Ends all faults: accepts connections again and releases stalled data at once.
     ///
     /// # Errors
-    /// Fails if the port was taken meanwhile.
+    /// When the port was taken meanwhile.
     pub fn pass(&self) -> Result<(), StackError> {
         self.shared.held.send_replace(false);
         self.shared.delay.send_replace(Duration::ZERO);

@@ -55,7 +55,7 @@ impl S3 {
     /// Starts a server.
     ///
     /// # Errors
-    /// Fails if SeaweedFS was not fetched or does not start.
+    /// When SeaweedFS was not fetched or does not start.
     pub async fn start() -> Result<Self, StackError> {
         let folder = Folder::new("s3")?;
         let users = json!({"identities": [{
@@ -118,7 +118,7 @@ impl S3 {
     /// Stops the server, as if S3 were unavailable.
     ///
     /// # Errors
-    /// Fails if the process cannot be signalled.
+    /// When the process cannot be signalled.
     pub async fn stop(&mut self) -> Result<(), StackError> {
         if let Some(mut process) = self.process.take() {
             process.stop(STOP_TIMEOUT).await?;
@@ -129,7 +129,7 @@ impl S3 {
     /// Restarts the server at the same endpoint with the same objects.
     ///
     /// # Errors
-    /// Fails if the server does not start.
+    /// When the server does not start.
     pub async fn restart(&mut self) -> Result<(), StackError> {
         self.stop().await?;
         self.launch().await
@@ -138,7 +138,7 @@ impl S3 {
     /// Creates a bucket. Its name needs at least three letters.
     ///
     /// # Errors
-    /// Fails if the server rejects the request.
+    /// When the server rejects the request.
     pub async fn create_bucket(&self, name: &str) -> Result<(), StackError> {
         let response = self.send(Method::PUT, &format!("/{name}")).await?;
         let (status, text) = (response.status(), response.text().await.unwrap_or_default());

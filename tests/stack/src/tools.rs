@@ -12,7 +12,7 @@ pub(crate) fn workspace() -> PathBuf {
 /// Returns the path of a file or folder below `.tools`.
 ///
 /// # Errors
-/// Fails if it was not fetched.
+/// When it was not fetched.
 pub(crate) fn tool(path: &str) -> Result<PathBuf, StackError> {
     // Absolute, for programs that change their folder. A symbolic link is not resolved: Python finds its packages by
     // the link through which it was started.

@@ -127,7 +127,7 @@ impl Vector {
     /// Builds the request.
     ///
     /// # Errors
-    /// HTTP cannot express the request.
+    /// When HTTP cannot express the request.
     pub fn request(&self, names: &Names) -> Result<http::Request<Bytes>, VectorError> {
         let Request { method, path, headers, body, gzip } = &self.request;
         let body = body.as_ref().map(|body| body.bytes(names)).unwrap_or_default();

@@ -34,7 +34,7 @@ pub enum VectorError {
 /// Reads every vector, in the order of the file names.
 ///
 /// # Errors
-/// A file cannot be read or parsed.
+/// When a file cannot be read or parsed.
 pub fn all() -> Result<Vec<Vector>, VectorError> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let unreadable = |source| VectorError::Unreadable { path: folder.display().to_string(), source };

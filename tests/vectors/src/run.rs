@@ -23,7 +23,7 @@ pub trait Api {
     /// Sends a request and reads the whole response.
     ///
     /// # Errors
-    /// There is no response; the text says why.
+    /// When there is no response; the text says why.
     fn send(&self, request: Request<Bytes>) -> impl Future<Output = Result<Response<Bytes>, String>>;
 
     /// Compares the records in Kafka with the expected ones. An API without access to Kafka returns none.

@@ -11,7 +11,7 @@ impl Kafka {
     /// Adds an identity, replacing any with the same access key.
     ///
     /// # Errors
-    /// Fails if a field is empty or contains white space.
+    /// When a field is empty or contains white space.
     pub fn add_identity(&self, identity: Identity) -> Result<(), StackError> {
         self.control.change(|settings| {
             settings.identities.retain(|known| known.access_key != identity.access_key);
@@ -22,7 +22,7 @@ impl Kafka {
     /// Removes an identity. Its open sessions go on until they end.
     ///
     /// # Errors
-    /// Fails if the verifier's file cannot be written.
+    /// When the verifier's file cannot be written.
     pub fn remove_identity(&self, access_key: &str) -> Result<(), StackError> {
         self.control.change(|settings| settings.identities.retain(|known| known.access_key != access_key))
     }
@@ -30,7 +30,7 @@ impl Kafka {
     /// Changes the secret of an access key.
     ///
     /// # Errors
-    /// Fails if the verifier's file cannot be written.
+    /// When the verifier's file cannot be written.
     pub fn set_secret(&self, access_key: &str, secret: &str) -> Result<(), StackError> {
         self.control.change(|settings| {
             for known in settings.identities.iter_mut().filter(|known| known.access_key == access_key) {
@@ -42,7 +42,7 @@ impl Kafka {
     /// Limits log-ins to a broker per second, including re-authentication. MSK's small brokers accept 4.
     ///
     /// # Errors
-    /// Fails if the verifier's file cannot be written.
+    /// When the verifier's file cannot be written.
     pub fn set_connects_per_second(&self, rate: Option<f64>) -> Result<(), StackError> {
         self.control.change(|settings| settings.connects_per_second = rate)
     }
@@ -50,7 +50,7 @@ impl Kafka {
     /// Sets the verifier's clock ahead (or back), so that tokens appear older (or signed in the future).
     ///
     /// # Errors
-    /// Fails if the verifier's file cannot be written.
+    /// When the verifier's file cannot be written.
     pub fn set_clock_offset(&self, seconds: i64) -> Result<(), StackError> {
         self.control.change(|settings| settings.clock_offset_s = seconds)
     }
@@ -58,7 +58,7 @@ impl Kafka {
     /// Caps the lifetime of tokens, and so of sessions, counted from the signature in whole seconds.
     ///
     /// # Errors
-    /// Fails if the verifier's file cannot be written.
+    /// When the verifier's file cannot be written.
     pub fn set_session_cap(&self, cap: Option<Duration>) -> Result<(), StackError> {
         self.control.change(|settings| settings.session_cap = cap)
     }
@@ -66,7 +66,7 @@ impl Kafka {
     /// The refused log-ins so far, broker by broker.
     ///
     /// # Errors
-    /// Fails if a log cannot be read.
+    /// When a log cannot be read.
     pub fn refusals(&self) -> Result<Vec<Refusal>, StackError> {
         let mut refusals = Vec::new();
         for broker in &self.brokers {

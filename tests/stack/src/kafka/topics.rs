@@ -19,7 +19,7 @@ impl Kafka {
     /// Creates a topic and waits until each broker knows it.
     ///
     /// # Errors
-    /// Fails if Kafka rejects the request.
+    /// When Kafka rejects the request.
     pub async fn create_topic(&self, name: &str, partitions: i32) -> Result<(), StackError> {
         let failed = || StackError::io(format!("creating the topic {name}"));
         admin::create_topic(self.any().await?, name, partitions).await.map_err(failed())?;
@@ -32,7 +32,7 @@ impl Kafka {
     /// Deletes a topic and waits until no broker knows it.
     ///
     /// # Errors
-    /// Fails if Kafka rejects the request.
+    /// When Kafka rejects the request.
     pub async fn delete_topic(&self, name: &str) -> Result<(), StackError> {
         let failed = || StackError::io(format!("deleting the topic {name}"));
         admin::delete_topic(self.any().await?, name).await.map_err(failed())?;
@@ -44,7 +44,7 @@ impl Kafka {
     /// Allows a principal operations on topics. By default nothing is allowed.
     ///
     /// # Errors
-    /// Fails if Kafka rejects the request.
+    /// When Kafka rejects the request.
     pub async fn allow(&self, principal: &str, operations: &[Operation], topics: Topics<'_>) -> Result<(), StackError> {
         self.add(&acls(principal, operations, topics, Permission::Allow)).await
     }
@@ -52,7 +52,7 @@ impl Kafka {
     /// Denies a principal operations on topics, overriding every permission.
     ///
     /// # Errors
-    /// Fails if Kafka rejects the request.
+    /// When Kafka rejects the request.
     pub async fn deny(&self, principal: &str, operations: &[Operation], topics: Topics<'_>) -> Result<(), StackError> {
         self.add(&acls(principal, operations, topics, Permission::Deny)).await
     }
@@ -60,7 +60,7 @@ impl Kafka {
     /// Removes matching permissions and denials.
     ///
     /// # Errors
-    /// Fails if Kafka rejects the request.
+    /// When Kafka rejects the request.
     pub async fn revoke(
         &self,
         principal: &str,

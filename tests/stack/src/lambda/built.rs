@@ -38,7 +38,7 @@ const TEST_VARIABLES: [&str; 7] = [
 /// Builds the workspace once and returns the path of a program.
 ///
 /// # Errors
-/// Fails with Cargo's output if the build fails.
+/// When the build fails, with Cargo's output.
 pub async fn built(name: &str) -> Result<PathBuf, StackError> {
     static BUILT: OnceCell<BTreeMap<String, PathBuf>> = OnceCell::const_new();
     let programs = BUILT.get_or_try_init(build).await?;

@@ -7,7 +7,7 @@ use crate::{StackError, tools::workspace};
 /// Returns the timeout that the template sets for a function, named as its program: `ingest`.
 ///
 /// # Errors
-/// Fails if the template has no such function, or the function no timeout.
+/// When the template has no such function, or the function no timeout.
 pub fn deployed_timeout(program: &str) -> Result<Duration, StackError> {
     let failed = || StackError::io(format!("reading the timeout of {program}"));
     let template = fs::read_to_string(workspace().join("template.yaml")).map_err(failed())?;

@@ -73,7 +73,7 @@ impl RdsFront {
     /// Starts the front of a database.
     ///
     /// # Errors
-    /// Fails if the certificate cannot be read or no port is free.
+    /// When the certificate cannot be read or no port is free.
     pub async fn start(mysql: &MySql, identity: Identity) -> Result<Self, StackError> {
         let failed = || StackError::io("starting the front of MySQL");
         let port = free_port().map_err(failed())?;

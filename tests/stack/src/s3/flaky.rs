@@ -51,7 +51,7 @@ impl Flaky {
     /// Starts a server in front of `s3`, at first without errors. `seed` makes the choice of errors reproducible.
     ///
     /// # Errors
-    /// Fails if no port is free.
+    /// When no port is free.
     pub async fn start(s3: &S3, seed: u64) -> Result<Self, StackError> {
         let failed = || StackError::io("starting a flaky s3");
         let port = free_port().map_err(failed())?;

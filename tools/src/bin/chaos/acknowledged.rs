@@ -76,7 +76,7 @@ fn pair(each: &[Fault], random: &mut StdRng) -> Vec<Fault> {
 }
 
 /// # Errors
-/// Fails if the experiment itself fails. Broken promises are in the result.
+/// When the experiment itself fails. Broken promises are in the result.
 pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Acknowledged> {
     let mut random = StdRng::seed_from_u64(seed);
     let system = System::start().await?;

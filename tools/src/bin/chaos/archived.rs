@@ -72,7 +72,7 @@ pub(crate) struct Archived {
 }
 
 /// # Errors
-/// Fails if the experiment itself fails. Broken promises are in the result.
+/// When the experiment itself fails. Broken promises are in the result.
 pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Archived> {
     let (kafka, s3) = tokio::try_join!(Kafka::start(Options::default()), S3::start())?;
     s3.create_bucket(BUCKET).await?;

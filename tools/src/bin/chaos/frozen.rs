@@ -50,7 +50,7 @@ pub(crate) struct Frozen {
 }
 
 /// # Errors
-/// Fails if the experiment itself fails. Broken promises are in the result.
+/// When the experiment itself fails. Broken promises are in the result.
 pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Frozen> {
     log_progress(&format!("frozen, {} times", plan.freezes));
     let mut random = StdRng::seed_from_u64(seed);

@@ -64,7 +64,7 @@ pub(crate) struct Overload {
 }
 
 /// # Errors
-/// Fails if the experiment itself fails. Broken promises are in the result.
+/// When the experiment itself fails. Broken promises are in the result.
 pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Overload> {
     log_progress(&format!("overload, {CLIENTS} clients of each kind"));
     let kafka = kafka(Options::default()).await?;

@@ -80,7 +80,7 @@ pub(crate) struct Soak {
 }
 
 /// # Errors
-/// Fails if the experiment itself fails. Broken promises are in the result.
+/// When the experiment itself fails. Broken promises are in the result.
 pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Soak> {
     log_progress(&format!("soak, {} s", plan.soak.as_secs()));
     let kafka = kafka(Options::default()).await?;

@@ -76,7 +76,7 @@ pub(crate) struct Storm {
 }
 
 /// # Errors
-/// Fails if the experiment itself fails, or a client is never served. Other broken promises are in the result.
+/// When the experiment itself fails, or a client is never served. Other broken promises are in the result.
 pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Storm> {
     let environments = plan.storm;
     log_progress(&format!("storm, {environments} environments"));
