@@ -45,8 +45,8 @@ fn a_line_is_in_the_embedded_metric_format() {
     let mut text = String::new();
     let metrics = Metrics::default();
     metrics.add(&ingest::COLD_STARTS, 1);
-    metrics.took(&producer::CONNECT_TIME, Duration::from_micros(45_678));
-    metrics.took(&ingest::PRODUCE_TIME, Duration::from_millis(7));
+    metrics.record_duration(&producer::CONNECT_TIME, Duration::from_micros(45_678));
+    metrics.record_duration(&ingest::PRODUCE_TIME, Duration::from_millis(7));
     metrics.add_by(&ingest::RECORDS_WRITTEN, "pin", 3);
     text += &metrics.take().lines("stack-ingest", now);
     metrics.add_by(&ingest::RECORDS_REFUSED, "42203", 2);

@@ -60,7 +60,7 @@ impl Components {
     pub(crate) async fn open(cli: &Cli, metrics: &Metrics) -> Result<Self, StartError> {
         let progress = StartupProgress::new("reading the database");
         let user_ids = UserIds::new(cli.user_ids.clone())?;
-        let pass_through = PassThroughTopics::new(cli.pass_through.clone())?.beside(&user_ids)?;
+        let pass_through = PassThroughTopics::new(cli.pass_through.clone())?.checked_against(&user_ids)?;
         let archive_url = if cli.no_archive { None } else { Some(archive_url(cli)?) };
         let database_url = cli.database_url.as_deref().map_or(Ok(DatabaseUrl::Sample), str::parse);
         let database_url = database_url.map_err(StartError::DatabaseUrl)?;

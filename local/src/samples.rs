@@ -118,8 +118,8 @@ mod tests {
             metrics.add_by(&ingest::REQUESTS_REFUSED, "42203", 1);
             metrics.add(&emulator::RECORDS_WRITTEN, 3);
             metrics.add(&archive::RECORDS_ARCHIVED, 4);
-            metrics.took(&ingest::PRODUCE_TIME, Duration::from_millis(milliseconds));
-            metrics.took(&emulator::PRODUCE_TIME, Duration::from_millis(9));
+            metrics.record_duration(&ingest::PRODUCE_TIME, Duration::from_millis(milliseconds));
+            metrics.record_duration(&emulator::PRODUCE_TIME, Duration::from_millis(9));
             second.add(&metrics.take());
         }
         let mut samples = Samples::default();

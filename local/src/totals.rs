@@ -76,7 +76,7 @@ impl Totals {
         self.records_lost += recorded.sum(&archive::RECORDS_LOST);
         self.objects += recorded.sum(&archive::OBJECTS_STORED);
         self.quarantined += recorded.sum(&archive::RECORDS_QUARANTINED);
-        self.archive_lag = recorded.state(&archive::ARCHIVE_LAG).unwrap_or(self.archive_lag);
+        self.archive_lag = recorded.gauge(&archive::ARCHIVE_LAG).unwrap_or(self.archive_lag);
     }
 }
 
@@ -128,7 +128,7 @@ mod tests {
         for milliseconds in [1, 2, 6] {
             metrics.add_by(&ingest::RECORDS_WRITTEN, "pin", 2);
             metrics.add(&emulator::RECORDS_WRITTEN, 3);
-            metrics.took(&ingest::PRODUCE_TIME, Duration::from_millis(milliseconds));
+            metrics.record_duration(&ingest::PRODUCE_TIME, Duration::from_millis(milliseconds));
             metrics.set(&archive::ARCHIVE_LAG, 10 - milliseconds);
             running_totals.snapshot();
         }

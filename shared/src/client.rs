@@ -28,7 +28,7 @@ pub enum ConnectError {
     },
     /// The authorities cannot be read.
     #[error(transparent)]
-    Tls(#[from] tls::AuthoritiesError),
+    Tls(#[from] tls::TlsConfigError),
 }
 
 /// Connects to one of the cluster's servers, as `client_id`. `backoff` ends a failing request and its retries, but not one

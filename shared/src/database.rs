@@ -10,7 +10,7 @@ mod connection;
 mod location;
 mod token;
 
-pub use authorities::{Authorities, AuthoritiesError};
+pub use authorities::{PrivateAuthorities, PrivateAuthoritiesError};
 pub use connection::{Address, ConnectError, Database};
 pub use location::{Location, LocationError};
 pub use token::TokenError;

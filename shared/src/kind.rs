@@ -21,7 +21,7 @@ mod tests;
 mod user;
 
 pub use broken::{BrokenRules, MAX_LISTED, Violation};
-pub use check::{Checked, Invalid};
+pub use check::{Invalid, JoinKey};
 pub use form::Form;
 pub use geo::GEO;
 pub use pin::PIN;

@@ -35,12 +35,12 @@ impl Metrics {
     }
 
     /// Sets a gauge. A flush reports its last value, also when that is 0.
-    pub fn set(&self, metric: &'static Metric, state: u64) {
-        self.lock().0.entry(None).or_default().insert(metric, Values::One(state));
+    pub fn set(&self, metric: &'static Metric, value: u64) {
+        self.lock().0.entry(None).or_default().insert(metric, Values::One(value));
     }
 
     /// Records a duration, to the microsecond.
-    pub fn took(&self, metric: &'static Metric, time: Duration) {
+    pub fn record_duration(&self, metric: &'static Metric, time: Duration) {
         let milliseconds = time.as_micros() as f64 / 1e3;
         let mut recorded = self.lock();
         match recorded.0.entry(None).or_default().entry(metric).or_insert_with(|| Values::Each(Vec::new())) {
@@ -82,14 +82,14 @@ mod tests {
         metrics.add(&ingest::RECORDS_UNCONFIRMED, 0);
         metrics.set(&archive::ARCHIVE_LAG, 7);
         metrics.set(&archive::ARCHIVE_LAG, 0);
-        metrics.took(&ingest::PRODUCE_TIME, Duration::from_nanos(1_234_567));
+        metrics.record_duration(&ingest::PRODUCE_TIME, Duration::from_nanos(1_234_567));
         let recorded = metrics.take();
         assert_eq!(recorded.sum(&ingest::RECORDS_WRITTEN), 5);
         let by = ["pin", "geo", "user"].map(|kind| recorded.sum_by(&ingest::RECORDS_WRITTEN, kind));
         assert_eq!(by, [2, 3, 0]);
         let sums: Vec<_> = recorded.sums(&ingest::RECORDS_WRITTEN).collect();
         assert_eq!(sums, [("geo", 3), ("pin", 2)]);
-        assert_eq!(recorded.state(&archive::ARCHIVE_LAG), Some(0));
+        assert_eq!(recorded.gauge(&archive::ARCHIVE_LAG), Some(0));
         assert_eq!(recorded.measured(&ingest::PRODUCE_TIME), [1.234]);
         assert_eq!(recorded.sum(&emulator::RECORDS_WRITTEN), 0, "a metric of another function");
         assert_eq!(metrics.take(), Recorded::default());

@@ -23,7 +23,7 @@ mod tests {
         let keys = |(table, rows): &(&str, &str)| -> Vec<i64> {
             let kind =
                 CATALOG.iter().find(|kind| kind.table == *table).unwrap_or_else(|| panic!("no kind for {table}"));
-            rows.lines().map(|row| kind.check(row).expect(row).join_key).collect()
+            rows.lines().map(|row| kind.check(row).expect(row).0).collect()
         };
         let posts = keys(&TABLES[0]);
         assert_eq!(posts.len(), 877);

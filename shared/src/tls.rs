@@ -17,7 +17,7 @@ use rustls::{
 
 /// The reason why no certificate can be verified.
 #[derive(Debug, thiserror::Error)]
-pub enum AuthoritiesError {
+pub enum TlsConfigError {
     /// The file does not exist, or is not PEM.
     #[error("the certificate authorities in {} cannot be read", file.display())]
     Unreadable {
@@ -41,25 +41,25 @@ pub enum AuthoritiesError {
 ///
 /// # Errors
 /// When there are no authorities, or they cannot be read.
-pub fn client_config(authorities: Option<&Path>) -> Result<Arc<ClientConfig>, AuthoritiesError> {
+pub fn client_config(authorities: Option<&Path>) -> Result<Arc<ClientConfig>, TlsConfigError> {
     let roots = roots(authorities)?;
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().map_err(AuthoritiesError::Provider)?;
+    let builder = builder.with_safe_default_protocol_versions().map_err(TlsConfigError::Provider)?;
     Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }
 
-fn roots(authorities: Option<&Path>) -> Result<RootCertStore, AuthoritiesError> {
+fn roots(authorities: Option<&Path>) -> Result<RootCertStore, TlsConfigError> {
     let certificates: Vec<CertificateDer<'static>> = match authorities {
         None => rustls_native_certs::load_native_certs().certs,
         Some(file) => CertificateDer::pem_file_iter(file)
             .and_then(Iterator::collect)
-            .map_err(|source| AuthoritiesError::Unreadable { file: file.to_owned(), source })?,
+            .map_err(|source| TlsConfigError::Unreadable { file: file.to_owned(), source })?,
     };
     let mut roots = RootCertStore::empty();
     let (added, _) = roots.add_parsable_certificates(certificates);
     if added == 0 {
         let place = authorities.map_or_else(|| "the system's folders".to_owned(), |file| file.display().to_string());
-        return Err(AuthoritiesError::Empty { place });
+        return Err(TlsConfigError::Empty { place });
     }
     Ok(roots)
 }

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::Deserialize;
 
 use crate::{
-    kind::{BrokenRules, CATALOG, Checked, Invalid, Kind},
+    kind::{BrokenRules, CATALOG, Invalid, JoinKey, Kind},
     settings::Variable,
 };
 
@@ -188,8 +188,8 @@ impl PassThroughTopics {
     /// Checks that no name is that of a user id's topic.
     ///
     /// # Errors
-    /// When one is.
-    pub fn beside(self, user_ids: &UserIds) -> Result<Self, PassThroughError> {
+    /// When a name is that of a user id's topic.
+    pub fn checked_against(self, user_ids: &UserIds) -> Result<Self, PassThroughError> {
         let validated = user_ids.topic_names();
         match self.0.iter().find(|name| validated.contains(name)) {
             Some(name) => Err(PassThroughError::Validated(name.clone())),
@@ -247,8 +247,8 @@ impl Topic {
     /// Validates a record's value like [`Kind::check`]. A row of another kind is reported with its topic.
     ///
     /// # Errors
-    /// Fails if the value is not JSON, or breaks rules.
-    pub fn check(&self, value: &str) -> Result<Checked, Invalid> {
+    /// When the value is not JSON, or breaks rules.
+    pub fn check(&self, value: &str) -> Result<JoinKey, Invalid> {
         self.kind.check(value).map_err(|invalid| match invalid {
             Invalid::Rules(broken) => Invalid::Rules(self.naming_topics(broken)),
             Invalid::NotJson(error) => Invalid::NotJson(error),
@@ -258,8 +258,8 @@ impl Topic {
     /// Validates the value at the start of `text` like [`Topic::check`], and returns where it ends.
     ///
     /// # Errors
-    /// Fails if `text` does not start with a JSON value.
-    pub fn check_start(&self, text: &str) -> Result<(Result<Checked, BrokenRules>, usize), serde_json::Error> {
+    /// When `text` does not start with a JSON value.
+    pub fn check_start(&self, text: &str) -> Result<(Result<JoinKey, BrokenRules>, usize), serde_json::Error> {
         let (checked, end) = self.kind.check_start(text)?;
         Ok((checked.map_err(|broken| self.naming_topics(broken)), end))
     }
@@ -330,7 +330,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<PassThroughTopics>().unwrap_err().to_string(), reason, "{text:?}");
         }
-        let error = "a,u.pin".parse::<PassThroughTopics>().unwrap().beside(&"u".parse().unwrap()).unwrap_err();
+        let error = "a,u.pin".parse::<PassThroughTopics>().unwrap().checked_against(&"u".parse().unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "`u.pin` is a user id's topic, whose records are validated");
     }
 

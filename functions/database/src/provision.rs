@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use shared::{
     aws::secret::{Login, Unreadable},
-    database::{Address, Authorities, ConnectError, Database},
+    database::{Address, ConnectError, Database, PrivateAuthorities},
     settings::SettingsError,
 };
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
@@ -91,7 +91,7 @@ impl ProvisionError {
 /// Parts already created stay. The sample's rows are loaded all or not at all.
 pub(crate) async fn run(
     request: &ProvisionRequest,
-    authorities: &Authorities,
+    authorities: &PrivateAuthorities,
     deadline: Instant,
 ) -> Result<Provisioned, ProvisionError> {
     let ProvisionRequest { host, port, master, database, user, .. } = request;

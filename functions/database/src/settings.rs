@@ -1,7 +1,7 @@
 //! The function's settings.
 
 use shared::{
-    database::Authorities,
+    database::PrivateAuthorities,
     settings::{Reader, SettingsError, Variable},
 };
 
@@ -15,7 +15,7 @@ static DATABASE_SSL_CA: Variable = Variable {
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The CAs that the database's certificate is verified by.
-    pub authorities: Authorities,
+    pub authorities: PrivateAuthorities,
 }
 
 impl Settings {

@@ -154,7 +154,7 @@ impl<P: Publish> Emulator<P> {
         let deadline = deadline.min(Instant::now() + REQUEST_TIMEOUT);
         let begun = Instant::now();
         let outcomes = self.publisher.publish(records, deadline).await;
-        self.metrics.took(&PRODUCE_TIME, begun.elapsed());
+        self.metrics.record_duration(&PRODUCE_TIME, begun.elapsed());
         let written = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         report.records_written += written as u64;
         report.records_unconfirmed += (outcomes.len() - written) as u64;
@@ -167,11 +167,11 @@ impl<P: Publish> Emulator<P> {
 
 fn record(row: &Row, user_id: &UserId) -> Result<ProducerRecord, RefusedRow> {
     let topic = Topic::of(user_id, row.kind);
-    let checked = topic.check(&row.json);
-    let checked = checked.map_err(|invalid| RefusedRow::invalid(row, &invalid))?;
+    let join_key = topic.check(&row.json);
+    let join_key = join_key.map_err(|invalid| RefusedRow::invalid(row, &invalid))?;
     Ok(ProducerRecord {
         topic: topic.name.as_str().into(),
-        key: Some(checked.key()),
+        key: Some(join_key.key()),
         value: Some(row.json.clone().into()),
         ..ProducerRecord::default()
     })

@@ -99,7 +99,7 @@ impl<P, C> App<P, C> {
     {
         let begun = Instant::now();
         let outcomes = self.producer.publish(records, deadline.0).await;
-        self.metrics.took(&PRODUCE_TIME, begun.elapsed());
+        self.metrics.record_duration(&PRODUCE_TIME, begun.elapsed());
         let written = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         // The client's mistake: not counted as unconfirmed, which raises an alarm.
         let too_large = outcomes.iter().filter(|outcome| **outcome == Err(Failure::TooLarge)).count();

@@ -29,16 +29,17 @@ impl Settings {
     /// Reads the settings through `lookup`.
     ///
     /// # Errors
-    /// A variable is missing or invalid. The error lists all of them.
+    /// When a variable is missing or does not parse. The error lists all of them.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
         let cluster = Cluster::read(&mut reader);
         let user_ids = reader.read(&USER_IDS);
         let pass_through = reader.read::<PassThroughTopics>(&PASS_THROUGH_TOPICS);
         let pass_through = match (&user_ids, pass_through) {
-            (Some(user_ids), Some(topics)) => {
-                topics.beside(user_ids).map_err(|error| reader.reject(&PASS_THROUGH_TOPICS, &error.to_string())).ok()
-            }
+            (Some(user_ids), Some(topics)) => topics
+                .checked_against(user_ids)
+                .map_err(|error| reader.reject(&PASS_THROUGH_TOPICS, &error.to_string()))
+                .ok(),
             _ => None,
         };
         let status_policy = reader.read(&STATUSES);

@@ -43,7 +43,7 @@ impl Topic {
     /// Validates a JSON value. Returns the key for a record that has none, if the topic derives one.
     pub(crate) fn check(&self, value: &str) -> Result<Option<Bytes>, Invalid> {
         match self {
-            Self::Kind(topic) => topic.check(value).map(|row| Some(row.key())),
+            Self::Kind(topic) => topic.check(value).map(|join_key| Some(join_key.key())),
             Self::PassThrough(_) => json::check(value.as_bytes()).map(|_| None).map_err(Invalid::NotJson),
         }
     }
@@ -53,7 +53,7 @@ impl Topic {
         match self {
             Self::Kind(topic) => {
                 let (checked, end) = topic.check_start(text)?;
-                Ok((checked.map(|row| Some(row.key())), end))
+                Ok((checked.map(|join_key| Some(join_key.key())), end))
             }
             Self::PassThrough(_) => json::start::<Strict>(text).map(|(Strict, end)| (Ok(None), end)),
         }

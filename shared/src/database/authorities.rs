@@ -9,7 +9,7 @@ const AMAZON_RDS: &str = include_str!("rds-authorities.pem");
 
 /// Authorities besides the public ones, which are always trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Authorities {
+pub enum PrivateAuthorities {
     /// Amazon's authorities for RDS, in every region opened by 2024.
     AmazonRds,
     /// The contents of a PEM file.
@@ -19,14 +19,14 @@ pub enum Authorities {
 /// The reason why a file of authorities is unusable.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
-pub enum AuthoritiesError {
+pub enum PrivateAuthoritiesError {
     #[error("{} cannot be read", file.display())]
     Unreadable { file: PathBuf, source: io::Error },
     #[error("{} holds no certificate in PEM", file.display())]
     Empty { file: PathBuf },
 }
 
-impl Authorities {
+impl PrivateAuthorities {
     pub(super) fn into_pem(self) -> Vec<u8> {
         match self {
             Self::AmazonRds => AMAZON_RDS.as_bytes().to_vec(),
@@ -35,19 +35,19 @@ impl Authorities {
     }
 }
 
-impl FromStr for Authorities {
-    type Err = AuthoritiesError;
+impl FromStr for PrivateAuthorities {
+    type Err = PrivateAuthoritiesError;
 
     /// Parses `amazon-rds` or the path of a PEM file. The file is read here, so that a wrong path fails at the start and not at
     /// the first connection.
-    fn from_str(text: &str) -> Result<Self, AuthoritiesError> {
+    fn from_str(text: &str) -> Result<Self, PrivateAuthoritiesError> {
         if text == "amazon-rds" {
             return Ok(Self::AmazonRds);
         }
         let file = PathBuf::from(text);
         match fs::read(&file) {
-            Err(source) => Err(AuthoritiesError::Unreadable { file, source }),
-            Ok(pem) if certificates(&pem) == 0 => Err(AuthoritiesError::Empty { file }),
+            Err(source) => Err(PrivateAuthoritiesError::Unreadable { file, source }),
+            Ok(pem) if certificates(&pem) == 0 => Err(PrivateAuthoritiesError::Empty { file }),
             Ok(pem) => Ok(Self::Pem(pem)),
         }
     }
@@ -74,10 +74,10 @@ mod tests {
 
     #[test]
     fn an_error_names_the_unusable_file() {
-        let error = one_line(&"/no/such.pem".parse::<Authorities>().unwrap_err());
+        let error = one_line(&"/no/such.pem".parse::<PrivateAuthorities>().unwrap_err());
         assert_eq!(error, "/no/such.pem cannot be read: No such file or directory (os error 2)");
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-        let error = manifest.parse::<Authorities>().unwrap_err().to_string();
+        let error = manifest.parse::<PrivateAuthorities>().unwrap_err().to_string();
         assert_eq!(error, format!("{manifest} holds no certificate in PEM"));
     }
 }

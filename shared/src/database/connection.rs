@@ -14,7 +14,7 @@ use sqlx::{
 use tokio::time::timeout;
 
 use super::{
-    authorities::Authorities,
+    authorities::PrivateAuthorities,
     token::{self, TokenError},
 };
 use crate::credentials::Signer;
@@ -90,7 +90,7 @@ pub struct Address {
 impl Database {
     /// Creates a database that `user` logs in to with `password`, over TLS that `authorities` verify.
     #[must_use]
-    pub fn with_password(address: &Address, user: &str, password: &str, authorities: Authorities) -> Self {
+    pub fn with_password(address: &Address, user: &str, password: &str, authorities: PrivateAuthorities) -> Self {
         let options = MySqlConnectOptions::new()
             .host(plain_host(&address.host))
             .port(address.port)

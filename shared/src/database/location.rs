@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr, str::FromStr};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 
 use super::{
-    authorities::{Authorities, AuthoritiesError},
+    authorities::{PrivateAuthorities, PrivateAuthoritiesError},
     connection::{Database, plain_host},
 };
 use crate::{credentials::Signer, settings::Reader};
@@ -56,7 +56,7 @@ pub enum LocationError {
     #[error("`login` is `iam` or `password`")]
     Login,
     #[error("`ssl-ca` cannot be used")]
-    Authorities(#[from] AuthoritiesError),
+    Authorities(#[from] PrivateAuthoritiesError),
     #[error("`ssl-ca` has no effect unless `ssl-mode` is VERIFY_IDENTITY or VERIFY_CA")]
     AuthoritiesUnused,
     #[error("`login=iam` sends its token in clear text inside TLS: `ssl-mode` has to be VERIFY_IDENTITY or omitted")]
@@ -117,7 +117,7 @@ impl FromStr for Location {
             return Err(LocationError::IamUnverified);
         }
         if matches!(mode, MySqlSslMode::VerifyIdentity | MySqlSslMode::VerifyCa) {
-            let authorities = authorities.map_or(Ok(Authorities::AmazonRds), str::parse)?;
+            let authorities = authorities.map_or(Ok(PrivateAuthorities::AmazonRds), str::parse)?;
             options = options.ssl_ca_from_pem(authorities.into_pem());
         } else if authorities.is_some() {
             return Err(LocationError::AuthoritiesUnused);
@@ -204,7 +204,7 @@ mod tests {
         }
         for host in ["::1", "[::1]"] {
             let address = Address { host: host.to_owned(), port: 3306 };
-            let database = Database::with_password(&address, "u", "p", Authorities::AmazonRds);
+            let database = Database::with_password(&address, "u", "p", PrivateAuthorities::AmazonRds);
             assert_eq!((database.options.get_host(), &*database.to_string()), ("::1", "u@[::1]:3306"));
         }
     }

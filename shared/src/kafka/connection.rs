@@ -61,12 +61,12 @@ pub(super) struct Connection {
     /// `None` once the connection is being dropped.
     client: Option<Arc<ThreadedProducer<Context>>>,
     pub(super) health: Arc<BrokerHealth>,
-    /// Whether it authenticates, so that its sessions expire.
+    /// Set if it authenticates, so that its sessions expire.
     authenticates: bool,
     created: SuspendAwareInstant,
     last_used: Mutex<SuspendAwareInstant>,
     last_response: Mutex<Option<SuspendAwareInstant>>,
-    /// Whether a broker has responded to its first metadata request.
+    /// Set once a broker has responded to a metadata request.
     connected: AtomicBool,
     /// The topics whose metadata librdkafka has requested.
     topics: Mutex<BTreeSet<Arc<str>>>,
@@ -199,7 +199,7 @@ impl Connection {
             }
         };
         if !self.connected.swap(true, Ordering::Relaxed) {
-            self.metrics.took(&CONNECT_TIME, start.elapsed());
+            self.metrics.record_duration(&CONNECT_TIME, start.elapsed());
         }
         metadata
     }

@@ -18,18 +18,16 @@ use crate::{
 /// The most fields that are compared pairwise instead of sorted.
 const FEW_FIELDS: usize = 32;
 
-/// The facts about a valid value.
+/// The join key of a valid value, 0 to 2³¹ − 1: the number that joins the records of one post. It is the first row's if the value
+/// is a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Checked {
-    /// The number that joins the records of one post, 0 to 2³¹ − 1. The first row's if the value is a list.
-    pub join_key: i64,
-}
+pub struct JoinKey(pub i64);
 
-impl Checked {
+impl JoinKey {
     /// The key for a record that has none: the join key's digits. It keeps a post's records in one partition.
     #[must_use]
     pub fn key(&self) -> Bytes {
-        self.join_key.to_string().into()
+        self.0.to_string().into()
     }
 }
 
@@ -55,26 +53,26 @@ impl Kind {
     /// it was sent.
     ///
     /// # Errors
-    /// Fails if the value is not JSON, or breaks rules.
-    pub fn check(&self, value: &str) -> Result<Checked, Invalid> {
-        let mut check = Check::new(self);
+    /// When the value is not JSON, or breaks rules.
+    pub fn check(&self, value: &str) -> Result<JoinKey, Invalid> {
+        let mut validator = ValueValidator::new(self);
         let mut deserializer = serde_json::Deserializer::from_str(value);
-        let rows = check.rows().deserialize(&mut deserializer)?;
+        let rows = validator.rows().deserialize(&mut deserializer)?;
         deserializer.end()?;
-        check.finish(rows).map_err(Invalid::Rules)
+        validator.finish(rows).map_err(Invalid::Rules)
     }
 
     /// Validates the value at the start of `text` like [`Kind::check`], and returns where it ends.
     ///
     /// # Errors
-    /// Fails if `text` does not start with a JSON value.
-    pub fn check_start(&self, text: &str) -> Result<(Result<Checked, BrokenRules>, usize), serde_json::Error> {
-        let mut check = Check::new(self);
-        let (rows, end) = json::start_of(check.rows(), text)?;
-        Ok((check.finish(rows), end))
+    /// When `text` does not start with a JSON value.
+    pub fn check_start(&self, text: &str) -> Result<(Result<JoinKey, BrokenRules>, usize), serde_json::Error> {
+        let mut validator = ValueValidator::new(self);
+        let (rows, end) = json::start_of(validator.rows(), text)?;
+        Ok((validator.finish(rows), end))
     }
 
-    fn check_row(&self, row: &Row<'_>) -> Result<Checked, Vec<Violation>> {
+    fn check_row(&self, row: &Row<'_>) -> Result<JoinKey, Vec<Violation>> {
         let mut violations = Vec::new();
         let (join_key, mut found) = self.check_join_key(row, &mut violations);
         // Search behind the previous field first: most rows have the kind's order.
@@ -101,7 +99,7 @@ impl Kind {
             drop(violations.splice(..0, repeated(row)));
         }
         match join_key {
-            Some(join_key) if violations.is_empty() => Ok(Checked { join_key }),
+            Some(join_key) if violations.is_empty() => Ok(JoinKey(join_key)),
             _ => Err(violations),
         }
     }
@@ -128,18 +126,18 @@ impl Kind {
 }
 
 /// The validation of one value, row by row. Rows are not kept.
-struct Check<'k> {
+struct ValueValidator<'k> {
     kind: &'k Kind,
-    /// The facts about the first valid row.
-    checked: Option<Checked>,
+    /// The join key of the first valid row.
+    first_join_key: Option<JoinKey>,
     /// The number of list elements that are objects.
     objects: usize,
     broken: BrokenRules,
 }
 
-impl<'k> Check<'k> {
+impl<'k> ValueValidator<'k> {
     fn new(kind: &'k Kind) -> Self {
-        Self { kind, checked: None, objects: 0, broken: BrokenRules::default() }
+        Self { kind, first_join_key: None, objects: 0, broken: BrokenRules::default() }
     }
 
     /// The reader of a value, which validates each row.
@@ -149,20 +147,20 @@ impl<'k> Check<'k> {
 
     fn check(&mut self, at: Option<usize>, value: &Value<'_>) {
         self.objects += usize::from(matches!(value, Value::Object(_)));
-        let checked = row_of(value).map_err(|problem| vec![Violation::of_value(problem)]).and_then(|row| {
+        let join_key = row_of(value).map_err(|problem| vec![Violation::of_value(problem)]).and_then(|row| {
             self.kind.check_row(row).map_err(|violations| match self.kind.advice(row) {
                 Some(advice) => vec![advice],
                 None => violations,
             })
         });
-        match checked {
-            Ok(checked) => _ = self.checked.get_or_insert(checked),
+        match join_key {
+            Ok(join_key) => _ = self.first_join_key.get_or_insert(join_key),
             Err(violations) => self.broken.add(at, violations),
         }
     }
 
     /// The outcome once the value is read. `rows` is its length if it is a list.
-    fn finish(mut self, rows: Option<usize>) -> Result<Checked, BrokenRules> {
+    fn finish(mut self, rows: Option<usize>) -> Result<JoinKey, BrokenRules> {
         let of_value = |problem: String| Err(Violation::of_value(problem).into());
         match rows {
             Some(0) => return of_value("must be the row, or a list of rows; it is an empty list".to_owned()),
@@ -178,8 +176,8 @@ impl<'k> Check<'k> {
             Some(1) => self.broken.listed.iter_mut().for_each(|violation| violation.row = None),
             Some(_) | None => {}
         }
-        match self.checked {
-            Some(checked) if self.broken.count == 0 => Ok(checked),
+        match self.first_join_key {
+            Some(join_key) if self.broken.count == 0 => Ok(join_key),
             _ => Err(self.broken),
         }
     }

@@ -31,7 +31,7 @@ fn published(kind: &Kind) -> Vec<(String, Row)> {
     forms.chain([("its table's".to_owned(), row(kind)), ("the least".to_owned(), least)]).collect()
 }
 
-fn check(kind: &Kind, value: &str) -> Result<Checked, BrokenRules> {
+fn check(kind: &Kind, value: &str) -> Result<JoinKey, BrokenRules> {
     kind.check(value).map_err(|invalid| match invalid {
         Invalid::Rules(broken) => broken,
         Invalid::NotJson(error) => panic!("{error}: {value}"),
@@ -58,7 +58,7 @@ fn each_published_form_is_accepted_in_its_own_topic_and_recognized_in_every_othe
             for kind in CATALOG {
                 for value in [row.clone(), format!("[{row}]")] {
                     if kind == own {
-                        assert_eq!(check(kind, &value), Ok(Checked { join_key: 4 }), "{form}: {value}");
+                        assert_eq!(check(kind, &value), Ok(JoinKey(4)), "{form}: {value}");
                     } else {
                         let advice = format!("looks like a {own} record");
                         assert_eq!(problem(kind, &value), advice, "{own} to {kind}, {form}: {value}");
@@ -150,7 +150,7 @@ fn a_row_of_no_kind_is_answered_with_every_rule_that_it_breaks() {
 fn a_list_of_rows_has_the_join_key_of_its_first_row() {
     for kind in CATALOG {
         let rows: Vec<_> = sample::rows(kind.table).unwrap().lines().take(250).map(str::to_owned).collect();
-        assert_eq!(check(kind, &list(&rows)), Ok(Checked { join_key: 4 }), "{kind}");
+        assert_eq!(check(kind, &list(&rows)), Ok(JoinKey(4)), "{kind}");
     }
 }
 
@@ -184,7 +184,7 @@ fn a_list_without_rows_or_with_too_many_is_refused_as_a_whole() {
     }
     let good = Value::Object(row(&GEO)).to_string();
     let most = vec![good; MAX_ROWS + 1];
-    assert_eq!(check(&GEO, &list(&most[1..])), Ok(Checked { join_key: 4 }));
+    assert_eq!(check(&GEO, &list(&most[1..])), Ok(JoinKey(4)));
     assert_eq!(problem(&GEO, &list(&most)), "is a list of 40001 rows, more than 40000: send them in several records");
 }
 

@@ -167,9 +167,9 @@ mod tests {
     fn values_beyond_a_lines_limit_are_in_the_next_lines() {
         let metrics = Metrics::default();
         for milliseconds in 0..250 {
-            metrics.took(&ingest::PRODUCE_TIME, Duration::from_millis(milliseconds));
+            metrics.record_duration(&ingest::PRODUCE_TIME, Duration::from_millis(milliseconds));
         }
-        metrics.took(&producer::CONNECT_TIME, Duration::from_millis(5));
+        metrics.record_duration(&producer::CONNECT_TIME, Duration::from_millis(5));
         let lines = lines(&metrics);
         let values = |line: &Value| line["ProduceTime"].as_array().map_or(0, Vec::len);
         assert_eq!(lines.iter().map(values).collect::<Vec<_>>(), [100, 100, 50]);

@@ -45,8 +45,8 @@ impl Recorded {
 
     /// The last value of the gauge `metric`, if it was set.
     #[must_use]
-    pub fn state(&self, metric: &'static Metric) -> Option<u64> {
-        self.values(metric).find_map(|values| if let Values::One(state) = values { Some(*state) } else { None })
+    pub fn gauge(&self, metric: &'static Metric) -> Option<u64> {
+        self.values(metric).find_map(|values| if let Values::One(value) = values { Some(*value) } else { None })
     }
 
     /// The measurements of `metric`, in its unit.
