@@ -134,7 +134,7 @@ async fn the_log_and_the_response_have_the_same_error_code() {
     let answer = self::answer(&Recorder::default().router(), post(GEO_RECORDS, geo() + "{}")).await;
     assert_eq!(results(&answer)[1]["error_code"], 42203);
     let line = log.text().lines().last().unwrap().to_owned();
-    assert!(line.contains("refused") && line.contains("error.code=42203"), "{line}");
+    assert!(line.contains("rejected") && line.contains("error.code=42203"), "{line}");
 }
 
 #[tokio::test]

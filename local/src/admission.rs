@@ -32,7 +32,7 @@ const SMALL_BODIES_BYTES: usize = 2 * 1024 * 1024;
 /// The time a request waits for a permit: shorter than clients' own timeouts.
 const ADMISSION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The time a client has to begin its body, until which it has no permit.
+/// The time a client has to send the first frame of its body. It gets no permit before that.
 const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The best compression of gzip: a byte for 1032 (<https://zlib.net/zlib_tech.html>).
@@ -99,7 +99,7 @@ async fn with_size(request: Request) -> (Request, u32) {
         return (request, size);
     }
     let (parts, mut body) = request.into_parts();
-    // A body that does not come is the handler's to give up.
+    // The handler's own deadline ends a request whose body does not arrive.
     let Ok(Some(first)) = timeout(FIRST_FRAME_TIMEOUT, body.frame()).await else {
         return (Request::from_parts(parts, body), size);
     };

@@ -12,9 +12,9 @@ pub(crate) fn print(cli: &Cli, components: &Components) {
     let (rate, first) = (cli.posts_per_second, &cli.user_ids[0]);
     let posts = if (rate - 1.0).abs() < f64::EPSILON { "post" } else { "posts" };
     let mut lines = vec![
-        format!("Look at it http://{address}/"),
+        format!("Dashboard  http://{address}/"),
         format!("HTTP API   http://{address}/topics/{{{user_ids}}}.{{pin,geo,user}}"),
-        format!("Its page   http://{address}/docs"),
+        format!("API docs   http://{address}/docs"),
         format!("Kafka      {cluster}{embedded}"),
         format!("Emulator   {rate} {posts} per second from {rows}"),
         format!("Archive    {}", archive.as_ref().map_or("none".to_owned(), |archive| archive.url.to_string())),

@@ -40,8 +40,8 @@ pub(crate) struct Cli {
     #[arg(long = "pass-through", value_name = "TOPIC", value_delimiter = ',')]
     pub(crate) pass_through: Vec<String>,
 
-    /// Status of a partially written request: `honest` answers 200 only if every record is written, `confluent` also otherwise, like
-    /// the REST Proxy
+    /// Status of a partially written request: `honest` answers 200 only if every record is written, `confluent` answers 200
+    /// even if some are not, like the REST Proxy
     #[arg(long, value_name = "honest|confluent", default_value = "honest")]
     pub(crate) statuses: StatusPolicy,
 

@@ -1,5 +1,5 @@
-//! The components of the pipeline, opened as the command line specifies. Every error of a wrong flag occurs here, before anything is
-//! sent.
+//! Opens the components that the command line specifies. A flag whose value is valid but unusable fails here, before anything
+//! is sent.
 
 use std::{fs, io, net::SocketAddr, path::Path, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The errors that keep the pipeline from starting, each named after the flag that causes it.
+//! The errors that keep the pipeline from starting. A message begins with the flag that caused the error, if one did.
 
 use std::{io, net::SocketAddr, path::PathBuf};
 

@@ -61,7 +61,8 @@ impl Server {
     ) -> Self {
         let requests = TaskTracker::new();
         let router = router
-            // The budget reads the start of each body, so the outer layer takes all bodies that reach it for read.
+            // The budget reads the first frame of each body, which the outer layer counts as a handler's read. So this inner one drains
+            // the bodies that got a permit.
             .layer(middleware::from_fn(drain_unread))
             .layer(middleware::from_fn_with_state(BodyBudget::new(metrics.clone()), wait_for_permit))
             .layer(middleware::from_fn_with_state(dashboard.clone(), record_rejection))

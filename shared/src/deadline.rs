@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-/// The time for a request without a Lambda deadline: what API Gateway leaves of its 29 s, so that a laptop behaves like AWS.
+/// The time for a request without a Lambda deadline: API Gateway's timeout of 29 s, with a reserve.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(27);
 
 /// Returns the instant `reserve` before `deadline`, at which Lambda ends the function.

@@ -1,5 +1,5 @@
-//! Accepted JSON, and its compact form. `ingest` and `archive` use the same two functions, so `archive` never quarantines a
-//! record that `ingest` accepted.
+//! Accepted JSON, and its compact form. `ingest` and `archive` accept the same texts, because [`Strict`] and
+//! `kind::row` make the same calls to the parser. So `archive` never quarantines a record that `ingest` accepted.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 

@@ -1,4 +1,4 @@
-//! The producer: the only module that knows librdkafka.
+//! The producer on librdkafka.
 //!
 //! [`Producer`] has two clients, one for records and one for metadata. Each is a `reconnect` client: it replaces its
 //! `connection` when that is stale or hangs. librdkafka reconnects by itself, but may hang after the environment was frozen.

@@ -1,7 +1,7 @@
 //! The kinds of record: pin, geo and user.
 //!
-//! A kind is data: its file is its whole contract, and all code that handles kinds (validation, topics, the emulator's
-//! queries, the tests) iterates over [`CATALOG`]. **To add a kind, write its file and list it below.**
+//! A kind is data: its file is its whole contract, and validation, topics, the emulator's queries and the
+//! tests iterate over [`CATALOG`]. **To add a kind, write its file and list it below.**
 //!
 //! Kinds are constants instead of implementations of a trait, because they differ in data only.
 

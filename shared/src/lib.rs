@@ -1,7 +1,7 @@
 //! Code that at least two functions need, one module per concern.
 //!
-//! Dependencies go one way. [`kind`] validates rows and knows neither HTTP nor Kafka. [`publish`] defines the outcome of a
-//! record and names no client library; `kafka` is the only module that knows librdkafka. Concerns that are slow to build
+//! Dependencies go one way. [`kind`] validates rows and depends on neither HTTP nor Kafka. [`publish`] defines the outcome of a
+//! record and names no client library; `kafka` is the only module here that uses librdkafka. Concerns that are slow to build
 //! are features, none of them on by default.
 
 #[cfg(feature = "aws")]

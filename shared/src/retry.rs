@@ -16,7 +16,7 @@ pub const IAM_PROPAGATION_TIMEOUT: Duration = Duration::from_secs(90);
 /// The chance that another attempt succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retryability {
-    /// The service is away, not ready, or throttles: retried until the deadline.
+    /// The service is unavailable, not ready, or throttles: retried until the deadline.
     Transient,
     /// The service denied access: retried for [`IAM_PROPAGATION_TIMEOUT`] from the first denial on.
     Denied,
@@ -59,7 +59,7 @@ pub async fn until_deadline<T, E: Retryable + 'static>(
         if now + RETRY_DELAY > end {
             return Err(error);
         }
-        tracing::warn!(error = one_line(&error), "retried in {} s", RETRY_DELAY.as_secs());
+        tracing::warn!(error = one_line(&error), "retrying in {} s", RETRY_DELAY.as_secs());
         last = Some(error);
         sleep(RETRY_DELAY).await;
     }

@@ -264,7 +264,7 @@ impl Topic {
         Ok((checked.map_err(|broken| self.naming_topics(broken)), end))
     }
 
-    /// Adds the topic to each row that belongs to another kind: only topics know the user id.
+    /// Adds the topic to each row that belongs to another kind: a kind has no user id.
     fn naming_topics(&self, mut broken: BrokenRules) -> BrokenRules {
         let user_id = self.name.strip_suffix(self.kind.name).unwrap_or(&self.name);
         for violation in &mut broken.listed {

@@ -55,7 +55,7 @@ impl Bucket {
     /// also when its process is killed. Nothing in the archive itself looks at it.
     ///
     /// # Errors
-    /// When the storage does not answer.
+    /// When a request to the storage fails.
     pub async fn claim(&self) -> Result<bool, Error> {
         self.create(&Path::from(CLAIM), Bytes::new()).await
     }
@@ -63,7 +63,7 @@ impl Bucket {
     /// Gives a claim back.
     ///
     /// # Errors
-    /// When the storage does not answer, or allows no deletion.
+    /// When a request to the storage fails, or deletion is denied.
     pub async fn release(&self) -> Result<(), Error> {
         self.store.delete(&Path::from(CLAIM)).await
     }

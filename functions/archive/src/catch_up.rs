@@ -38,8 +38,8 @@ pub(crate) struct Progress {
 
 /// Stores one partition's records up to `goal`.
 ///
-/// Returns the dropped offsets before the goal that no stored record follows yet. They are not counted as lost: the caller
-/// counts them once it stores a record behind them, or leaves them to the next run.
+/// Returns the offsets up to the goal that Kafka dropped behind the last stored record. They are not counted as lost yet: the
+/// caller counts them once it stores a record behind them, or leaves that to the next run.
 pub(crate) async fn catch_up<R: Reader>(
     reader: &R,
     archiver: &Archiver,

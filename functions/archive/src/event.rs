@@ -1,7 +1,7 @@
 //! Stores the batches of an event source mapping.
 //!
-//! A mapping skips records that are too large for an invocation, and discards batches once its retries are exhausted. So
-//! the offsets between the archive's end and a batch are first read from Kafka and stored, as in a run. A batch that
+//! A mapping skips records that are too large for an invocation, and a new one may start behind the archive's end. So the
+//! offsets between the archive's end and a batch are first read from Kafka and stored, as in a run. A batch that
 //! begins at the archive's end needs no Kafka.
 
 use std::collections::BTreeMap;

@@ -6,8 +6,8 @@
 //! mapping skipped records.
 //!
 //! Dependencies go one way: [`layout`], [`record`], [`bucket`] and [`store`] know neither Kafka nor Lambda. [`run`] and
-//! [`event`] connect them and return a [`report`]. Only [`reader`] knows the Kafka client, only [`bucket`] the object
-//! store's.
+//! [`event`] connect them and return a [`report`]. Only [`reader`] calls the Kafka client, only [`bucket`] the object
+//! store.
 
 pub mod bucket;
 mod catch_up;

@@ -64,7 +64,7 @@ fn mistake(word: &str) -> Option<&'static str> {
         "\u{201c}" | "\u{201d}" | "\u{2018}" | "\u{2019}" => {
             "strings take straight double quotes, as json.dumps writes them"
         }
-        BYTE_ORDER_MARK => "a byte order mark may stand only at the start of the body: remove it",
+        BYTE_ORDER_MARK => "a byte order mark is allowed only at the start of the body: remove it",
         _ => return None,
     })
 }

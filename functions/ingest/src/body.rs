@@ -31,7 +31,7 @@ pub(crate) async fn read(body: Body, deadline: Deadline) -> Result<Bytes, Error>
     Ok(without_mark(bytes))
 }
 
-/// Returns whether a body that starts with `bytes` is inflated.
+/// Returns whether `bytes` start with gzip's magic number, so that reading the body inflates it.
 #[must_use]
 pub fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&GZIP_MAGIC)

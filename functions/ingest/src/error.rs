@@ -1,5 +1,5 @@
-//! Every error of a request, with its status and `error_code`. Only this file, `failure` and the table in [`status`] name
-//! statuses.
+//! Every error of a request, with its status and `error_code`. Other than here, only `failure` maps failures to statuses of
+//! the table in [`status`].
 //!
 //! [`status`]: crate::status
 //!

@@ -10,7 +10,7 @@ pub(crate) fn read(json: &str, name: &str) -> Result<Vec<Header>, Error> {
     let list: Vec<&RawValue> =
         serde_json::from_str(json).map_err(|_| Error::BadRecord("headers must be a list".to_owned()))?;
     if list.len() > MAX_HEADERS {
-        return Err(Error::BadRecord(format!("headers has {} of them, more than {MAX_HEADERS}", list.len())));
+        return Err(Error::BadRecord(format!("a record has {} headers, more than {MAX_HEADERS}", list.len())));
     }
     list.into_iter().map(|header| read_header(header.get(), name)).collect()
 }

@@ -21,7 +21,7 @@ impl<'a> Members<'a> {
         debug_assert!(known.len() <= MAX_MEMBERS, "{known:?}");
         let members: Self = serde_json::from_str(object).map_err(|_| {
             let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            Error::BadRecord(format!("{what} must be an object out of {known}"))
+            Error::BadRecord(format!("{what} must be an object with no other members than {known}"))
         })?;
         for (at, (name, _)) in members.0.iter().enumerate() {
             if !known.contains(&name.as_ref()) {

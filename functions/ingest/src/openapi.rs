@@ -5,9 +5,9 @@
 //! ([`kinds`]), statuses and codes ([`responses`]), examples of rejected requests ([`rejections`]), limits, and the
 //! deployment's topics.
 //!
-//! An operation of `paths.json` has two fields that are not part of OpenAPI: `x-refused` lists the `error_code`s that it
-//! refuses a request with, `x-writes` says that Kafka may fail it. Its responses are built from them. A text
-//! that begins with `$` stands for a value.
+//! An operation of `paths.json` has two fields that are not part of OpenAPI: `x-refused` lists the
+//! `error_code`s with which it rejects requests, `x-writes` marks one that writes to Kafka and so may fail there. The error
+//! responses are generated from both. A string that begins with `$` is a placeholder.
 
 use std::sync::{Arc, OnceLock};
 
@@ -123,7 +123,7 @@ where
 /// Builds the document for the topics of `app`.
 #[expect(clippy::expect_used, reason = "unwrap safety: tests read the document that these files give")]
 fn document<P, C>(app: &App<P, C>) -> Bytes {
-    build(app).map(Bytes::from).expect("files that fit")
+    build(app).map(Bytes::from).expect("valid OpenAPI sources")
 }
 
 fn build<P, C>(app: &App<P, C>) -> serde_json::Result<String> {

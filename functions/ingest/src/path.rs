@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::page;
 
-/// The router's routes, segment by segment; a parameter stands in braces, `{*rest}` for one or more segments.
+/// The router's routes, segment by segment; parameters are in braces, `{*rest}` is for one or more segments.
 ///
 /// `/docs/{file}` is missing: it matches only the names of its files, so other paths below a base path `docs` can be routes.
 const ROUTES: [&[&str]; 15] = [

@@ -128,7 +128,7 @@ fn log(response: &Response, method: &str, path: &str, took: Duration) -> Option<
         if response.status().is_server_error() {
             tracing::warn!(method, path, status, duration_ms, error.code = error_code, error, "not served");
         } else {
-            tracing::info!(method, path, status, duration_ms, error.code = error_code, error, "refused");
+            tracing::info!(method, path, status, duration_ms, error.code = error_code, error, "rejected");
         }
         Some(error_code)
     } else if let Some(&Unwritten { worst, error_code, records, of }) = extensions.get() {

@@ -1,4 +1,4 @@
-//! The table of every status except 200. The code, the OpenAPI document and the API page follow it.
+//! The table of every error status and `error_code` that `ingest` returns. The code, the OpenAPI document and the API page follow it.
 
 use http::StatusCode;
 
@@ -17,7 +17,7 @@ const fn row(status: StatusCode, code: u32, when: &'static str) -> ErrorCode {
     ErrorCode { status, code, when }
 }
 
-/// Every status except 200, with its `error_code`.
+/// Every error status, with its `error_code`.
 pub const ERROR_CODES: [ErrorCode; 20] = [
     row(
         StatusCode::BAD_REQUEST,
@@ -61,7 +61,7 @@ pub const ERROR_CODES: [ErrorCode; 20] = [
     ),
 ];
 
-/// The errors that API Gateway returns before it calls `ingest`, set in `template.yaml`. `local` returns 429 too.
+/// The errors that API Gateway returns itself, set in `template.yaml`. `local` returns 429 too.
 pub(crate) const INVALID_API_KEY: ErrorCode =
     row(StatusCode::FORBIDDEN, 403, "on AWS: `x-api-key` is missing or not a key of this API");
 pub(crate) const THROTTLED: ErrorCode = row(

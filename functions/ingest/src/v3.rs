@@ -1,7 +1,7 @@
 //! The record endpoints of the REST Proxy's API v3: each record is independent and has its own result.
 //!
-//! `entry` parses and validates a record, `result` reports its outcome. Requests and responses are not
-//! streamed, because API Gateway does not stream them to a function.
+//! `entry` parses and validates a record, `result` reports its outcome. A request of several
+//! records is read and answered as a whole, because API Gateway does not stream to a function.
 
 use std::sync::Arc;
 

@@ -8,11 +8,11 @@ use tokio::time::Instant;
 use super::backlog::Backlog;
 use crate::clock::now_ms;
 
-/// The size limit of a record's key and value, in bytes: Kafka's default. The embedded Kafka accepts more, but drops even a new
+/// The size limit of a record's key, value and headers, in bytes: Kafka's default. The embedded Kafka accepts more, but drops even a new
 /// record if it exceeds the kept bytes together with the previous one.
 const MAX_RECORD_BYTES: usize = 1_048_588;
 
-/// The bytes counted on top of each record's key and value: the header of a batch has 61.
+/// The bytes counted on top of each record's own size: the header of a batch has 61.
 const OVERHEAD_BYTES: usize = 100;
 
 /// The bytes counted on top of each header's name and value, for their lengths.

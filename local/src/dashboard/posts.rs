@@ -98,7 +98,7 @@ impl UnparsedRow {
     }
 }
 
-/// The part of the news about posts.
+/// The part of the event about posts.
 #[derive(Debug, Serialize)]
 pub(crate) struct PostsView<'a> {
     posts: Vec<PostView<'a>>,

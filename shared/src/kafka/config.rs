@@ -13,7 +13,7 @@ const CONFIG: &[(&str, &str)] = &[
     ("partitioner", "murmur2_random"),
     // Bytes. Above Lambda's 6 MB event, so that the topic's own limit decides, not librdkafka's default of 1 MB.
     ("message.max.bytes", "8000000"),
-    // Milliseconds. Longer than every request's deadline (29 s at the gateway): a backstop that empties the queue.
+    // Milliseconds. Longer than every request's deadline (API Gateway's 29 s at most): a backstop that empties the queue.
     ("message.timeout.ms", "30000"),
     // Milliseconds. A half-open connection is dropped while there is time for another one. The default (30 s) would use up the
     // whole request.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::topic::PASS_THROUGH_TOPICS;
 
-/// The fields that tell the tutorial's test record from the rows of any kind. (Its others are `index` and `age`.)
+/// The fields that distinguish the tutorial's test record from every kind's rows. (Its others are `index` and `age`.)
 const TUTORIAL: [&str; 2] = ["name", "role"];
 
 impl Kind {

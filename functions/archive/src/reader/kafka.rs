@@ -40,7 +40,7 @@ const BACKOFF: BackoffConfig = BackoffConfig {
 /// fetches fill one object. Four partitions at once, inflated to five times that size, take 20 MiB.
 const FETCH_BYTES: i32 = 1024 * 1024;
 
-/// The time a broker waits for a record. There is always one: the topic's end is never read.
+/// The time a broker waits for a record. Usually there is one: callers read up to the topic's end only.
 const FETCH_WAIT_MS: i32 = 500;
 
 /// A connection to Kafka, and one for each partition read so far. The client reconnects them when they break.

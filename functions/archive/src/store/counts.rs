@@ -17,7 +17,7 @@ pub struct Counts {
     pub objects: u64,
     /// Records put into quarantine.
     pub quarantined: u64,
-    /// Offsets that Kafka dropped before they were read: lost for good.
+    /// Offsets that Kafka dropped before they were read: lost permanently.
     pub lost: u64,
     /// The size, in Kafka, of the archived and quarantined values.
     pub value_bytes: u64,

@@ -11,7 +11,7 @@ pub enum StoreError {
     /// A batch is not sorted by offset.
     #[error("offset {offset} was delivered after offset {after}")]
     OutOfOrder {
-        /// The offset that should have come first.
+        /// The offset that should have come earlier, or a repeated one.
         offset: u64,
         /// The offset that came first.
         after: u64,
@@ -42,4 +42,4 @@ pub enum StoreError {
 }
 
 const OTHER_TOPIC: &str = "this is not the topic that was archived here (was it deleted and recreated?). \
-    Nothing was stored. Archive the new topic under another prefix: change ARCHIVE_URL";
+    No record of it was stored. Archive the new topic under another prefix: change ARCHIVE_URL";

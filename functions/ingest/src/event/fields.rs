@@ -14,18 +14,20 @@ use crate::path;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Fields {
-    /// Version 1. The stage is not part of the path, a custom domain's base path is.
+    // Version 1.
     http_method: Lenient<String>,
+    /// Without the stage, but with a custom domain's base path.
     path: Lenient<String>,
     /// The gateway's route, such as `/{proxy+}`.
     resource: Lenient<String>,
     multi_value_headers: Lenient<LenientMap<List>>,
-    /// Version 2. The stage stands in front of the path, unless it is `$default`.
+    // Version 2.
+    /// With the stage in front, unless it is `$default`.
     raw_path: Lenient<String>,
     /// The method and route, such as `ANY /{proxy+}`, or `$default`.
     route_key: Lenient<String>,
     request_context: Lenient<RequestContext>,
-    /// Both versions.
+    // Both versions.
     path_parameters: Lenient<LenientMap<String>>,
     headers: Lenient<LenientMap<String>>,
     body: Lenient<String>,

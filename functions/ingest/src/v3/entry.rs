@@ -91,10 +91,10 @@ pub(super) fn stream(body: &[u8]) -> Result<impl Iterator<Item = Result<Entry, E
             return None;
         }
         let start = text.len() - rest.len();
-        // On from the object before: from the body's begin it would be its length times the number of objects.
+        // Counts on from the previous object: counting from the start of the body each time would be quadratic.
         place = place.behind(&body[placed..start]);
         placed = start;
-        // Read as a stream, so that what stands right behind a number or a word is refused with it.
+        // The stream parser rejects a number or a word that other text follows directly, such as `1a`.
         let mut values = serde_json::Deserializer::from_str(std::mem::take(&mut rest)).into_iter::<&RawValue>();
         match values.next()? {
             Ok(object) => {
@@ -107,7 +107,7 @@ pub(super) fn stream(body: &[u8]) -> Result<impl Iterator<Item = Result<Entry, E
 }
 
 impl Entry {
-    /// Reads a record out of its object, which begins at `place` in the body.
+    /// Parses a record's object, which begins at `place` in the body.
     fn read(object: &str, place: Place) -> Result<Self, Error> {
         json::check(object.as_bytes()).map_err(|error| Error::NotJson(error.after(place)))?;
         Self::of(&Members::read(object, "a record", &MEMBERS)?)
