@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 use shared::{json::text, publish::Header};
 
-use crate::{error::Error, limits::MAX_HEADERS, members::Members, records::decode, topic::Topic};
+use crate::{binary::decode, error::Error, limits::MAX_HEADERS, members::Members, topic::Topic};
 
 /// Parses a list of headers. `name` is the member that holds a header's name, which differs between the versions of the API.
 pub(crate) fn read(json: &str, name: &str) -> Result<Vec<Header>, Error> {

@@ -15,6 +15,7 @@
 
 mod advice;
 mod app;
+mod binary;
 mod body;
 mod envelope;
 pub mod error;

@@ -2,21 +2,16 @@
 
 use std::sync::Arc;
 
-use base64::{
-    Engine,
-    alphabet::STANDARD,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use bytes::Bytes;
 use shared::{
     json::{self, Strict},
     kind::{BrokenRules, Invalid, Violation},
     publish::{Header, ProducerRecord},
-    redact::excerpt,
 };
 
 use crate::{
     advice::explain,
+    binary::decode,
     envelope::{self, EnvelopeRecord},
     error::Error,
     headers,
@@ -24,12 +19,6 @@ use crate::{
     topic::Topic,
     violations::Violations,
 };
-
-/// Base64 with or without padding, as in the REST Proxy.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// A rejected body.
 #[derive(Debug)]
@@ -140,11 +129,4 @@ pub(crate) fn bytes_record(key: Option<Bytes>, value: Option<Bytes>, topic: &Top
             Err(Violation::of_value(format!("is not JSON: {error}")).into())
         }
     }
-}
-
-/// Decodes the base64 in a JSON string. The error gives `advice` to clients that sent a row as JSON.
-pub(crate) fn decode(json: &str, advice: &'static str) -> Result<Bytes, Error> {
-    let bytes = json::text(json).and_then(|base64| BASE64.decode(base64.as_bytes()).ok());
-    let advice = if json.starts_with(['{', '[']) { advice } else { "" };
-    bytes.map(Bytes::from).ok_or_else(|| Error::NotBase64 { data: excerpt(json), advice })
 }

@@ -14,10 +14,11 @@ use shared::{
 
 use crate::{
     advice::{BYTE_ORDER_MARK, explain},
+    binary::decode,
     error::Error,
     headers,
     members::Members,
-    records::{bytes_record, decode},
+    records::bytes_record,
     topic::Topic,
     violations::Violations,
 };

@@ -2,7 +2,7 @@
 //! the archive is compared with the topic, offset for offset and byte for byte.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -382,7 +382,7 @@ fn differences(
     partition: &TopicPartition,
     last_report: &Value,
 ) -> Vec<String> {
-    let offsets = expected.keys().chain(stored.keys()).collect::<std::collections::BTreeSet<_>>();
+    let offsets = expected.keys().chain(stored.keys()).collect::<BTreeSet<_>>();
     let mut problems: Vec<String> = offsets
         .into_iter()
         .filter_map(|offset| match (expected.get(offset), stored.get(offset).map(Vec::as_slice)) {

@@ -1,0 +1,24 @@
+//! Base64 in requests.
+
+use base64::{
+    Engine,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use bytes::Bytes;
+use shared::{json, redact::excerpt};
+
+use crate::error::Error;
+
+/// Base64 with or without padding, as in the REST Proxy.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Decodes the base64 in a JSON string. The error gives `advice` to clients that sent a row as JSON.
+pub(crate) fn decode(json: &str, advice: &'static str) -> Result<Bytes, Error> {
+    let bytes = json::text(json).and_then(|base64| BASE64.decode(base64.as_bytes()).ok());
+    let advice = if json.starts_with(['{', '[']) { advice } else { "" };
+    bytes.map(Bytes::from).ok_or_else(|| Error::NotBase64 { data: excerpt(json), advice })
+}
