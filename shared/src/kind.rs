@@ -1,7 +1,8 @@
 //! The kinds of record: pin, geo and user.
 //!
 //! A kind is data: its file is its whole contract, and validation, topics, the emulator's queries and the
-//! tests iterate over [`CATALOG`]. **To add a kind, write its file and list it below.**
+//! tests iterate over [`CATALOG`]. **To add a kind, write its file and list it below**; CONTRIBUTING.md
+//! lists the pages and samples that name each kind.
 //!
 //! Kinds are constants instead of implementations of a trait, because they differ in data only.
 

@@ -1,4 +1,4 @@
-//! The table of every error status and `error_code` that `ingest` returns. The code, the OpenAPI document and the API page follow it.
+//! The table of every error status and `error_code` that `ingest` itself returns; those of the gateway follow it. The code, the OpenAPI document and the API page follow it.
 
 use http::StatusCode;
 

@@ -12,7 +12,7 @@ use crate::redact::excerpt;
 impl Rule {
     /// Validates a value that is not null.
     pub(super) fn check(&self, value: &Value<'_>) -> Result<(), String> {
-        let kept = match self {
+        let is_valid = match self {
             Self::Text => matches!(value, Value::Text(_)),
             Self::TextOrList => match value {
                 Value::List(list) => list.all_text,
@@ -22,7 +22,7 @@ impl Rule {
             Self::Number { min, max } => number(value).is_some_and(|number| (*min..=*max).contains(&number)),
             Self::DateTime => return self.check_date(value),
         };
-        if kept { Ok(()) } else { Err(self.broken_by(value)) }
+        if is_valid { Ok(()) } else { Err(self.broken_by(value)) }
     }
 
     /// The whole number that `value` holds, if the rule is about one and accepts it.
@@ -52,7 +52,7 @@ impl Rule {
 
     /// Validates the value of `$date`: a text, milliseconds since 1970, or those as `{"$numberLong": "…"}`.
     fn check_bson_date(&self, inner: &Value<'_>) -> Result<(), String> {
-        let kept = match inner {
+        let is_valid = match inner {
             Value::Text(_) => return self.check_date(inner),
             Value::Number(number) => number.fract() == 0.0,
             Value::Object(Object { fields, .. }) => match fields.as_slice() {
@@ -61,7 +61,7 @@ impl Rule {
             },
             Value::Null | Value::Bool(_) | Value::List(_) => false,
         };
-        if kept { Ok(()) } else { Err(self.broken_by(inner)) }
+        if is_valid { Ok(()) } else { Err(self.broken_by(inner)) }
     }
 
     fn broken_by(&self, value: &Value<'_>) -> String {
