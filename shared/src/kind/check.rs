@@ -73,6 +73,29 @@ impl Kind {
     }
 
     fn check_row(&self, row: &Row<'_>) -> Result<JoinKey, Vec<Violation>> {
+        self.check_ordered_row(row).map_or_else(|| self.check_any_row(row), Ok)
+    }
+
+    /// Validates a row that has only this kind's fields, in its order, as the table's rows have them: each is compared with one
+    /// name. Returns `None` for every other row, valid or not.
+    fn check_ordered_row(&self, row: &Row<'_>) -> Option<JoinKey> {
+        let ((name, join_key), others) = row.split_first()?;
+        let join_key = JOIN_KEY.integer(join_key).filter(|_| name == self.join_key)?;
+        let mut fields = self.fields.iter();
+        for (name, value) in others {
+            let field = loop {
+                let field = fields.next()?;
+                if field.name == name {
+                    break field;
+                }
+                field.check(None).ok()?;
+            };
+            field.check(Some(value)).ok()?;
+        }
+        fields.all(|field| field.check(None).is_ok()).then_some(JoinKey(join_key))
+    }
+
+    fn check_any_row(&self, row: &Row<'_>) -> Result<JoinKey, Vec<Violation>> {
         let mut violations = Vec::new();
         let (join_key, mut found) = self.check_join_key(row, &mut violations);
         // Search behind the previous field first: most rows have the kind's order.

@@ -70,6 +70,18 @@ fn each_published_form_is_accepted_in_its_own_topic_and_recognized_in_every_othe
 }
 
 #[test]
+fn the_order_of_the_fields_does_not_matter() {
+    for kind in CATALOG {
+        for (form, row) in published(kind) {
+            let reversed: Vec<_> =
+                row.iter().rev().map(|(name, value)| format!("{}:{value}", Value::from(name.as_str()))).collect();
+            let reversed = format!("{{{}}}", reversed.join(","));
+            assert_eq!(check(kind, &reversed), check(kind, &Value::Object(row).to_string()), "{form}: {reversed}");
+        }
+    }
+}
+
+#[test]
 fn a_field_may_be_missing_or_renamed_only_because_a_published_client_sends_it_so() {
     for kind in CATALOG {
         for Field { name, also, presence, .. } in kind.fields {
