@@ -45,7 +45,6 @@ use tokio::{
 use crate::{Result, plan::Plan, process::signal, progress::log_progress};
 
 const BUCKET: &str = "chaos";
-
 /// The number of `archive` environments that work concurrently on one partition.
 pub(crate) const WRITERS: usize = 3;
 
