@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use nix::sys::signal::Signal;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use shared::deadline::REQUEST_TIMEOUT;
 use stack::{
     gateway::{Api, Gateway},
     kafka::Options,
@@ -37,6 +38,9 @@ const WALL_CLOCK_JUMPS: [Duration; 4] =
 /// The maximum duration by the monotonic clock.
 const MAX_FREEZE: Duration = Duration::from_millis(1_500);
 
+/// The time by which the emulator's timeout exceeds the function's own.
+const EMULATOR_MARGIN: Duration = Duration::from_secs(2);
+
 /// The time within which a request has to succeed after a freeze, including retries.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -59,6 +63,8 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Frozen> {
     let kafka = kafka(Options::default().with("log.message.timestamp.after.max.ms", &any)).await?;
     let mut function = ingest(&kafka).await?;
     function.movable_clock = true;
+    // The emulator's clock does not move, so the function sees its deadlines in the past and replaces them.
+    function.timeout = REQUEST_TIMEOUT + EMULATOR_MARGIN;
     let lambda = Arc::new(Lambda::start(&function).await?);
     let gateway = Gateway::start(Arc::clone(&lambda), Api::rest("frozen")).await?;
     let (_phase, seen) = watch::channel(Phase::Round(0));
