@@ -198,9 +198,9 @@ mod tests {
     #[test]
     fn the_api_page_states_the_enforced_limits() {
         let (mib, small_mib, kib) = (LARGE_BODIES_BYTES >> 20, SMALL_BODIES_BYTES >> 20, MAX_SMALL_BODY_BYTES >> 10);
-        let seconds = ADMISSION_TIMEOUT.as_secs();
+        let (seconds, most) = (ADMISSION_TIMEOUT.as_secs(), MAX_BODY_BYTES >> 20);
         let limits = format!(
-            "more than {mib} MiB of request bodies over {kib} KiB are in flight, or {small_mib} MiB of smaller ones, and none finishes within {seconds} s, or when {MAX_QUEUED} requests already wait"
+            "more than {mib} MiB of request bodies over {kib} KiB are in flight, or {small_mib} MiB of smaller ones, and none finishes within {seconds} s, or when {MAX_QUEUED} requests already wait. A gzip body counts as {MAX_GZIP_RATIO} times its size, up to {most} MiB."
         );
         assert!(include_str!("../../docs/api.md").contains(&limits), "{limits}");
     }

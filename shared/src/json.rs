@@ -64,7 +64,7 @@ impl Place {
 }
 
 /// The text of `bytes` when it is one JSON value as [`serde_json::Value`] takes it: UTF-8, no lone surrogate, no
-/// number out of range, at most 128 levels. (`RawValue` and `IgnoredAny` alone take more.)
+/// number out of range, at most 127 levels. (`RawValue` and `IgnoredAny` alone take more.)
 ///
 /// # Errors
 /// When the bytes are not such a value, with the position of the first violation.
@@ -282,6 +282,10 @@ mod tests {
             let ours = check(text.as_bytes());
             assert_eq!(ours.is_ok(), value.is_ok(), "{text:.40}: {ours:?}");
         }
+        assert!(
+            check(deep(127).as_bytes()).is_ok() && check(deep(128).as_bytes()).is_err(),
+            "the limit of docs/api.md"
+        );
         assert!(check(b"\"\xff\"").is_err() && serde_json::from_slice::<serde_json::Value>(b"\"\xff\"").is_err());
     }
 
