@@ -157,6 +157,23 @@ async fn a_slow_broker_only_delays_the_response() {
     assert!(begun.elapsed() >= Duration::from_millis(800));
 }
 
+/// The brokers reject a batch whose predecessor is missing, so an acknowledged one confirms those before it.
+#[tokio::test]
+async fn a_record_that_only_a_later_one_confirms_is_written_at_an_unknown_offset() {
+    let pipeline = Pipeline::start().await;
+    assert_eq!(post(&pipeline).await.status, StatusCode::OK);
+    // Both are in flight before the first one fails.
+    pipeline.cluster.broker_round_trip_time(1, Duration::from_secs(1)).unwrap();
+    pipeline.cluster.request_errors(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT]);
+    let later = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        post(&pipeline).await
+    };
+    let (first, later) = tokio::join!(post(&pipeline), later);
+    assert_eq!((later.status, later.body), (StatusCode::OK, WRITTEN.replace(r#""offset":0"#, r#""offset":1"#)));
+    assert_eq!((first.status, first.body), (StatusCode::OK, WRITTEN.replace(r#""offset":0"#, r#""offset":-1"#)));
+}
+
 #[tokio::test]
 async fn an_unknown_partition_fails_its_record_at_once_and_the_others_are_written() {
     let pipeline = Pipeline::start().await;

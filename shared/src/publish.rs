@@ -41,12 +41,16 @@ impl ProducerRecord {
     }
 }
 
+/// The offset of a record that the brokers confirmed only by acknowledging a later one of the same producer. The Java client
+/// uses the same number.
+pub const UNKNOWN_OFFSET: i64 = -1;
+
 /// The position at which a record was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
     /// The partition, from 0.
     pub partition: i32,
-    /// The offset, from 0.
+    /// The offset, from 0, or [`UNKNOWN_OFFSET`].
     pub offset: i64,
     /// The record's or the broker's timestamp, depending on the topic's setting, in milliseconds since 1970; `None` if unknown.
     pub timestamp_ms: Option<i64>,

@@ -9,7 +9,7 @@ use std::sync::{
 use rdkafka::{error::KafkaError, message::Message, producer::DeliveryResult};
 use tokio::sync::Notify;
 
-use crate::publish::Written;
+use crate::publish::{UNKNOWN_OFFSET, Written};
 
 /// librdkafka's report of one record: acknowledged, or failed.
 pub(super) type DeliveryReport = Result<Written, KafkaError>;
@@ -63,7 +63,8 @@ impl Pending {
         self.complete(match result {
             Ok(message) => Ok(Written {
                 partition: message.partition(),
-                offset: message.offset(),
+                // librdkafka has a negative number of its own for an offset that it was not told.
+                offset: message.offset().max(UNKNOWN_OFFSET),
                 timestamp_ms: message.timestamp().to_millis(),
             }),
             Err((error, _)) => Err(error.clone()),

@@ -92,7 +92,7 @@ impl Client {
             let numbers = self.numbers();
             if self.random.random_ratio(1, INVALID_ONE_IN) {
                 let states = self.post(&numbers, 0, invalid_body(&numbers)).await;
-                if states.iter().any(|(_, state)| matches!(state, RecordState::Written(_)))
+                if states.iter().any(|(_, state)| state.is_written())
                     && let Some(sent) = self.sent.last_mut()
                 {
                     sent.broken = Some("an invalid record was written".to_owned());
@@ -107,7 +107,7 @@ impl Client {
 
     /// Posts until a request is answered with 200.
     pub(crate) async fn until_served(&mut self) {
-        while !self.post_some().await.iter().all(|(_, state)| matches!(state, RecordState::Written(_))) {
+        while !self.post_some().await.iter().all(|(_, state)| state.is_written()) {
             sleep(RETRY_DELAY).await;
         }
     }

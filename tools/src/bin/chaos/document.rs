@@ -12,7 +12,6 @@ use crate::{
     journal::Sent,
     overload::{CLIENTS, MAX_MEMORY_MB, Overload},
     plan::CLIENTS_EACH,
-    response::RecordState,
     soak::Soak,
     storm::{CONNECTIONS, LOG_INS_PER_SECOND, Storm},
     system::ENVIRONMENTS,
@@ -74,7 +73,7 @@ impl Row {
             Some(_) => self.refused += 1,
             None => self.unanswered += 1,
         }
-        self.acknowledged += sent.states.iter().filter(|(_, state)| matches!(state, RecordState::Written(_))).count();
+        self.acknowledged += sent.states.iter().filter(|(_, state)| state.is_written()).count();
         self.longest = self.longest.max(sent.took);
         self.problems.extend(sent.broken.iter().cloned());
     }

@@ -35,8 +35,8 @@ pub(crate) struct Journal {
 /// A violation found in a topic.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Violation {
-    /// The response had an offset, but the record is missing.
-    Lost { number: Number, position: Position },
+    /// The response says that the record is written, here if its offset is known, but it is missing.
+    Lost { number: Number, position: Option<Position> },
     /// One request wrote the record more than once.
     Doubled { number: Number, times: usize },
     /// The response denied the write, but the record is there.
@@ -114,13 +114,16 @@ impl Journal {
 fn judge(number: Number, state: RecordState, there: &[Position], verdict: &mut Verdict) {
     match state {
         RecordState::Written(position) if !there.contains(&position) => {
-            verdict.violations.push(Violation::Lost { number, position });
+            verdict.violations.push(Violation::Lost { number, position: Some(position) });
+        }
+        RecordState::WrittenSomewhere if there.is_empty() => {
+            verdict.violations.push(Violation::Lost { number, position: None });
         }
         RecordState::NotWritten if !there.is_empty() => {
             verdict.violations.push(Violation::WrittenDespiteRefusal { number });
         }
         RecordState::Unconfirmed => verdict.written_unconfirmed += usize::from(!there.is_empty()),
-        RecordState::Written(_) | RecordState::NotWritten => {}
+        RecordState::Written(_) | RecordState::WrittenSomewhere | RecordState::NotWritten => {}
     }
     if there.len() > 1 {
         verdict.violations.push(Violation::Doubled { number, times: there.len() });
@@ -151,7 +154,7 @@ mod tests {
     #[test]
     fn a_topic_may_agree_with_the_responses() {
         let requests = vec![
-            sent(&[(1, RecordState::Written(at(0))), (2, RecordState::Written(at(1)))]),
+            sent(&[(1, RecordState::Written(at(0))), (2, RecordState::WrittenSomewhere)]),
             sent(&[(3, RecordState::Unconfirmed), (4, RecordState::Unconfirmed)]),
             sent(&[(5, RecordState::NotWritten)]),
             // Retried by its client.
@@ -168,13 +171,15 @@ mod tests {
         let written = |number, offset| sent(&[(number, RecordState::Written(at(offset)))]);
         let doubled = Violation::Doubled { number: 1, times: 2 };
         let twice: Topic<'_> = &[(0, Some((1, 0))), (1, Some((1, 0)))];
-        let cases: [(_, Topic<'_>, _); 8] = [
-            (vec![written(1, 0)], &[], Violation::Lost { number: 1, position: at(0) }),
+        let somewhere = sent(&[(1, RecordState::WrittenSomewhere)]);
+        let cases: [(_, Topic<'_>, _); 9] = [
+            (vec![written(1, 0)], &[], Violation::Lost { number: 1, position: Some(at(0)) }),
+            (vec![somewhere], &[], Violation::Lost { number: 1, position: None }),
             // A retry writes a different record.
             (
                 vec![Sent { repeat: 1, ..sent(&[(1, RecordState::Unconfirmed)]) }, written(1, 0)],
                 &[(1, Some((1, 1)))],
-                Violation::Lost { number: 1, position: at(0) },
+                Violation::Lost { number: 1, position: Some(at(0)) },
             ),
             (vec![written(1, 0)], twice, doubled.clone()),
             (vec![sent(&[(1, RecordState::Unconfirmed)])], twice, doubled),
@@ -212,7 +217,7 @@ mod tests {
         journal.sent[0].status = Some(200);
         journal.sent[1].broken = Some("no offsets".to_owned());
         let problems = journal.problems("part", &[200], &Content::new());
-        let lost = Violation::Lost { number: 1, position: at(0) };
+        let lost = Violation::Lost { number: 1, position: Some(at(0)) };
         assert_eq!(
             problems,
             ["part: answered None".to_owned(), "part: no offsets".to_owned(), format!("part: {lost:?}")]

@@ -1,6 +1,7 @@
 //! Interprets a response for each record of its request, by the v2 contract.
 
 use serde_json::Value;
+use shared::publish::UNKNOWN_OFFSET;
 
 /// A record's position in the topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,10 +15,18 @@ pub(crate) struct Position {
 pub(crate) enum RecordState {
     /// Written at this position.
     Written(Position),
+    /// Written at an unknown offset.
+    WrittenSomewhere,
     /// Not written.
     NotWritten,
     /// Possibly written.
     Unconfirmed,
+}
+
+impl RecordState {
+    pub(crate) const fn is_written(self) -> bool {
+        matches!(self, Self::Written(_) | Self::WrittenSomewhere)
+    }
 }
 
 /// A response that violates the contract.
@@ -40,13 +49,16 @@ pub(crate) fn record_states(status: u16, body: &str, records: usize) -> Result<V
         return Err(broken("the number of entries differs from the number of records"));
     }
     let states: Vec<_> = entries.iter().map(entry).collect();
-    if status == 200 && !states.iter().all(|state| matches!(state, RecordState::Written(_))) {
+    if status == 200 && !states.iter().all(|state| state.is_written()) {
         return Err(broken("200 with a record that has no offset"));
     }
     Ok(states)
 }
 
 fn entry(entry: &Value) -> RecordState {
+    if entry["offset"].as_i64() == Some(UNKNOWN_OFFSET) {
+        return RecordState::WrittenSomewhere;
+    }
     match (position(entry), entry["error_code"].as_u64()) {
         (Some(position), _) => RecordState::Written(position),
         // The log-in, the permission or the record was refused.
@@ -69,18 +81,21 @@ mod tests {
         let at = |partition, offset| RecordState::Written(Position { partition, offset });
         let both = r#"{"offsets":[{"partition":0,"offset":2},{"partition":1,"offset":0}]}"#;
         let one = r#"{"offsets":[{"partition":0,"offset":2},{"partition":null,"offset":null,"error_code":50003}]}"#;
+        let unset = r#"{"offsets":[{"partition":0,"offset":2},{"partition":1,"offset":-1001}]}"#;
         let error = r#"{"error_code":42200,"message":"…"}"#;
         for (status, body, expected) in [
             (200, both, vec![at(0, 2), at(1, 0)]),
             (503, one, vec![at(0, 2), RecordState::Unconfirmed]),
             (401, &one.replace("50003", "40101"), vec![at(0, 2), RecordState::NotWritten]),
             (422, error, vec![RecordState::NotWritten; 2]),
+            (200, &both.replace(":2}", ":-1}"), vec![RecordState::WrittenSomewhere, at(1, 0)]),
             (503, error, vec![RecordState::Unconfirmed; 2]),
             (502, "Bad Gateway", vec![RecordState::Unconfirmed; 2]),
         ] {
             assert_eq!(record_states(status, body, 2), Ok(expected), "{status} {body}");
         }
-        for (status, body) in [(200, one), (200, error), (200, ""), (200, r#"{"offsets":[]}"#), (302, "")] {
+        for (status, body) in [(200, one), (200, unset), (200, error), (200, ""), (200, r#"{"offsets":[]}"#), (302, "")]
+        {
             assert!(record_states(status, body, 2).is_err(), "{status} {body}");
         }
     }
