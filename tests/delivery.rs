@@ -1,6 +1,6 @@
 //! The contract of `Publish`, kept by the producer and by an invocation of `ingest` in its place.
 //!
-//! A stand-in for Lambda passes each event to `ingest`'s router. It proves the requests and how responses are read, not
+//! A stand-in for Lambda passes each event to `ingest`. It proves the requests and how responses are read, not
 //! Lambda's limits and rights.
 
 use std::{
@@ -24,12 +24,13 @@ use emulator::{
     Aws, Delivery, Publisher,
     delivery::{MAX_EVENT_BYTES, MAX_RECORDS},
 };
-use ingest::event;
+use ingest::{App, event};
 use lambda_runtime::{Context, LambdaEvent, tracing::Level};
 use serde_json::{Value, json};
 use shared::{
     kafka::{Batching, Producer},
     kind::{CATALOG, GEO, PIN},
+    metadata::Describe,
     metrics::Metrics,
     publish::{Failure, Outcome, ProducerRecord, Publish, Written},
 };
@@ -48,27 +49,28 @@ use crate::support::{
 const INVOCATIONS: &str = "/2015-03-31/functions/ingest%3Alive/invocations";
 
 /// A stand-in for Lambda with the function `ingest`. It stops when dropped.
-struct Functions {
+struct Functions<P, C> {
     url: String,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<P, C>>,
     server: JoinHandle<()>,
 }
 
-struct Shared {
-    router: Router,
-    metrics: Metrics,
+struct Shared<P, C> {
+    app: App<P, C>,
     invocations: AtomicUsize,
 }
 
-impl Functions {
+impl Functions<Producer, Producer> {
     async fn start(pipeline: &Pipeline) -> Self {
-        Self::of(pipeline.router.clone(), pipeline.metrics.clone()).await
+        Self::of(pipeline.app.clone()).await
     }
+}
 
-    async fn of(router: Router, metrics: Metrics) -> Self {
-        let shared = Arc::new(Shared { router, metrics, invocations: AtomicUsize::new(0) });
+impl<P: Publish, C: Describe> Functions<P, C> {
+    async fn of(app: App<P, C>) -> Self {
+        let shared = Arc::new(Shared { app, invocations: AtomicUsize::new(0) });
         let router = Router::new()
-            .route("/2015-03-31/functions/{function}/invocations", post(invoke))
+            .route("/2015-03-31/functions/{function}/invocations", post(invoke::<P, C>))
             .layer(DefaultBodyLimit::max(MAX_EVENT_BYTES))
             .with_state(Arc::clone(&shared));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -77,29 +79,21 @@ impl Functions {
     }
 }
 
-impl Drop for Functions {
+impl<P, C> Drop for Functions<P, C> {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
-async fn invoke(
-    State(ingest): State<Arc<Shared>>,
+async fn invoke<P: Publish, C: Describe>(
+    State(ingest): State<Arc<Shared<P, C>>>,
     Path(function): Path<String>,
     event: String,
 ) -> Json<ApiGatewayProxyResponse> {
     assert_eq!(function, "ingest:live");
     ingest.invocations.fetch_add(1, Ordering::Relaxed);
     let event = support::event(&event);
-    Json(
-        event::handle(
-            ingest.router.clone(),
-            &ingest.metrics,
-            Duration::ZERO,
-            LambdaEvent::new(event, Context::default()),
-        )
-        .await,
-    )
+    Json(event::handle(&ingest.app, Duration::ZERO, LambdaEvent::new(event, Context::default())).await)
 }
 
 async fn ingest_at(url: &str) -> Publisher {
@@ -212,7 +206,7 @@ async fn the_emulator_reads_each_failure_from_ingests_answer() {
         (Failure::Unauthenticated, Failure::Unauthenticated),
         (Failure::Unauthorized, Failure::Unauthorized),
     ] {
-        let functions = Functions::of(Recorder::failing(failure).router(), Metrics::default()).await;
+        let functions = Functions::of(Recorder::failing(failure).app()).await;
         let records = vec![record("u.geo", "1", &with(&GEO, &[]))];
         let outcomes = ingest_at(&functions.url).await.publish(records, distant_deadline()).await;
         assert_eq!(outcomes, [Err(read)], "{failure:?}");

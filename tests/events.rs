@@ -10,10 +10,13 @@ use aws_lambda_events::{
 use axum::http::Response;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use ingest::event::{self, Event};
+use ingest::{
+    App,
+    event::{self, Event},
+};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
-use shared::metrics::Metrics;
+use shared::{metadata::Describe, publish::Publish};
 use vectors::{Names, Vector};
 
 use crate::{
@@ -42,9 +45,8 @@ fn invocation(event: &str, time: Duration) -> LambdaEvent<Event> {
 }
 
 /// The body's text and the rest of a response, as API Gateway gets it.
-async fn answer(router: axum::Router, event: &str) -> (Value, String) {
-    let response =
-        event::handle(router, &Metrics::default(), Duration::ZERO, invocation(event, Duration::from_secs(28))).await;
+async fn answer<P: Publish, C: Describe>(app: &App<P, C>, event: &str) -> (Value, String) {
+    let response = event::handle(app, Duration::ZERO, invocation(event, Duration::from_secs(28))).await;
     let Some(Body::Text(body)) = &response.body else { panic!("no text: {response:?}") };
     (serde_json::to_value(&response).unwrap(), body.clone())
 }
@@ -77,7 +79,7 @@ async fn every_event_file_is_a_vectors_request_and_gets_its_response() {
     let contents = Contents::of(&pipeline);
     for (name, event) in events("ingest-") {
         let vector = vector(&event, &names).unwrap_or_else(|| panic!("no vector has the request of {name}"));
-        let (response, body) = answer(pipeline.router.clone(), &event).await;
+        let (response, body) = answer(&pipeline.app, &event).await;
         let mut answered = Response::builder().status(u16::try_from(response["statusCode"].as_u64().unwrap()).unwrap());
         for (name, value) in response["headers"].as_object().unwrap() {
             answered = answered.header(name, value.as_str().unwrap());
@@ -152,7 +154,7 @@ async fn a_malformed_event_is_served_if_it_has_a_request() {
     ];
     for (what, event, status) in cases {
         let recorder = Recorder::default();
-        let (response, body) = answer(recorder.router(), &event).await;
+        let (response, body) = answer(&recorder.app(), &event).await;
         assert_eq!(response["statusCode"], status, "{what}: {body}");
         assert_eq!(recorder.take().len(), usize::from(status == 200), "{what}");
         let body: Value = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{what}: {error}: {body}"));
@@ -174,7 +176,7 @@ async fn the_stage_of_an_http_api_is_not_part_of_the_path() {
             "headers": {"content-type": "application/json"},
             "body": format!(r#"{{"records":[{{"value":{ROW}}}]}}"#),
         });
-        let (response, body) = answer(Recorder::default().router(), &event.to_string()).await;
+        let (response, body) = answer(&Recorder::default().app(), &event.to_string()).await;
         assert_eq!(response["statusCode"], 200, "{stage}: {body}");
     }
 }
@@ -189,7 +191,7 @@ async fn a_response_is_sent_before_the_invocations_deadline() {
     for (deadline, init) in [(3 * second, Duration::ZERO), (28 * second, 25 * second)] {
         let begun = tokio::time::Instant::now();
         let event = invocation(&event, deadline);
-        let response = event::handle(pipeline.router.clone(), &pipeline.metrics, init, event).await;
+        let response = event::handle(&pipeline.app, init, event).await;
         assert_eq!(response.status_code, 503);
         assert!(begun.elapsed() < 3 * second, "{:?}", begun.elapsed());
     }

@@ -10,7 +10,6 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ingest::{MAX_BODY_BYTES, event};
 use serde_json::{Value, json};
-use shared::metrics::Metrics;
 
 use crate::support::{
     self,
@@ -59,7 +58,7 @@ async fn the_router_refuses_every_hostile_body() {
 /// The status and body of an event's answer.
 async fn answer_to(recorder: &Recorder, event: &Value) -> (u16, String) {
     let event = support::invocation(support::event(&event.to_string()), Duration::from_secs(28));
-    let response = event::handle(recorder.router(), &Metrics::default(), Duration::ZERO, event).await;
+    let response = event::handle(&recorder.app(), Duration::ZERO, event).await;
     let Some(EventBody::Text(body)) = response.body else { panic!("no text: {response:?}") };
     (u16::try_from(response.status_code).unwrap(), body)
 }

@@ -15,7 +15,7 @@ use axum::{
 use ingest::event;
 use serde::Deserialize;
 use serde_json::Value;
-use shared::{kind::GEO, metrics::Metrics};
+use shared::kind::GEO;
 use stack::{
     gateway::{Api, Gateway},
     lambda::{Function, Lambda, built, deployed_timeout},
@@ -235,7 +235,7 @@ async fn the_page_is_unchanged_in_an_events_response() {
     for path in ["/docs", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/openapi.json"] {
         let event =
             support::invocation(support::event(&gateway::v1("GET", path, "").to_string()), Duration::from_secs(28));
-        let response = event::handle(Recorder::default().router(), &Metrics::default(), Duration::ZERO, event).await;
+        let response = event::handle(&Recorder::default().app(), Duration::ZERO, event).await;
         let response = serde_json::to_value(&response).unwrap();
         assert_eq!((&response["statusCode"], &response["isBase64Encoded"]), (&200.into(), &false.into()), "{path}");
         assert!(response["body"] == get(path).await.body, "{path} has another text");

@@ -164,7 +164,7 @@ async fn no_request_can_inject_a_log_line_or_a_header() {
     ] {
         let (log, _guard) = Log::capture(Level::INFO);
         let invocation = support::invocation(support::event(&event.to_string()), Duration::from_secs(28));
-        let answer = event::handle(Recorder::default().router(), &Metrics::default(), Duration::ZERO, invocation).await;
+        let answer = event::handle(&Recorder::default().app(), Duration::ZERO, invocation).await;
         let log = log.text();
         assert!(log.lines().count() == 1 && log.ends_with('\n'), "{event}: {log}");
         assert!(!log.trim_end().contains(|c: char| c.is_control() || c == '\u{2028}'), "{event}: {log:?}");

@@ -6,11 +6,11 @@ use axum::{
     body::{Body, HttpBody},
     extract::{Request, State},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use futures::{StreamExt, stream};
 use http_body_util::BodyExt;
-use ingest::{MAX_BODY_BYTES, error::Error, is_gzip, router::log_and_count};
+use ingest::{MAX_BODY_BYTES, error::Error, is_gzip, router::reject};
 use shared::{metrics::Metrics, redact::excerpt};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
@@ -89,7 +89,7 @@ pub(crate) async fn wait_for_permit(State(budget): State<BodyBudget>, request: R
     }
     let (method, path) = (request.method().clone(), excerpt(request.uri().path()));
     discard_rest(request.into_body()).await;
-    log_and_count(Error::TooManyBodies.into_response(), method.as_str(), &path, begun.elapsed(), &budget.metrics)
+    reject(Error::TooManyBodies, method.as_str(), &path, begun.elapsed(), &budget.metrics)
 }
 
 /// Returns the request with the bytes that its body can take. Only the first frame shows whether it is gzip.

@@ -74,7 +74,7 @@ fn with_record(mut event: Value, base_path: &str, body: &str, is_base64: bool) -
 
 async fn assert_written(what: &str, event: &Value) {
     let recorder = Recorder::default();
-    let (response, body) = answer(recorder.router(), &event.to_string()).await;
+    let (response, body) = answer(&recorder.app(), &event.to_string()).await;
     assert_eq!(response["statusCode"], 200, "{what}: {body}\n{event:#}");
     let written: Vec<_> = recorder.take().into_iter().map(|record| record.value.unwrap()).collect();
     assert_eq!(written, [ROW], "{what}");
@@ -99,7 +99,7 @@ async fn every_published_request_event_is_served_behind_any_base_path_and_others
         requests += usize::from(is_request);
         if !is_request {
             let recorder = Recorder::default();
-            let (response, body) = answer(recorder.router(), &event.to_string()).await;
+            let (response, body) = answer(&recorder.app(), &event.to_string()).await;
             assert_eq!(response["statusCode"], 400, "{name}: {body}");
             assert!(body.contains("the event is not an API Gateway proxy event"), "{name}: {body}");
             assert_eq!(recorder.take(), [], "{name}");
@@ -158,7 +158,7 @@ async fn a_gateways_route_reaches_no_other_route() {
         let path = resource.replace("{proxy+}", proxy);
         let event =
             json!({"httpMethod": "GET", "resource": resource, "path": path, "pathParameters": {"proxy": proxy}});
-        let (response, body) = answer(Recorder::default().router(), &event.to_string()).await;
+        let (response, body) = answer(&Recorder::default().app(), &event.to_string()).await;
         assert_eq!(response["statusCode"], status, "{resource}, {proxy}: {body:.200}");
     }
 }

@@ -76,8 +76,7 @@ async fn a_member_of_an_unexpected_type_is_ignored() {
                 let mut changed = event.clone();
                 *changed.pointer_mut(&pointer).unwrap() = value.clone();
                 let recorder = Recorder::default();
-                let router = ingest::router(recorder.app_for("demo"));
-                let (response, body) = answer(router, &changed.to_string()).await;
+                let (response, body) = answer(&recorder.app_for("demo"), &changed.to_string()).await;
                 let status = u16::try_from(response["statusCode"].as_u64().unwrap()).unwrap();
                 let expected = expected(&event, &pointer, &value);
                 assert!(expected.contains(&status), "{name}, {pointer} = {value}: {status}, not {expected:?}: {body}");
@@ -93,7 +92,7 @@ async fn a_member_of_an_unexpected_type_is_ignored() {
 #[tokio::test]
 async fn an_event_of_another_type_is_refused() {
     for value in replacements() {
-        let (response, body) = answer(Recorder::default().router(), &value.to_string()).await;
+        let (response, body) = answer(&Recorder::default().app(), &value.to_string()).await;
         assert_eq!(response["statusCode"], 400, "{value}: {body}");
     }
 }

@@ -7,7 +7,6 @@ use bolero::check;
 use ingest::event::{Event, handle};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
-use shared::metrics::Metrics;
 use tokio::time::timeout;
 
 use crate::front::Front;
@@ -23,11 +22,10 @@ fn fuzz() {
     check!(name = "event").for_each(|bytes: &[u8]| {
         // Lambda invokes functions with JSON only.
         let Ok(event) = serde_json::from_slice::<Event>(bytes) else { return };
-        let (runtime, router, recorder) = FRONT.parts();
+        let (runtime, recorder) = FRONT.parts();
         let event = LambdaEvent::new(event, Context::default());
-        let answer = runtime.block_on(async {
-            timeout(LONG, handle(router, &Metrics::default(), Duration::ZERO, event)).await.unwrap()
-        });
+        let answer =
+            runtime.block_on(async { timeout(LONG, handle(&recorder.app(), Duration::ZERO, event)).await.unwrap() });
         let written = recorder.take();
         assert!((200..600).contains(&answer.status_code) && answer.status_code != 500, "{answer:?}");
         assert_eq!(reported_as_written(answer.body.as_ref()), written.len(), "{answer:?}");

@@ -40,8 +40,8 @@ impl Front {
         })
     }
 
-    /// The router, its runtime and its records.
-    pub(crate) fn parts(&self) -> (&Runtime, Router, &Recorder) {
-        (&self.runtime, self.router.clone(), &self.recorder)
+    /// The runtime, and the records.
+    pub(crate) fn parts(&self) -> (&Runtime, &Recorder) {
+        (&self.runtime, &self.recorder)
     }
 }

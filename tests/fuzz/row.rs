@@ -15,10 +15,10 @@ use crate::front::Front;
 /// Each kind with its rows' schema in the OpenAPI document that clients use.
 static KINDS: LazyLock<Vec<(&Kind, Validator)>> = LazyLock::new(|| {
     let front = Front::new();
-    let (runtime, router, _) = front.parts();
+    let (runtime, recorder) = front.parts();
     let document: Value = runtime.block_on(async {
         let request = Request::get("/openapi.json").body(axum::body::Body::empty()).unwrap();
-        let response = router.oneshot(request).await.unwrap();
+        let response = recorder.router().oneshot(request).await.unwrap();
         serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap()
     });
     let schema = |kind: &Kind| {

@@ -37,6 +37,8 @@ pub(crate) struct Pipeline {
     pub(crate) cluster: MockCluster<'static, DefaultProducerContext>,
     consumer: BaseConsumer,
     topics: Vec<String>,
+    /// The application behind both fronts.
+    pub(crate) app: App<Producer, Producer>,
     pub(crate) router: Router,
     pub(crate) metrics: Metrics,
     /// The time until a request's deadline. Tests of the deadline shorten it.
@@ -88,9 +90,9 @@ impl Pipeline {
         let app = App::new(producer.clone(), producer, &user_ids, metrics.clone())
             .with_pass_through(&pass_through)
             .with_status_policy(statuses);
-        let router = router(app);
+        let router = router(app.clone());
         let consumer = consumer(&cluster.bootstrap_servers());
-        Self { cluster, consumer, topics, router, metrics, request_timeout: Duration::from_secs(20) }
+        Self { cluster, consumer, topics, app, router, metrics, request_timeout: Duration::from_secs(20) }
     }
 
     /// The number of a topic's partitions.

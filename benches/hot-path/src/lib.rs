@@ -8,18 +8,18 @@ mod discard;
 
 pub use discard::Discard;
 
-use axum::Router;
 use ingest::App;
 use shared::metrics::Metrics;
 
-/// The user id of the topics that [`router`] serves.
+/// The user id of the topics that [`app`] serves.
 pub const USER_ID: &str = "u";
 
-/// Returns `ingest`'s routes, in front of [`Discard`].
+/// Returns `ingest` in front of [`Discard`].
 ///
 /// # Panics
 /// Never: [`USER_ID`] is valid.
+#[must_use]
 #[expect(clippy::expect_used, reason = "unwrap safety: a constant")]
-pub fn router(metrics: Metrics) -> Router {
-    ingest::router(App::new(Discard, Discard, &USER_ID.parse().expect("a user id"), metrics))
+pub fn app() -> App<Discard, Discard> {
+    App::new(Discard, Discard, &USER_ID.parse().expect("a user id"), Metrics::default())
 }

@@ -16,12 +16,11 @@ use std::{
 };
 
 use clap::{Parser, ValueEnum};
-use hot_path::{USER_ID, payload, router};
+use hot_path::{USER_ID, app, payload};
 use lambda_runtime::{Context, LambdaEvent};
 use shared::{
     json,
     kind::{GEO, Kind, PIN, USER},
-    metrics::Metrics,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -107,14 +106,13 @@ fn rows(kind: &Kind, times: u64) -> Result<()> {
 }
 
 fn events(records: usize, times: u64) -> Result<()> {
-    let metrics = Metrics::default();
-    let router = router(metrics.clone());
+    let app = app();
     let topic = format!("{USER_ID}.{PIN}");
     let event = payload::event(&topic, &payload::body(payload::rows(&PIN).take(records)))?.to_string();
     tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
         for _ in 0..times {
             let event = LambdaEvent::new(serde_json::from_str(&event)?, Context::default());
-            let answer = ingest::event::handle(router.clone(), &metrics, Duration::ZERO, event).await;
+            let answer = ingest::event::handle(&app, Duration::ZERO, event).await;
             if answer.status_code != 200 {
                 return Err(format!("{answer:?}").into());
             }

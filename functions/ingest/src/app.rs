@@ -1,7 +1,8 @@
 //! The state that all requests share: the producer, the cluster, the topics, the metrics.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use shared::{
     metrics::{
         Metrics,
@@ -26,6 +27,8 @@ pub struct App<P, C> {
     pub metrics: Metrics,
     /// The status of partially written requests.
     pub(crate) status_policy: StatusPolicy,
+    /// The OpenAPI document, once it is built.
+    pub(crate) document: Arc<OnceLock<Bytes>>,
     topics: Arc<[Topic]>,
     /// Sorted.
     topic_names: Arc<[String]>,
@@ -39,6 +42,7 @@ impl<P, C> App<P, C> {
             cluster,
             metrics,
             status_policy: StatusPolicy::Strict,
+            document: Arc::default(),
             topics: Arc::default(),
             topic_names: Arc::default(),
         };

@@ -1,17 +1,15 @@
 //! Reading of request bodies within limits of size and time, with gzip inflated.
 
-use std::io::Read;
+use std::{future::Future, io::Read};
 
-use axum::body::Body;
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use flate2::bufread::GzDecoder;
-use http_body_util::BodyExt;
 use tokio::time::timeout_at;
 
 use crate::{
     advice::BYTE_ORDER_MARK,
     error::Error,
-    limits::{Deadline, MAX_BODY_BYTES, MAX_DISCARDED_BYTES},
+    limits::{Deadline, MAX_BODY_BYTES},
 };
 
 /// The most gzip members of a body. Clients send one.
@@ -20,10 +18,28 @@ const MAX_GZIP_MEMBERS: usize = 100;
 /// The first bytes of gzip. No JSON begins with them.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
+/// A request's body, which may still be on its way.
+pub(crate) trait RequestBody: Send {
+    /// Reads the whole body. One above [`MAX_BODY_BYTES`] is read on for a while before it is an error.
+    fn collect(self) -> impl Future<Output = Result<Bytes, Error>> + Send;
+
+    /// Reads and discards the body, up to a limit.
+    fn discard(self) -> impl Future<Output = ()> + Send;
+}
+
+/// A body that Lambda has received.
+impl RequestBody for Bytes {
+    async fn collect(self) -> Result<Bytes, Error> {
+        if self.len() > MAX_BODY_BYTES { Err(Error::BodyTooLarge) } else { Ok(self) }
+    }
+
+    async fn discard(self) {}
+}
+
 /// Reads the body and inflates it. Detects gzip by its first bytes, not by `Content-Encoding`: API Gateway may have inflated
 /// the body and left the header.
-pub(crate) async fn read(body: Body, deadline: Deadline) -> Result<Bytes, Error> {
-    let bytes = match timeout_at(deadline.0, collect(body)).await {
+pub(crate) async fn read(body: impl RequestBody, deadline: Deadline) -> Result<Bytes, Error> {
+    let bytes = match timeout_at(deadline.0, body.collect()).await {
         Ok(bytes) => bytes?,
         Err(_) => return Err(Error::BodyTimeout),
     };
@@ -46,42 +62,8 @@ fn without_mark(mut bytes: Bytes) -> Bytes {
 }
 
 /// Reads and discards a body, because a client that is still sending does not read its response.
-pub async fn discard(mut body: Body, deadline: Deadline) {
-    let all = async {
-        let mut size = 0;
-        while size <= MAX_DISCARDED_BYTES
-            && let Some(Ok(frame)) = body.frame().await
-        {
-            size += frame.data_ref().map_or(0, Bytes::len);
-        }
-    };
-    drop(timeout_at(deadline.0, all).await);
-}
-
-async fn collect(mut body: Body) -> Result<Bytes, Error> {
-    let mut first = Bytes::new();
-    let mut whole = BytesMut::new();
-    let mut size = 0;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(Error::BodyIncomplete)?;
-        let Ok(data) = frame.into_data() else { continue };
-        size += data.len();
-        if size > MAX_DISCARDED_BYTES {
-            break;
-        } else if size > MAX_BODY_BYTES {
-            whole = BytesMut::new();
-        } else if size == data.len() {
-            // Bodies from Lambda, and most others, arrive in one frame.
-            first = data;
-        } else {
-            whole.extend_from_slice(&std::mem::take(&mut first));
-            whole.extend_from_slice(&data);
-        }
-    }
-    if size > MAX_BODY_BYTES {
-        return Err(Error::BodyTooLarge);
-    }
-    Ok(if whole.is_empty() { first } else { whole.freeze() })
+pub(crate) async fn discard(body: impl RequestBody, deadline: Deadline) {
+    drop(timeout_at(deadline.0, body.discard()).await);
 }
 
 fn inflate(mut bytes: &[u8]) -> Result<Bytes, Error> {

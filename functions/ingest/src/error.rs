@@ -5,10 +5,9 @@
 //!
 //! Clients read an error's `Display`, which never contains its source. The log has the source, without the client's data.
 
-use std::sync::Arc;
+use std::{error::Error as StdError, sync::Arc};
 
-use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use shared::{
     error_chain::one_line,
@@ -19,7 +18,7 @@ use shared::{
 use crate::{
     failure,
     limits::MAX_BODY_BYTES,
-    response::{JSON, json, retry_after},
+    response::json,
     status::{ErrorCode, THROTTLED, error_code},
     violations::{RecordViolation, Violations},
 };
@@ -39,7 +38,7 @@ pub enum Error {
     #[error("HTTP 404 Not Found: {0}")]
     NoSuchPath(&'static str),
     #[error("HTTP 405 Method Not Allowed: `Allow` lists the methods of this path, and GET /docs those of all")]
-    MethodNotAllowed,
+    MethodNotAllowed { allow: String },
     #[error("HTTP 405 Method Not Allowed: GET /docs shows the methods of each path")]
     UnknownMethod,
     #[error("Consumers are not served here: read the topic with a Kafka client, or the archive")]
@@ -72,7 +71,7 @@ pub enum Error {
     #[error("Bad Request: the body starts like gzip but is not valid gzip")]
     NotGzip(#[source] std::io::Error),
     #[error("Bad Request: the connection closed before the end of the body")]
-    BodyIncomplete(#[source] axum::Error),
+    BodyIncomplete(#[source] Box<dyn StdError + Send + Sync>),
     #[error("the body did not arrive in time")]
     BodyTimeout,
     #[error("too many request bodies in flight: retry later or send fewer at once")]
@@ -124,7 +123,9 @@ impl Error {
                 const { error_code(StatusCode::NOT_FOUND, 40402) }
             }
             Self::DescribeDenied => failure::error_code(Failure::Unauthorized),
-            Self::MethodNotAllowed | Self::UnknownMethod => const { error_code(StatusCode::METHOD_NOT_ALLOWED, 405) },
+            Self::MethodNotAllowed { .. } | Self::UnknownMethod => {
+                const { error_code(StatusCode::METHOD_NOT_ALLOWED, 405) }
+            }
             Self::NotAcceptable | Self::NotAcceptableV3 => const { error_code(StatusCode::NOT_ACCEPTABLE, 406) },
             Self::TooManyBodies => THROTTLED,
             Self::BodyTimeout => const { error_code(StatusCode::REQUEST_TIMEOUT, 408) },
@@ -173,6 +174,14 @@ impl Error {
         }
     }
 
+    /// The `Allow` header of a 405.
+    pub(crate) fn allow(&self) -> Option<(HeaderName, HeaderValue)> {
+        match self {
+            Self::MethodNotAllowed { allow } => Some((header::ALLOW, HeaderValue::from_str(allow).ok()?)),
+            _ => None,
+        }
+    }
+
     pub(crate) fn violations(&self) -> Option<&[RecordViolation]> {
         match self {
             Self::Invalid(violations) => Some(&violations.listed),
@@ -190,28 +199,17 @@ struct ErrorBody<'a> {
     violations: Option<&'a [RecordViolation]>,
 }
 
-impl IntoResponse for Error {
-    fn into_response(self) -> Response {
-        let status = self.error_code().status;
-        let mut response = (status, [(header::CONTENT_TYPE, JSON)], self.body()).into_response();
-        response.headers_mut().extend(retry_after(status));
-        response.extensions_mut().insert(Arc::new(self));
-        response
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http_body_util::BodyExt;
+    use crate::response::Response;
 
-    #[tokio::test]
-    async fn the_cause_of_an_error_is_logged_but_never_sent() {
+    #[test]
+    fn the_cause_of_an_error_is_logged_but_never_sent() {
         let cause = || std::io::Error::other("arn:aws:kafka:us-east-1:123456789012:cluster/secret");
-        for error in [Error::NotGzip(cause()), Error::BodyIncomplete(axum::Error::new(cause()))] {
+        for error in [Error::NotGzip(cause()), Error::BodyIncomplete(cause().into())] {
             assert!(error.logged().contains("arn:aws"), "the log has it");
-            let body = error.into_response().into_body().collect().await.unwrap().to_bytes();
-            let body = String::from_utf8(body.to_vec()).unwrap();
+            let body = String::from_utf8(Response::from(error).body.to_vec()).unwrap();
             assert!(body.contains("Bad Request") && !body.contains("arn:"), "{body}");
         }
     }

@@ -1,4 +1,4 @@
-//! Conversion of API Gateway events to requests, and of responses back.
+//! The front for API Gateway: converts its events to requests, and responses back.
 //!
 //! REST APIs send version 1 of the event, HTTP APIs and function URLs version 2. Both are read by one lenient type,
 //! because every event gets a response: the types of `aws_lambda_events` reject a whole event for one malformed header.
@@ -6,68 +6,62 @@
 use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
-use axum::{Router, body::Body, response::IntoResponse};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{Method, Request, Response, header};
-use http_body_util::BodyExt;
+use bytes::Bytes;
+use http::{Method, header};
 use lambda_runtime::LambdaEvent;
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, de};
 use shared::{
     deadline::{self, REQUEST_TIMEOUT},
-    metrics::Metrics,
+    metadata::Describe,
+    publish::Publish,
 };
 use tokio::time::Instant;
-use tower::ServiceExt;
 
 use self::fields::{Fields, RequestPath};
-use crate::{error::Error, limits::Deadline, path::Routed, router};
+use crate::{
+    app::App,
+    dispatch::{log_and_count, respond},
+    error::Error,
+    limits::Deadline,
+    request::Request,
+    response::{CORS, Response},
+};
 
 mod fields;
 
 /// The part of the invocation time that is reserved for writing the response.
 pub const RESPONSE_RESERVE: Duration = Duration::from_secs(1);
 
-/// The characters that are encoded again in a path, because API Gateway decodes some of them.
-const NOT_IN_PATHS: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
-
-/// Handles an event and flushes `metrics`. `lambda_runtime` calls it.
+/// Handles an event and flushes the metrics. `lambda_runtime` calls it.
 ///
 /// `init` is the duration of the cold start, for the first event: API Gateway's timeout includes it, Lambda's deadline does
 /// not.
-pub async fn handle(
-    router: Router,
-    metrics: &Metrics,
+pub async fn handle<P: Publish, C: Describe>(
+    app: &App<P, C>,
     init: Duration,
     event: LambdaEvent<Event>,
 ) -> ApiGatewayProxyResponse {
     let response = match request(event.payload) {
-        Ok(mut request) => {
+        Ok((request, body)) => {
             let for_gateway = Instant::now() + REQUEST_TIMEOUT.saturating_sub(init);
             let deadline = deadline::before(event.context.deadline(), RESPONSE_RESERVE).min(for_gateway);
-            request.extensions_mut().insert(Deadline(deadline));
-            router.oneshot(request).await.unwrap_or_else(|never| match never {})
+            let is_head = request.method == Method::HEAD;
+            let mut response = respond(app, request, body, Deadline(deadline)).await;
+            if is_head {
+                response.body.clear();
+            }
+            response
         }
         Err(error) => {
+            let response = Response::from(error);
             // The event has no valid method or path to log.
-            router::log_and_count(error.into_response(), "", "", Duration::ZERO, metrics)
+            log_and_count(&response, "", "", Duration::ZERO, &app.metrics);
+            response
         }
     };
-    let response = proxy_response(response).await;
-    metrics.flush(&event.context.env_config.function_name);
-    response
+    app.metrics.flush(&event.context.env_config.function_name);
+    proxy_response(response)
 }
 
 /// Any payload that the function is invoked with.
@@ -81,30 +75,18 @@ impl<'de> Deserialize<'de> for Event {
     }
 }
 
-/// Converts an event to a request.
-fn request(Event(fields): Event) -> Result<Request<Body>, Error> {
+/// Converts an event to a request and its body.
+fn request(Event(fields): Event) -> Result<(Request, Bytes), Error> {
     let mut event = fields.map_err(|error| Error::NotAnEvent(Some(error)))?;
     let RequestPath { path, is_routed } = event.request_path().ok_or(Error::NotAnEvent(None))?;
     let method = event.method().ok_or(Error::NotAnEvent(None))?.parse::<Method>().map_err(|_| Error::UnknownMethod)?;
-    let path = format!("/{}", path.trim_start_matches('/'));
-    let uri = utf8_percent_encode(&path, NOT_IN_PATHS)
-        .to_string()
-        .parse()
-        .map_err(|_| Error::NoSuchPath("the path is too long"))?;
-    let mut request = Request::new(Body::empty());
-    *request.method_mut() = method;
-    *request.uri_mut() = uri;
-    *request.headers_mut() = event.headers();
-    if is_routed {
-        request.extensions_mut().insert(Routed);
-    }
-    *request.body_mut() = body(event);
-    Ok(request)
+    let request = Request { method, path, is_routed, headers: event.headers() };
+    Ok((request, body(event)))
 }
 
 /// The bytes of the body. If the event says base64 and the text is not, the text itself is used.
-fn body(mut event: Fields) -> Body {
-    let Some(text) = event.body() else { return Body::empty() };
+fn body(mut event: Fields) -> Bytes {
+    let Some(text) = event.body() else { return Bytes::new() };
     if event.is_base64_encoded()
         && let Ok(bytes) = STANDARD.decode(text.as_bytes())
     {
@@ -114,17 +96,15 @@ fn body(mut event: Fields) -> Body {
 }
 
 /// Converts a response to the form that API Gateway expects, which is the same for both versions.
-async fn proxy_response(response: Response<Body>) -> ApiGatewayProxyResponse {
-    let (parts, body) = response.into_parts();
-    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+fn proxy_response(response: Response) -> ApiGatewayProxyResponse {
     let mut proxy = ApiGatewayProxyResponse::default();
-    proxy.status_code = i64::from(parts.status.as_u16());
-    proxy.headers = parts.headers;
-    // The gateway may compress the body, and sets the length itself.
-    proxy.headers.remove(header::CONTENT_LENGTH);
+    proxy.status_code = i64::from(response.status.as_u16());
+    proxy.headers.insert(header::CONTENT_TYPE, response.content_type);
+    proxy.headers.extend(CORS);
+    proxy.headers.extend(response.headers);
     // Every response is JSON or a file of the docs page, so it is UTF-8.
-    let text =
-        String::from_utf8(body.into()).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    let text = String::from_utf8(response.body.into())
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
     proxy.body = Some(aws_lambda_events::encodings::Body::Text(text));
     proxy
 }

@@ -2,8 +2,8 @@
 //!
 //! The path of a record, in the order to read the modules:
 //!
-//! 1. [`event`] turns an API Gateway event into an HTTP request (`local` serves HTTP and skips this step);
-//! 2. [`router()`] finds the route, ignoring a stage in front of it and extra slashes;
+//! 1. [`event`] reads the request in an API Gateway event. `local`, which serves HTTP, has the [`router()`] in its place;
+//! 2. `dispatch` finds the endpoint in the table of `routes`, ignoring a stage in front of the path and extra slashes;
 //! 3. `request` reads a produce request and inflates its `body` within limits;
 //! 4. `produce` handles it: `media` negotiates types, `envelope` finds the records, `records` validates each and keeps its
 //!    bytes, a [`Publish`] writes them;
@@ -17,6 +17,7 @@ mod advice;
 mod app;
 mod binary;
 mod body;
+mod dispatch;
 mod envelope;
 pub mod error;
 pub mod event;
@@ -28,27 +29,28 @@ mod members;
 mod metadata;
 mod openapi;
 mod page;
-mod path;
 mod produce;
 mod records;
 mod request;
 mod response;
+#[cfg(feature = "server")]
 pub mod router;
+mod routes;
 #[cfg(feature = "function")]
 pub mod settings;
 pub mod status;
 pub mod status_policy;
-mod target;
 mod topic;
 mod v3;
 pub mod violations;
 
 pub use app::App;
-pub use body::{discard, is_gzip};
+pub use body::is_gzip;
 pub use limits::{
     Deadline, MAX_BODY_BYTES, MAX_CLUSTER_ID_CHARS, MAX_HEADERS, MAX_RECORDS, MAX_V3_RECORDS, MIN_COMPRESSED_BYTES,
 };
-pub use router::router;
+#[cfg(feature = "server")]
+pub use router::{discard, router};
 #[cfg(feature = "function")]
 pub use settings::Settings;
 pub use status_policy::StatusPolicy;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use http::request::Parts;
 use shared::{deadline::REQUEST_TIMEOUT, kind::MAX_LISTED};
 use tokio::time::Instant;
 
@@ -45,11 +44,6 @@ pub(crate) const MAX_VIOLATIONS: usize = MAX_LISTED;
 pub struct Deadline(pub Instant);
 
 impl Deadline {
-    /// The deadline of a request.
-    pub(crate) fn of(parts: &Parts) -> Self {
-        parts.extensions.get().copied().unwrap_or_else(Self::default_for_request)
-    }
-
     /// [`REQUEST_TIMEOUT`] from now: for requests whose caller set none.
     pub(crate) fn default_for_request() -> Self {
         Self(Instant::now() + REQUEST_TIMEOUT)

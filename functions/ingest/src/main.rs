@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use ingest::{App, Settings, event, router};
+use ingest::{App, Settings, event};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use shared::{
     kafka::Producer,
@@ -22,13 +22,12 @@ async fn main() -> Result<(), Error> {
     let metrics = Metrics::default();
     metrics.add(&COLD_STARTS, 1);
     let producer = Producer::start(&cluster, user_ids.topic_names(), metrics.clone()).await?;
-    let app = App::new(producer.clone(), producer, &user_ids, metrics.clone())
+    let app = App::new(producer.clone(), producer, &user_ids, metrics)
         .with_pass_through(&pass_through)
         .with_status_policy(status_policy);
-    let router = router(app);
     let mut init = started.elapsed();
     run(service_fn(|event: LambdaEvent<_>| {
-        let answer = event::handle(router.clone(), &metrics, mem::take(&mut init), event);
+        let answer = event::handle(&app, mem::take(&mut init), event);
         async { Ok::<_, Error>(answer.await) }
     }))
     .await

@@ -1,10 +1,10 @@
 //! Negotiation of the content types of requests and responses.
 
-use http::{HeaderMap, HeaderValue, header};
+use http::HeaderValue;
 use mime::Mime;
 use shared::redact::excerpt;
 
-use crate::{error::Error, response::JSON};
+use crate::{error::Error, request::Headers, response::JSON};
 
 /// The encoding of keys and values in an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ const V2: HeaderValue = HeaderValue::from_static("application/vnd.kafka.v2+json"
 
 /// The format that `Content-Type` names. Plain `application/json`, or no type at all, means JSON: clients that do not know
 /// Kafka's types send these. Checks `body` against the charset.
-pub(crate) fn format(headers: &HeaderMap, body: &[u8]) -> Result<Format, Error> {
+pub(crate) fn format(headers: &Headers, body: &[u8]) -> Result<Format, Error> {
     let Some(sent) = content_type(headers).map_err(|MalformedType| Error::UnsupportedMediaType)? else {
         return Ok(Format::Json);
     };
@@ -39,8 +39,8 @@ pub(crate) fn format(headers: &HeaderMap, body: &[u8]) -> Result<Format, Error> 
 struct MalformedType;
 
 /// The request's content type, if it has one.
-fn content_type(headers: &HeaderMap) -> Result<Option<Mime>, MalformedType> {
-    let Some(sent) = headers.get(header::CONTENT_TYPE).filter(|sent| !sent.is_empty()) else { return Ok(None) };
+fn content_type(headers: &Headers) -> Result<Option<Mime>, MalformedType> {
+    let Some(sent) = headers.content_type.as_ref().filter(|sent| !sent.is_empty()) else { return Ok(None) };
     let sent = sent.to_str().unwrap_or_default();
     // The library rejects a space before a `;`.
     let (essence, parameters) = sent.split_once(';').unwrap_or((sent, ""));
@@ -48,7 +48,7 @@ fn content_type(headers: &HeaderMap) -> Result<Option<Mime>, MalformedType> {
 }
 
 /// Rejects every content type except JSON, the only one of the API v3.
-pub(crate) fn check_json(headers: &HeaderMap, body: &[u8]) -> Result<(), Error> {
+pub(crate) fn check_json(headers: &Headers, body: &[u8]) -> Result<(), Error> {
     match content_type(headers) {
         Ok(None) => Ok(()),
         Ok(Some(sent)) if sent.essence_str() == "application/json" => check_charset(&sent, body),
@@ -73,8 +73,8 @@ fn check_charset(sent: &Mime, body: &[u8]) -> Result<(), Error> {
 }
 
 /// Rejects a client that does not accept plain JSON.
-pub(crate) fn check_accepts_json(headers: &HeaderMap) -> Result<(), Error> {
-    let accepted = Accepted::of(headers.get_all(header::ACCEPT));
+pub(crate) fn check_accepts_json(headers: &Headers) -> Result<(), Error> {
+    let accepted = Accepted::of(&headers.accept);
     if accepted.plain.unwrap_or(accepted.any || !accepted.sent) { Ok(()) } else { Err(Error::NotAcceptableV3) }
 }
 
@@ -120,8 +120,8 @@ impl Accepted {
 }
 
 /// The content type of a v2 response: a v2 type if the client accepts one, otherwise plain JSON.
-pub(crate) fn response_type(headers: &HeaderMap) -> Result<HeaderValue, Error> {
-    let Accepted { sent, any, v2, plain } = Accepted::of(headers.get_all(header::ACCEPT));
+pub(crate) fn response_type(headers: &Headers) -> Result<HeaderValue, Error> {
+    let Accepted { sent, any, v2, plain } = Accepted::of(&headers.accept);
     // A range that names the type takes precedence over a wildcard.
     match v2.unwrap_or(any || !sent) {
         true => Ok(V2),
@@ -141,13 +141,17 @@ pub(crate) fn error_type(accept: &[HeaderValue]) -> HeaderValue {
 mod tests {
     use super::*;
 
-    fn headers(name: &header::HeaderName, values: &[&str]) -> HeaderMap {
-        values.iter().map(|value| (name.clone(), HeaderValue::from_str(value).unwrap())).collect()
+    fn values(texts: &[&str]) -> Vec<HeaderValue> {
+        texts.iter().map(|text| HeaderValue::from_str(text).unwrap()).collect()
+    }
+
+    fn sent_as(sent: Option<&str>) -> Headers {
+        Headers { content_type: sent.map(|sent| HeaderValue::from_str(sent).unwrap()), accept: Vec::new() }
     }
 
     #[test]
     fn a_content_type_names_a_format_or_is_rejected() {
-        let format = |sent: &[&str]| format(&headers(&header::CONTENT_TYPE, sent), b"{}").map_err(|error| error.code());
+        let format = |sent| format(&sent_as(sent), b"{}").map_err(|error| error.code());
         for sent in [
             "application/vnd.kafka.json.v2+json",
             "application/vnd.kafka.json.v2+json; charset=utf-8",
@@ -157,13 +161,13 @@ mod tests {
             "application/json;",
             "",
         ] {
-            assert_eq!(format(&[sent]), Ok(Format::Json), "{sent}");
+            assert_eq!(format(Some(sent)), Ok(Format::Json), "{sent}");
         }
-        assert_eq!(format(&[]), Ok(Format::Json));
-        assert_eq!(format(&["application/vnd.kafka.binary.v2+json"]), Ok(Format::Binary));
-        assert_eq!(format(&["application/vnd.kafka.avro.v2+json"]), Err(42206));
+        assert_eq!(format(None), Ok(Format::Json));
+        assert_eq!(format(Some("application/vnd.kafka.binary.v2+json")), Ok(Format::Binary));
+        assert_eq!(format(Some("application/vnd.kafka.avro.v2+json")), Err(42206));
         for sent in ["application/x-www-form-urlencoded", "text/plain", "nonsense", "application/*", "\u{e9}"] {
-            assert_eq!(format(&[sent]), Err(415), "{sent}");
+            assert_eq!(format(Some(sent)), Err(415), "{sent}");
         }
     }
 
@@ -183,7 +187,7 @@ mod tests {
             ("'utf-8'", "e", false),
             ("utf-8; charset=utf-16", "e", false),
         ] {
-            let headers = headers(&header::CONTENT_TYPE, &[&format!("application/json; charset={charset}")]);
+            let headers = sent_as(Some(&format!("application/json; charset={charset}")));
             assert_eq!(super::format(&headers, body.as_bytes()).is_ok(), is_read, "{charset}, {body}");
             assert_eq!(check_json(&headers, body.as_bytes()).is_ok(), is_read, "{charset}, {body}");
         }
@@ -205,14 +209,16 @@ mod tests {
             (&[v2, "application/json;q=0, */*"], true),
             (&["application/vnd.kafka.v2+json;q=0"], false),
         ] {
-            let accept: Vec<_> = accept.iter().map(|value| HeaderValue::from_static(value)).collect();
-            assert_eq!(error_type(&accept), if is_v2 { V2 } else { JSON }, "{accept:?}");
+            assert_eq!(error_type(&values(accept)), if is_v2 { V2 } else { JSON }, "{accept:?}");
         }
     }
 
     #[test]
     fn an_accept_header_is_satisfied_or_rejected() {
-        let answer = |sent: &[&str]| response_type(&headers(&header::ACCEPT, sent)).map_err(|error| error.code());
+        let answer = |sent: &[&str]| {
+            let headers = Headers { content_type: None, accept: values(sent) };
+            response_type(&headers).map_err(|error| error.code())
+        };
         for sent in [
             "*/*",
             "application/*",

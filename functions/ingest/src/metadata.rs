@@ -1,17 +1,20 @@
 //! Metadata requests: the cluster and its topics, limited to the served ones.
 
-use axum::{
-    extract::{FromRequestParts, State},
-    response::{IntoResponse, Response},
-};
-use http::{HeaderValue, header, request::Parts};
+use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use shared::metadata::{Describe, DescribeError, Partition};
-
 use tokio::time::Instant;
 
-use crate::{app::App, error::Error, limits::METADATA_TIMEOUT, media, response::json, target::Target};
+use crate::{
+    app::App,
+    error::Error,
+    limits::METADATA_TIMEOUT,
+    media,
+    request::Headers,
+    response::{Response, json},
+    routes::Target,
+};
 
 /// A topic in the REST Proxy's form.
 #[derive(Serialize)]
@@ -23,32 +26,48 @@ struct Topic<'a> {
 }
 
 /// `GET /topics`
-pub(crate) async fn topics<P, C>(State(app): State<App<P, C>>, parts: Parts) -> Result<Response, Error> {
-    Ok(respond(media::response_type(&parts.headers)?, &*app.topic_names()))
+pub(crate) fn topics<P, C>(app: &App<P, C>, headers: &Headers) -> Result<Response, Error> {
+    Ok(respond(media::response_type(headers)?, &*app.topic_names()))
 }
 
 /// `GET /topics/{topic}`
-pub(crate) async fn topic<P, C: Describe>(State(app): State<App<P, C>>, parts: Parts) -> Result<Response, Error> {
-    let Described { name, partitions, content_type, .. } = describe(&app, parts).await?;
+pub(crate) async fn topic<P, C: Describe>(
+    app: &App<P, C>,
+    target: Target,
+    headers: &Headers,
+) -> Result<Response, Error> {
+    let Described { name, partitions, content_type, .. } = describe(app, target, headers).await?;
     Ok(respond(content_type, Topic { name: &name, configs: Map::new(), partitions: &partitions }))
 }
 
 /// `GET /topics/{topic}/partitions`
-pub(crate) async fn partitions<P, C: Describe>(State(app): State<App<P, C>>, parts: Parts) -> Result<Response, Error> {
-    let Described { partitions, content_type, .. } = describe(&app, parts).await?;
+pub(crate) async fn partitions<P, C: Describe>(
+    app: &App<P, C>,
+    target: Target,
+    headers: &Headers,
+) -> Result<Response, Error> {
+    let Described { partitions, content_type, .. } = describe(app, target, headers).await?;
     Ok(respond(content_type, partitions))
 }
 
 /// `GET /topics/{topic}/partitions/{partition}`
-pub(crate) async fn partition<P, C: Describe>(State(app): State<App<P, C>>, parts: Parts) -> Result<Response, Error> {
-    let described = describe(&app, parts).await?;
+pub(crate) async fn partition<P, C: Describe>(
+    app: &App<P, C>,
+    target: Target,
+    headers: &Headers,
+) -> Result<Response, Error> {
+    let described = describe(app, target, headers).await?;
     let partition = described.partition()?;
     Ok(respond(described.content_type.clone(), partition))
 }
 
 /// `GET /topics/{topic}/partitions/{partition}/offsets`
-pub(crate) async fn offsets<P, C: Describe>(State(app): State<App<P, C>>, parts: Parts) -> Result<Response, Error> {
-    let described = describe(&app, parts).await?;
+pub(crate) async fn offsets<P, C: Describe>(
+    app: &App<P, C>,
+    target: Target,
+    headers: &Headers,
+) -> Result<Response, Error> {
+    let described = describe(app, target, headers).await?;
     let partition = described.partition()?.partition;
     let left = described.deadline.saturating_duration_since(Instant::now());
     let offsets = app.cluster.offsets(&described.name, partition, left).await?;
@@ -56,8 +75,8 @@ pub(crate) async fn offsets<P, C: Describe>(State(app): State<App<P, C>>, parts:
 }
 
 /// `GET /brokers`
-pub(crate) async fn brokers<P, C: Describe>(State(app): State<App<P, C>>, parts: Parts) -> Result<Response, Error> {
-    let content_type = media::response_type(&parts.headers)?;
+pub(crate) async fn brokers<P, C: Describe>(app: &App<P, C>, headers: &Headers) -> Result<Response, Error> {
+    let content_type = media::response_type(headers)?;
     let brokers = app.cluster.brokers(METADATA_TIMEOUT).await?;
     Ok(respond(content_type, json!({ "brokers": brokers })))
 }
@@ -81,9 +100,9 @@ impl Described {
     }
 }
 
-async fn describe<P, C: Describe>(app: &App<P, C>, mut parts: Parts) -> Result<Described, Error> {
-    let Target { topic, partition } = Target::from_request_parts(&mut parts, &()).await?;
-    let content_type = media::response_type(&parts.headers)?;
+async fn describe<P, C: Describe>(app: &App<P, C>, target: Target, headers: &Headers) -> Result<Described, Error> {
+    let Target { topic, partition } = target;
+    let content_type = media::response_type(headers)?;
     let name = app.topic(&topic)?.name().to_owned();
     let deadline = Instant::now() + METADATA_TIMEOUT;
     let partitions = app.cluster.partitions(&name, METADATA_TIMEOUT).await?;
@@ -101,5 +120,5 @@ impl From<DescribeError> for Error {
 }
 
 fn respond(content_type: HeaderValue, body: impl Serialize) -> Response {
-    ([(header::CONTENT_TYPE, content_type)], json(&body)).into_response()
+    Response::new(StatusCode::OK, content_type, json(&body))
 }

@@ -9,15 +9,8 @@
 //! `error_code`s with which it rejects requests, `x-writes` marks one that writes to Kafka and so may fail there. The error
 //! responses are generated from both. A string that begins with `$` is a placeholder.
 
-use std::sync::{Arc, OnceLock};
-
-use axum::{
-    extract::State,
-    response::IntoResponse,
-    routing::{MethodRouter, get},
-};
 use bytes::Bytes;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{
@@ -30,7 +23,7 @@ use crate::{
     app::App,
     limits::{MAX_BATCH_ENTRIES, MAX_CLUSTER_ID_CHARS, MAX_ENTRY_ID_CHARS, MAX_HEADERS, MAX_RECORDS, MAX_VIOLATIONS},
     page,
-    response::JSON,
+    response::{JSON, Response},
 };
 use rejections::Rejection;
 
@@ -109,15 +102,11 @@ struct Components {
 
 /// `GET /openapi.json`. The document is built on the first request, so a cold start does not wait for it. Browsers revalidate
 /// it each time, because a deployment may change it.
-pub(crate) fn openapi<P, C>() -> MethodRouter<App<P, C>>
-where
-    App<P, C>: Clone + Send + Sync + 'static,
-{
-    let built = Arc::new(OnceLock::new());
-    get(async move |State(app): State<App<P, C>>| {
-        let headers = [(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
-        (headers, Bytes::clone(built.get_or_init(|| document(&app)))).into_response()
-    })
+pub(crate) fn openapi<P, C>(app: &App<P, C>) -> Response {
+    let document = app.document.get_or_init(|| document(app));
+    let mut response = Response::new(StatusCode::OK, JSON, document.clone());
+    response.headers.push((header::CACHE_CONTROL, HeaderValue::from_static("no-cache")));
+    response
 }
 
 /// Builds the document for the topics of `app`.

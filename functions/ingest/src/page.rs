@@ -1,13 +1,9 @@
 //! The docs page: Swagger UI from the crate `utoipa-swagger-ui-vendored`, showing the OpenAPI document. `build.rs` extracts
 //! its two files, so the page loads nothing from elsewhere.
 
-use axum::{
-    extract::Path,
-    response::{IntoResponse, Response},
-};
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 
-use crate::error::Error;
+use crate::{error::Error, response::Response};
 
 /// Browsers revalidate the page each time, because a deployment may change it.
 const PAGE_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
@@ -48,18 +44,19 @@ pub(crate) static FILES: [File; 2] = [
 ];
 
 /// `GET /docs`.
-pub(crate) async fn page() -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-        (header::CACHE_CONTROL, PAGE_CACHE),
-    ];
-    (POLICY, headers, include_str!("page/index.html")).into_response()
+pub(crate) fn page() -> Response {
+    respond(HeaderValue::from_static("text/html; charset=utf-8"), PAGE_CACHE, include_str!("page/index.html"))
 }
 
 /// `GET /docs/{file}`.
-pub(crate) async fn file(name: Path<String>) -> Result<Response, Error> {
-    let file =
-        FILES.iter().find(|file| file.name == name.as_str()).ok_or(Error::NoSuchPath("the page is GET /docs"))?;
-    let headers = [(header::CONTENT_TYPE, file.content_type.clone()), (header::CACHE_CONTROL, FILE_CACHE)];
-    Ok((POLICY, headers, file.text).into_response())
+pub(crate) fn file(name: &str) -> Result<Response, Error> {
+    let file = FILES.iter().find(|file| file.name == name).ok_or(Error::NoSuchPath("the page is GET /docs"))?;
+    Ok(respond(file.content_type.clone(), FILE_CACHE, file.text))
+}
+
+fn respond(content_type: HeaderValue, cache: HeaderValue, text: &'static str) -> Response {
+    let mut response = Response::new(StatusCode::OK, content_type, text);
+    response.headers.extend(POLICY);
+    response.headers.push((header::CACHE_CONTROL, cache));
+    response
 }

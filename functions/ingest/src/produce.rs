@@ -1,15 +1,21 @@
 //! The handler of v2 produce requests.
 
-use axum::{extract::State, response::Response};
 use shared::publish::Publish;
 
-use crate::{app::App, error::Error, media, records, request::ProduceRequest, response, target::Target};
+use crate::{
+    app::App,
+    error::Error,
+    media, records,
+    request::ProduceRequest,
+    response::{self, Response},
+    routes::Target,
+};
 
 /// `POST /topics/{topic}` and `POST /topics/{topic}/partitions/{partition}`.
 ///
 /// Reports only the first problem, in this order: path, size, content type, `Accept`, topic, syntax, rules.
 pub(crate) async fn produce<P: Publish, C>(
-    State(app): State<App<P, C>>,
+    app: &App<P, C>,
     request: ProduceRequest<Target>,
 ) -> Result<Response, Error> {
     let ProduceRequest { target: Target { topic, partition }, headers, body, deadline } = request;

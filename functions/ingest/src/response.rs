@@ -1,17 +1,77 @@
-//! Response bodies, and the response to a v2 produce request.
+//! A response as both fronts send it, and the response to a v2 produce request.
 
-use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use shared::publish::{Failure, Outcome, Written};
 
-use crate::{failure, status_policy::StatusPolicy};
+use crate::{error::Error, failure, status_policy::StatusPolicy};
 
 /// The content type of errors, and of responses to clients that asked for plain JSON.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The client's retry delay in seconds. A leader election is usually over within that.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// The headers that "Enable API Gateway CORS" set on the course's API. Every response has them.
+pub(crate) const CORS: [(HeaderName, HeaderValue); 3] = [
+    (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+    (header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT")),
+    (
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("Content-Type,X-Amz-Date,Authorization,X-Api-Key,X-Amz-Security-Token"),
+    ),
+];
+
+/// A response with its whole body.
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) status: StatusCode,
+    pub(crate) content_type: HeaderValue,
+    /// The headers besides the content type and [`CORS`].
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// UTF-8.
+    pub(crate) body: Bytes,
+    pub(crate) summary: Summary,
+}
+
+/// The reason for a response, for the log.
+#[derive(Debug)]
+pub(crate) enum Summary {
+    /// The request was served.
+    Answered,
+    /// The request, or a record of a v3 request, was rejected.
+    Rejected(Error),
+    /// Records were not written.
+    Unwritten(Unwritten),
+}
+
+impl Response {
+    pub(crate) fn new(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Self {
+        Self { status, content_type, headers: Vec::new(), body: body.into(), summary: Summary::Answered }
+    }
+
+    /// A 200 with a JSON body.
+    pub(crate) fn json(body: &impl Serialize) -> Self {
+        Self::new(StatusCode::OK, JSON, json(body))
+    }
+
+    /// Returns whether an error is the body.
+    pub(crate) fn is_rejection(&self) -> bool {
+        matches!(self.summary, Summary::Rejected(_)) && self.status != StatusCode::OK
+    }
+}
+
+impl From<Error> for Response {
+    fn from(error: Error) -> Self {
+        let status = error.error_code().status;
+        let mut response = Self::new(status, JSON, error.body());
+        response.headers.extend(retry_after(status));
+        response.headers.extend(error.allow());
+        response.summary = Summary::Rejected(error);
+        response
+    }
+}
 
 /// The body of a produce response, in the REST Proxy's order, with nulls spelled out. Schema ids are always null: there is no
 /// schema registry.
@@ -47,7 +107,7 @@ impl From<&Outcome> for PartitionOffset {
     }
 }
 
-/// A summary of the records that were not written, for the log. An extension of the response.
+/// The records that were not written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Unwritten {
     /// The failure that decides the status.
@@ -90,30 +150,27 @@ pub(crate) fn produce_body(outcomes: &[Outcome]) -> Vec<u8> {
 /// The response to a produce request: its body, and the status that `policy` gives these outcomes.
 pub(crate) fn produced(outcomes: &[Outcome], policy: StatusPolicy, content_type: HeaderValue) -> Response {
     let status = failure::status(outcomes, policy);
-    let mut response = (status, [(header::CONTENT_TYPE, content_type)], produce_body(outcomes)).into_response();
-    response.headers_mut().extend(retry_after(status));
+    let mut response = Response::new(status, content_type, produce_body(outcomes));
+    response.headers.extend(retry_after(status));
     if let Some(unwritten) = Unwritten::of(outcomes, outcomes.len(), failure::code) {
-        response.extensions_mut().insert(unwritten);
+        response.summary = Summary::Unwritten(unwritten);
     }
     response
 }
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::BodyExt;
-
     use super::*;
     use crate::limits::MAX_RECORDS;
 
     /// Lambda's response limit: 6 MB of JSON, in which the body is a string.
     const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
 
-    #[tokio::test]
-    async fn the_response_to_the_largest_request_fits_into_lambdas_limit_for_every_failure() {
+    #[test]
+    fn the_response_to_the_largest_request_fits_into_lambdas_limit_for_every_failure() {
         for failure in Failure::ALL {
             let response = produced(&vec![Err(failure); MAX_RECORDS], StatusPolicy::Strict, JSON);
-            let body = response.into_body().collect().await.unwrap().to_bytes();
-            let body = serde_json::to_string(std::str::from_utf8(&body).unwrap()).unwrap();
+            let body = serde_json::to_string(std::str::from_utf8(&response.body).unwrap()).unwrap();
             assert!(body.len() + 1000 < MAX_RESPONSE_BYTES, "{failure}: {}", body.len());
         }
     }

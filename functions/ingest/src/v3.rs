@@ -3,14 +3,7 @@
 //! `entry` parses and validates a record, `result` reports its outcome. A request of several
 //! records is read and answered as a whole, because API Gateway does not stream to a function.
 
-use std::sync::Arc;
-
-use axum::{
-    Json,
-    extract::{FromRequestParts, Path, State},
-    response::{IntoResponse, Response},
-};
-use http::{StatusCode, header, request::Parts};
+use http::StatusCode;
 use serde_json::{Value, json};
 use shared::{
     metadata::Describe,
@@ -24,9 +17,9 @@ use crate::{
     failure,
     limits::{Deadline, MAX_CLUSTER_ID_CHARS, MAX_V3_RECORDS, METADATA_TIMEOUT},
     media,
-    request::ProduceRequest,
-    response::{JSON, Unwritten},
-    target::NOT_UTF8,
+    request::{Headers, ProduceRequest},
+    response::{JSON, Response, Summary, Unwritten},
+    routes::Found,
 };
 
 mod batch;
@@ -40,18 +33,17 @@ pub(crate) struct V3Target {
     topic: String,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for V3Target {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        match Path::<(String, String)>::from_request_parts(parts, state).await {
-            Ok(Path((cluster_id, topic))) if is_cluster_id(&cluster_id) => Ok(Self { cluster_id, topic }),
-            Ok(_) => Err(Error::NoSuchPath(
-                "a cluster id has 64 characters at most, of ASCII and without quotation mark and backslash; GET /v3/clusters \
-                 names the real one",
-            )),
-            Err(_) => Err(Error::NoSuchPath(NOT_UTF8)),
-        }
+/// Returns the cluster and topic of a path.
+pub(crate) fn target(found: &Found<'_>) -> Result<V3Target, Error> {
+    let parameter = |name| found.parameter(name).map(|segment| segment.unwrap_or_default().into_owned());
+    let (cluster_id, topic) = (parameter("{cluster_id}")?, parameter("{topic}")?);
+    if is_cluster_id(&cluster_id) {
+        Ok(V3Target { cluster_id, topic })
+    } else {
+        Err(Error::NoSuchPath(
+            "a cluster id has 64 characters at most, of ASCII and without quotation mark and backslash; GET /v3/clusters \
+             names the real one",
+        ))
     }
 }
 
@@ -62,10 +54,10 @@ fn is_cluster_id(text: &str) -> bool {
 }
 
 /// `GET /v3/clusters`
-pub(crate) async fn clusters<P, C: Describe>(State(app): State<App<P, C>>, parts: Parts) -> Result<Response, Error> {
-    media::check_accepts_json(&parts.headers)?;
+pub(crate) async fn clusters<P, C: Describe>(app: &App<P, C>, headers: &Headers) -> Result<Response, Error> {
+    media::check_accepts_json(headers)?;
     let cluster_id = app.cluster.cluster_id(METADATA_TIMEOUT).await?;
-    Ok(Json(list(&cluster_id)).into_response())
+    Ok(Response::json(&list(&cluster_id)))
 }
 
 /// The list of the one cluster. Clients generated from the REST Proxy's OpenAPI document reject it without its links, although
@@ -91,30 +83,30 @@ fn list(cluster_id: &str) -> Value {
 
 /// `POST /v3/clusters/{cluster_id}/topics/{topic}/records`: one record, or several objects one after the other.
 pub(crate) async fn records<P: Publish, C>(
-    State(app): State<App<P, C>>,
+    app: &App<P, C>,
     request: ProduceRequest<V3Target>,
 ) -> Result<Response, Error> {
     check(&request)?;
     let ProduceRequest { target, body, deadline, .. } = request;
     let mut entries = entry::stream(&body)?;
-    let batch = PendingRecords::of(&app, &target.topic, entries.by_ref().take(MAX_V3_RECORDS));
+    let batch = PendingRecords::of(app, &target.topic, entries.by_ref().take(MAX_V3_RECORDS));
     let beyond = entries.count();
     if beyond > 0 {
         return Err(Error::TooManyRecords { count: MAX_V3_RECORDS + beyond, most: MAX_V3_RECORDS });
     }
-    let results = batch.write(&app, &target.topic, deadline).await;
+    let results = batch.write(app, &target.topic, deadline).await;
     Ok(respond(StatusCode::OK, results.stream(&target.cluster_id, &target.topic), results))
 }
 
 /// `POST /v3/clusters/{cluster_id}/topics/{topic}/records:batch`: at most ten records, each with an id.
 pub(crate) async fn batch<P: Publish, C>(
-    State(app): State<App<P, C>>,
+    app: &App<P, C>,
     request: ProduceRequest<V3Target>,
 ) -> Result<Response, Error> {
     check(&request)?;
     let ProduceRequest { target, body, deadline, .. } = request;
     let (ids, entries) = batch::entries(&body)?.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
-    let results = PendingRecords::of(&app, &target.topic, entries).write(&app, &target.topic, deadline).await;
+    let results = PendingRecords::of(app, &target.topic, entries).write(app, &target.topic, deadline).await;
     Ok(respond(StatusCode::MULTI_STATUS, results.batch(&ids, &target.cluster_id, &target.topic), results))
 }
 
@@ -162,11 +154,11 @@ impl PendingRecords {
 
 /// Builds the response. The log reports a Kafka failure in preference to an invalid record.
 fn respond(status: StatusCode, body: Vec<u8>, results: Results) -> Response {
-    let mut response = (status, [(header::CONTENT_TYPE, JSON)], body).into_response();
-    if let Some(failed) = Unwritten::of(&results.outcomes(), results.len(), failure::v3_code) {
-        response.extensions_mut().insert(failed);
+    let mut response = Response::new(status, JSON, body);
+    if let Some(unwritten) = Unwritten::of(&results.outcomes(), results.len(), failure::v3_code) {
+        response.summary = Summary::Unwritten(unwritten);
     } else if let Some(error) = results.into_first_rejection() {
-        response.extensions_mut().insert(Arc::new(error));
+        response.summary = Summary::Rejected(error);
     }
     response
 }

@@ -4,15 +4,15 @@ use std::hint::black_box;
 
 use axum::{Router, body::Body};
 use criterion::{Criterion, Throughput};
-use hot_path::{USER_ID, payload, router};
+use hot_path::{USER_ID, app, payload};
 use http::Request;
 use serde::de::IgnoredAny;
-use shared::{kind::PIN, metrics::Metrics};
+use shared::kind::PIN;
 use tower::ServiceExt;
 
 pub(crate) fn bench(c: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let router = router(Metrics::default());
+    let router = ingest::router(app());
     for count in [1, 500] {
         let body = payload::body(payload::rows(&PIN).take(count));
         let mut group = c.benchmark_group(format!("request of {count}"));

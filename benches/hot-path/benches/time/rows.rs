@@ -4,14 +4,13 @@ use std::hint::black_box;
 
 use axum::body::{Body, to_bytes};
 use criterion::{Criterion, Throughput};
-use hot_path::{payload, router};
+use hot_path::{app, payload};
 use http::Request;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use shared::{
     json,
     kind::{CATALOG, Kind},
-    metrics::Metrics,
 };
 use tower::ServiceExt;
 
@@ -46,7 +45,7 @@ fn openapi() -> Value {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async {
         let request = Request::get("/openapi.json").body(Body::empty()).expect("a request");
-        let answer = router(Metrics::default()).oneshot(request).await.expect("an answer");
+        let answer = ingest::router(app()).oneshot(request).await.expect("an answer");
         serde_json::from_slice(&to_bytes(answer.into_body(), usize::MAX).await.expect("a body")).expect("a document")
     })
 }

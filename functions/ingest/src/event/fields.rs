@@ -2,13 +2,15 @@
 
 use std::{fmt, marker::PhantomData};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderValue;
 use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use crate::path;
+use shared::json::Key;
+
+use crate::{request::Headers, routes};
 
 /// The members of either event version that a request needs.
 #[derive(Debug, Default, Deserialize)]
@@ -20,7 +22,7 @@ pub(super) struct Fields {
     path: Lenient<String>,
     /// The gateway's route, such as `/{proxy+}`.
     resource: Lenient<String>,
-    multi_value_headers: Lenient<LenientMap<List>>,
+    multi_value_headers: Lenient<KnownHeaders<List>>,
     // Version 2.
     /// With the stage in front, unless it is `$default`.
     raw_path: Lenient<String>,
@@ -29,7 +31,7 @@ pub(super) struct Fields {
     request_context: Lenient<RequestContext>,
     // Both versions.
     path_parameters: Lenient<LenientMap<String>>,
-    headers: Lenient<LenientMap<String>>,
+    headers: Lenient<KnownHeaders<String>>,
     body: Lenient<String>,
     is_base64_encoded: Lenient<Flag>,
 }
@@ -67,7 +69,7 @@ impl Fields {
         let template = template.filter(|template| template.starts_with('/'));
         let parameters = self.path_parameters.get().map_or(&[][..], |LenientMap(parameters)| parameters);
         let parameter = |name: &str| parameters.iter().find(|(of, _)| of == name)?.1.text();
-        let routed = path::from_template(template.unwrap_or("/{proxy+}"), parameter);
+        let routed = routes::from_template(template.unwrap_or("/{proxy+}"), parameter);
         let asked = self.path.text().or_else(|| self.below_stage());
         // A route without parameters counts only if the path ends with it: hand-made events often keep the route of a sample.
         let is_certain = template.is_some_and(|template| template.contains('{'));
@@ -87,22 +89,19 @@ impl Fields {
         Some(below.unwrap_or(path))
     }
 
-    /// Every header that is valid in HTTP, in version 1 with all its values.
-    pub(super) fn headers(&mut self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, List(values)) in self.multi_value_headers.take() {
-            let Ok(name) = name.parse::<HeaderName>() else { continue };
-            for value in values.iter().filter_map(header_value) {
-                headers.append(&name, value);
+    /// The headers that are valid in HTTP. `multiValueHeaders` has every value of a name, unless its entry is not a list.
+    pub(super) fn headers(&mut self) -> Headers {
+        let lists = self.multi_value_headers.0.take().unwrap_or_default();
+        let singles = self.headers.0.take().unwrap_or_default();
+        let values = |lists: Vec<List>, singles: Vec<String>| {
+            let mut values: Vec<_> = lists.iter().flat_map(|List(list)| list).filter_map(header_value).collect();
+            if values.is_empty() {
+                values.extend(singles.iter().filter_map(|value| HeaderValue::from_str(value).ok()));
             }
-        }
-        let header = |(name, value): (String, String)| Some((name.parse().ok()?, HeaderValue::from_str(&value).ok()?));
-        // `multiValueHeaders` has every value of a name, unless its entry is not a list.
-        let single = self.headers.take().filter_map(header).filter(|(name, _)| !headers.contains_key(name));
-        for (name, value) in single.collect::<Vec<(HeaderName, _)>>() {
-            headers.append(name, value);
-        }
-        headers
+            values
+        };
+        let content_types = values(lists.content_type, singles.content_type);
+        Headers { content_type: content_types.into_iter().next(), accept: values(lists.accept, singles.accept) }
     }
 
     pub(super) fn body(&mut self) -> Option<String> {
@@ -145,14 +144,6 @@ impl<T> Lenient<T> {
 impl Lenient<String> {
     fn text(&self) -> Option<&str> {
         self.0.as_deref()
-    }
-}
-
-impl<T> Lenient<LenientMap<T>> {
-    /// The members that have a value.
-    fn take(&mut self) -> impl Iterator<Item = (String, T)> + use<T> {
-        let members = self.0.take().map(|LenientMap(members)| members).unwrap_or_default();
-        members.into_iter().filter_map(|(name, Lenient(value))| Some((name, value?)))
     }
 }
 
@@ -222,6 +213,38 @@ impl<'de, T: Expected<'de>> Expected<'de> for LenientMap<T> {
             members.push(member);
         }
         Ok(Some(Self(members)))
+    }
+}
+
+/// The values of the headers that a response depends on, whatever the case of their names. The others take no memory.
+#[derive(Debug)]
+struct KnownHeaders<T> {
+    content_type: Vec<T>,
+    accept: Vec<T>,
+}
+
+impl<T> Default for KnownHeaders<T> {
+    fn default() -> Self {
+        Self { content_type: Vec::new(), accept: Vec::new() }
+    }
+}
+
+impl<'de, T: Expected<'de>> Expected<'de> for KnownHeaders<T> {
+    fn of_object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {
+        let mut headers = Self::default();
+        while let Some(Key(name)) = object.next_key()? {
+            let values = if name.eq_ignore_ascii_case("content-type") {
+                &mut headers.content_type
+            } else if name.eq_ignore_ascii_case("accept") {
+                &mut headers.accept
+            } else {
+                object.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let Lenient(value) = object.next_value()?;
+            values.extend(value);
+        }
+        Ok(Some(headers))
     }
 }
 

@@ -1,13 +1,12 @@
 //! Examples of rejected requests, with the errors that the request path itself produces.
 
-use axum::http::HeaderMap;
 use bytes::Bytes;
-use http::{HeaderValue, header};
+use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::json::compact;
 
-use crate::{app::App, error::Error, media, records, status::ErrorCode};
+use crate::{app::App, error::Error, media, records, request::Headers, status::ErrorCode};
 
 /// The example object of OpenAPI.
 #[derive(Debug, Clone, Serialize)]
@@ -64,7 +63,7 @@ impl Request {
 /// Runs the request path up to writing the records.
 fn accept<P, C>(app: &App<P, C>, topic: &str, content_type: Option<&str>, body: &Bytes) -> Result<(), Error> {
     let content_type = content_type.and_then(|sent| HeaderValue::from_str(sent).ok());
-    let headers: HeaderMap = content_type.map(|sent| (header::CONTENT_TYPE, sent)).into_iter().collect();
+    let headers = Headers { content_type, accept: Vec::new() };
     let format = media::format(&headers, body)?;
     let topic = app.topic(topic)?;
     records::read(body, format, topic, None).map(drop).map_err(|rejection| rejection.error)
