@@ -8,10 +8,6 @@ use tokio::time::Instant;
 /// The largest body in bytes, before and after inflation: Lambda's limit of 6 MB per event, applied everywhere.
 pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
-/// The most bytes of an oversized body that are read and discarded. A client that is still sending would see a broken pipe
-/// instead of the response.
-pub(crate) const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
-
 /// The most records per request. The response has to fit into Lambda's 6 MB too, and an entry takes up to 150 bytes.
 pub const MAX_RECORDS: usize = 40_000;
 
@@ -45,6 +41,7 @@ pub struct Deadline(pub Instant);
 
 impl Deadline {
     /// [`REQUEST_TIMEOUT`] from now: for requests whose caller set none.
+    #[cfg(feature = "server")]
     pub(crate) fn default_for_request() -> Self {
         Self(Instant::now() + REQUEST_TIMEOUT)
     }

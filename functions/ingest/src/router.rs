@@ -18,10 +18,14 @@ use crate::{
     body::{self, RequestBody},
     dispatch::{log_and_count, respond},
     error::Error,
-    limits::{Deadline, MAX_BODY_BYTES, MAX_DISCARDED_BYTES},
+    limits::{Deadline, MAX_BODY_BYTES},
     request::Request,
     response::{CORS, Response},
 };
+
+/// The most bytes of an oversized body that are read and discarded. A client that is still sending would see a broken pipe
+/// instead of the response.
+const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 
 /// Builds a router for all paths. A [`Deadline`] among a request's extensions replaces the default one.
 pub fn router<P: Publish + Clone, C: Describe + Clone>(app: App<P, C>) -> Router {

@@ -10,12 +10,13 @@ use std::{
     time::Duration,
 };
 
+use event_queue::EventProducer;
 use rdkafka::{
     ClientConfig,
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     message::{self, OwnedHeaders},
     metadata::{Metadata, MetadataTopic},
-    producer::{BaseRecord, Producer as _, ThreadedProducer},
+    producer::{BaseRecord, Producer as _},
 };
 use tokio::{
     task,
@@ -59,7 +60,7 @@ pub(super) type Client = rdkafka::client::Client<Context>;
 
 pub(super) struct Connection {
     /// `None` once the connection is being dropped.
-    client: Option<Arc<ThreadedProducer<Context>>>,
+    client: Option<Arc<EventProducer<Context>>>,
     pub(super) health: Arc<BrokerHealth>,
     /// Set if it authenticates, so that its sessions expire.
     authenticates: bool,
@@ -94,7 +95,8 @@ impl Connection {
             Security::Iam { signer, .. } => Some(signer.clone()),
         };
         let authenticates = signer.is_some();
-        let client = Arc::new(config.create_with_context(Context::new(signer, Arc::clone(&health)))?);
+        let client = EventProducer::spawn(config.create_with_context(Context::new(signer, Arc::clone(&health)))?)
+            .map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
         let created = SuspendAwareInstant::now();
         Ok(Self {
             client: Some(client),
@@ -110,13 +112,13 @@ impl Connection {
     }
 
     #[expect(clippy::expect_used, reason = "unwrap safety: only `drop` takes the client")]
-    fn client(&self) -> &Arc<ThreadedProducer<Context>> {
+    fn client(&self) -> &Arc<EventProducer<Context>> {
         self.client.as_ref().expect("a connection in use")
     }
 
     /// The reason to replace the connection before a request uses it at `now`, if there is one.
     pub(super) fn stale_reason(&self, now: SuspendAwareInstant) -> Option<StaleReason> {
-        if let Some((_, reason)) = self.client().client().fatal_error() {
+        if let Some((_, reason)) = self.client().producer().client().fatal_error() {
             return Some(StaleReason::Fatal(reason));
         }
         if self.health.has_no_token() {
@@ -225,7 +227,7 @@ impl Connection {
         request: impl FnOnce(&Client) -> KafkaResult<T> + Send + 'static,
     ) -> Option<KafkaResult<T>> {
         let client = Arc::clone(self.client());
-        let thread = task::spawn_blocking(move || request(client.client()));
+        let thread = task::spawn_blocking(move || request(client.producer().client()));
         let response = timeout(within, thread).await.ok()?.ok()?;
         if response.is_ok() {
             self.mark_responded();
@@ -245,7 +247,7 @@ impl Connection {
             delivery_opaque: Box::new(pending),
         };
         loop {
-            match self.client().send(queued) {
+            match self.client().producer().send(queued) {
                 Ok(()) => return,
                 Err((error, unqueued)) => {
                     let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
@@ -263,7 +265,7 @@ impl Connection {
     /// a code that says only this, so the cause comes from the producer.
     pub(super) fn failure(&self, error: &KafkaError) -> Failure {
         let Some(code) = error.rdkafka_error_code() else { return Failure::Unconfirmed };
-        let cause = self.client().client().fatal_error().map_or(code, |(cause, _)| cause);
+        let cause = self.client().producer().client().fatal_error().map_or(code, |(cause, _)| cause);
         let unsent = matches!(code, RDKafkaErrorCode::Fatal | RDKafkaErrorCode::PurgeQueue);
         let failure = classify(if unsent { cause } else { code });
         tracing::debug!(%code, %cause, ?failure, "record not written");
