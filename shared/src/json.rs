@@ -1,7 +1,7 @@
 //! Accepted JSON, and its compact form. `ingest` and `archive` accept the same texts, because [`Strict`] and
 //! `kind::row` make the same calls to the parser. So `archive` never quarantines a record that `ingest` accepted.
 
-use std::{borrow::Cow, fmt, marker::PhantomData};
+use std::{borrow::Cow, fmt, marker::PhantomData, ops::Range};
 
 use bytes::Bytes;
 use memchr::memchr;
@@ -194,6 +194,15 @@ pub fn compact(text: &str) -> Cow<'_, str> {
     }
     out.push_str(&text[kept..]);
     Cow::Owned(out)
+}
+
+/// Appends `text`, which must be JSON, to `copies` without the whitespace outside of strings, and returns the place there. `None`
+/// if there is no such whitespace; nothing is appended then.
+pub fn copy_compact(text: &str, copies: &mut Vec<u8>) -> Option<Range<usize>> {
+    let Cow::Owned(compacted) = compact(text) else { return None };
+    let start = copies.len();
+    copies.extend_from_slice(compacted.as_bytes());
+    Some(start..copies.len())
 }
 
 /// Removes the whitespace outside of strings from `text`, which must be JSON and a part of `bytes`. The result shares the memory of

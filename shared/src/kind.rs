@@ -20,9 +20,10 @@ mod rule;
 #[cfg(test)]
 mod tests;
 mod user;
+mod usual;
 
 pub use broken::{BrokenRules, MAX_LISTED, Violation};
-pub use check::{Invalid, JoinKey};
+pub use check::{Invalid, JoinKey, ValidStart};
 pub use form::Form;
 pub use geo::GEO;
 pub use pin::PIN;

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::Deserialize;
 
 use crate::{
-    kind::{BrokenRules, CATALOG, Invalid, JoinKey, Kind},
+    kind::{BrokenRules, CATALOG, Invalid, JoinKey, Kind, ValidStart},
     settings::Variable,
 };
 
@@ -255,12 +255,17 @@ impl Topic {
         })
     }
 
-    /// Validates the value at the start of `text` like [`Topic::check`], and returns where it ends.
+    /// Validates the value at the start of `text` like [`Topic::check`], and returns where it ends. `copies` gets the valid value
+    /// as from [`Kind::check_start`].
     ///
     /// # Errors
     /// When `text` does not start with a JSON value.
-    pub fn check_start(&self, text: &str) -> Result<(Result<JoinKey, BrokenRules>, usize), serde_json::Error> {
-        let (checked, end) = self.kind.check_start(text)?;
+    pub fn check_start<'a>(
+        &self,
+        text: &'a str,
+        copies: &mut Vec<u8>,
+    ) -> Result<(Result<ValidStart<'a>, BrokenRules>, usize), serde_json::Error> {
+        let (checked, end) = self.kind.check_start(text, copies)?;
         Ok((checked.map_err(|broken| self.naming_topics(broken)), end))
     }
 
@@ -294,7 +299,7 @@ mod tests {
         let topic = Topic::of(&"a.pin".parse().unwrap(), CATALOG[0]);
         let Err(Invalid::Rules(whole)) = topic.check(user) else { panic!("the row is accepted") };
         assert_eq!(whole.listed[0].problem, "looks like a user record; its topic is a.pin.user");
-        assert_eq!(topic.check_start(user).unwrap(), (Err(whole), user.len()));
+        assert_eq!(topic.check_start(user, &mut Vec::new()).unwrap(), (Err(whole), user.len()));
     }
 
     #[test]

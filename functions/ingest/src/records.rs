@@ -1,6 +1,6 @@
 //! Validation of the records of an envelope, all or nothing. Keys and values keep the bytes that the client sent.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use shared::{
@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     headers,
     media::Format,
-    topic::Topic,
+    topic::{Topic, ValidStart},
     violations::Violations,
 };
 
@@ -42,19 +42,24 @@ pub(crate) fn read(
     partition: Option<i32>,
 ) -> Result<Vec<ProducerRecord>, Rejection> {
     let mut violations = Violations::default();
+    // One buffer for all values, which are slices of it.
+    let mut copies = Vec::with_capacity(body.len());
     let entries = match format {
         Format::Json => envelope::parse(body, |at, text| {
-            let (checked, end) = topic.check_start(text)?;
+            let (checked, end) = topic.check_start(text, &mut copies)?;
             // Counted at once, because the violations of a large body would take more memory than the body.
-            let key = checked.unwrap_or_else(|broken| {
+            let valid = checked.unwrap_or_else(|broken| {
                 violations.add(at, broken);
-                None
+                ValidStart::default()
             });
-            Ok((key, end))
+            Ok((valid, end))
         })?,
         // Binary values are validated after decoding.
-        Format::Binary => envelope::parse(body, |_, text| json::start(text).map(|(Strict, end)| (None, end)))?,
+        Format::Binary => {
+            envelope::parse(body, |_, text| json::start(text).map(|(Strict, end)| (ValidStart::default(), end)))?
+        }
     };
+    let copies = Bytes::from(copies);
     let count = entries.len();
     let rejection = |error| Rejection { error, records: count };
     if violations.count > 0 {
@@ -66,7 +71,7 @@ pub(crate) fn read(
         let partition = entry.partition.or(partition);
         let headers = entry.headers.map_or(Ok(Vec::new()), |json| read_headers(json, at, topic)).map_err(rejection)?;
         let content = match format {
-            Format::Json => Ok(json_record(body, entry)),
+            Format::Json => Ok(json_record(body, &copies, entry)),
             Format::Binary => binary_record(&entry, topic).map_err(rejection)?,
         };
         match content {
@@ -95,17 +100,19 @@ fn read_headers(json: &str, at: usize, topic: &Topic) -> Result<Vec<Header>, Err
 type Content = (Option<Bytes>, Option<Bytes>);
 
 /// The key and value as sent, minus the whitespace outside of strings.
-fn json_record(
-    body: &Bytes,
-    EnvelopeRecord { key, value, parsed: join_key, .. }: EnvelopeRecord<'_, Option<Bytes>>,
-) -> Content {
-    let sent = |text| json::compact_bytes(body, text);
-    (key.map(sent).or(join_key), value.map(sent))
+fn json_record(body: &Bytes, copies: &Bytes, record: EnvelopeRecord<'_, ValidStart<'_>>) -> Content {
+    let EnvelopeRecord { key, value, parsed: ValidStart { key: join_key, copy }, .. } = record;
+    let key = key.map(|key| json::compact_bytes(body, key)).or_else(|| match join_key? {
+        Cow::Borrowed(digits) => Some(body.slice_ref(digits.as_bytes())),
+        Cow::Owned(digits) => Some(digits.into()),
+    });
+    let value = value.map(|value| copy.map_or_else(|| body.slice_ref(value.as_bytes()), |copy| copies.slice(copy)));
+    (key, value)
 }
 
 /// The decoded key and value.
 fn binary_record(
-    entry: &EnvelopeRecord<'_, Option<Bytes>>,
+    entry: &EnvelopeRecord<'_, ValidStart<'_>>,
     topic: &Topic,
 ) -> Result<Result<Content, BrokenRules>, Error> {
     let decode = |json| decode(json, " Rows as JSON are sent as application/vnd.kafka.json.v2+json.");

@@ -1,5 +1,7 @@
 //! The served topics, and the records each accepts.
 
+use std::{borrow::Cow, ops::Range};
+
 use bytes::Bytes;
 use shared::{
     json::{self, Strict},
@@ -7,8 +9,14 @@ use shared::{
     metrics::ingest::PASS_THROUGH,
 };
 
-/// The key for a record that has none, if the topic derives one; or the rules that the value breaks.
-pub(crate) type Verdict = Result<Option<Bytes>, BrokenRules>;
+/// A valid value at the start of a text.
+#[derive(Debug, Default)]
+pub(crate) struct ValidStart<'a> {
+    /// The key for a record that has none, if the topic derives one.
+    pub(crate) key: Option<Cow<'a, str>>,
+    /// The place of the copy without insignificant whitespace; `None` if the value has no such whitespace.
+    pub(crate) copy: Option<Range<usize>>,
+}
 
 /// A served topic.
 #[derive(Debug, Clone)]
@@ -48,14 +56,22 @@ impl Topic {
         }
     }
 
-    /// Validates the value at the start of `text` like [`Topic::check`], and returns where it ends.
-    pub(crate) fn check_start(&self, text: &str) -> Result<(Verdict, usize), serde_json::Error> {
+    /// Validates the value at the start of `text` like [`Topic::check`], and returns where it ends. A valid value with
+    /// insignificant whitespace is appended to `copies` without.
+    pub(crate) fn check_start<'a>(
+        &self,
+        text: &'a str,
+        copies: &mut Vec<u8>,
+    ) -> Result<(Result<ValidStart<'a>, BrokenRules>, usize), serde_json::Error> {
         match self {
             Self::Kind(topic) => {
-                let (checked, end) = topic.check_start(text)?;
-                Ok((checked.map(|join_key| Some(join_key.key())), end))
+                let (checked, end) = topic.check_start(text, copies)?;
+                Ok((checked.map(|valid| ValidStart { key: Some(valid.key), copy: valid.copy }), end))
             }
-            Self::PassThrough(_) => json::start::<Strict>(text).map(|(Strict, end)| (Ok(None), end)),
+            Self::PassThrough(_) => {
+                let (Strict, end) = json::start(text)?;
+                Ok((Ok(ValidStart { key: None, copy: json::copy_compact(&text[..end], copies) }), end))
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Validation of a record's value, with all broken rules at once.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use bytes::Bytes;
 use serde::de::DeserializeSeed;
@@ -9,6 +9,7 @@ use super::{
     Field, JOIN_KEY, JOIN_KEYS, Kind, Presence,
     broken::{BrokenRules, Violation},
     row::{MAX_FIELDS, MAX_ROWS, Object, Rows, Value},
+    usual::UsualRow,
 };
 use crate::{
     json::{self, JsonError},
@@ -29,6 +30,15 @@ impl JoinKey {
     pub fn key(&self) -> Bytes {
         self.0.to_string().into()
     }
+}
+
+/// A valid value at the start of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidStart<'a> {
+    /// The key for a record that has none, like [`JoinKey::key`]. Borrowed if the text has the same digits.
+    pub key: Cow<'a, str>,
+    /// The place of the copy without insignificant whitespace; `None` if the value has no such whitespace.
+    pub copy: Option<Range<usize>>,
 }
 
 /// The reason that a value is not of its kind.
@@ -62,40 +72,40 @@ impl Kind {
         validator.finish(rows).map_err(Invalid::Rules)
     }
 
-    /// Validates the value at the start of `text` like [`Kind::check`], and returns where it ends.
+    /// Validates the value at the start of `text` like [`Kind::check`], and returns where it ends. A valid value with
+    /// insignificant whitespace is appended to `copies` without.
     ///
     /// # Errors
     /// When `text` does not start with a JSON value.
-    pub fn check_start(&self, text: &str) -> Result<(Result<JoinKey, BrokenRules>, usize), serde_json::Error> {
+    pub fn check_start<'a>(
+        &self,
+        text: &'a str,
+        copies: &mut Vec<u8>,
+    ) -> Result<(Result<ValidStart<'a>, BrokenRules>, usize), serde_json::Error> {
+        let start = copies.len();
+        if let Some(UsualRow { key, end, is_copied }) = self.usual_row(text, copies) {
+            let copy = is_copied.then_some(start..copies.len());
+            return Ok((Ok(ValidStart { key: Cow::Borrowed(key), copy }), end));
+        }
+        let (checked, end) = self.check_any_start(text)?;
+        let valid = checked.map(|JoinKey(key)| {
+            let copy = json::copy_compact(&text[..end], copies);
+            ValidStart { key: Cow::Owned(key.to_string()), copy }
+        });
+        Ok((valid, end))
+    }
+
+    /// The general reading, of every value.
+    pub(super) fn check_any_start(
+        &self,
+        text: &str,
+    ) -> Result<(Result<JoinKey, BrokenRules>, usize), serde_json::Error> {
         let mut validator = ValueValidator::new(self);
         let (rows, end) = json::start_of(validator.rows(), text)?;
         Ok((validator.finish(rows), end))
     }
 
     fn check_row(&self, row: &Row<'_>) -> Result<JoinKey, Vec<Violation>> {
-        self.check_ordered_row(row).map_or_else(|| self.check_any_row(row), Ok)
-    }
-
-    /// Validates a row that has only this kind's fields, in its order, as the table's rows have them: each is compared with one
-    /// name. Returns `None` for every other row, valid or not.
-    fn check_ordered_row(&self, row: &Row<'_>) -> Option<JoinKey> {
-        let ((name, join_key), others) = row.split_first()?;
-        let join_key = JOIN_KEY.integer(join_key).filter(|_| name == self.join_key)?;
-        let mut fields = self.fields.iter();
-        for (name, value) in others {
-            let field = loop {
-                let field = fields.next()?;
-                if field.name == name {
-                    break field;
-                }
-                field.check(None).ok()?;
-            };
-            field.check(Some(value)).ok()?;
-        }
-        fields.all(|field| field.check(None).is_ok()).then_some(JoinKey(join_key))
-    }
-
-    fn check_any_row(&self, row: &Row<'_>) -> Result<JoinKey, Vec<Violation>> {
         let mut violations = Vec::new();
         let (join_key, mut found) = self.check_join_key(row, &mut violations);
         // Search behind the previous field first: most rows have the kind's order.

@@ -39,9 +39,10 @@ impl<'a> Cursor<'a> {
 
     /// The next byte that is not whitespace.
     pub(super) fn peek(&mut self) -> Option<u8> {
-        let rest = self.rest().trim_start_matches([' ', '\n', '\r', '\t']);
-        self.at = self.text.len() - rest.len();
-        rest.as_bytes().first().copied()
+        let rest = &self.text.as_bytes()[self.at..];
+        let is_whitespace = |byte: &&u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+        self.at += rest.iter().take_while(is_whitespace).count();
+        self.text.as_bytes().get(self.at).copied()
     }
 
     /// An error at this position.

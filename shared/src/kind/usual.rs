@@ -1,0 +1,447 @@
+//! A fast reading of the usual row: the kind's fields in its order, as the database has them and most clients send them.
+//!
+//! One pass over the bytes validates the row and removes its insignificant whitespace. It accepts fewer rows than the general
+//! reading, never others: every text that it does not recognize, valid or not, is left to that.
+
+use super::{Field, JOIN_KEY, Kind, Presence, Rule, date};
+
+/// The most digits of a number that every reader converts to the same `f64`.
+const MAX_DIGITS: usize = 15;
+
+/// A valid row at the start of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct UsualRow<'a> {
+    /// The join key as sent: digits without a leading zero.
+    pub(super) key: &'a str,
+    /// The index after the row.
+    pub(super) end: usize,
+    /// Set if the row has insignificant whitespace, so that it was copied without.
+    pub(super) is_copied: bool,
+}
+
+impl Kind {
+    /// Reads the row at the start of `text`, and appends it to `compact` if it has insignificant whitespace. Returns `None` if
+    /// it is not the usual row; `compact` is unchanged then.
+    pub(super) fn usual_row<'a>(&self, text: &'a str, compact: &mut Vec<u8>) -> Option<UsualRow<'a>> {
+        let before = compact.len();
+        let row = Reader { text, at: 0, kept: 0, compact }.row(self);
+        if row.is_none() {
+            compact.truncate(before);
+        }
+        row
+    }
+}
+
+/// A position in a text whose part before `kept` is copied or dropped.
+struct Reader<'a, 'c> {
+    text: &'a str,
+    at: usize,
+    kept: usize,
+    compact: &'c mut Vec<u8>,
+}
+
+impl<'a> Reader<'a, '_> {
+    fn row(mut self, kind: &Kind) -> Option<UsualRow<'a>> {
+        self.expect(b'{')?;
+        self.name(kind.join_key)?;
+        let key = self.whole_number()?;
+        integer(key, &JOIN_KEY)?;
+        let mut fields = kind.fields.iter();
+        loop {
+            self.skip_whitespace();
+            match self.next()? {
+                b'}' => break,
+                b',' => {}
+                _ => return None,
+            }
+            self.skip_whitespace();
+            let field = loop {
+                let field = fields.next()?;
+                if self.is_name(field.name) {
+                    break field;
+                }
+                may_be_missing(field)?;
+            };
+            self.name(field.name)?;
+            self.value(field)?;
+        }
+        for missing in fields {
+            may_be_missing(missing)?;
+        }
+        let is_copied = self.kept > 0;
+        if is_copied {
+            self.copy();
+        }
+        Some(UsualRow { key, end: self.at, is_copied })
+    }
+
+    /// Reads the value of `field`, which must not be of an unusual type.
+    fn value(&mut self, field: &Field) -> Option<()> {
+        if self.rest().starts_with(b"null") {
+            self.at += 4;
+            return (field.presence != Presence::NotNull).then_some(());
+        }
+        match field.rule {
+            Rule::Text | Rule::TextOrList => self.string().map(drop),
+            Rule::Integer { .. } => integer(self.whole_number()?, &field.rule).map(drop),
+            Rule::Number { min, max } => {
+                let number = self.number()?.parse::<f64>().ok()?;
+                (min..=max).contains(&number).then_some(())
+            }
+            Rule::DateTime => {
+                let text = self.string()?;
+                // An escape has its meaning only once it is read.
+                (!text.contains('\\') && date::check(text).is_ok()).then_some(())
+            }
+        }
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        &self.text.as_bytes()[self.at..]
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let next = self.peek()?;
+        self.at += 1;
+        Some(next)
+    }
+
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        (self.next()? == byte).then_some(())
+    }
+
+    fn skip_whitespace(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.copy();
+            self.at += 1;
+            self.kept = self.at;
+        }
+    }
+
+    /// Copies the text since `kept`.
+    fn copy(&mut self) {
+        self.compact.extend_from_slice(&self.text.as_bytes()[self.kept..self.at]);
+    }
+
+    /// Returns whether this name is next.
+    fn is_name(&self, name: &str) -> bool {
+        let rest = self.rest();
+        rest.len() > name.len() + 1
+            && rest[0] == b'"'
+            && &rest[1..=name.len()] == name.as_bytes()
+            && rest[name.len() + 1] == b'"'
+    }
+
+    /// Reads this name, the colon, and the whitespace around them.
+    fn name(&mut self, name: &str) -> Option<()> {
+        self.skip_whitespace();
+        if !self.is_name(name) {
+            return None;
+        }
+        self.at += name.len() + 2;
+        self.skip_whitespace();
+        self.expect(b':')?;
+        self.skip_whitespace();
+        Some(())
+    }
+
+    /// Reads a string, and returns its text between the quotes, as sent.
+    fn string(&mut self) -> Option<&'a str> {
+        self.expect(b'"')?;
+        let start = self.at;
+        loop {
+            self.at += ordinary_bytes(self.rest());
+            match self.next()? {
+                b'"' => return Some(&self.text[start..self.at - 1]),
+                b'\\' => self.escape()?,
+                _ => return None,
+            }
+        }
+    }
+
+    /// Reads the escape after a backslash.
+    fn escape(&mut self) -> Option<()> {
+        match self.next()? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
+            b'u' => match self.code_unit()? {
+                0xd800..=0xdbff => {
+                    self.expect(b'\\')?;
+                    self.expect(b'u')?;
+                    matches!(self.code_unit()?, 0xdc00..=0xdfff).then_some(())
+                }
+                0xdc00..=0xdfff => None,
+                _ => Some(()),
+            },
+            _ => None,
+        }
+    }
+
+    /// Reads four hexadecimal digits.
+    fn code_unit(&mut self) -> Option<u32> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            unit = unit * 16 + char::from(self.next()?).to_digit(16)?;
+        }
+        Some(unit)
+    }
+
+    /// Reads a whole number without sign, fraction and exponent.
+    fn whole_number(&mut self) -> Option<&'a str> {
+        let number = self.number()?;
+        number.bytes().all(|byte| byte.is_ascii_digit()).then_some(number)
+    }
+
+    /// Reads a number without exponent.
+    fn number(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        self.at += usize::from(self.peek()? == b'-');
+        let whole = self.digits();
+        let has_leading_zero = whole.len() > 1 && whole[0] == b'0';
+        let mut digits = whole.len();
+        if digits == 0 || has_leading_zero {
+            return None;
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            let fraction = self.digits().len();
+            digits += fraction;
+            if fraction == 0 {
+                return None;
+            }
+        }
+        let is_over = !matches!(self.peek(), Some(b'e' | b'E'));
+        (is_over && digits <= MAX_DIGITS).then(|| &self.text[start..self.at])
+    }
+
+    fn digits(&mut self) -> &'a [u8] {
+        let rest = self.rest();
+        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += count;
+        &rest[..count]
+    }
+}
+
+fn may_be_missing(field: &Field) -> Option<()> {
+    (field.presence == Presence::Optional).then_some(())
+}
+
+/// The value of `digits`, if `rule` accepts it.
+fn integer(digits: &str, rule: &Rule) -> Option<i64> {
+    let Rule::Integer { min, max } = rule else { return None };
+    digits.parse().ok().filter(|number| (min..=max).contains(&number))
+}
+
+/// The number of bytes before the first quote, backslash or control character: all of them if there is none.
+fn ordinary_bytes(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    /// The high bit of each byte below `limit`. Bits behind the first one may be wrong, because the subtraction borrows.
+    const fn below(word: u64, limit: u64) -> u64 {
+        word.wrapping_sub(ONES * limit) & !word & HIGH
+    }
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let is_quote = below(word ^ (ONES * u64::from(b'"')), 1);
+        let is_backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
+        let found = is_quote | is_backslash | below(word, u64::from(b' '));
+        if found != 0 {
+            return at * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
+    words.len() * 8 + rest.iter().position(is_special).unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::{
+        json,
+        kind::{CATALOG, GEO, PIN, USER},
+        sample,
+    };
+
+    fn rows(kind: &Kind) -> impl Iterator<Item = &'static str> {
+        sample::rows(kind.table).unwrap().lines()
+    }
+
+    /// The key and the compact row, if it is the usual one.
+    fn read(kind: &Kind, text: &str) -> Option<(String, String)> {
+        let mut compact = b"before".to_vec();
+        let row = kind.usual_row(text, &mut compact);
+        let added = String::from_utf8(compact.split_off("before".len())).unwrap();
+        assert_eq!(compact, b"before");
+        let Some(UsualRow { key, end, is_copied }) = row else {
+            assert_eq!(added, "", "{text}");
+            return None;
+        };
+        let row = if is_copied { added } else { text[..end].to_owned() };
+        Some((key.to_owned(), row))
+    }
+
+    /// Asserts that the general reading of `text` agrees, if it is the usual row. Returns whether it is.
+    fn assert_agrees(kind: &Kind, text: &str) -> bool {
+        let Some((key, row)) = read(kind, text) else { return false };
+        let (checked, end) = kind.check_any_start(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert_eq!(checked.unwrap_or_else(|broken| panic!("{broken:?}: {text}")).key(), key, "{text}");
+        assert_eq!(row, json::compact(&text[..end]), "{text}");
+        true
+    }
+
+    #[test]
+    fn every_sample_row_is_usual_as_python_and_as_rust_print_it() {
+        for kind in CATALOG {
+            for row in rows(kind) {
+                let compact = json::compact(row).into_owned();
+                let spaced = compact.replace(",\"", ", \"").replace("\":", "\": ");
+                for text in [row, &compact, &spaced] {
+                    assert!(assert_agrees(kind, &format!("{text} , ")), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_string_ends_at_its_quote_and_has_no_control_characters() {
+        let geo = |country: &str| {
+            format!(
+                r#"{{"ind":1,"timestamp":"2020-08-28 03:52:47","latitude":1.5,"longitude":-1,"country":{country}}}"#
+            )
+        };
+        for (country, is_usual) in [
+            (r#""""#, true),
+            (r#""a\"b\\""#, true),
+            (r#""\/\b\f\n\r\t""#, true),
+            (r#""\u00e9\uD83D\ude00""#, true),
+            ("\"é\u{7f}\u{80}\u{10ffff}\"", true),
+            ("null", true),
+            (r#""\ud83d""#, false),
+            (r#""\ud83dx""#, false),
+            (r#""\ud83d\n""#, false),
+            (r#""\ud83d\u0041""#, false),
+            (r#""\ude00""#, false),
+            (r#""\u00g0""#, false),
+            (r#""\u+0e9""#, false),
+            (r#""\x""#, false),
+            (r#""\"#, false),
+            ("\"a\tb\"", false),
+            ("\"01234567\u{1}\"", false),
+            ("\"\u{1f}\"", false),
+            ("\"open", false),
+            ("nul", false),
+            ("1", false),
+        ] {
+            let text = geo(country);
+            assert_eq!(assert_agrees(&GEO, &text), is_usual, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_have_jsons_form_and_are_in_range() {
+        let geo = |latitude: &str| {
+            format!(
+                r#"{{"ind":1,"timestamp":"2020-08-28 03:52:47","latitude":{latitude},"longitude":-1,"country":"x"}}"#
+            )
+        };
+        for (latitude, is_usual) in [
+            ("90", true),
+            ("-90.000000000", true),
+            ("-0", true),
+            ("0.5", true),
+            ("90.0000000000001", false),
+            ("89.9999999999999", true),
+            ("89.99999999999999", false),
+            ("00", false),
+            ("1.", false),
+            (".5", false),
+            ("-", false),
+            ("1e1", false),
+            ("1E1", false),
+            ("1.5e1", false),
+            ("\"1\"", false),
+            ("1 1", false),
+        ] {
+            let text = geo(latitude);
+            assert_eq!(assert_agrees(&GEO, &text), is_usual, "{text}");
+        }
+        for (ind, is_usual) in
+            [("0", true), ("2147483647", true), ("2147483648", false), ("-1", false), ("01", false), ("1.0", false)]
+        {
+            let text = geo("1").replacen("\"ind\":1", &format!("\"ind\":{ind}"), 1);
+            assert_eq!(assert_agrees(&GEO, &text), is_usual, "{text}");
+        }
+    }
+
+    #[test]
+    fn other_orders_names_and_ends_are_not_usual() {
+        let user = r#"{"ind":1,"first_name":"a","last_name":"b","age":20,"date_joined":"2016-01-01 00:00:00"}"#;
+        assert!(assert_agrees(&USER, user));
+        for (from, to) in [
+            ("\"ind\"", "\"index\""),
+            ("\"last_name\":\"b\",", ""),
+            ("\"last_name\"", "\"first_name\""),
+            ("\"last_name\"", "\"last\\u005fname\""),
+            ("}", ",}"),
+            ("}", ",\"extra\":1}"),
+            ("}", ""),
+            ("{", "[{"),
+            (":\"a\"", " \"a\""),
+            ("2016-01-01", "2016-13-01"),
+            ("2016-01", "2016\\u002d01"),
+            (":20", ":\u{a0}20"),
+        ] {
+            assert!(!assert_agrees(&USER, &user.replacen(from, to, 1)), "{from} {to}");
+        }
+        assert!(assert_agrees(&USER, &user.replace(',', "\r\n,\t")));
+        assert!(!assert_agrees(&USER, &format!(" {user}")), "the caller skips the whitespace in front");
+    }
+
+    #[test]
+    fn optional_fields_may_be_missing() {
+        let row = rows(&PIN).next().unwrap();
+        let Value::Object(whole) = serde_json::from_str(row).unwrap() else { panic!("{row}") };
+        for field in PIN.fields {
+            let mut fields: Vec<_> = PIN.fields.iter().filter(|other| other.name != field.name).collect();
+            fields.retain(|field| whole.contains_key(field.name));
+            let fields = fields.iter().map(|field| format!(", \"{}\": {}", field.name, whole[field.name]));
+            let text = format!("{{\"index\": {}{}}}", whole["index"], fields.collect::<String>());
+            assert_eq!(assert_agrees(&PIN, &text), field.presence == Presence::Optional, "{text}");
+        }
+    }
+
+    proptest! {
+        /// Bytes of a row replaced, inserted or removed.
+        #[test]
+        fn a_changed_row_is_read_like_any_row_or_not_at_all(
+            kind in 0..CATALOG.len(),
+            row in 0_usize..50,
+            changes in prop::collection::vec((any::<prop::sample::Index>(), 0..3_u8, "[ -~\\t\\n\u{e9}\u{1}]"), 1..4),
+        ) {
+            let kind = CATALOG[kind];
+            let mut text: Vec<char> = rows(kind).nth(row).unwrap().chars().collect();
+            for (at, change, with) in changes {
+                let (at, with) = (at.index(text.len()), with.chars().next().unwrap());
+                match change {
+                    0 => text[at] = with,
+                    1 => text.insert(at, with),
+                    _ => drop(text.remove(at)),
+                }
+            }
+            assert_agrees(kind, &text.into_iter().collect::<String>());
+        }
+
+        #[test]
+        fn the_first_special_byte_is_found(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            let expected = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)).unwrap_or(bytes.len());
+            prop_assert_eq!(ordinary_bytes(&bytes), expected);
+        }
+    }
+}
