@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emulator::{DatabaseUrl, Emulator, Report, Settings, Source, tick};
+use emulator::{DatabaseUrl, Emulator, Order, Report, Settings, Source, tick};
 use lambda_runtime::{Context, LambdaEvent};
 use rand::{SeedableRng, rngs::StdRng};
 use shared::{
@@ -10,7 +10,7 @@ use shared::{
     kind::CATALOG,
     metrics::Metrics,
     publish::{Failure, Outcome, ProducerRecord, Publish},
-    sample,
+    sample::{self, COURSE_ORDER},
 };
 use tokio::{sync::Mutex, time::Instant};
 
@@ -48,6 +48,39 @@ async fn another_seed_sends_other_posts() {
     emulator(one.clone(), 1).run(20, Duration::ZERO, soon()).await.unwrap();
     emulator(other.clone(), 2).run(20, Duration::ZERO, soon()).await.unwrap();
     assert_ne!(one.take(), other.take());
+}
+
+/// The pins' join keys in the topic of a user id.
+fn pins(records: &[ProducerRecord], user_id: &str) -> Vec<u16> {
+    let pins = records.iter().filter(|record| *record.topic == *format!("{user_id}.pin"));
+    pins.map(|record| std::str::from_utf8(record.key.as_ref().unwrap()).unwrap().parse().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn each_user_id_gets_the_posts_of_the_courses_order_from_the_first_and_again_after_the_last() {
+    let recorder = Recorder::default();
+    let mut emulator = emulator(recorder.clone(), 1).with_order(Order::Course);
+    let all = 2 * COURSE_ORDER.len();
+    for posts in [3, all, 10] {
+        let report = emulator.run(posts, Duration::ZERO, soon()).await.unwrap();
+        assert_eq!(report.records_written, 3 * posts as u64);
+    }
+    let records = recorder.take();
+    let again = [COURSE_ORDER, &COURSE_ORDER[..7]].concat();
+    assert_eq!(pins(&records, "a"), again);
+    assert_eq!(pins(&records, "b"), again[..again.len() - 1]);
+    assert_eq!(again[..5], [7528, 2863, 5730, 8304, 8731], "as the script");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_courses_order_continues_with_the_first_post_that_a_deadline_cut_off() {
+    let recorder = Recorder::default();
+    let mut emulator = emulator(recorder.clone(), 1).with_order(Order::Course);
+    let spread = Duration::from_secs(10);
+    let report = emulator.run(20, spread, Instant::now() + Duration::from_millis(4500)).await.unwrap();
+    assert_eq!(report.posts, 10);
+    emulator.run(10, Duration::ZERO, soon()).await.unwrap();
+    assert_eq!(pins(&recorder.take(), "a"), COURSE_ORDER[..10]);
 }
 
 #[tokio::test(start_paused = true)]

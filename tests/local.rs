@@ -1,12 +1,12 @@
 //! `cargo run` runs the whole pipeline: every record that `local` acknowledges is in its archive at the end, for any client
 //! and however the program stops.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fs, time::Duration};
 
 use serde_json::{Value, json};
 use shared::{
     kind::{CATALOG, GEO},
-    sample,
+    sample::{self, COURSE_ORDER},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -117,6 +117,23 @@ async fn a_timed_run_archives_everything_the_emulator_sent_and_prints_a_json_sum
         objects += ended.objects(topic).len() as u64;
     }
     assert_eq!(objects, figure("objects"));
+}
+
+#[tokio::test]
+async fn the_archive_has_the_posts_of_the_courses_order_from_the_first() {
+    let local = Local::start(&["--for", "2s", "--posts-per-second", "50", "--order", "course"]).await;
+    let settings = fs::read_to_string(local.settings_file()).unwrap();
+    assert!(settings.lines().any(|line| line == "POST_ORDER=course"), "{settings}");
+    let ended = local.process.wait_for_exit().await;
+    for (kind, topic) in CATALOG.iter().zip(TOPICS) {
+        let rows = ended.archived(topic);
+        let archived: Vec<u64> = rows.iter().map(|row| row[kind.join_key].as_u64().unwrap()).collect();
+        assert!(archived.len() > 20, "{topic}: {}", archived.len());
+        assert!(
+            archived.iter().copied().eq(COURSE_ORDER.iter().copied().map(u64::from).take(archived.len())),
+            "{topic}"
+        );
+    }
 }
 
 #[tokio::test]

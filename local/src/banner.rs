@@ -1,5 +1,6 @@
 //! The banner: the addresses of the components, and a request to try.
 
+use emulator::Order;
 use ingest::StatusPolicy;
 
 use crate::{cli::Cli, components::Components, dashboard};
@@ -27,6 +28,9 @@ pub(crate) fn print(cli: &Cli, components: &Components) {
     }
     if pass_through.iter().next().is_some() {
         lines.push(format!("Unchecked  {pass_through}, not archived"));
+    }
+    if cli.order != Order::default() {
+        lines.push(format!("Order      {}, from its first post", cli.order));
     }
     if *statuses != StatusPolicy::default() {
         lines.push(format!("Statuses   {statuses}"));

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
+use emulator::Order;
 use ingest::StatusPolicy;
 use shared::{
     cluster::{Authorities, BootstrapServers, Protocol},
@@ -45,7 +46,7 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "honest|confluent", default_value = "honest")]
     pub(crate) statuses: StatusPolicy,
 
-    /// Random posts that the emulator sends per second; 0 sends none
+    /// Posts that the emulator sends per second; 0 sends none
     #[arg(
         long,
         value_name = "NUMBER",
@@ -54,6 +55,11 @@ pub(crate) struct Cli {
         allow_negative_numbers = true
     )]
     pub(crate) posts_per_second: f64,
+
+    /// Order of the emulator's posts: `random`, or `course` for those that the course's script draws, in its order, from the first
+    /// at each start and again after the 909th
+    #[arg(long, value_name = "random|course", default_value = "random")]
+    pub(crate) order: Order,
 
     /// Stop after this time, such as 30s or 5m; without it, run until Ctrl-C
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]

@@ -7,7 +7,7 @@ use archive::{
     bucket::{ArchiveUrl, Bucket},
     reader::Kafka,
 };
-use emulator::{DatabaseUrl, Source};
+use emulator::{DatabaseUrl, Order, Source, order::POST_ORDER};
 use ingest::{StatusPolicy, status_policy::STATUSES};
 use rand::{SeedableRng, rngs::StdRng};
 use shared::{
@@ -18,6 +18,7 @@ use shared::{
     credentials::Signer,
     kafka::{Batching, Producer},
     metrics::Metrics,
+    sample::COURSE_ORDER,
     settings::{Reader, environment},
     topic::{PASS_THROUGH_TOPICS, PassThroughTopics, UserIds},
 };
@@ -67,7 +68,10 @@ impl Components {
         let (listener, address) = listen(cli.listen).await?;
         let source = Source::open(&database_url, environment).map_err(StartError::Login)?;
         if cli.posts_per_second > 0.0 {
-            source.draw(1, &mut StdRng::from_os_rng()).await?;
+            match cli.order {
+                Order::Random => source.draw(1, &mut StdRng::from_os_rng()).await?,
+                Order::Course => source.read(COURSE_ORDER).await?,
+            };
         }
         let (embedded, cluster) = if let Some(BootstrapServers(servers)) = &cli.bootstrap_servers {
             (None, cluster(cli, servers)?)
@@ -105,7 +109,7 @@ impl Components {
         };
         let file = &cli.env_file;
         components
-            .write_env_file(file, &database_url)
+            .write_env_file(file, &database_url, cli.order)
             .map_err(|source| StartError::EnvFile { file: file.clone(), source })?;
         if let (Some(archive), Some(_)) = (&components.archive, &components.embedded) {
             components.claim = Some(ArchiveClaim::take(&archive.url, &archive.bucket).await?);
@@ -114,7 +118,7 @@ impl Components {
     }
 
     /// Writes the settings with which `cargo lambda watch` runs the functions on the same Kafka and archive.
-    fn write_env_file(&self, file: &Path, database_url: &DatabaseUrl) -> io::Result<()> {
+    fn write_env_file(&self, file: &Path, database_url: &DatabaseUrl, order: Order) -> io::Result<()> {
         let archive = match self.archive.as_ref().map(|archive| &archive.url) {
             Some(ArchiveUrl::Folder(folder)) => format!("ARCHIVE_URL={}\n", folder.canonicalize()?.display()),
             Some(url @ ArchiveUrl::S3 { .. }) => format!("ARCHIVE_URL={url}\n"),
@@ -134,9 +138,9 @@ impl Components {
             DatabaseUrl::MySql(_) => "# Export DATABASE_URL: it may hold a password, which does not belong in a file.",
         };
         let text = format!(
-            "{}={servers}\n{security}\nUSER_IDS={user_ids}\n{}={pass_through}\n{}={statuses}\n{rows}\nPOSTS_PER_RUN=1\n{archive}\
-             RUST_LOG=\"info,rskafka=warn\"\n",
-            BOOTSTRAP_SERVERS.name, PASS_THROUGH_TOPICS.name, STATUSES.name
+            "{}={servers}\n{security}\nUSER_IDS={user_ids}\n{}={pass_through}\n{}={statuses}\n{rows}\n{}={order}\nPOSTS_PER_RUN=1\n\
+             {archive}RUST_LOG=\"info,rskafka=warn\"\n",
+            BOOTSTRAP_SERVERS.name, PASS_THROUGH_TOPICS.name, STATUSES.name, POST_ORDER.name
         );
         fs::write(file, text)
     }

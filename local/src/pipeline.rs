@@ -114,6 +114,7 @@ fn start(cli: &Cli, components: Components, totals: RunningTotals, started: Inst
     let server = Server::start(listener, guard, router(app), dashboard.clone(), &metrics, &stop_sending);
 
     let emulator = Emulator::new(source, producer, &user_ids, StdRng::from_os_rng(), metrics.clone());
+    let emulator = emulator.with_order(cli.order);
     let (health, on_refused) = (dashboard.health().emulator.clone(), dashboard.clone());
     let on_refused = move |rows| on_refused.refused_rows(rows);
     let emulator =

@@ -1,4 +1,5 @@
-//! Sample rows: 877 posts of the course's database, as the course's public notebooks print them.
+//! Sample rows: 877 posts of the course's database, as the course's public notebooks print them, and the order in which its
+//! script sends them.
 
 /// The rows of a table, one JSON object per line; `None` if there is no such table. Every table has the same join keys, each
 /// once.
@@ -6,6 +7,10 @@
 pub fn rows(table: &str) -> Option<&'static str> {
     TABLES.iter().find_map(|(name, rows)| (*name == table).then_some(*rows))
 }
+
+/// The join keys that the course's script draws, in this order: Python's `randint(0, 11000)` after `seed(100)`, each preceded by
+/// the `randrange(0, 2)` of its pause. It names every sample post, some of them twice; the script's next draw is not in the sample.
+pub const COURSE_ORDER: &[u16] = &include!("../sample/course_order.json");
 
 const TABLES: &[(&str, &str)] = &[
     ("pinterest_data", include_str!("../sample/pinterest_data.jsonl")),
@@ -30,5 +35,10 @@ mod tests {
         for table in TABLES {
             assert_eq!(keys(table), posts, "{}", table.0);
         }
+        let mut order: Vec<i64> = COURSE_ORDER.iter().copied().map(i64::from).collect();
+        assert_eq!(order.len(), 909);
+        order.sort_unstable();
+        order.dedup();
+        assert_eq!(order, posts, "the course's order names each of them");
     }
 }

@@ -6,7 +6,7 @@ use emulator::{DatabaseUrl, Source};
 use lambda_runtime::tracing::Level;
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
-use shared::error_chain::one_line;
+use shared::{error_chain::one_line, sample::COURSE_ORDER};
 use stack::mysql::{Identity, MySql, RdsFront};
 use tokio::time::Instant;
 
@@ -130,6 +130,20 @@ async fn the_emulator_sends_every_sample_row_byte_for_byte_from_the_created_tabl
         for (row, expected) in rows.iter().zip(&expected) {
             assert_eq!(row, expected, "{table}");
         }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: make test"]
+async fn the_courses_order_is_the_same_in_the_created_tables_as_in_the_sample() {
+    let rds = Rds::start().await;
+    rds.set_up_as_usual().await;
+    let read = |source: Source| async move { source.read(COURSE_ORDER).await.unwrap() };
+    let posts = read(rds.source("emulator", &[])).await;
+    let expected = read(Source::open(&DatabaseUrl::Sample, |_| None).unwrap()).await;
+    assert_eq!(posts.len(), 909);
+    for (post, expected) in posts.iter().zip(&expected) {
+        assert_eq!(post, expected);
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use emulator::{DatabaseUrl, Emulator, Report, Source};
 use rand::{SeedableRng, rngs::StdRng};
-use shared::{error_chain::one_line, metrics::Metrics};
+use shared::{error_chain::one_line, metrics::Metrics, sample::COURSE_ORDER};
 use stack::mysql::MySql;
 use tokio::{
     io::copy_bidirectional,
@@ -86,6 +86,21 @@ async fn a_row_that_cannot_be_sent_is_named_and_the_run_continues() {
     ] {
         assert!(report.refused.iter().any(|refused| refused.starts_with(said)), "{said}: {report:#?}");
     }
+}
+
+#[tokio::test]
+#[ignore = "needs MariaDB: make test"]
+async fn a_table_without_a_post_of_the_courses_order_is_named() {
+    let mysql = start(11_000).await;
+    let source = Source::open(&url(&mysql).parse::<DatabaseUrl>().unwrap(), |_| None).unwrap();
+    let posts = source.read(COURSE_ORDER).await.unwrap();
+    let first = &posts[0][2].as_ref().unwrap().json;
+    assert!(first.starts_with(r#"{"ind":7528,"#), "{first}");
+
+    mysql.execute("DELETE FROM d.user_data WHERE ind = 5730").await.unwrap();
+    let error = one_line(&source.read(COURSE_ORDER).await.unwrap_err());
+    let named = "the table `user_data` has no row with the `ind` 5730, which is in the course's order: choose";
+    assert!(error.starts_with(named), "{error}");
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ async fn wrong_usage_is_a_one_line_error() {
     let cases: &[(&[&str], &[&str])] = &[
         (&["--nonsense"], &["--nonsense"]),
         (&["--posts-per-second", "-1"], &["--posts-per-second", "not a number from 0 to 10000"]),
+        (&["--order", "backwards"], &["--order", "neither `random` nor `course`"]),
         (&["--listen", "nonsense"], &["--listen", "nonsense"]),
         (&["--listen", &busy], &["--listen", &busy, "another address"]),
         (&["--user-id", "a b"], &["--user-id", "a b", "letters, digits"]),

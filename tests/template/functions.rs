@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use emulator::settings::PostsPerRun;
+use emulator::{Order, order::POST_ORDER, settings::PostsPerRun};
 use serde_json::Value;
 use shared::settings::{SettingsError, Variable};
 
@@ -100,6 +100,19 @@ async fn each_function_logs_to_its_own_group_with_a_retention_time() {
 async fn the_template_and_the_emulator_allow_the_same_number_of_posts_per_run() {
     let declared = &stack(&with(&[])).await.declared["EmulatorPosts"];
     assert_eq!((&declared["MinValue"], &declared["MaxValue"]), (&1.into(), &PostsPerRun::MAX.into()));
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn the_emulator_reads_every_order_that_the_template_allows() {
+    let declared = stack(&with(&[])).await.declared["EmulatorOrder"].clone();
+    let orders: Vec<Order> = texts(&declared["AllowedValues"]).iter().map(|order| order.parse().unwrap()).collect();
+    assert_eq!(orders, [Order::Random, Order::Course]);
+    for order in orders {
+        let stack = stack(&with(&[("EmulatorOrder", &order.to_string())])).await;
+        let variables = &stack.properties("EmulatorFunction")["Environment"]["Variables"];
+        assert_eq!(variables[POST_ORDER.name], order.to_string());
+    }
 }
 
 fn seconds(value: &Value) -> u64 {

@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let source = Source::open(&settings.database_url, environment)?;
     let source = source.with_secret(settings.database_secret.clone(), &aws);
     let emulator = Emulator::new(source, publisher, &settings.user_ids, StdRng::from_os_rng(), metrics.clone());
-    let emulator = Mutex::new(emulator);
+    let emulator = Mutex::new(emulator.with_order(settings.order));
     run(service_fn(async |event: LambdaEvent<_>| {
         tick::handle(&emulator, &settings, &metrics, event).await.map_err(|error| Error::from(one_line(&error)))
     }))

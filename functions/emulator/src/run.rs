@@ -14,11 +14,15 @@ use shared::{
     },
     publish::{ProducerRecord, Publish},
     redact::excerpt,
+    sample::COURSE_ORDER,
     topic::{Topic, UserId, UserIds},
 };
 use tokio::time::{Instant, sleep_until};
 
-use crate::source::{Post, RefusedRow, Row, Source, SourceError};
+use crate::{
+    order::Order,
+    source::{Post, RefusedRow, Row, Source, SourceError},
+};
 
 /// The maximum number of refused rows that a report names.
 const MAX_NAMED: usize = 10;
@@ -29,8 +33,9 @@ pub struct Emulator<P> {
     source: Source,
     publisher: P,
     user_ids: Vec<UserId>,
-    /// The index of the next post's user id, modulo their number.
+    /// The number of posts sent, which determines the next one's user id and its place in the course's order.
     turn: usize,
+    order: Order,
     rng: StdRng,
     metrics: Metrics,
 }
@@ -106,7 +111,21 @@ impl<P: Publish> Emulator<P> {
     /// Creates an emulator that draws posts from `source` by `rng`, sends them to the topics of `user_ids` in turn, and counts
     /// them in `metrics`.
     pub fn new(source: Source, publisher: P, user_ids: &UserIds, rng: StdRng, metrics: Metrics) -> Self {
-        Self { source, publisher, user_ids: user_ids.iter().cloned().collect(), turn: 0, rng, metrics }
+        Self {
+            source,
+            publisher,
+            user_ids: user_ids.iter().cloned().collect(),
+            turn: 0,
+            order: Order::Random,
+            rng,
+            metrics,
+        }
+    }
+
+    /// Sends the posts in `order`, which is random otherwise.
+    #[must_use]
+    pub fn with_order(self, order: Order) -> Self {
+        Self { order, ..self }
     }
 
     /// Sends `posts` posts, spread evenly over `spread`, until `deadline`. Counts and names invalid rows without stopping.
@@ -117,7 +136,10 @@ impl<P: Publish> Emulator<P> {
     /// # Cancellation
     /// Some of the posts may be sent.
     pub async fn run(&mut self, posts: usize, spread: Duration, deadline: Instant) -> Result<Report, SourceError> {
-        let drawn = self.source.draw(posts, &mut self.rng).await?;
+        let drawn = match self.order {
+            Order::Random => self.source.draw(posts, &mut self.rng).await?,
+            Order::Course => self.source.read(&self.next_of_course(posts)).await?,
+        };
         let slices = usize::try_from(spread.as_secs()).unwrap_or(usize::MAX).clamp(1, drawn.len().max(1));
         let begun = Instant::now();
         let mut report = Report::default();
@@ -135,6 +157,12 @@ impl<P: Publish> Emulator<P> {
             report.add(sent);
         }
         Ok(report)
+    }
+
+    /// The join keys of the next posts in the course's order, of which each user id gets all.
+    fn next_of_course(&self, posts: usize) -> Vec<u16> {
+        let place = |post| self.turn.wrapping_add(post) / self.user_ids.len() % COURSE_ORDER.len();
+        (0..posts).map(|post| COURSE_ORDER[place(post)]).collect()
     }
 
     async fn send(&mut self, posts: &[Post], deadline: Instant) -> Report {

@@ -11,6 +11,7 @@ use shared::{
 
 use crate::{
     delivery::{Delivery, FunctionName},
+    order::{Order, POST_ORDER},
     source::{DatabaseUrl, SecretArn},
 };
 
@@ -60,6 +61,8 @@ pub struct Settings {
     pub database_url: DatabaseUrl,
     /// The secret to log in with, for a `database_url` without a user.
     pub database_secret: Option<SecretArn>,
+    /// The order of the posts.
+    pub order: Order,
     /// Posts per run, unless the event sets another number.
     pub posts_per_run: PostsPerRun,
     /// The time over which a run spreads its posts.
@@ -137,6 +140,7 @@ impl Settings {
         &USER_IDS,
         &DATABASE_URL,
         &DATABASE_SECRET_ARN,
+        &POST_ORDER,
         &POSTS_PER_RUN,
         &SPREAD_SECONDS,
     ];
@@ -156,6 +160,7 @@ impl Settings {
         {
             reader.reject(&DATABASE_SECRET_ARN, "`DATABASE_URL` already names a user, or is not a database");
         }
+        let order = reader.read(&POST_ORDER);
         let posts_per_run = reader.read(&POSTS_PER_RUN);
         let spread = reader.read(&SPREAD_SECONDS);
         let settings = (|| {
@@ -164,6 +169,7 @@ impl Settings {
                 user_ids: user_ids?,
                 database_url: database_url?,
                 database_secret: database_secret?,
+                order: order?,
                 posts_per_run: posts_per_run?,
                 spread: spread?,
             })
@@ -228,12 +234,15 @@ mod tests {
     }
 
     #[test]
-    fn a_number_out_of_range_is_refused_and_never_becomes_the_default() {
-        let wrong = [("POSTS_PER_RUN", "0"), ("SPREAD_SECONDS", "-1"), ("INGEST_FUNCTION", "ingest")];
+    fn a_wrong_value_is_refused_and_never_becomes_the_default() {
+        let wrong =
+            [("POST_ORDER", "Course"), ("POSTS_PER_RUN", "0"), ("SPREAD_SECONDS", "-1"), ("INGEST_FUNCTION", "ingest")];
         let error = read(&wrong).unwrap_err();
         assert_eq!(
             error,
-            "POSTS_PER_RUN cannot be used (not a whole number from 1 to 10000): posts per run, 1 to 10000\n\
+            "POST_ORDER cannot be used (neither `random` nor `course`): `random`, or `course`: the posts that the course's \
+             script draws, in its order, from the first at each start and again after the 909th\n\
+             POSTS_PER_RUN cannot be used (not a whole number from 1 to 10000): posts per run, 1 to 10000\n\
              SPREAD_SECONDS cannot be used (not a whole number from 0 to 840): seconds over which a run spreads its \
              posts, 0 to 840; 0 sends them at once"
         );

@@ -83,7 +83,7 @@ impl FromStr for DatabaseUrl {
     }
 }
 
-/// Draws random posts.
+/// Reads posts.
 #[derive(Debug)]
 pub enum Source {
     /// The project's sample rows.
@@ -109,6 +109,11 @@ pub enum SourceError {
     Database(#[from] sqlx::Error),
     #[error("the tables share no join key: there is no post to send")]
     NoPosts,
+    #[error(
+        "the table `{}` has no row with the `{}` {join_key}, which is in the course's order: choose the order `random`, or a \
+         database with all posts of the course's", kind.table, kind.join_key
+    )]
+    NoPost { kind: &'static Kind, join_key: u16 },
 }
 
 /// The statement that creates an index.
@@ -159,6 +164,17 @@ impl Source {
                 let repeat = |rng: &mut StdRng| drawn[rng.random_range(0..drawn.len())].clone();
                 Ok((0..count).map(|at| drawn.get(at).cloned().unwrap_or_else(|| repeat(rng))).collect())
             }
+        }
+    }
+
+    /// Reads the posts with these join keys, in this order.
+    ///
+    /// # Errors
+    /// When the database does not respond, or a table lacks one of the join keys.
+    pub async fn read(&self, join_keys: &[u16]) -> Result<Vec<Post>, SourceError> {
+        match self {
+            Self::Sample(sample) => sample.read(join_keys),
+            Self::MySql(tables) => tables.read(join_keys).await,
         }
     }
 }

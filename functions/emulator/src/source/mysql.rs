@@ -12,7 +12,7 @@ use shared::{
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection, mysql::MySqlRow};
 use tokio::time::timeout;
 
-use super::{Post, SourceError, login::SecretLogin};
+use super::{Post, RefusedRow, Row, SourceError, login::SecretLogin};
 
 mod row;
 mod value;
@@ -42,17 +42,39 @@ impl Tables {
 
     /// Draws up to `count` distinct random posts.
     pub(super) async fn draw(&self, count: usize) -> Result<Vec<Post>, SourceError> {
-        let mut connection = match &self.login {
-            Some(login) => login.connect(&self.database).await?,
-            None => self.database.connect().await?,
-        };
-        let posts = timeout(READ_TIMEOUT, draw(&mut connection, count)).await;
-        let posts = posts
-            .map_err(|_| SourceError::Timeout { database: self.database.to_string(), timeout: READ_TIMEOUT })??;
-        // The rows are read: a failure to close the connection changes nothing.
-        drop(timeout(CLOSE_TIMEOUT, connection.close()).await);
+        let mut connection = self.connect().await?;
+        let posts = self.in_time(draw(&mut connection, count)).await?;
+        close(connection).await;
         Ok(posts)
     }
+
+    /// Reads the posts with these join keys, in this order.
+    pub(super) async fn read(&self, join_keys: &[u16]) -> Result<Vec<Post>, SourceError> {
+        let mut connection = self.connect().await?;
+        let posts = self.in_time(read(&mut connection, join_keys)).await?;
+        close(connection).await;
+        Ok(posts)
+    }
+
+    async fn connect(&self) -> Result<MySqlConnection, SourceError> {
+        match &self.login {
+            Some(login) => login.connect(&self.database).await,
+            None => Ok(self.database.connect().await?),
+        }
+    }
+
+    async fn in_time(
+        &self,
+        posts: impl Future<Output = Result<Vec<Post>, SourceError>>,
+    ) -> Result<Vec<Post>, SourceError> {
+        let posts = timeout(READ_TIMEOUT, posts).await;
+        posts.map_err(|_| SourceError::Timeout { database: self.database.to_string(), timeout: READ_TIMEOUT })?
+    }
+}
+
+/// Closes a connection whose rows are read: a failure changes nothing.
+async fn close(connection: MySqlConnection) {
+    drop(timeout(CLOSE_TIMEOUT, connection.close()).await);
 }
 
 async fn draw(connection: &mut MySqlConnection, count: usize) -> Result<Vec<Post>, SourceError> {
@@ -61,9 +83,29 @@ async fn draw(connection: &mut MySqlConnection, count: usize) -> Result<Vec<Post
     for row in fetch(connection, random_keys(first, others, count)).await? {
         keys.push(JoinKey::last_of(&row)?);
     }
+    // A row may have been deleted since the keys were drawn: its post is sent without it.
+    Ok(posts(connection, keys).await?.into_values().collect())
+}
+
+async fn read(connection: &mut MySqlConnection, join_keys: &[u16]) -> Result<Vec<Post>, SourceError> {
+    let posts = posts(connection, join_keys.iter().map(JoinKey::from)).await?;
+    let post = |join_key: &u16| {
+        let post = posts.get(&JoinKey::from(join_key)).map_or(&[][..], Vec::as_slice);
+        let lacks = |kind: &&&Kind| post.iter().all(|row| kind_of(row).table != kind.table);
+        let lacking = CATALOG.iter().find(lacks);
+        lacking.map_or_else(|| Ok(post.to_vec()), |kind| Err(SourceError::NoPost { kind, join_key: *join_key }))
+    };
+    join_keys.iter().map(post).collect()
+}
+
+/// Reads the rows of some posts, each in the catalog's order.
+async fn posts(
+    connection: &mut MySqlConnection,
+    keys: impl IntoIterator<Item = JoinKey>,
+) -> Result<HashMap<JoinKey, Post>, SourceError> {
     let mut posts: HashMap<JoinKey, Post> = keys.into_iter().map(|key| (key, Post::new())).collect();
     if posts.is_empty() {
-        return Ok(Vec::new());
+        return Ok(posts);
     }
     for kind in CATALOG {
         let mut rows = HashMap::new();
@@ -71,12 +113,18 @@ async fn draw(connection: &mut MySqlConnection, count: usize) -> Result<Vec<Post
             let key = JoinKey::last_of(&row)?;
             rows.insert(key, row::read(kind, &row)?);
         }
-        // A row may have been deleted since the keys were drawn: its post is sent without it.
         for (key, post) in &mut posts {
             post.extend(rows.remove(key));
         }
     }
-    Ok(posts.into_values().collect())
+    Ok(posts)
+}
+
+const fn kind_of(row: &Result<Row, RefusedRow>) -> &'static Kind {
+    match row {
+        Ok(row) => row.kind,
+        Err(refused) => refused.kind,
+    }
 }
 
 async fn fetch(connection: &mut MySqlConnection, sql: String) -> Result<Vec<MySqlRow>, sqlx::Error> {
@@ -95,6 +143,12 @@ impl JoinKey {
             Ok(_) => Ok(Self(text.to_owned())),
             Err(error) => Err(sqlx::Error::Decode(error.into())),
         }
+    }
+}
+
+impl From<&u16> for JoinKey {
+    fn from(join_key: &u16) -> Self {
+        Self(join_key.to_string())
     }
 }
 
