@@ -37,7 +37,8 @@ fn the_readme_and_the_architecture_stay_short() {
 #[test]
 fn links_between_the_documents_lead_to_files_and_headings() {
     let documents = ["README.md", "CONTRIBUTING.md", "local/README.md", "functions/README.md", "tests/README.md"];
-    let pages = ["api", "architecture", "benchmarks", "deploy", "reliability"].map(|page| format!("docs/{page}.md"));
+    let pages = ["analytics", "api", "architecture", "benchmarks", "deploy", "reliability"]
+        .map(|page| format!("docs/{page}.md"));
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for document in documents.into_iter().map(str::to_owned).chain(pages) {
         let text = read(&document);
@@ -116,6 +117,15 @@ fn the_functions_readme_has_every_setting_of_every_function() {
     // The table ends there.
     table.push('\n');
     assert_has_table("functions/README.md", &table);
+}
+
+#[test]
+fn the_analytics_page_lists_every_question() {
+    let page = read("docs/analytics.md");
+    for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../analytics")).unwrap() {
+        let file = file.unwrap().file_name().into_string().unwrap();
+        assert!(page.contains(&format!("](../analytics/{file})")), "{file}");
+    }
 }
 
 #[test]
