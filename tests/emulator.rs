@@ -1,6 +1,6 @@
 //! The emulator sends the same records as the course's script.
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use emulator::{DatabaseUrl, Emulator, Order, Report, Settings, Source, tick};
 use lambda_runtime::{Context, LambdaEvent};
@@ -14,7 +14,7 @@ use shared::{
 };
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::support::recorder::Recorder;
+use crate::support::{recorder::Recorder, template::workspace};
 
 fn emulator<P: Publish>(publisher: P, seed: u64) -> Emulator<P> {
     let source = Source::open(&DatabaseUrl::Sample, |_| None).unwrap();
@@ -70,6 +70,15 @@ async fn each_user_id_gets_the_posts_of_the_courses_order_from_the_first_and_aga
     assert_eq!(pins(&records, "a"), again);
     assert_eq!(pins(&records, "b"), again[..again.len() - 1]);
     assert_eq!(again[..5], [7528, 2863, 5730, 8304, 8731], "as the script");
+}
+
+#[test]
+#[ignore = "needs Python: make test"]
+fn the_courses_order_is_drawn_by_pythons_generator() {
+    let program = "import random; random.seed(100); \
+                   print([(random.randrange(0, 2), random.randint(0, 11000))[1] for _ in range(909)])";
+    let python = Command::new(workspace(".tools/venv/bin/python")).args(["-c", program]).output().unwrap();
+    assert_eq!(serde_json::from_slice::<Vec<u16>>(&python.stdout).unwrap(), COURSE_ORDER);
 }
 
 #[tokio::test(start_paused = true)]
