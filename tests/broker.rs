@@ -12,12 +12,7 @@ use rdkafka::{
     mocking::MockCluster,
     types::{RDKafkaApiKey, RDKafkaRespErr},
 };
-use shared::{
-    kafka::{Batching, Producer},
-    kind::GEO,
-    metrics::Metrics,
-    topic::UserIds,
-};
+use shared::{kafka::Producer, kind::GEO, metrics::Metrics, topic::UserIds};
 use tokio::time::Instant;
 
 use crate::support::{
@@ -198,12 +193,8 @@ async fn a_producer_after_a_fatal_error_is_replaced_and_the_next_request_is_serv
     // Like a new function whose permissions have not reached the brokers yet.
     let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
     cluster.request_errors(RDKafkaApiKey::InitProducerId, &[denied]);
-    let producer = Producer::new(
-        &shared::cluster::Cluster::plaintext(cluster.bootstrap_servers()),
-        Batching::OneRequest,
-        Metrics::default(),
-    )
-    .unwrap();
+    let producer =
+        Producer::new(&shared::cluster::Cluster::plaintext(cluster.bootstrap_servers()), Metrics::default()).unwrap();
     let router = router(App::new(producer.clone(), producer, &user_ids, Metrics::default()));
     let post = async || {
         let body = Body::from(envelope(&[&with(&GEO, &[])]));

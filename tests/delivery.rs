@@ -28,7 +28,7 @@ use ingest::{App, event};
 use lambda_runtime::{Context, LambdaEvent, tracing::Level};
 use serde_json::{Value, json};
 use shared::{
-    kafka::{Batching, Producer},
+    kafka::Producer,
     kind::{CATALOG, GEO, PIN},
     metadata::Describe,
     metrics::Metrics,
@@ -171,7 +171,7 @@ async fn keeps_the_contract(publisher: &impl Publish, pipeline: &Pipeline) {
 async fn the_producer_keeps_the_contract() {
     let pipeline = Pipeline::start().await;
     let cluster = shared::cluster::Cluster::plaintext(pipeline.cluster.bootstrap_servers());
-    keeps_the_contract(&Producer::new(&cluster, Batching::OneRequest, Metrics::default()).unwrap(), &pipeline).await;
+    keeps_the_contract(&Producer::new(&cluster, Metrics::default()).unwrap(), &pipeline).await;
 }
 
 #[tokio::test]

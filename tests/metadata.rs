@@ -16,7 +16,7 @@ use rdkafka::{mocking::MockCluster, types::RDKafkaRespErr};
 use serde_json::json;
 use shared::{
     cluster::Cluster,
-    kafka::{Batching, Producer, mock::create_topics},
+    kafka::{Producer, mock::create_topics},
     kind::GEO,
     metadata::{Describe, DescribeError, Offsets, Partition},
     metrics::Metrics,
@@ -132,7 +132,7 @@ async fn a_start_sends_one_metadata_request_for_any_number_of_topics() {
         cluster.broker_round_trip_time(broker, ROUND_TRIP).unwrap();
     }
     let servers = Cluster::plaintext(cluster.bootstrap_servers());
-    let producer = Producer::new(&servers, Batching::OneRequest, Metrics::default()).unwrap();
+    let producer = Producer::new(&servers, Metrics::default()).unwrap();
     let begun = Instant::now();
     producer.warm_up(topics.clone(), Duration::from_secs(20)).await.unwrap();
     // One by one they would take thirty seconds.

@@ -18,7 +18,7 @@ use lambda_runtime::tracing::Level;
 use serde_json::json;
 use shared::{
     cluster::Cluster,
-    kafka::{Batching, Producer},
+    kafka::Producer,
     kind::{GEO, PIN},
     metrics::Metrics,
     publish::{Outcome, ProducerRecord, Publish},
@@ -194,7 +194,7 @@ impl Publish for PanicsOnce {
 async fn the_producer_survives_a_panic() {
     let pipeline = Pipeline::start().await;
     let cluster = Cluster::plaintext(pipeline.cluster.bootstrap_servers());
-    let producer = Producer::new(&cluster, Batching::OneRequest, Metrics::default()).unwrap();
+    let producer = Producer::new(&cluster, Metrics::default()).unwrap();
     let panicking = PanicsOnce { producer: producer.clone(), panicked: Arc::default() };
     let router = ingest::router(App::new(panicking, producer, &"u".parse().unwrap(), Metrics::default()));
     for (path, kind, status) in

@@ -16,7 +16,7 @@ use shared::{
         Security,
     },
     credentials::Signer,
-    kafka::{Batching, Producer},
+    kafka::Producer,
     metrics::Metrics,
     sample::COURSE_ORDER,
     settings::{Reader, environment},
@@ -168,7 +168,7 @@ fn cluster(cli: &Cli, bootstrap_servers: &str) -> Result<Cluster, StartError> {
 }
 
 async fn connect(cluster: &Cluster, user_ids: &UserIds, metrics: &Metrics) -> Result<Producer, StartError> {
-    let producer = Producer::new(cluster, Batching::Concurrent, metrics.clone())?;
+    let producer = Producer::new(cluster, metrics.clone())?;
     match producer.warm_up(user_ids.topic_names(), CONNECT_TIMEOUT).await {
         Ok(()) => Ok(producer),
         Err(source) => Err(StartError::NoKafka { servers: cluster.to_string(), source }),

@@ -4,7 +4,15 @@
 //! `connection` when that is stale or hangs. librdkafka reconnects by itself, but may hang after the environment was frozen.
 //! `broker_health` follows the connections through librdkafka's callbacks in `context`. `describe` fetches metadata.
 
-use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use rdkafka::error::KafkaError;
 use tokio::{
@@ -35,14 +43,16 @@ mod failure;
 pub mod mock;
 mod reconnect;
 
-pub use config::Batching;
-
 /// The time that a function's start waits for the cluster. Lambda allows 10 s for the whole start
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
 const START_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The time that a denied request waits for new metadata of its topic.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The time for which a request waits while others are in flight, so that their records share batches: that costs a busy server
+/// less processor time per request. All that wait for the same tick of the timer go on together.
+const IN_FLIGHT_LINGER: Duration = Duration::from_millis(1);
 
 /// The maximum number of concurrent metadata requests.
 const MAX_METADATA_REQUESTS: usize = 8;
@@ -56,6 +66,8 @@ struct Shared {
     producer_client: ReconnectingClient,
     /// A client with a connection of its own, which it opens for the first metadata request.
     metadata_client: ReconnectingClient,
+    /// The number of requests that are being published.
+    in_flight: AtomicUsize,
     /// One permit per metadata request, because each blocks a thread.
     permits: Arc<Semaphore>,
 }
@@ -80,15 +92,12 @@ impl Producer {
     ///
     /// # Errors
     /// When librdkafka rejects the settings.
-    pub fn new(cluster: &Cluster, batching: Batching, metrics: Metrics) -> Result<Self, ProducerError> {
+    pub fn new(cluster: &Cluster, metrics: Metrics) -> Result<Self, ProducerError> {
         let producer = Self(Arc::new(Shared {
             cluster: cluster.clone(),
-            producer_client: ReconnectingClient::new(
-                cluster,
-                config::producer_config(cluster, batching),
-                metrics.clone(),
-            ),
+            producer_client: ReconnectingClient::new(cluster, config::producer_config(cluster), metrics.clone()),
             metadata_client: ReconnectingClient::new(cluster, config::metadata_config(cluster), metrics),
+            in_flight: AtomicUsize::new(0),
             permits: Arc::new(Semaphore::new(MAX_METADATA_REQUESTS)),
         }));
         match producer.0.producer_client.connection() {
@@ -103,7 +112,7 @@ impl Producer {
     /// # Errors
     /// When librdkafka rejects the settings.
     pub async fn start(cluster: &Cluster, topics: Vec<String>, metrics: Metrics) -> Result<Self, ProducerError> {
-        let producer = Self::new(cluster, Batching::OneRequest, metrics)?;
+        let producer = Self::new(cluster, metrics)?;
         if let Err(error) = producer.warm_up(topics, START_TIMEOUT).await {
             tracing::warn!(%error, "starting without Kafka");
         }
@@ -154,6 +163,10 @@ impl Producer {
 impl Publish for Producer {
     async fn publish(&self, records: Vec<ProducerRecord>, deadline: Instant) -> Vec<Outcome> {
         let start = Instant::now();
+        let in_flight = InFlight::enter(&self.0.in_flight);
+        if in_flight.has_others {
+            sleep_until(deadline.min(start + IN_FLIGHT_LINGER)).await;
+        }
         // One connection for the whole request: its producer id lets the broker recognize duplicates.
         let connection = match self.0.producer_client.connection() {
             Ok(connection) => connection,
@@ -178,6 +191,24 @@ impl Publish for Producer {
         }
         connection.mark_used();
         outcomes
+    }
+}
+
+/// A request that is being published. It leaves when dropped.
+struct InFlight<'p> {
+    count: &'p AtomicUsize,
+    has_others: bool,
+}
+
+impl<'p> InFlight<'p> {
+    fn enter(count: &'p AtomicUsize) -> Self {
+        Self { count, has_others: count.fetch_add(1, Ordering::Relaxed) > 0 }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

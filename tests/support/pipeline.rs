@@ -22,7 +22,7 @@ use rdkafka::{
 use serde_json::Value;
 use shared::{
     cluster::Cluster,
-    kafka::{Batching, Producer, mock::create_topics},
+    kafka::{Producer, mock::create_topics},
     metrics::Metrics,
     topic::{PassThroughTopics, UserIds},
 };
@@ -83,9 +83,7 @@ impl Pipeline {
         let cluster = MockCluster::new(1).unwrap();
         create_topics(&cluster, topics.iter().map(|topic| (topic.as_str(), Self::partitions(topic))), 1).unwrap();
         let metrics = Metrics::default();
-        let producer =
-            Producer::new(&Cluster::plaintext(cluster.bootstrap_servers()), Batching::OneRequest, metrics.clone())
-                .unwrap();
+        let producer = Producer::new(&Cluster::plaintext(cluster.bootstrap_servers()), metrics.clone()).unwrap();
         producer.warm_up(topics.clone(), Duration::from_secs(10)).await.unwrap();
         let app = App::new(producer.clone(), producer, &user_ids, metrics.clone())
             .with_pass_through(&pass_through)

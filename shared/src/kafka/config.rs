@@ -37,15 +37,6 @@ const IAM: &[(&str, &str)] = &[
     ("debug", "security"),
 ];
 
-/// The records that may share a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Batching {
-    /// The records of one request, without delay: for a function that serves one request at a time.
-    OneRequest,
-    /// The records of concurrent requests, each delayed by 1 ms: this costs a busy server less processor time per request.
-    Concurrent,
-}
-
 /// The settings of every client of `cluster`.
 fn config(cluster: &Cluster) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -70,13 +61,10 @@ fn config(cluster: &Cluster) -> ClientConfig {
 }
 
 /// The settings of the client that produces records.
-pub(super) fn producer_config(cluster: &Cluster, batching: Batching) -> ClientConfig {
+pub(super) fn producer_config(cluster: &Cluster) -> ClientConfig {
     let mut config = config(cluster);
-    let linger_ms = match batching {
-        Batching::OneRequest => "0",
-        Batching::Concurrent => "1",
-    };
-    config.set("linger.ms", linger_ms);
+    // Milliseconds. A request waits for others to share a batch only where there are others: `IN_FLIGHT_LINGER`.
+    config.set("linger.ms", "0");
     config
 }
 

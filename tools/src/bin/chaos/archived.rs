@@ -27,7 +27,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Value, json};
 use shared::{
     cluster::Cluster,
-    kafka::{Batching, Producer},
+    kafka::Producer,
     metrics::Metrics,
     publish::{ProducerRecord, Publish},
 };
@@ -293,7 +293,7 @@ fn event_of(TopicPartition { topic, partition }: &TopicPartition, records: &[Con
 
 /// Writes records of every form until the end.
 async fn produce(servers: String, topic: String, going: watch::Receiver<bool>, mut random: StdRng) -> Result<()> {
-    let producer = Producer::new(&Cluster::plaintext(servers), Batching::OneRequest, Metrics::default())?;
+    let producer = Producer::new(&Cluster::plaintext(servers), Metrics::default())?;
     let topic: Arc<str> = topic.into();
     let mut number = 0_u64;
     while *going.borrow() {
