@@ -9,7 +9,7 @@ use crate::{
     machine::{date, load, machine},
     package::built_for_arm64,
     plan::Plan,
-    server, starts,
+    server, starts, user_ids,
     versions::versions,
 };
 
@@ -66,6 +66,7 @@ impl Run {
         match section {
             Section::Code => include_str!("document/code.md").to_owned(),
             Section::Starts => format!(include_str!("document/starts.md"), starts = starts),
+            Section::UserIds => format!(include_str!("document/user_ids.md"), starts = starts),
             Section::Function => format!(
                 include_str!("document/function.md"),
                 package = match built_for_arm64() {
@@ -94,6 +95,9 @@ fn tables(section: Section) -> Vec<(&'static str, &'static [Metric])> {
     match section {
         Section::Code => code::SCENES.map(|scene| (scene, code::COLUMNS)).into(),
         Section::Starts => [starts::PLAIN, starts::IAM].map(|scene| (scene, starts::COLUMNS)).into(),
+        Section::UserIds => {
+            [user_ids::PLAIN, user_ids::IAM, user_ids::LOCAL].map(|scene| (scene, user_ids::COLUMNS)).into()
+        }
         Section::Function => vec![
             (function::ONE, function::ONE_COLUMNS),
             (function::FIVE_HUNDRED, function::FIVE_HUNDRED_COLUMNS),
@@ -127,6 +131,7 @@ mod tests {
             include_str!("document/head.md"),
             include_str!("document/code.md"),
             include_str!("document/starts.md"),
+            include_str!("document/user_ids.md"),
             include_str!("document/function.md"),
             include_str!("document/limits.md"),
             include_str!("document/server.md"),

@@ -31,6 +31,7 @@ mod process;
 mod progress;
 mod server;
 mod starts;
+mod user_ids;
 mod versions;
 
 use document::Run;
@@ -61,6 +62,8 @@ enum Section {
     Code,
     /// Cold starts on both listeners
     Starts,
+    /// Starts with 1, 23 and 100 user ids
+    UserIds,
     /// One warm function under the Lambda runtime
     Function,
     /// librdkafka alone
@@ -81,7 +84,7 @@ impl Section {
         match self {
             Self::Limits => 1,
             Self::Code | Self::Cost => 4,
-            Self::Archive | Self::Freeze => 2,
+            Self::Archive | Self::Freeze | Self::UserIds => 2,
             Self::Starts => 3,
             Self::Server => 5,
             Self::Function => 11,
@@ -92,6 +95,7 @@ impl Section {
         match self {
             Self::Code => code::run(plan, figures).await,
             Self::Starts => starts::run(plan, figures).await,
+            Self::UserIds => user_ids::run(plan, figures).await,
             Self::Function => function::run(plan, figures).await,
             Self::Limits => limits::run(plan, figures).await,
             Self::Server => server::run(plan, figures).await,
