@@ -63,7 +63,7 @@ fn config(cluster: &Cluster) -> ClientConfig {
 /// The settings of the client that produces records.
 pub(super) fn producer_config(cluster: &Cluster) -> ClientConfig {
     let mut config = config(cluster);
-    // Milliseconds. A request waits for others to share a batch only where there are others: `IN_FLIGHT_LINGER`.
+    // Milliseconds. Requests wait to share a batch only where there are many: `LINGER_FROM`.
     config.set("linger.ms", "0");
     config
 }
