@@ -81,7 +81,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     files.map(|file| (file.file_name().into_string().unwrap(), fs::read(file.path()).unwrap())).collect()
 }
 
-/// The files in two builds of the programs are compared by hand: a build takes minutes.
+/// Packs the programs of one build: another build of them takes minutes.
 #[tokio::test]
 #[ignore = "needs the packages: make test"]
 async fn the_same_programs_become_the_same_packages_in_another_folder_and_later() {
