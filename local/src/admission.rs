@@ -19,9 +19,9 @@ use tokio::{
 
 use crate::drain::discard_rest;
 
-/// The budget of large bodies, in bytes: three of the largest. A request takes several times the size of its body: as received, as
+/// The budget of large bodies, in bytes: two of the largest. A request takes several times the size of its body: as received, as
 /// records, and in librdkafka's queue.
-const LARGE_BODIES_BYTES: usize = 3 * MAX_BODY_BYTES;
+const LARGE_BODIES_BYTES: usize = 2 * MAX_BODY_BYTES;
 
 /// The size up to which a body counts as small, in bytes. Small bodies have their own budget, so they never wait for large ones.
 const MAX_SMALL_BODY_BYTES: u32 = 64 * 1024;
@@ -145,7 +145,7 @@ mod tests {
     async fn a_request_waits_for_a_permit_and_gets_a_429_after_a_timeout() {
         let (budget, answer) = (BodyBudget::new(Metrics::default()), Arc::new(Notify::new()));
         let send = |size| tokio::spawn(router(&budget, &answer).oneshot(request(size)));
-        let first: Vec<_> = (0..3).map(|_| send(MAX_BODY_BYTES)).collect();
+        let first: Vec<_> = (0..2).map(|_| send(MAX_BODY_BYTES)).collect();
         sleep(Duration::from_millis(1)).await;
         let (second, third) = (send(MAX_SMALL_BODY_BYTES as usize + 1), send(MAX_BODY_BYTES + 1));
         sleep(ADMISSION_TIMEOUT * 4 / 5).await;

@@ -28,7 +28,7 @@ use crate::{
     topic,
 };
 
-/// The maximum peak memory of `local` in MB: fifteen times its budget for bodies (for their copies as bytes, as records, in
+/// The maximum peak memory of `local` in MB: over twenty times its budget for bodies (for their copies as bytes, as records, in
 /// librdkafka's queue and in its batches, and the allocator's overhead), plus the program itself as a debug build.
 pub(crate) const MAX_MEMORY_MB: u64 = 320;
 
