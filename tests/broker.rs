@@ -169,6 +169,21 @@ async fn a_record_that_only_a_later_one_confirms_is_written_at_an_unknown_offset
     assert_eq!((first.status, first.body), (StatusCode::OK, WRITTEN.replace(r#""offset":0"#, r#""offset":-1"#)));
 }
 
+/// A refusal says that nothing was written, and the attempt that the broker did not answer may have been.
+#[tokio::test]
+async fn a_record_that_is_denied_after_an_attempt_without_an_answer_is_unconfirmed() {
+    let pipeline = Pipeline::start().await;
+    pipeline.cluster.request_errors(
+        RDKafkaApiKey::Produce,
+        &[
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+        ],
+    );
+    let answer = post(&pipeline).await;
+    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::SERVICE_UNAVAILABLE, unconfirmed().as_str()));
+}
+
 #[tokio::test]
 async fn an_unknown_partition_fails_its_record_at_once_and_the_others_are_written() {
     let pipeline = Pipeline::start().await;

@@ -257,14 +257,14 @@ async fn send(
     // A record without a report may still be written, also after a rejected authentication: it may have been in flight before.
     let reports = deliveries.take();
     let outcome = |report: &Option<DeliveryReport>| match report {
-        Some(report) => report.as_ref().copied().map_err(|error| connection.failure(error)),
+        Some(report) => report.as_ref().copied().map_err(|undelivered| connection.failure(undelivered)),
         None => Err(Failure::Unconfirmed),
     };
     let outcomes: Vec<_> = reports.iter().map(outcome).collect();
     // The response has no reason for this failure, so the log has it.
     for ((report, outcome), record) in reports.iter().zip(&outcomes).zip(records) {
-        if let (Some(Err(error)), Err(Failure::Refused)) = (report, outcome) {
-            tracing::warn!(%error, topic = %record.topic, "Kafka rejected a record permanently");
+        if let (Some(Err(undelivered)), Err(Failure::Refused)) = (report, outcome) {
+            tracing::warn!(error = %undelivered.error, topic = %record.topic, "Kafka rejected a record permanently");
             break;
         }
     }

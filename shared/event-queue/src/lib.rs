@@ -14,9 +14,10 @@ use std::{
 
 use rdkafka::{
     bindings::{
-        rd_kafka_queue_destroy, rd_kafka_queue_get_main, rd_kafka_queue_io_event_enable, rd_kafka_queue_length,
-        rd_kafka_queue_t,
+        rd_kafka_message_status, rd_kafka_msg_status_t, rd_kafka_queue_destroy, rd_kafka_queue_get_main,
+        rd_kafka_queue_io_event_enable, rd_kafka_queue_length, rd_kafka_queue_t,
     },
+    message::BorrowedMessage,
     producer::{BaseProducer, Producer, ProducerContext},
 };
 use tokio::io::AsyncReadExt;
@@ -83,6 +84,16 @@ impl<C: ProducerContext + 'static> EventProducer<C> {
             self.producer.poll(Duration::ZERO);
         }
     }
+}
+
+/// Returns whether a record may be in its topic, though it was reported as failed: a request that held it was sent, and got
+/// no answer or one that leaves this open. `report` is the record of a delivery report.
+#[must_use]
+pub fn may_be_written(report: &BorrowedMessage<'_>) -> bool {
+    // SAFETY: the message is alive. librdkafka gives each record of a delivery report a status.
+    #[expect(unsafe_code, reason = "the safety comment")]
+    let status = unsafe { rd_kafka_message_status(report.ptr()) };
+    status != rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED
 }
 
 /// Serves a producer's events until it is dropped, which closes the socket.

@@ -24,7 +24,11 @@ use tokio::{
 };
 
 use super::{
-    broker_health::BrokerHealth, clock::SuspendAwareInstant, context::Context, deliveries::Pending, failure::classify,
+    broker_health::BrokerHealth,
+    clock::SuspendAwareInstant,
+    context::Context,
+    deliveries::{Pending, Undelivered},
+    failure::classify,
 };
 use crate::{
     cluster::{Cluster, Security},
@@ -261,9 +265,13 @@ impl Connection {
         }
     }
 
-    /// The failure of a record that librdkafka reported with `error`. After a permanent failure every unsent record fails with
-    /// a code that says only this, so the cause comes from the producer.
-    pub(super) fn failure(&self, error: &KafkaError) -> Failure {
+    /// The failure of a record that was not delivered. After a permanent failure every unsent record fails with a code that says
+    /// only this, so the cause comes from the producer.
+    pub(super) fn failure(&self, Undelivered { error, may_be_written }: &Undelivered) -> Failure {
+        if *may_be_written {
+            tracing::debug!(%error, "record not confirmed");
+            return Failure::Unconfirmed;
+        }
         let Some(code) = error.rdkafka_error_code() else { return Failure::Unconfirmed };
         let cause = self.client().producer().client().fatal_error().map_or(code, |(cause, _)| cause);
         let unsent = matches!(code, RDKafkaErrorCode::Fatal | RDKafkaErrorCode::PurgeQueue);

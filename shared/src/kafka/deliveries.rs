@@ -6,13 +6,23 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use event_queue::may_be_written;
 use rdkafka::{error::KafkaError, message::Message, producer::DeliveryResult};
 use tokio::sync::Notify;
 
 use crate::publish::{UNKNOWN_OFFSET, Written};
 
 /// librdkafka's report of one record: acknowledged, or failed.
-pub(super) type DeliveryReport = Result<Written, KafkaError>;
+pub(super) type DeliveryReport = Result<Written, Undelivered>;
+
+/// A record that librdkafka reported as failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Undelivered {
+    /// The answer to the last attempt.
+    pub(super) error: KafkaError,
+    /// Set if an earlier attempt may have written it.
+    pub(super) may_be_written: bool,
+}
 
 /// The delivery reports of one request, in the order of its records.
 #[derive(Debug)]
@@ -67,13 +77,13 @@ impl Pending {
                 offset: message.offset().max(UNKNOWN_OFFSET),
                 timestamp_ms: message.timestamp().to_millis(),
             }),
-            Err((error, _)) => Err(error.clone()),
+            Err((error, message)) => Err(Undelivered { error: error.clone(), may_be_written: may_be_written(message) }),
         });
     }
 
     /// Completes a record that was never queued.
     pub(super) fn rejected(self, error: KafkaError) {
-        self.complete(Err(error));
+        self.complete(Err(Undelivered { error, may_be_written: false }));
     }
 
     fn complete(self, report: DeliveryReport) {
@@ -100,6 +110,8 @@ mod tests {
 
     const REJECTED: KafkaError = KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge);
 
+    const UNDELIVERED: DeliveryReport = Err(Undelivered { error: REJECTED, may_be_written: false });
+
     const WRITTEN: DeliveryReport = Ok(Written { partition: 0, offset: 7, timestamp_ms: None });
 
     async fn is_complete(deliveries: &Deliveries) -> bool {
@@ -112,7 +124,7 @@ mod tests {
         deliveries.pending(1).complete(WRITTEN);
         deliveries.pending(0).rejected(REJECTED);
         assert!(is_complete(&deliveries).await);
-        assert_eq!(deliveries.take(), [Some(Err(REJECTED)), Some(WRITTEN)]);
+        assert_eq!(deliveries.take(), [Some(UNDELIVERED), Some(WRITTEN)]);
     }
 
     #[tokio::test]
