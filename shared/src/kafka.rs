@@ -2,7 +2,8 @@
 //!
 //! [`Producer`] has two clients, one for records and one for metadata. Each is a `reconnect` client: it replaces its
 //! `connection` when that is stale or hangs. librdkafka reconnects by itself, but may hang after the environment was frozen.
-//! `broker_health` follows the connections through librdkafka's callbacks in `context`. `describe` fetches metadata.
+//! `broker_health` follows the connections through librdkafka's callbacks in `context`. `write_history` detects
+//! acknowledgements of records that were not written. `describe` fetches metadata.
 
 use std::{
     collections::BTreeSet,
@@ -42,6 +43,7 @@ mod failure;
 #[cfg(feature = "mock")]
 pub mod mock;
 mod reconnect;
+mod write_history;
 
 /// The time that a function's start waits for the cluster. Lambda allows 10 s for the whole start
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
@@ -183,6 +185,8 @@ impl Publish for Producer {
             connection.mark_responded();
         }
         match end {
+            // The next request uses another connection, with metadata of its own.
+            End::AllReported if connection.write_history.may_reuse_sequences() => {}
             End::AllReported => Self::refresh_denied(&connection, &records, &outcomes, deadline).await,
             End::Denied => self.0.producer_client.retire(&connection),
             // librdkafka reports a broker that is down. Without any report the connection may hang forever.

@@ -29,6 +29,7 @@ use super::{
     context::Context,
     deliveries::{Pending, Undelivered},
     failure::classify,
+    write_history::WriteHistory,
 };
 use crate::{
     cluster::{Cluster, Security},
@@ -66,6 +67,7 @@ pub(super) struct Connection {
     /// `None` once the connection is being dropped.
     client: Option<Arc<EventProducer<Context>>>,
     pub(super) health: Arc<BrokerHealth>,
+    pub(super) write_history: Arc<WriteHistory>,
     /// Set if it authenticates, so that its sessions expire.
     authenticates: bool,
     created: SuspendAwareInstant,
@@ -85,6 +87,8 @@ pub(super) enum StaleReason {
     Fatal(String),
     #[error("it has no token to authenticate with")]
     NoToken,
+    #[error("a topic that it wrote to was denied, so that it may reuse sequence numbers")]
+    ReusedSequences,
     #[error("it was idle for {} s", .0.as_secs())]
     Idle(Duration),
     #[error("its session is about to expire, {} s after it was created", .0.as_secs())]
@@ -93,18 +97,20 @@ pub(super) enum StaleReason {
 
 impl Connection {
     pub(super) fn new(config: &ClientConfig, cluster: &Cluster, metrics: Metrics) -> KafkaResult<Self> {
-        let health = Arc::<BrokerHealth>::default();
+        let (health, write_history) = (Arc::<BrokerHealth>::default(), Arc::<WriteHistory>::default());
         let signer = match &cluster.security {
             Security::Plaintext => None,
             Security::Iam { signer, .. } => Some(signer.clone()),
         };
         let authenticates = signer.is_some();
-        let client = EventProducer::spawn(config.create_with_context(Context::new(signer, Arc::clone(&health)))?)
+        let context = Context::new(signer, Arc::clone(&health), Arc::clone(&write_history));
+        let client = EventProducer::spawn(config.create_with_context(context)?)
             .map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
         let created = SuspendAwareInstant::now();
         Ok(Self {
             client: Some(client),
             health,
+            write_history,
             authenticates,
             created,
             last_used: Mutex::new(created),
@@ -127,6 +133,9 @@ impl Connection {
         }
         if self.health.has_no_token() {
             return Some(StaleReason::NoToken);
+        }
+        if self.write_history.may_reuse_sequences() {
+            return Some(StaleReason::ReusedSequences);
         }
         let session = self.authenticates.then(|| self.health.shortest_session().unwrap_or(DEFAULT_SESSION_LIFETIME));
         let idle = now.duration_since(*lock(&self.last_used));

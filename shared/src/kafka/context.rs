@@ -14,12 +14,14 @@ use rdkafka::{
     client::OAuthToken,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
+    message::Message,
     producer::{DeliveryResult, ProducerContext},
 };
 
 use super::{
     broker_health::{BrokerHealth, ConnectionFault},
-    deliveries::Pending,
+    deliveries::{self, Pending},
+    write_history::WriteHistory,
 };
 use crate::{credentials::Signer, error_chain::one_line, iam};
 
@@ -27,13 +29,18 @@ use crate::{credentials::Signer, error_chain::one_line, iam};
 pub(super) struct Context {
     signer: Option<Signer>,
     health: Arc<BrokerHealth>,
+    write_history: Arc<WriteHistory>,
     /// The expiry of the last token, in milliseconds since 1970.
     token_expiry_ms: AtomicI64,
 }
 
 impl Context {
-    pub(super) const fn new(signer: Option<Signer>, health: Arc<BrokerHealth>) -> Self {
-        Self { signer, health, token_expiry_ms: AtomicI64::new(i64::MAX) }
+    pub(super) const fn new(
+        signer: Option<Signer>,
+        health: Arc<BrokerHealth>,
+        write_history: Arc<WriteHistory>,
+    ) -> Self {
+        Self { signer, health, write_history, token_expiry_ms: AtomicI64::new(i64::MAX) }
     }
 
     /// The fault behind a rejected authentication. A token that expired during a freeze proves nothing about our identity:
@@ -97,7 +104,8 @@ impl ProducerContext for Context {
     type DeliveryOpaque = Box<Pending>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, pending: Box<Pending>) {
-        pending.delivered(result);
+        let (Ok(message) | Err((_, message))) = result;
+        pending.complete(self.write_history.add(message.topic(), deliveries::report(result)));
     }
 }
 
@@ -127,7 +135,7 @@ mod tests {
         let health = Arc::<BrokerHealth>::default();
         let credentials = Credentials::new("AKIA", "secret", None, None, "test");
         let signer = Signer { region: "eu-west-1".to_owned(), credentials };
-        let context = Context::new(Some(signer), Arc::clone(&health));
+        let context = Context::new(Some(signer), Arc::clone(&health), Arc::default());
         assert_eq!(context.rejection(now()), ConnectionFault::Denied, "no token was signed yet");
         context.generate_oauth_token(None).unwrap();
         assert_eq!(context.rejection(now()), ConnectionFault::Denied);

@@ -67,26 +67,27 @@ impl Deliveries {
     }
 }
 
-impl Pending {
-    /// Completes the record with librdkafka's report.
-    pub(super) fn delivered(self, result: &DeliveryResult<'_>) {
-        self.complete(match result {
-            Ok(message) => Ok(Written {
-                partition: message.partition(),
-                // librdkafka has a negative number of its own for an offset that it was not told.
-                offset: message.offset().max(UNKNOWN_OFFSET),
-                timestamp_ms: message.timestamp().to_millis(),
-            }),
-            Err((error, message)) => Err(Undelivered { error: error.clone(), may_be_written: may_be_written(message) }),
-        });
+/// Converts librdkafka's report.
+pub(super) fn report(result: &DeliveryResult<'_>) -> DeliveryReport {
+    match result {
+        Ok(message) => Ok(Written {
+            partition: message.partition(),
+            // librdkafka has a negative number of its own for an unknown offset.
+            offset: message.offset().max(UNKNOWN_OFFSET),
+            timestamp_ms: message.timestamp().to_millis(),
+        }),
+        Err((error, message)) => Err(Undelivered { error: error.clone(), may_be_written: may_be_written(message) }),
     }
+}
 
+impl Pending {
     /// Completes a record that was never queued.
     pub(super) fn rejected(self, error: KafkaError) {
         self.complete(Err(Undelivered { error, may_be_written: false }));
     }
 
-    fn complete(self, report: DeliveryReport) {
+    /// Completes the record with its report.
+    pub(super) fn complete(self, report: DeliveryReport) {
         let Deliveries { reports, outstanding, all_reported } = &*self.deliveries;
         // The reports are gone once the deadline has taken them.
         if let Some(entry) = reports.lock().unwrap_or_else(PoisonError::into_inner).get_mut(self.index) {

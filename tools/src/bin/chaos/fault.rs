@@ -8,7 +8,7 @@ use stack::{
     kafka::{Operation, Topics},
     proxy::End,
 };
-use tokio::process::Command;
+use tokio::{process::Command, time::sleep};
 
 use crate::{
     Result, process,
@@ -19,6 +19,11 @@ pub(crate) const BROKERS: usize = 3;
 
 /// The file size in bytes at which a full disk is simulated; a broker's log is larger by then.
 const FULL_DISK_BYTES: u64 = 4_096;
+
+const TOGGLES: usize = 40;
+
+/// The time between a grant and the next revocation, in which the clients are served again.
+const TOGGLE_PERIOD: Duration = Duration::from_millis(300);
 
 /// A kind of fault. Brokers count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +50,9 @@ pub(crate) enum Fault {
     RefuseLogIns,
     /// Revokes the permission to write.
     DenyWrites,
+    /// Revokes and grants the permission to write many times. A change reaches one broker before another, so that some records
+    /// of a request are denied and others written.
+    ToggleWrites,
     /// `SIGSTOP` of one of the function's environments at a random point.
     FreezeFunction,
     /// `kill -9` of one of the function's environments at a random point.
@@ -68,7 +76,13 @@ impl Fault {
             Self::Hold,
         ];
         each.extend(delays);
-        each.extend([Self::RefuseLogIns, Self::DenyWrites, Self::FreezeFunction, Self::KillFunction]);
+        each.extend([
+            Self::RefuseLogIns,
+            Self::DenyWrites,
+            Self::ToggleWrites,
+            Self::FreezeFunction,
+            Self::KillFunction,
+        ]);
         each
     }
 }
@@ -84,7 +98,7 @@ impl Fault {
 
     /// Returns whether the two are compatible. Changing permissions needs all brokers.
     pub(crate) fn goes_with(self, other: Self) -> bool {
-        let whole = |fault: Self| fault.takes_brokers() || fault == Self::DenyWrites;
+        let whole = |fault: Self| fault.takes_brokers() || matches!(fault, Self::DenyWrites | Self::ToggleWrites);
         self != other && !(whole(self) && whole(other))
     }
 }
@@ -105,6 +119,7 @@ impl fmt::Display for Fault {
             Self::Delay(time) => write!(f, "{} ms more latency, each way", time.as_millis()),
             Self::RefuseLogIns => f.write_str("log-ins are refused"),
             Self::DenyWrites => f.write_str("the permission to write is revoked"),
+            Self::ToggleWrites => write!(f, "the permission to write is revoked and granted {TOGGLES} times"),
             Self::FreezeFunction => f.write_str("an environment is frozen in a request"),
             Self::KillFunction => f.write_str("an environment is killed in a request"),
         }
@@ -156,6 +171,14 @@ impl Fault {
                 cut(system, End::Finish).await;
             }
             Self::DenyWrites => kafka.deny(PRINCIPAL, &[Operation::Write], topics()).await?,
+            Self::ToggleWrites => {
+                for _ in 0..TOGGLES {
+                    kafka.deny(PRINCIPAL, &[Operation::Write], topics()).await?;
+                    sleep(Duration::from_millis(random.random_range(10..200))).await;
+                    kafka.revoke(PRINCIPAL, &[Operation::Write], topics()).await?;
+                    sleep(TOGGLE_PERIOD).await;
+                }
+            }
             Self::FreezeFunction | Self::KillFunction => {
                 active.processes.push(*system.lambda.processes().choose(random).ok_or("no environment runs")?);
                 let kills = self == Self::KillFunction;
@@ -182,7 +205,7 @@ impl ActiveFault {
             Fault::Hold | Fault::Delay(_) => kafka.proxies().try_for_each(stack::proxy::Proxy::pass)?,
             Fault::RefuseLogIns => system.admit(true)?,
             Fault::DenyWrites => kafka.revoke(PRINCIPAL, &[Operation::Write], topics()).await?,
-            Fault::RestartBrokers | Fault::Cut(_) | Fault::Forget | Fault::KillFunction => {}
+            Fault::ToggleWrites | Fault::RestartBrokers | Fault::Cut(_) | Fault::Forget | Fault::KillFunction => {}
         }
         Ok(())
     }
