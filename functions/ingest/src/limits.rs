@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::{deadline::REQUEST_TIMEOUT, kind::MAX_LISTED};
+use shared::kind::MAX_LISTED;
 use tokio::time::Instant;
 
 /// The largest body in bytes, before and after inflation: Lambda's limit of 6 MB per event, applied everywhere.
@@ -40,9 +40,9 @@ pub(crate) const MAX_VIOLATIONS: usize = MAX_LISTED;
 pub struct Deadline(pub Instant);
 
 impl Deadline {
-    /// [`REQUEST_TIMEOUT`] from now: for requests whose caller set none.
+    /// [`REQUEST_TIMEOUT`](shared::deadline::REQUEST_TIMEOUT) from now: for requests whose caller set none.
     #[cfg(feature = "server")]
     pub(crate) fn default_for_request() -> Self {
-        Self(Instant::now() + REQUEST_TIMEOUT)
+        Self(Instant::now() + shared::deadline::REQUEST_TIMEOUT)
     }
 }
