@@ -184,6 +184,18 @@ async fn a_record_that_is_denied_after_an_attempt_without_an_answer_is_unconfirm
     assert_eq!((answer.status, answer.body.as_str()), (StatusCode::SERVICE_UNAVAILABLE, unconfirmed().as_str()));
 }
 
+/// On the same connection the acknowledgement would not count: librdkafka may reuse sequence numbers.
+#[tokio::test]
+async fn a_topic_that_was_written_to_and_then_denied_is_served_by_another_connection() {
+    let pipeline = Pipeline::start().await;
+    assert_eq!(post(&pipeline).await.status, StatusCode::OK);
+    let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    pipeline.cluster.request_errors(RDKafkaApiKey::Produce, &[error]);
+    assert_eq!(post(&pipeline).await.status, StatusCode::FORBIDDEN);
+    let answer = post(&pipeline).await;
+    assert_eq!((answer.status, answer.body), (StatusCode::OK, WRITTEN.replace(r#""offset":0"#, r#""offset":1"#)));
+}
+
 #[tokio::test]
 async fn an_unknown_partition_fails_its_record_at_once_and_the_others_are_written() {
     let pipeline = Pipeline::start().await;

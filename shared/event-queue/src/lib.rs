@@ -88,6 +88,8 @@ impl<C: ProducerContext + 'static> EventProducer<C> {
 
 /// Returns whether a record may be in its topic, though it was reported as failed: a request that held it was sent, and got
 /// no answer or one that leaves this open. `report` is the record of a delivery report.
+///
+/// `rdkafka` has no such function, and no other crate may have unsafe code.
 #[must_use]
 pub fn may_be_written(report: &BorrowedMessage<'_>) -> bool {
     // SAFETY: the message is alive. librdkafka gives each record of a delivery report a status.

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{credentials::Signer, error_chain::one_line, iam};
 
-/// The callbacks of one client. librdkafka calls them on its own threads.
+/// The callbacks of one client.
 pub(super) struct Context {
     signer: Option<Signer>,
     health: Arc<BrokerHealth>,

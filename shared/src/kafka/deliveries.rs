@@ -1,5 +1,5 @@
-//! Collects the delivery reports of one request's records. librdkafka sends one per record, on a thread of its own; the
-//! request is woken once, by the last one.
+//! Collects the delivery reports of one request's records. librdkafka sends one per record; the request is woken once,
+//! by the last one.
 
 use std::sync::{
     Arc, Mutex, PoisonError,

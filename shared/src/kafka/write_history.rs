@@ -1,8 +1,8 @@
-//! What the delivery reports of a connection say about its topics, because librdkafka 2.12.1 may reuse a sequence number.
+//! Detects acknowledgements that may be of an earlier record, because librdkafka 2.12.1 may reuse sequence numbers.
 //!
 //! When a broker denies a write, librdkafka removes the topic's partitions, and creates them again from the next metadata with
-//! the sequence numbers that they had when they were removed. Until then, records that were queued may still be sent to brokers
-//! that allow the write, and use the next numbers. A broker that gets such a number again takes the new record for a repetition:
+//! the sequence numbers that they had when they were removed. Until then, records that were queued may still be sent, and be written
+//! with the next numbers. A broker that gets such a number again takes the new record for a repetition:
 //! it acknowledges it with the offset of the earlier one, and does not write it.
 
 use std::{

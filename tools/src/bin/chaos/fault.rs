@@ -20,9 +20,10 @@ pub(crate) const BROKERS: usize = 3;
 /// The file size in bytes at which a full disk is simulated; a broker's log is larger by then.
 const FULL_DISK_BYTES: u64 = 4_096;
 
+/// The number of revocations. Most of them meet no record at a harmful moment.
 const TOGGLES: usize = 40;
 
-/// The time between a grant and the next revocation, in which the clients are served again.
+/// The duration of each grant: several requests long.
 const TOGGLE_PERIOD: Duration = Duration::from_millis(300);
 
 /// A kind of fault. Brokers count from 1.
@@ -50,8 +51,7 @@ pub(crate) enum Fault {
     RefuseLogIns,
     /// Revokes the permission to write.
     DenyWrites,
-    /// Revokes and grants the permission to write many times. A change reaches one broker before another, so that some records
-    /// of a request are denied and others written.
+    /// Revokes and grants the permission to write many times. Around each change some records are denied and others written.
     ToggleWrites,
     /// `SIGSTOP` of one of the function's environments at a random point.
     FreezeFunction,
