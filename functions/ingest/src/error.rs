@@ -8,7 +8,6 @@
 use std::{error::Error as StdError, sync::Arc};
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use serde::Serialize;
 use shared::{
     error_chain::one_line,
     json::JsonError,
@@ -18,7 +17,6 @@ use shared::{
 use crate::{
     failure,
     limits::MAX_BODY_BYTES,
-    response::json,
     status::{ErrorCode, THROTTLED, error_code},
     violations::{RecordViolation, Violations},
 };
@@ -153,12 +151,6 @@ impl Error {
         self.error_code().code
     }
 
-    /// The response body.
-    pub(crate) fn body(&self) -> Vec<u8> {
-        let body = ErrorBody { error_code: self.code(), message: self.to_string(), violations: self.violations() };
-        json(&body)
-    }
-
     /// The log message: with the cause, and without any part of the body or event, which is the client's data.
     pub(crate) fn logged(&self) -> String {
         match self {
@@ -186,31 +178,6 @@ impl Error {
         match self {
             Self::Invalid(violations) => Some(&violations.listed),
             _ => None,
-        }
-    }
-}
-
-/// The response body of an error.
-#[derive(Serialize)]
-struct ErrorBody<'a> {
-    error_code: u32,
-    message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    violations: Option<&'a [RecordViolation]>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::response::Response;
-
-    #[test]
-    fn the_cause_of_an_error_is_logged_but_never_sent() {
-        let cause = || std::io::Error::other("arn:aws:kafka:us-east-1:123456789012:cluster/secret");
-        for error in [Error::NotGzip(cause()), Error::BodyIncomplete(cause().into())] {
-            assert!(error.logged().contains("arn:aws"), "the log has it");
-            let body = String::from_utf8(Response::from(error).body.to_vec()).unwrap();
-            assert!(body.contains("Bad Request") && !body.contains("arn:"), "{body}");
         }
     }
 }

@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use shared::publish::{Failure, Outcome, Written};
 
-use crate::{error::Error, failure, status_policy::StatusPolicy};
+use crate::{error::Error, failure, status_policy::StatusPolicy, violations::RecordViolation};
 
 /// The content type of errors, and of responses to clients that asked for plain JSON.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -65,11 +65,26 @@ impl Response {
 impl From<Error> for Response {
     fn from(error: Error) -> Self {
         let status = error.error_code().status;
-        let mut response = Self::new(status, JSON, error.body());
+        let mut response = Self::new(status, JSON, json(&ErrorBody::from(&error)));
         response.headers.extend(retry_after(status));
         response.headers.extend(error.allow());
         response.summary = Summary::Rejected(error);
         response
+    }
+}
+
+/// The response body of an error.
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error_code: u32,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    violations: Option<&'a [RecordViolation]>,
+}
+
+impl<'a> From<&'a Error> for ErrorBody<'a> {
+    fn from(error: &'a Error) -> Self {
+        Self { error_code: error.code(), message: error.to_string(), violations: error.violations() }
     }
 }
 
@@ -172,6 +187,16 @@ mod tests {
             let response = produced(&vec![Err(failure); MAX_RECORDS], StatusPolicy::Strict, JSON);
             let body = serde_json::to_string(std::str::from_utf8(&response.body).unwrap()).unwrap();
             assert!(body.len() + 1000 < MAX_RESPONSE_BYTES, "{failure}: {}", body.len());
+        }
+    }
+
+    #[test]
+    fn the_cause_of_an_error_is_logged_but_never_sent() {
+        let cause = || std::io::Error::other("arn:aws:kafka:us-east-1:123456789012:cluster/secret");
+        for error in [Error::NotGzip(cause()), Error::BodyIncomplete(cause().into())] {
+            assert!(error.logged().contains("arn:aws"), "the log has it");
+            let body = String::from_utf8(Response::from(error).body.to_vec()).unwrap();
+            assert!(body.contains("Bad Request") && !body.contains("arn:"), "{body}");
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::json::compact;
 
-use crate::{app::App, error::Error, media, records, request::Headers, status::ErrorCode};
+use crate::{app::App, error::Error, media, records, request::Headers, response::Response, status::ErrorCode};
 
 /// The example object of OpenAPI.
 #[derive(Debug, Clone, Serialize)]
@@ -54,9 +54,10 @@ impl Request {
         let Err(error) = accept(app, &topic, content_type.as_deref(), &body.clone().into()) else { return Ok(None) };
         let content_type = content_type.map(|sent| format!(" as `{sent}`")).unwrap_or_default();
         let description = Some(format!("Sent to `{topic}`{content_type}:\n\n```json\n{body}\n```"));
-        let value = serde_json::from_slice(&error.body())?;
+        let code = error.error_code();
+        let value = serde_json::from_slice(&Response::from(error).body)?;
         let example = Example { summary, description, value };
-        Ok(Some(Rejection { name, code: error.error_code(), example }))
+        Ok(Some(Rejection { name, code, example }))
     }
 }
 
