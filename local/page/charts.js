@@ -1,6 +1,6 @@
 // Defines the four charts: the metrics they show, and the colours.
 
-import { chart } from "./chart.js";
+import { chart } from "./drawing.js";
 
 const CODE_COLOURS = ["var(--code-1)", "var(--code-2)", "var(--code-3)", "var(--code-4)", "var(--code-5)", "var(--code-6)"];
 

@@ -2,7 +2,7 @@
 
 import { status } from "./status.js";
 import { follow } from "./feed.js";
-import { Series } from "./series.js";
+import { Samples } from "./samples.js";
 import { picture } from "./picture.js";
 import { charts } from "./charts.js";
 import { places } from "./places.js";
@@ -11,8 +11,8 @@ import { refusals } from "./refusals.js";
 import { archive } from "./archive.js";
 import { tryIt } from "./try.js";
 
-const series = new Series();
-// A section may have `start(pipeline)`, which resets it, and `update(news, series)`.
+const samples = new Samples();
+// A section may have `start(pipeline)`, which resets it, and `update(news, samples)`.
 const sections = [status, picture, charts, places, posts, refusals, archive, tryIt].map((section) => section());
 const [state] = sections;
 
@@ -25,14 +25,14 @@ follow({
     if (pipeline.started_ms !== started) {
       started = pipeline.started_ms;
       news = null;
-      series.clear();
+      samples.clear();
       for (const section of sections) section.start?.(pipeline);
     }
-    series.replace(pipeline.samples ?? []);
+    samples.replace(pipeline.samples ?? []);
   },
   onNews(message) {
     news = message;
-    if (message.sample) series.add(message.sample);
+    if (message.sample) samples.add(message.sample);
     draw();
   },
   onLost() {
@@ -50,7 +50,7 @@ async function draw() {
     // After a restart or a loss there is nothing to draw, even in the middle of a round.
     if (!news) continue;
     try {
-      await section.update?.(news, series);
+      await section.update?.(news, samples);
     } catch (error) {
       console.error(error); // A failing section does not stop the others.
     }

@@ -3,7 +3,7 @@
 import { arrows } from "./arrows.js";
 import { byId, icon, keyedList, make, setText } from "./dom.js";
 import { brief, count } from "./format.js";
-import { overHttp } from "./series.js";
+import { overHttp } from "./samples.js";
 import { PART_NAMES } from "./status.js";
 
 const FLOW_SECONDS = 3;
@@ -39,7 +39,7 @@ export function picture() {
     moves.lay();
   }
 
-  function update({ totals: sums, errors, topics }, series) {
+  function update({ totals: sums, errors, topics }, samples) {
     for (const node of totals) setText(node, count(sums?.[node.dataset.total]));
     root.querySelector(".loss").hidden = !sums?.records_lost;
 
@@ -50,7 +50,7 @@ export function picture() {
     if (offsets.length > FLOW_SECONDS + 1) offsets.shift();
 
     for (const node of flows) {
-      const rate = rateOf(node.dataset.flow, series);
+      const rate = rateOf(node.dataset.flow, samples);
       setText(node, rate === null ? "…" : brief(rate));
       node.parentElement.classList.toggle("still", !rate);
       moves.flow(node.dataset.flow, rate ?? 0);
@@ -68,10 +68,10 @@ export function picture() {
   }
 
   // A sample does not split the emulator's records by kind, so the rates of the topics come from their end offsets.
-  function rateOf(flow, series) {
-    if (flow === "api") return series.average(overHttp);
-    if (flow === "emulator") return series.average((sample) => sample.emulator);
-    if (flow === "archive") return series.average((sample) => sample.archived);
+  function rateOf(flow, samples) {
+    if (flow === "api") return samples.average(overHttp);
+    if (flow === "emulator") return samples.average((sample) => sample.emulator);
+    if (flow === "archive") return samples.average((sample) => sample.archived);
     const [then, before] = offsets[0];
     const [seconds, now] = offsets.at(-1);
     if (seconds <= then) return null;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 /// The time for a request without a Lambda deadline: API Gateway's timeout of 29 s, with a reserve.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(27);
 
-/// Returns the instant `reserve` before `deadline`, at which Lambda ends the function.
+/// Returns the instant `reserve` before `deadline`. Lambda ends the function at `deadline`.
 ///
 /// No invocation begins after its deadline. A deadline in the past, as `cargo lambda watch` sends it, is replaced by
 /// [`REQUEST_TIMEOUT`].

@@ -52,11 +52,11 @@ const START_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time that a denied request waits for new metadata of its topic.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The number of requests in flight from which another one waits, so that their records share batches: that costs a busy server
-/// less processor time per request. With fewer it would only cost time.
+/// The number of requests in flight from which a new one lingers, so that their records share batches. It saves a busy server
+/// processor time; with fewer requests it would only delay them.
 const LINGER_FROM: usize = 16;
 
-/// The time it waits. All requests that wait for the same tick of the timer go on together.
+/// The linger time. All requests that wait for the same tick of the timer go on together.
 const LINGER: Duration = Duration::from_millis(1);
 
 /// The maximum number of concurrent metadata requests.
@@ -111,8 +111,8 @@ impl Producer {
         }
     }
 
-    /// Creates a producer at a function's start and gives it some time to connect. The environment starts without a cluster
-    /// that is down, and the first request connects.
+    /// Creates a producer at a function's start and gives it some time to connect. If the cluster is down, the function starts
+    /// anyway, and the first request connects.
     ///
     /// # Errors
     /// When librdkafka rejects the settings.
@@ -136,12 +136,12 @@ impl Producer {
         let start = Instant::now();
         tokio::select! {
             () = connection.prefetch_metadata(&topics) => Ok(()),
-            () = connection.health.denied_since(start) => Err(Unreachable::AuthenticationFailed),
+            () = connection.health.wait_until_denied(start) => Err(Unreachable::AuthenticationFailed),
             () = tokio::time::sleep(within) => Err(connection.health.no_response(within)),
         }
     }
 
-    /// Refreshes the metadata of topics that denied a write. librdkafka caches the denial and would repeat it for up to five
+    /// Refreshes the metadata of topics to which a write was denied. librdkafka caches the denial and would repeat it for up to five
     /// minutes, although the topic may have been created or the permission granted since.
     async fn refresh_denied(
         connection: &Connection,
@@ -185,7 +185,7 @@ impl Publish for Producer {
             connection.mark_responded();
         }
         match end {
-            // The next request uses another connection, with metadata of its own.
+            // `stale_reason` gives the next request another connection, with metadata of its own.
             End::AllReported if connection.write_history.may_reuse_sequences() => {}
             End::AllReported => Self::refresh_denied(&connection, &records, &outcomes, deadline).await,
             End::Denied => self.0.producer_client.retire(&connection),
@@ -240,7 +240,7 @@ async fn send(
     let stop = async {
         tokio::select! {
             () = sleep_until(deadline) => (Failure::Unconfirmed, End::DeadlineExceeded),
-            () = connection.health.denied_since(start) => (Failure::Unauthenticated, End::Denied),
+            () = connection.health.wait_until_denied(start) => (Failure::Unauthenticated, End::Denied),
         }
     };
     tokio::pin!(stop);

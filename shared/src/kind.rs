@@ -12,6 +12,7 @@ mod advice;
 mod broken;
 mod check;
 mod date;
+mod fast_path;
 mod form;
 mod geo;
 mod pin;
@@ -20,7 +21,6 @@ mod rule;
 #[cfg(test)]
 mod tests;
 mod user;
-mod usual;
 
 pub use broken::{BrokenRules, MAX_LISTED, Violation};
 pub use check::{Invalid, JoinKey, ValidStart};
@@ -76,7 +76,7 @@ pub struct Field {
     /// The key in the row's JSON, and the table's column.
     pub name: &'static str,
     /// Another key that a published client uses.
-    pub also: Option<&'static str>,
+    pub alias: Option<&'static str>,
     /// The rule for its value.
     pub rule: Rule,
     /// The rule for its presence.
@@ -125,23 +125,23 @@ pub const DATE_FORMS: &str =
 
 impl Field {
     const fn required(name: &'static str, rule: Rule) -> Self {
-        Self { name, also: None, rule, presence: Presence::Required }
+        Self { name, alias: None, rule, presence: Presence::Required }
     }
 
     const fn optional(name: &'static str, rule: Rule) -> Self {
-        Self { name, also: None, rule, presence: Presence::Optional }
+        Self { name, alias: None, rule, presence: Presence::Optional }
     }
 
     const fn not_null(name: &'static str, rule: Rule) -> Self {
-        Self { name, also: None, rule, presence: Presence::NotNull }
+        Self { name, alias: None, rule, presence: Presence::NotNull }
     }
 
-    const fn also(self, name: &'static str) -> Self {
-        Self { also: Some(name), ..self }
+    const fn alias(self, name: &'static str) -> Self {
+        Self { alias: Some(name), ..self }
     }
 
     /// The keys that a row may use for it.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
-        std::iter::once(self.name).chain(self.also)
+        std::iter::once(self.name).chain(self.alias)
     }
 }

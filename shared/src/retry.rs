@@ -33,8 +33,7 @@ pub trait Retryable: Error {
 /// Repeats `attempt` until it succeeds, its error is permanent, or the time for that class of error is over.
 ///
 /// # Errors
-/// When no attempt succeeds. The error is that of the last attempt. An attempt that the deadline cuts off reports less than the one
-/// before it, so the error of the one before is returned, or `timed_out` when it was the first.
+/// When no attempt succeeds: the error of the last attempt that ended before the deadline, or `timed_out` if none did.
 ///
 /// # Cancellation
 /// The deadline drops `attempt` half done.

@@ -171,7 +171,7 @@ impl Archiver {
         Ok(())
     }
 
-    /// Stores the first of `new` and all that share its object. Returns their number, or 0 when another writer was faster.
+    /// Stores the first of `new` and all that share its object. Returns their number, or 0 if the object already exists.
     async fn put_next(
         &self,
         partition: &TopicPartition,

@@ -1,4 +1,4 @@
-//! The way of every request from its route to its response, for both fronts.
+//! Dispatches each request to its handler, for both fronts.
 
 use std::{any::Any, borrow::Cow, panic::AssertUnwindSafe, time::Duration};
 

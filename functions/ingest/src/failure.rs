@@ -22,7 +22,7 @@ pub(crate) const fn error_code(failure: Failure) -> ErrorCode {
     }
 }
 
-/// The precedence of failures for a request's status, lowest first. Authentication and authorization affect every record.
+/// The precedence of failures for a request's status: rank 0 decides first. Authentication and authorization affect every record.
 /// Retriable failures come before permanent ones, and among those the client can fix only a size.
 const fn rank(failure: Failure) -> u8 {
     match failure {

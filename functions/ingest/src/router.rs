@@ -44,7 +44,7 @@ async fn serve<P: Publish, C: Describe>(State(app): State<App<P, C>>, request: H
     respond(&app, request, body, deadline).await.into_response()
 }
 
-/// Answers a request that is rejected before it reaches the router: logs and counts it like the router.
+/// Answers a request that is rejected before it reaches the router: logs and counts it like any request.
 #[must_use]
 pub fn reject(error: Error, method: &str, path: &str, took: Duration, metrics: &Metrics) -> HttpResponse {
     let response = Response::from(error);

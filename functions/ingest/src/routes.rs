@@ -189,7 +189,9 @@ fn route(segments: &[&str]) -> Option<&'static Route> {
             Some(&"{*rest}") => segments.len() >= route.segments.len(),
             _ => segments.len() == route.segments.len(),
         };
-        is_long_enough && iter::zip(route.segments, segments).all(|(of, is)| is_parameter(of) || is_same(of, is))
+        is_long_enough
+            && iter::zip(route.segments, segments)
+                .all(|(pattern, segment)| is_parameter(pattern) || is_same(pattern, segment))
     };
     ROUTES.iter().find(fits).or_else(|| match segments {
         [docs, file] if is_same("docs", docs) && page::FILES.iter().any(|known| is_same(known.name, file)) => {

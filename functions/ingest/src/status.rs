@@ -1,4 +1,5 @@
-//! The table of every error status and `error_code` that `ingest` itself returns; those of the gateway follow it. The code, the OpenAPI document and the API page follow it.
+//! The error codes of `ingest`, and below them those of the gateway. Responses, the OpenAPI document and docs/api.md use this
+//! table.
 
 use http::StatusCode;
 
@@ -9,7 +10,7 @@ pub struct ErrorCode {
     pub status: StatusCode,
     /// `error_code` of the body, or of a record's entry in it.
     pub code: u32,
-    /// The condition, in the words of the API page's table.
+    /// The condition, in the words of docs/api.md.
     pub when: &'static str,
 }
 
@@ -17,7 +18,7 @@ const fn row(status: StatusCode, code: u32, when: &'static str) -> ErrorCode {
     ErrorCode { status, code, when }
 }
 
-/// Every error status, with its `error_code`.
+/// Every `error_code` that `ingest` returns on AWS, with its status.
 pub const ERROR_CODES: [ErrorCode; 20] = [
     row(
         StatusCode::BAD_REQUEST,

@@ -99,7 +99,7 @@ impl BrokerHealth {
         self.report(NO_BROKER, ConnectionFault::NoToken, reason);
     }
 
-    /// Returns whether librdkafka last asked in vain for a token. It asks again after 10 s, and not sooner.
+    /// Returns whether librdkafka's last request for a token failed. It asks again after 10 s.
     pub(super) fn has_no_token(&self) -> bool {
         self.state.borrow().faults.contains_key(NO_BROKER)
     }
@@ -142,7 +142,7 @@ impl BrokerHealth {
 
     /// Completes once every broker has rejected the authentication for [`AUTHENTICATION_GRACE_PERIOD`], or the token was
     /// missing for as long, with a report since `start`: faults from before a freeze may be long over.
-    pub(super) async fn denied_since(&self, start: Instant) {
+    pub(super) async fn wait_until_denied(&self, start: Instant) {
         let mut state = self.state.subscribe();
         loop {
             let since = {
@@ -179,12 +179,15 @@ mod tests {
         health.report("b-2", ConnectionFault::Denied, "");
         health.report("b-1", ConnectionFault::Denied, "a repetition does not restart the period");
         let start = Instant::now();
-        health.denied_since(begin).await;
+        health.wait_until_denied(begin).await;
         assert_eq!(start.elapsed(), Duration::from_secs(1));
-        health.denied_since(begin).await;
+        health.wait_until_denied(begin).await;
         assert_eq!(start.elapsed(), Duration::from_secs(1), "it stays so");
         let start = Instant::now() + Duration::from_millis(1);
-        assert!(timeout(Duration::from_mins(1), health.denied_since(start)).await.is_err(), "until the next report");
+        assert!(
+            timeout(Duration::from_mins(1), health.wait_until_denied(start)).await.is_err(),
+            "until the next report"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -192,7 +195,7 @@ mod tests {
         let (health, begin) = (BrokerHealth::default(), Instant::now());
         health.report_no_token("the AWS credentials expired 5 s ago");
         health.report("b-1", ConnectionFault::Denied, "");
-        health.denied_since(begin).await;
+        health.wait_until_denied(begin).await;
         assert_eq!(begin.elapsed(), AUTHENTICATION_GRACE_PERIOD);
     }
 
@@ -209,7 +212,7 @@ mod tests {
             let (health, begin) = (BrokerHealth::default(), Instant::now());
             health.report("b-1", ConnectionFault::Denied, "");
             health.report("b-2", other, "");
-            assert!(timeout(Duration::from_mins(1), health.denied_since(begin)).await.is_err(), "{other:?}");
+            assert!(timeout(Duration::from_mins(1), health.wait_until_denied(begin)).await.is_err(), "{other:?}");
         }
     }
 
@@ -221,7 +224,7 @@ mod tests {
             sleep(Duration::from_secs(1)).await;
             health.clear_faults();
         };
-        let denied = timeout(Duration::from_mins(1), health.denied_since(begin));
+        let denied = timeout(Duration::from_mins(1), health.wait_until_denied(begin));
         assert!(tokio::join!(denied, response).0.is_err());
     }
 

@@ -274,8 +274,8 @@ impl Connection {
         }
     }
 
-    /// The failure of a record that was not delivered. After a permanent failure every unsent record fails with a code that says
-    /// only this, so the cause comes from the producer.
+    /// The failure of a record that was not delivered. After a permanent failure every unsent record fails with a
+    /// generic code, so the cause comes from the producer.
     pub(super) fn failure(&self, Undelivered { error, may_be_written }: &Undelivered) -> Failure {
         if *may_be_written {
             tracing::debug!(%error, "record not confirmed");
@@ -285,7 +285,7 @@ impl Connection {
         let cause = self.client().producer().client().fatal_error().map_or(code, |(cause, _)| cause);
         let unsent = matches!(code, RDKafkaErrorCode::Fatal | RDKafkaErrorCode::PurgeQueue);
         let failure = classify(if unsent { cause } else { code });
-        tracing::debug!(%code, %cause, ?failure, "record not written");
+        tracing::debug!(%code, %cause, ?failure, "delivery failed");
         failure
     }
 }

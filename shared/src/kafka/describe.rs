@@ -1,4 +1,5 @@
-//! Metadata requests. They use a connection of their own, so that one without a response delays no record.
+//! Requests about topics and brokers. They use a connection of their own, so that one without a response delays no record. Only
+//! `reach` uses the producer's, because it checks that records can be written.
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,7 +39,7 @@ impl Describe for Producer {
                 metadata = connection.fetch_metadata(None, within) => {
                     metadata.map(drop).map_err(|()| connection.health.no_response(within))
                 }
-                () = connection.health.denied_since(start) => Err(Unreachable::AuthenticationFailed),
+                () = connection.health.wait_until_denied(start) => Err(Unreachable::AuthenticationFailed),
             }
         };
         timeout(within, request).await.unwrap_or_else(|_| Err(connection.health.no_response(within)))
@@ -119,7 +120,7 @@ impl Producer {
         };
         let result = tokio::select! {
             result = timeout(within, attempts) => result.unwrap_or_else(|_| no_response()),
-            () = connection.health.denied_since(start) => Err(Unreachable::AuthenticationFailed.into()),
+            () = connection.health.wait_until_denied(start) => Err(Unreachable::AuthenticationFailed.into()),
         };
         match &result {
             Err(DescribeError::Unreachable(Unreachable::AuthenticationFailed)) => client.retire(&connection),

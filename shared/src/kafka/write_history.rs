@@ -2,7 +2,7 @@
 //!
 //! When a broker denies a write, librdkafka removes the topic's partitions, and creates them again from the next metadata with
 //! the sequence numbers that they had when they were removed. Until then, records that were queued may still be sent, and be written
-//! with the next numbers. A broker that gets such a number again takes the new record for a repetition:
+//! with the next numbers. A broker that gets such a number again takes the new record for a duplicate:
 //! it acknowledges it with the offset of the earlier one, and does not write it.
 
 use std::{

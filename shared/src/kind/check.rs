@@ -8,8 +8,8 @@ use serde::de::DeserializeSeed;
 use super::{
     Field, JOIN_KEY, JOIN_KEYS, Kind, Presence,
     broken::{BrokenRules, Violation},
+    fast_path::FastPathRow,
     row::{MAX_FIELDS, MAX_ROWS, Object, Rows, Value},
-    usual::UsualRow,
 };
 use crate::{
     json::{self, JsonError},
@@ -83,7 +83,7 @@ impl Kind {
         copies: &mut Vec<u8>,
     ) -> Result<(Result<ValidStart<'a>, BrokenRules>, usize), serde_json::Error> {
         let start = copies.len();
-        if let Some(UsualRow { key, end, is_copied }) = self.usual_row(text, copies) {
+        if let Some(FastPathRow { key, end, is_copied }) = self.fast_path_row(text, copies) {
             let copy = is_copied.then_some(start..copies.len());
             return Ok((Ok(ValidStart { key: Cow::Borrowed(key), copy }), end));
         }
@@ -114,7 +114,7 @@ impl Kind {
             let at =
                 position(&row[next..], field.name).map(|at| next + at).or_else(|| position(&row[..next], field.name));
             next = at.map_or(next, |at| at + 1);
-            let other = field.also.and_then(|name| Some((name, get(row, name)?)));
+            let other = field.alias.and_then(|name| Some((name, get(row, name)?)));
             found += usize::from(at.is_some()) + usize::from(other.is_some());
             if (at.is_some() || other.is_none())
                 && let Err(problem) = field.check(at.map(|at| &row[at].1))

@@ -84,12 +84,12 @@ fn the_order_of_the_fields_does_not_matter() {
 #[test]
 fn a_field_may_be_missing_or_renamed_only_because_a_published_client_sends_it_so() {
     for kind in CATALOG {
-        for Field { name, also, presence, .. } in kind.fields {
+        for Field { name, alias, presence, .. } in kind.fields {
             let left_out = |form: &&Form| form.changes.contains(&(name, None));
-            let renamed = |form: &Form| form.changes.iter().any(|(to, json)| json.is_some() && Some(*to) == *also);
+            let renamed = |form: &Form| form.changes.iter().any(|(to, json)| json.is_some() && Some(*to) == *alias);
             let mut forms = kind.forms.iter().filter(left_out);
             assert_eq!(*presence == Presence::Optional, forms.clone().any(|form| !renamed(form)), "{kind}.{name}");
-            assert_eq!(also.is_some(), forms.any(renamed), "{kind}.{name}");
+            assert_eq!(alias.is_some(), forms.any(renamed), "{kind}.{name}");
         }
     }
 }

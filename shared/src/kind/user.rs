@@ -10,7 +10,7 @@ pub const USER: Kind = Kind {
         Field::required("last_name", Rule::Text),
         // Years. The sample has 20 to 60; the longest human life was 122.
         Field::optional("age", Rule::Integer { min: 0, max: 150 }),
-        Field::required("date_joined", Rule::DateTime).also("date-joined"),
+        Field::required("date_joined", Rule::DateTime).alias("date-joined"),
     ],
     forms: &[
         Form::new("with numbers as strings", &[("ind", Some("\"4\"")), ("age", Some("\"20\""))]),

@@ -57,7 +57,7 @@ fn row(kind: &Kind) -> Row {
         kind.fields.iter().flat_map(|field| field.names().map(|name| (name, schema(&field.rule, null(field)))));
     let needed = || kind.fields.iter().filter(|field| field.presence != Presence::Optional);
     let requires = |name: &'static str| json!({ "required": [name] });
-    let by_two_names = needed().filter(|field| field.also.is_some());
+    let by_two_names = needed().filter(|field| field.alias.is_some());
     let forms: Vec<_> = kind.forms.iter().map(|form| format!("- {form}")).collect();
     Row {
         description: format!(
@@ -68,7 +68,7 @@ fn row(kind: &Kind) -> Row {
         ),
         r#type: "object",
         properties: join_keys.into_iter().chain(fields).collect(),
-        required: needed().filter(|field| field.also.is_none()).map(|field| field.name).collect(),
+        required: needed().filter(|field| field.alias.is_none()).map(|field| field.name).collect(),
         any_of: JOIN_KEYS.map(requires),
         all_of: by_two_names.map(|field| json!({ "anyOf": field.names().map(requires).collect::<Vec<_>>() })).collect(),
     }

@@ -12,13 +12,13 @@ fn rows(kind: &Kind) -> impl Iterator<Item = &'static str> {
     sample::rows(kind.table).unwrap().lines()
 }
 
-/// The key and the compact row, if it is the usual one.
+/// The key and the compact row, if the fast path takes it.
 fn read(kind: &Kind, text: &str) -> Option<(String, String)> {
     let mut compact = b"before".to_vec();
-    let row = kind.usual_row(text, &mut compact);
+    let row = kind.fast_path_row(text, &mut compact);
     let added = String::from_utf8(compact.split_off("before".len())).unwrap();
     assert_eq!(compact, b"before");
-    let Some(UsualRow { key, end, is_copied }) = row else {
+    let Some(FastPathRow { key, end, is_copied }) = row else {
         assert_eq!(added, "", "{text}");
         return None;
     };
@@ -26,7 +26,7 @@ fn read(kind: &Kind, text: &str) -> Option<(String, String)> {
     Some((key.to_owned(), row))
 }
 
-/// Asserts that the general reading of `text` agrees, if it is the usual row. Returns whether it is.
+/// Asserts that the general reading of `text` agrees, if the fast path takes it. Returns whether it does.
 fn assert_agrees(kind: &Kind, text: &str) -> bool {
     let Some((key, row)) = read(kind, text) else { return false };
     let (checked, end) = kind.check_any_start(text).unwrap_or_else(|error| panic!("{error}: {text}"));
@@ -36,7 +36,7 @@ fn assert_agrees(kind: &Kind, text: &str) -> bool {
 }
 
 #[test]
-fn every_sample_row_is_usual_as_python_and_as_rust_print_it() {
+fn every_sample_row_is_taken_as_python_and_as_rust_print_it() {
     for kind in CATALOG {
         for row in rows(kind) {
             let compact = json::compact(row).into_owned();
@@ -53,7 +53,7 @@ fn a_string_ends_at_its_quote_and_has_no_control_characters() {
     let geo = |country: &str| {
         format!(r#"{{"ind":1,"timestamp":"2020-08-28 03:52:47","latitude":1.5,"longitude":-1,"country":{country}}}"#)
     };
-    for (country, is_usual) in [
+    for (country, is_taken) in [
         (r#""""#, true),
         (r#""a\"b\\""#, true),
         (r#""\/\b\f\n\r\t""#, true),
@@ -77,7 +77,7 @@ fn a_string_ends_at_its_quote_and_has_no_control_characters() {
         ("1", false),
     ] {
         let text = geo(country);
-        assert_eq!(assert_agrees(&GEO, &text), is_usual, "{text}");
+        assert_eq!(assert_agrees(&GEO, &text), is_taken, "{text}");
     }
 }
 
@@ -86,7 +86,7 @@ fn numbers_have_jsons_form_and_are_in_range() {
     let geo = |latitude: &str| {
         format!(r#"{{"ind":1,"timestamp":"2020-08-28 03:52:47","latitude":{latitude},"longitude":-1,"country":"x"}}"#)
     };
-    for (latitude, is_usual) in [
+    for (latitude, is_taken) in [
         ("90", true),
         ("-90.000000000", true),
         ("-0", true),
@@ -105,18 +105,18 @@ fn numbers_have_jsons_form_and_are_in_range() {
         ("1 1", false),
     ] {
         let text = geo(latitude);
-        assert_eq!(assert_agrees(&GEO, &text), is_usual, "{text}");
+        assert_eq!(assert_agrees(&GEO, &text), is_taken, "{text}");
     }
-    for (ind, is_usual) in
+    for (ind, is_taken) in
         [("0", true), ("2147483647", true), ("2147483648", false), ("-1", false), ("01", false), ("1.0", false)]
     {
         let text = geo("1").replacen("\"ind\":1", &format!("\"ind\":{ind}"), 1);
-        assert_eq!(assert_agrees(&GEO, &text), is_usual, "{text}");
+        assert_eq!(assert_agrees(&GEO, &text), is_taken, "{text}");
     }
 }
 
 #[test]
-fn other_orders_names_and_ends_are_not_usual() {
+fn other_orders_names_and_ends_do_not_take_the_fast_path() {
     let user = r#"{"ind":1,"first_name":"a","last_name":"b","age":20,"date_joined":"2016-01-01 00:00:00"}"#;
     assert!(assert_agrees(&USER, user));
     for (from, to) in [

@@ -1,4 +1,4 @@
-//! A fast reading of the usual row: the kind's fields in its order, as the database has them and most clients send them.
+//! A fast path for the row that most clients send: the kind's fields in its order, as the database has them.
 //!
 //! One pass over the bytes validates the row and removes its insignificant whitespace. It accepts fewer rows than the general
 //! reading, never others: every text that it does not recognize, valid or not, is left to that.
@@ -10,7 +10,7 @@ const MAX_DIGITS: usize = 15;
 
 /// A valid row at the start of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct UsualRow<'a> {
+pub(super) struct FastPathRow<'a> {
     /// The join key as sent: digits without a leading zero.
     pub(super) key: &'a str,
     /// The index after the row.
@@ -21,8 +21,8 @@ pub(super) struct UsualRow<'a> {
 
 impl Kind {
     /// Reads the row at the start of `text`, and appends it to `compact` if it has insignificant whitespace. Returns `None` if
-    /// it is not the usual row; `compact` is unchanged then.
-    pub(super) fn usual_row<'a>(&self, text: &'a str, compact: &mut Vec<u8>) -> Option<UsualRow<'a>> {
+    /// the general reading has to decide; `compact` is unchanged then.
+    pub(super) fn fast_path_row<'a>(&self, text: &'a str, compact: &mut Vec<u8>) -> Option<FastPathRow<'a>> {
         let before = compact.len();
         let row = Reader { text, at: 0, kept: 0, compact }.row(self);
         if row.is_none() {
@@ -41,7 +41,7 @@ struct Reader<'a, 'c> {
 }
 
 impl<'a> Reader<'a, '_> {
-    fn row(mut self, kind: &Kind) -> Option<UsualRow<'a>> {
+    fn row(mut self, kind: &Kind) -> Option<FastPathRow<'a>> {
         self.expect(b'{')?;
         self.name(kind.join_key)?;
         let key = self.whole_number()?;
@@ -72,10 +72,10 @@ impl<'a> Reader<'a, '_> {
         if is_copied {
             self.copy();
         }
-        Some(UsualRow { key, end: self.at, is_copied })
+        Some(FastPathRow { key, end: self.at, is_copied })
     }
 
-    /// Reads the value of `field`, which must not be of an unusual type.
+    /// Reads the value of `field`, which must be of the type that most rows have.
     fn value(&mut self, field: &Field) -> Option<()> {
         if self.rest().starts_with(b"null") {
             self.at += 4;

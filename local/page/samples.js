@@ -3,7 +3,7 @@
 const LONGEST = 600;
 const SMOOTH = 3;
 
-export class Series {
+export class Samples {
   samples = [];
 
   /** Replaces the samples by the server's, and keeps the local ones that are newer. */
