@@ -14,7 +14,7 @@ use axum::{
     http::{Request, Response},
 };
 use bytes::Bytes;
-use ingest::{StatusPolicy, status::ERROR_CODES};
+use ingest::{StatusPolicy, error_codes::ERROR_CODES};
 use serde_json::Value;
 use shared::kind::{CATALOG, Field, JOIN_KEY, JOIN_KEYS, Kind, Presence};
 use stack::{

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Write, fs, path::Path, process::Command};
 
-use ingest::status::ERROR_CODES;
+use ingest::error_codes::ERROR_CODES;
 use serde_json::Value;
 use shared::{
     kind::{CATALOG, JOIN_KEY, Presence},

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use axum::body::Body;
-use ingest::{App, router, status::ERROR_CODES};
+use ingest::{App, error_codes::ERROR_CODES, router};
 use shared::{
     kind::GEO,
     metadata::{Describe, DescribeError, Offsets, Partition},

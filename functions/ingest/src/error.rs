@@ -1,7 +1,7 @@
 //! Every error of a request, with its status and `error_code`. Other than here, only `failure` maps failures to statuses of
-//! the table in [`status`].
+//! the table in [`error_codes`].
 //!
-//! [`status`]: crate::status
+//! [`error_codes`]: crate::error_codes
 //!
 //! Clients read an error's `Display`, which never contains its source. The log has the source, without the client's data.
 
@@ -15,9 +15,9 @@ use shared::{
 };
 
 use crate::{
+    error_codes::{ErrorCode, THROTTLED, error_code},
     failure,
     limits::MAX_BODY_BYTES,
-    status::{ErrorCode, THROTTLED, error_code},
     violations::{RecordViolation, Violations},
 };
 

@@ -4,7 +4,7 @@ use http::StatusCode;
 use shared::publish::{Failure, Outcome};
 
 use crate::{
-    status::{self, ErrorCode},
+    error_codes::{self, ErrorCode},
     status_policy::StatusPolicy,
 };
 
@@ -13,12 +13,12 @@ pub(crate) const fn error_code(failure: Failure) -> ErrorCode {
     match failure {
         // The REST Proxy calls these three retriable, and its clients handle the code.
         Failure::Unconfirmed | Failure::NoSuchTopic | Failure::NoSuchPartition => {
-            const { status::error_code(StatusCode::SERVICE_UNAVAILABLE, 50003) }
+            const { error_codes::error_code(StatusCode::SERVICE_UNAVAILABLE, 50003) }
         }
-        Failure::TooLarge => const { status::error_code(StatusCode::PAYLOAD_TOO_LARGE, 50002) },
-        Failure::Refused => const { status::error_code(StatusCode::INTERNAL_SERVER_ERROR, 50002) },
-        Failure::Unauthenticated => const { status::error_code(StatusCode::UNAUTHORIZED, 40101) },
-        Failure::Unauthorized => const { status::error_code(StatusCode::FORBIDDEN, 40301) },
+        Failure::TooLarge => const { error_codes::error_code(StatusCode::PAYLOAD_TOO_LARGE, 50002) },
+        Failure::Refused => const { error_codes::error_code(StatusCode::INTERNAL_SERVER_ERROR, 50002) },
+        Failure::Unauthenticated => const { error_codes::error_code(StatusCode::UNAUTHORIZED, 40101) },
+        Failure::Unauthorized => const { error_codes::error_code(StatusCode::FORBIDDEN, 40301) },
     }
 }
 
@@ -43,9 +43,9 @@ pub(crate) const fn code(failure: Failure) -> u32 {
 /// large, missing topics and missing partitions.
 pub(crate) const fn v3_code(failure: Failure) -> u32 {
     match failure {
-        Failure::TooLarge => const { status::error_code(StatusCode::PAYLOAD_TOO_LARGE, 413) }.code,
-        Failure::NoSuchTopic => const { status::error_code(StatusCode::NOT_FOUND, 40401) }.code,
-        Failure::NoSuchPartition => const { status::error_code(StatusCode::NOT_FOUND, 40402) }.code,
+        Failure::TooLarge => const { error_codes::error_code(StatusCode::PAYLOAD_TOO_LARGE, 413) }.code,
+        Failure::NoSuchTopic => const { error_codes::error_code(StatusCode::NOT_FOUND, 40401) }.code,
+        Failure::NoSuchPartition => const { error_codes::error_code(StatusCode::NOT_FOUND, 40402) }.code,
         Failure::Unconfirmed | Failure::Refused | Failure::Unauthenticated | Failure::Unauthorized => code(failure),
     }
 }

@@ -7,7 +7,7 @@
 //! 3. `request` reads a produce request and inflates its `body` within limits;
 //! 4. `produce` handles it: `media` negotiates types, `envelope` finds the records, `records` validates each and keeps its
 //!    bytes, a [`Publish`] writes them;
-//! 5. `response` reports the outcome of each record, [`error`] every failure of a request, and [`status`] lists their codes.
+//! 5. `response` reports the outcome of each record, [`error`] every failure of a request, and [`error_codes`] lists their codes.
 //!
 //! `openapi` describes the API to clients, and `page` shows it in a browser.
 //!
@@ -20,6 +20,7 @@ mod body;
 mod dispatch;
 mod envelope;
 pub mod error;
+pub mod error_codes;
 pub mod event;
 mod failure;
 mod headers;
@@ -38,7 +39,6 @@ pub mod router;
 mod routes;
 #[cfg(feature = "function")]
 pub mod settings;
-pub mod status;
 pub mod status_policy;
 mod topic;
 mod v3;

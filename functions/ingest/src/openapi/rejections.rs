@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::json::compact;
 
-use crate::{app::App, error::Error, media, records, request::Headers, response::Response, status::ErrorCode};
+use crate::{app::App, error::Error, error_codes::ErrorCode, media, records, request::Headers, response::Response};
 
 /// The example object of OpenAPI.
 #[derive(Debug, Clone, Serialize)]

@@ -10,8 +10,8 @@ use shared::publish::{Failure, Written};
 
 use super::rejections::{Example, Rejection};
 use crate::{
+    error_codes::{ERROR_CODES, ErrorCode, GATEWAY_TIMEOUT, INVALID_API_KEY, THROTTLED},
     failure, response,
-    status::{ERROR_CODES, ErrorCode, GATEWAY_TIMEOUT, INVALID_API_KEY, THROTTLED},
 };
 
 /// OpenAPI's response object.
