@@ -2,14 +2,13 @@
 //!
 //! One pass: `cursor` walks the structure, and the caller parses each value in place.
 
-use serde::de::IgnoredAny;
 use serde_json::Error as ReadError;
-use shared::{json, redact::excerpt};
 
-use self::cursor::{Cursor, EnvelopeError};
-use crate::{advice::explain, error::Error, limits::MAX_RECORDS};
-
-mod cursor;
+use crate::{
+    cursor::{self, BodyError, Cursor},
+    error::Error,
+    limits::MAX_RECORDS,
+};
 
 /// One record as it was sent.
 #[derive(Debug)]
@@ -28,23 +27,11 @@ pub(crate) struct EnvelopeRecord<'a, T> {
 /// Parses a body to its records, in order. `read` parses the value at the start of a text and returns where it ends. It
 /// also gets the record's index.
 pub(crate) fn parse<'a, T>(body: &'a [u8], read: impl Read<'a, T>) -> Result<Vec<EnvelopeRecord<'a, T>>, Error> {
-    let text = json::utf8(body).map_err(|error| Error::NotJson(explain(error, body)))?;
-    match envelope(text, read) {
-        Ok(None) => Err(Error::BadEnvelope("`records` is missing".to_owned())),
-        Ok(Some(Found { count: 0, .. })) => Err(Error::BadEnvelope("`records` is empty".to_owned())),
-        Ok(Some(Found { count, .. })) if count > MAX_RECORDS => Err(Error::TooManyRecords { count, most: MAX_RECORDS }),
-        Ok(Some(Found { entries, .. })) => Ok(entries),
-        // The body as a whole is JSON; only the strict parsing of a value fails.
-        Err(EnvelopeError::NotJson(error)) if serde_json::from_str::<IgnoredAny>(text).is_ok() => {
-            Err(Error::NotJson(error))
-        }
-        Err(_) if text.trim().is_empty() => Err(Error::BadEnvelope("the body is empty".to_owned())),
-        // Invalid JSON further on takes precedence over a wrong shape.
-        Err(wrong) => Err(match (json::check(body), wrong) {
-            (Err(error), _) => Error::NotJson(explain(error, body)),
-            (Ok(_), EnvelopeError::NotJson(error)) => Error::NotJson(error),
-            (Ok(_), EnvelopeError::Shape(problem)) => Error::BadEnvelope(problem),
-        }),
+    match cursor::parse(body, |cursor| envelope(cursor, read), Error::BadEnvelope)? {
+        None => Err(Error::BadEnvelope("`records` is missing".to_owned())),
+        Some(Found { count: 0, .. }) => Err(Error::BadEnvelope("`records` is empty".to_owned())),
+        Some(Found { count, .. }) if count > MAX_RECORDS => Err(Error::TooManyRecords { count, most: MAX_RECORDS }),
+        Some(Found { entries, .. }) => Ok(entries),
     }
 }
 
@@ -62,29 +49,27 @@ struct Found<'a, T> {
 }
 
 /// Parses the envelope. `None` if it has no `records`.
-fn envelope<'a, T>(text: &'a str, mut read: impl Read<'a, T>) -> Result<Option<Found<'a, T>>, EnvelopeError> {
-    let mut cursor = Cursor::new(text);
+fn envelope<'a, T>(cursor: &mut Cursor<'a>, mut read: impl Read<'a, T>) -> Result<Option<Found<'a, T>>, BodyError> {
     if cursor.peek() == Some(b'"') {
-        return Err(EnvelopeError::shape(
+        return Err(BodyError::shape(
             "the body is a string that holds JSON: send the object itself, not its JSON text",
         ));
     }
     let mut found = None;
     cursor.object("an object with `records`", |cursor, name| match name {
-        "records" if found.is_some() => Err(EnvelopeError::shape("`records` appears twice")),
+        "records" if found.is_some() => Err(BodyError::shape("`records` appears twice")),
         "records" => {
             found = Some(records(cursor, &mut read)?);
             Ok(())
         }
         // Clients of the schema formats may send these; they have no meaning here.
         "key_schema" | "key_schema_id" | "value_schema" | "value_schema_id" => cursor.skip_value().map(drop),
-        _ => Err(unrecognized(name)),
+        _ => Err(BodyError::unrecognized(name)),
     })?;
-    cursor.end()?;
     Ok(found)
 }
 
-fn records<'a, T>(cursor: &mut Cursor<'a>, read: &mut impl Read<'a, T>) -> Result<Found<'a, T>, EnvelopeError> {
+fn records<'a, T>(cursor: &mut Cursor<'a>, read: &mut impl Read<'a, T>) -> Result<Found<'a, T>, BodyError> {
     let mut found = Found { entries: Vec::new(), count: 0 };
     cursor.list("`records` to be a list", |cursor| {
         if found.count < MAX_RECORDS {
@@ -103,7 +88,7 @@ fn entry<'a, T>(
     cursor: &mut Cursor<'a>,
     at: usize,
     read: &mut impl Read<'a, T>,
-) -> Result<EnvelopeRecord<'a, T>, EnvelopeError> {
+) -> Result<EnvelopeRecord<'a, T>, BodyError> {
     let (mut partition, mut key, mut value, mut headers) = (None, None, None, None);
     cursor.object(format_args!("records[{at}] to be an object with `value`"), |cursor, name| {
         let twice = match name {
@@ -111,9 +96,9 @@ fn entry<'a, T>(
             "key" => key.replace(cursor.skip_value()?).is_some(),
             "value" => value.replace(cursor.value(|text| read(at, text))?).is_some(),
             "headers" => headers.replace(cursor.skip_value()?).is_some(),
-            _ => return Err(unrecognized(name)),
+            _ => return Err(BodyError::unrecognized(name)),
         };
-        if twice { Err(EnvelopeError::Shape(format!("records[{at}]: `{name}` appears twice"))) } else { Ok(()) }
+        if twice { Err(BodyError::Shape(format!("records[{at}]: `{name}` appears twice"))) } else { Ok(()) }
     })?;
     let not_null = |text: &&str| *text != "null";
     let partition = match partition.filter(not_null).map(str::parse::<i32>) {
@@ -121,7 +106,7 @@ fn entry<'a, T>(
         Some(Ok(partition)) if partition >= 0 => Some(partition),
         Some(_) => {
             let most = i32::MAX;
-            return Err(EnvelopeError::Shape(format!(
+            return Err(BodyError::Shape(format!(
                 "records[{at}].partition: must be a whole number from 0 to {most}, or null"
             )));
         }
@@ -133,15 +118,10 @@ fn entry<'a, T>(
     Ok(EnvelopeRecord { partition, key: key.filter(not_null), value, parsed, headers: headers.filter(not_null) })
 }
 
-/// Cuts the name, because the client controls its length.
-fn unrecognized(name: &str) -> EnvelopeError {
-    EnvelopeError::Shape(format!("Unrecognized field: {}", excerpt(name)))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Map, Value};
-    use shared::json::Strict;
+    use shared::json::{self, Strict};
 
     use super::*;
 

@@ -17,6 +17,7 @@ mod advice;
 mod app;
 mod binary;
 mod body;
+mod cursor;
 mod dispatch;
 mod envelope;
 pub mod error;

@@ -2,33 +2,67 @@
 
 use std::fmt;
 
+use serde::de::IgnoredAny;
 use serde_json::Error as ReadError;
-use shared::json::{self, JsonError, Key, Place, Strict};
+use shared::{
+    json::{self, JsonError, Key, Place, Strict},
+    redact::excerpt,
+};
 
-/// The reason why a text is not an envelope.
+use crate::{advice::explain, error::Error};
+
+/// The reason why a body is rejected.
 #[derive(Debug)]
-pub(super) enum EnvelopeError {
+pub(crate) enum BodyError {
     /// Invalid JSON.
     NotJson(JsonError),
     /// JSON of another shape.
     Shape(String),
 }
 
-impl EnvelopeError {
-    pub(super) fn shape(problem: impl Into<String>) -> Self {
+impl BodyError {
+    pub(crate) fn shape(problem: impl Into<String>) -> Self {
         Self::Shape(problem.into())
+    }
+
+    /// Cuts the name, because the client controls its length.
+    pub(crate) fn unrecognized(name: &str) -> Self {
+        Self::Shape(format!("Unrecognized field: {}", excerpt(name)))
+    }
+}
+
+/// Parses a body with `read`. Invalid JSON anywhere in the body takes precedence over a wrong shape, which `wrong_shape` converts.
+pub(crate) fn parse<'a, T>(
+    body: &'a [u8],
+    read: impl FnOnce(&mut Cursor<'a>) -> Result<T, BodyError>,
+    wrong_shape: fn(String) -> Error,
+) -> Result<T, Error> {
+    let text = json::utf8(body).map_err(|error| Error::NotJson(explain(error, body)))?;
+    let mut cursor = Cursor::new(text);
+    match read(&mut cursor).and_then(|found| cursor.end().map(|()| found)) {
+        Ok(found) => Ok(found),
+        // The body as a whole is JSON; only the strict parsing of a value fails.
+        Err(BodyError::NotJson(error)) if serde_json::from_str::<IgnoredAny>(text).is_ok() => {
+            Err(Error::NotJson(error))
+        }
+        Err(_) if text.trim().is_empty() => Err(wrong_shape("the body is empty".to_owned())),
+        Err(wrong) => Err(match (json::check(body), wrong) {
+            (Err(error), _) => Error::NotJson(explain(error, body)),
+            (Ok(_), BodyError::NotJson(error)) => Error::NotJson(error),
+            (Ok(_), BodyError::Shape(problem)) => wrong_shape(problem),
+        }),
     }
 }
 
 /// A position in a text.
 #[derive(Debug)]
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) const fn new(text: &'a str) -> Self {
+    pub(crate) const fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
 
@@ -38,7 +72,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next byte that is not whitespace.
-    pub(super) fn peek(&mut self) -> Option<u8> {
+    pub(crate) fn peek(&mut self) -> Option<u8> {
         let rest = &self.text.as_bytes()[self.at..];
         let is_whitespace = |byte: &&u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
         self.at += rest.iter().take_while(is_whitespace).count();
@@ -46,8 +80,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// An error at this position.
-    fn not_json(&self, error: JsonError) -> EnvelopeError {
-        EnvelopeError::NotJson(error.after(Place::default().behind(&self.text.as_bytes()[..self.at])))
+    fn not_json(&self, error: JsonError) -> BodyError {
+        BodyError::NotJson(error.after(Place::default().behind(&self.text.as_bytes()[..self.at])))
     }
 
     /// Consumes `byte` if it is next, and returns whether it was.
@@ -57,19 +91,19 @@ impl<'a> Cursor<'a> {
         is_next
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), EnvelopeError> {
+    fn expect(&mut self, byte: u8) -> Result<(), BodyError> {
         if self.consumes(byte) { Ok(()) } else { Err(self.expected(&format!("`{}`", char::from(byte)))) }
     }
 
-    fn expected(&self, what: &str) -> EnvelopeError {
+    fn expected(&self, what: &str) -> BodyError {
         self.not_json(JsonError { line: 1, column: 1, expected: format!("expected {what}") })
     }
 
     /// Consumes the next value, and returns its text and the result of `read`, which parses it and returns where it ends.
-    pub(super) fn value<T>(
+    pub(crate) fn value<T>(
         &mut self,
         read: impl FnOnce(&'a str) -> Result<(T, usize), ReadError>,
-    ) -> Result<(&'a str, T), EnvelopeError> {
+    ) -> Result<(&'a str, T), BodyError> {
         self.peek();
         let rest = self.rest();
         let (read, end) = read(rest).map_err(|error| self.not_json(error.into()))?;
@@ -78,16 +112,16 @@ impl<'a> Cursor<'a> {
     }
 
     /// Consumes the next value without interpreting it, and returns its text.
-    pub(super) fn skip_value(&mut self) -> Result<&'a str, EnvelopeError> {
+    pub(crate) fn skip_value(&mut self) -> Result<&'a str, BodyError> {
         self.value(json::start::<Strict>).map(|(text, Strict)| text)
     }
 
     /// Consumes an object. `member` gets each name and consumes its value; `expected` describes the object in errors.
-    pub(super) fn object(
+    pub(crate) fn object(
         &mut self,
         expected: impl fmt::Display,
-        mut member: impl FnMut(&mut Self, &str) -> Result<(), EnvelopeError>,
-    ) -> Result<(), EnvelopeError> {
+        mut member: impl FnMut(&mut Self, &str) -> Result<(), BodyError>,
+    ) -> Result<(), BodyError> {
         self.each((b'{', b'}'), expected, |cursor| {
             let (_, Key(name)) = cursor.value(json::start)?;
             cursor.expect(b':')?;
@@ -96,11 +130,11 @@ impl<'a> Cursor<'a> {
     }
 
     /// Consumes a list. `element` consumes each element; `expected` describes the list in errors.
-    pub(super) fn list(
+    pub(crate) fn list(
         &mut self,
         expected: impl fmt::Display,
-        element: impl FnMut(&mut Self) -> Result<(), EnvelopeError>,
-    ) -> Result<(), EnvelopeError> {
+        element: impl FnMut(&mut Self) -> Result<(), BodyError>,
+    ) -> Result<(), BodyError> {
         self.each((b'[', b']'), expected, element)
     }
 
@@ -108,10 +142,10 @@ impl<'a> Cursor<'a> {
         &mut self,
         (open, close): (u8, u8),
         expected: impl fmt::Display,
-        mut item: impl FnMut(&mut Self) -> Result<(), EnvelopeError>,
-    ) -> Result<(), EnvelopeError> {
+        mut item: impl FnMut(&mut Self) -> Result<(), BodyError>,
+    ) -> Result<(), BodyError> {
         if !self.consumes(open) {
-            return Err(EnvelopeError::Shape(format!("expected {expected}")));
+            return Err(BodyError::Shape(format!("expected {expected}")));
         }
         if self.consumes(close) {
             return Ok(());
@@ -126,7 +160,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Checks that nothing follows.
-    pub(super) fn end(&mut self) -> Result<(), EnvelopeError> {
+    fn end(&mut self) -> Result<(), BodyError> {
         if self.peek().is_none() { Ok(()) } else { Err(self.expected("the end")) }
     }
 }
