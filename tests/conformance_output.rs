@@ -21,11 +21,13 @@ async fn conformance(args: &[&str]) -> ProgramOutput {
 #[tokio::test]
 async fn local_with_rest_proxy_settings_passes_every_vector_and_the_skipped_ones_are_listed() {
     let set = ["--pass-through", "clicks", "--statuses", "confluent"];
-    let local = Local::start(&[&["--posts-per-second", "0", "--allow-origin", "*"], &set[..]].concat()).await;
+    let shared = ["--shared-stream", "Kinesis-Prod-Stream=demo"];
+    let local = Local::start(&[&["--posts-per-second", "0", "--allow-origin", "*"], &set[..], &shared].concat()).await;
     let url = format!("http://{}/", local.address);
     let gives = [Need::Bytes, Need::ExactPaths, Need::AnyMethod, Need::LargeBodies, Need::SmallRecords].map(Need::name);
     let gives: Vec<_> = gives.into_iter().flat_map(|need| ["--gives", need]).collect();
-    let out = conformance(&[&[url.as_str()], &set[..], &gives[..]].concat()).await;
+    let shared = ["--shared-stream", "Kinesis-Prod-Stream"];
+    let out = conformance(&[&[url.as_str()], &set[..], &shared, &gives[..]].concat()).await;
     assert_eq!(out.code, Some(0), "{}{}", out.stdout, out.stderr);
     let lacks = [Need::ThreePartitions, Need::HonestStatuses];
     let skipped: Vec<_> = vectors()
@@ -50,7 +52,10 @@ async fn each_difference_is_reported_with_its_request() {
     let geo = StubResponse::ok(&json!({"offsets": [written], "key_schema_id": null, "value_schema_id": null}));
     let root = StubResponse::ok(&json!(["demo.geo", "demo.pin", "demo.user"]));
     let user = StubResponse::error(StatusCode::FORBIDDEN, "E", "Forbidden");
-    let api = Stub::start([("/topics", vec![root]), (".geo", vec![geo]), (".user", vec![user])]).await;
+    let streams = StubResponse::ok(&json!({"StreamNames": ["streaming-demo-geo"], "HasMoreStreams": false}));
+    let api =
+        Stub::start([("/topics", vec![root]), ("/streams", vec![streams]), (".geo", vec![geo]), (".user", vec![user])])
+            .await;
     let out = conformance(&[api.address(), "--api-key", "k3y", "--only", "is posted to its topic"]).await;
     assert_eq!(out.code, Some(1), "{}{}", out.stdout, out.stderr);
     for expected in [
@@ -65,7 +70,7 @@ async fn each_difference_is_reported_with_its_request() {
     assert!(out.stdout.ends_with("\n3 of 3 vectors FAILED; 0 skipped.\n"), "{}", out.stdout);
     assert!(!out.stdout.contains("k3y"), "{}", out.stdout);
     let keys: Vec<_> = api.requests().iter().map(|request| request.header("x-api-key").map(str::to_owned)).collect();
-    assert_eq!(keys, vec![Some("k3y".to_owned()); 4], "each request has the key");
+    assert_eq!(keys, vec![Some("k3y".to_owned()); 5], "each request has the key");
 }
 
 #[tokio::test]
@@ -88,6 +93,7 @@ async fn an_api_that_can_run_no_vector_is_a_one_line_error() {
         ),
         (&[api.address(), "--pass-through", "p"], "no topic p: set --pass-through to one of demo.geo, demo.pin"),
         (&[api.address(), "--pass-through", "demo.pin"], "demo.pin validates its records"),
+        (&[api.address(), "--shared-stream", "s"], "no stream s: set --shared-stream to one of "),
         (&[api.address(), "--gives", "pass-through"], "--gives pass-through: use --pass-through instead"),
         (&[api.address(), "--gives", "gold"], "unknown need `gold`; there are bytes, "),
     ] {
@@ -103,7 +109,7 @@ async fn an_api_that_can_run_no_vector_is_a_one_line_error() {
 async fn help_lists_the_flags() {
     let out = conformance(&["--help"]).await;
     assert_eq!(out.code, Some(0));
-    for flag in ["--user-id", "--pass-through", "--statuses", "--api-key", "--gives", "--only"] {
+    for flag in ["--user-id", "--pass-through", "--shared-stream", "--statuses", "--api-key", "--gives", "--only"] {
         assert!(out.stdout.contains(flag), "{}", out.stdout);
     }
 }

@@ -34,6 +34,21 @@ pub(crate) fn vectors() -> &'static [Vector] {
 /// The topic that takes any record.
 const PASS_THROUGH: &str = "clicks";
 
+/// The stream that takes all kinds.
+const SHARED_STREAM: &str = "Kinesis-Prod-Stream";
+
+/// The names of an API that serves `user_ids` and the two above.
+fn names(user_id: &str, user_ids: &[&str]) -> Names {
+    let each = |pattern: fn(&str, &Kind) -> String| {
+        let of_id = move |id: &&str| CATALOG.iter().map(move |kind| pattern(id, kind)).collect::<Vec<_>>();
+        user_ids.iter().flat_map(of_id).collect::<Vec<_>>()
+    };
+    let topics = [each(|id, kind| format!("{id}.{kind}")), vec![PASS_THROUGH.to_owned()]].concat();
+    let mut streams = [each(|id, kind| format!("streaming-{id}-{kind}")), vec![SHARED_STREAM.to_owned()]].concat();
+    streams.sort_unstable();
+    Names::new(user_id, &topics).passing_through(PASS_THROUGH).streaming(&streams).sharing(SHARED_STREAM)
+}
+
 fn needing(need: Need) -> impl Iterator<Item = &'static Vector> {
     vectors().iter().filter(move |vector| vector.needs.contains(&need))
 }
@@ -63,8 +78,7 @@ struct Routed<'p> {
 }
 
 impl<'p> Routed<'p> {
-    fn new(pipeline: &'p Pipeline, user_id: &str, meets: &'static [Need]) -> Self {
-        let names = Names::new(user_id, &pipeline.topics()).passing_through(PASS_THROUGH);
+    fn new(pipeline: &'p Pipeline, names: Names, meets: &'static [Need]) -> Self {
         Self { pipeline, contents: Contents::of(pipeline), names, meets }
     }
 }
@@ -93,15 +107,23 @@ impl Api for Routed<'_> {
 
 #[tokio::test]
 async fn the_router_passes_every_vector_and_writes_only_its_records() {
-    const DIRECT: &[Need] =
-        &[Need::Bytes, Need::ExactPaths, Need::AnyMethod, Need::LargeBodies, Need::PassThrough, Need::HonestStatuses];
-    let pipeline = Pipeline::start_as("u,v", PASS_THROUGH, StatusPolicy::Strict).await;
-    let skipped = assert_kept(vectors(), &Routed::new(&pipeline, "u", DIRECT)).await;
+    const DIRECT: &[Need] = &[
+        Need::Bytes,
+        Need::ExactPaths,
+        Need::AnyMethod,
+        Need::LargeBodies,
+        Need::PassThrough,
+        Need::SharedStream,
+        Need::HonestStatuses,
+    ];
+    let shared = format!("{SHARED_STREAM}=u");
+    let pipeline = Pipeline::start_as("u,v", PASS_THROUGH, &shared, StatusPolicy::Strict).await;
+    let skipped = assert_kept(vectors(), &Routed::new(&pipeline, names("u", &["u", "v"]), DIRECT)).await;
     assert_eq!(skipped, BTreeSet::from([Need::SmallRecords, Need::ThreePartitions, Need::ConfluentStatuses]));
-    let of_v = Routed::new(&pipeline, "v", &[Need::ThreePartitions, Need::HonestStatuses]);
+    let of_v = Routed::new(&pipeline, names("v", &["u", "v"]), &[Need::ThreePartitions, Need::HonestStatuses]);
     assert_eq!(assert_kept(needing(Need::ThreePartitions), &of_v).await, BTreeSet::new());
-    let pipeline = Pipeline::start_as("u", PASS_THROUGH, StatusPolicy::Confluent).await;
-    let confluent = Routed::new(&pipeline, "u", &[Need::ConfluentStatuses]);
+    let pipeline = Pipeline::start_as("u", PASS_THROUGH, &shared, StatusPolicy::Confluent).await;
+    let confluent = Routed::new(&pipeline, names("u", &["u"]), &[Need::ConfluentStatuses]);
     let skipped = assert_kept(needing(Need::ConfluentStatuses), &confluent).await;
     assert_eq!(skipped, BTreeSet::from([Need::SmallRecords]));
 }
@@ -140,9 +162,10 @@ async fn local_passes_every_vector_over_a_socket_and_archives_only_its_records()
     const USER_ID: &str = "0a1b2c3d4e5f";
     // Browsers get the permissions of a deployed API.
     let set = ["--posts-per-second", "0", "--user-id", USER_ID, "--pass-through", PASS_THROUGH, "--allow-origin", "*"];
-    let local = Local::start(&set).await;
+    let shared = format!("{SHARED_STREAM}={USER_ID}");
+    let local = Local::start(&[&set[..], &["--shared-stream", &shared]].concat()).await;
     let topics = CATALOG.iter().map(|kind| format!("{USER_ID}.{kind}")).collect::<Vec<_>>();
-    let names = Names::new(USER_ID, &[&topics[..], &[PASS_THROUGH.to_owned()]].concat()).passing_through(PASS_THROUGH);
+    let names = names(USER_ID, &[USER_ID]);
     let lacks = [Need::ThreePartitions, Need::ConfluentStatuses];
     let api =
         Served { address: local.address, prefix: "", contents: None, names: names.clone(), lacks: lacks.to_vec() };
@@ -183,19 +206,21 @@ async fn behind(
     vectors: impl IntoIterator<Item = &Vector>,
     lacks: Vec<Need>,
 ) -> BTreeSet<Need> {
-    let pipeline = Pipeline::start_as("u", PASS_THROUGH, statuses).await;
+    let shared = format!("{SHARED_STREAM}=u");
+    let pipeline = Pipeline::start_as("u", PASS_THROUGH, &shared, statuses).await;
     let environment = [
         ("BOOTSTRAP_SERVERS", pipeline.cluster.bootstrap_servers()),
         ("SECURITY_PROTOCOL", "PLAINTEXT".to_owned()),
         ("USER_IDS", "u".to_owned()),
         ("PASS_THROUGH_TOPICS", PASS_THROUGH.to_owned()),
+        ("SHARED_STREAMS", shared),
         ("STATUSES", statuses.to_string()),
     ];
     let mut function = Function::new(&built("ingest").await.unwrap(), environment);
     function.timeout = deployed_timeout("ingest").unwrap();
     let gateway = Gateway::start(Arc::new(Lambda::start(&function).await.unwrap()), api).await.unwrap();
     let address = gateway.url().split('/').nth(2).unwrap().parse().unwrap();
-    let names = Names::new("u", &pipeline.topics()).passing_through(PASS_THROUGH);
+    let names = names("u", &["u"]);
     let contents = Some(Contents::of(&pipeline));
     assert_kept(vectors, &Served { address, prefix, contents, names, lacks }).await
 }

@@ -13,7 +13,7 @@ use crate::support::{
 
 #[tokio::test]
 async fn with_statuses_confluent_an_unwritten_record_is_reported_in_its_entry() {
-    let pipeline = Pipeline::start_as("u", "", StatusPolicy::Confluent).await;
+    let pipeline = Pipeline::start_as("u", "", "", StatusPolicy::Confluent).await;
     for (error, status, code) in [
         (RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 200, 50002),
         (RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD, 200, 50002),
@@ -33,7 +33,7 @@ async fn local_creates_pass_through_topics_and_does_not_archive_them() {
     assert_eq!(status, 200, "{body}");
     assert_eq!(local.first_record("clicks"), "1");
     let settings = std::fs::read_to_string(local.settings_file()).unwrap();
-    assert!(settings.contains("\nPASS_THROUGH_TOPICS=clicks\nSTATUSES=confluent\n"), "{settings}");
+    assert!(settings.contains("\nPASS_THROUGH_TOPICS=clicks\nSHARED_STREAMS=\nSTATUSES=confluent\n"), "{settings}");
     let ended = local.stop().await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(ended.figure("records written"), 1);

@@ -7,7 +7,8 @@ use crate::{cli::Cli, components::Components, dashboard};
 
 /// Prints it to stderr, because stdout holds only the summary.
 pub(crate) fn print(cli: &Cli, components: &Components) {
-    let Components { user_ids, pass_through, statuses, address, cluster, archive, embedded, .. } = components;
+    let Components { user_ids, pass_through, shared_streams, statuses, address, cluster, archive, embedded, .. } =
+        components;
     let embedded = if embedded.is_some() { " (embedded)" } else { "" };
     let rows = dashboard::rows(cli);
     let (rate, first) = (cli.posts_per_second, &cli.user_ids[0]);
@@ -28,6 +29,9 @@ pub(crate) fn print(cli: &Cli, components: &Components) {
     }
     if pass_through.iter().next().is_some() {
         lines.push(format!("Unchecked  {pass_through}, not archived"));
+    }
+    if !cli.shared_streams.is_empty() {
+        lines.push(format!("Streams    {shared_streams}, for all kinds"));
     }
     if cli.order != Order::default() {
         lines.push(format!("Order      {}, from its first post", cli.order));

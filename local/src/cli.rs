@@ -41,6 +41,10 @@ pub(crate) struct Cli {
     #[arg(long = "pass-through", value_name = "TOPIC", value_delimiter = ',')]
     pub(crate) pass_through: Vec<String>,
 
+    /// Stream of /streams that takes all kinds of a user id, such as Kinesis-Prod-Stream=demo; repeatable
+    #[arg(long = "shared-stream", value_name = "NAME=ID", value_delimiter = ',')]
+    pub(crate) shared_streams: Vec<String>,
+
     /// Status of a partially written request: `honest` answers 200 only if every record is written, `confluent` answers 200
     /// even if some are not, like the REST Proxy
     #[arg(long, value_name = "honest|confluent", default_value = "honest")]

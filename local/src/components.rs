@@ -8,7 +8,7 @@ use archive::{
     reader::Kafka,
 };
 use emulator::{DatabaseUrl, Order, Source, order::POST_ORDER};
-use ingest::{StatusPolicy, status_policy::STATUSES};
+use ingest::{SharedStreams, StatusPolicy, shared_streams::SHARED_STREAMS, status_policy::STATUSES};
 use rand::{SeedableRng, rngs::StdRng};
 use shared::{
     cluster::{
@@ -35,6 +35,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Components {
     pub(crate) user_ids: UserIds,
     pub(crate) pass_through: PassThroughTopics,
+    pub(crate) shared_streams: SharedStreams,
     pub(crate) statuses: StatusPolicy,
     pub(crate) listener: TcpListener,
     pub(crate) address: SocketAddr,
@@ -62,6 +63,8 @@ impl Components {
         let progress = StartupProgress::new("reading the database");
         let user_ids = UserIds::new(cli.user_ids.clone())?;
         let pass_through = PassThroughTopics::new(cli.pass_through.clone())?.checked_against(&user_ids)?;
+        let shared_streams = SharedStreams::new(cli.shared_streams.iter().map(String::as_str))?;
+        let shared_streams = shared_streams.checked_against(&user_ids)?;
         let archive_url = if cli.no_archive { None } else { Some(archive_url(cli)?) };
         let database_url = cli.database_url.as_deref().map_or(Ok(DatabaseUrl::Sample), str::parse);
         let database_url = database_url.map_err(StartError::DatabaseUrl)?;
@@ -97,6 +100,7 @@ impl Components {
         let mut components = Self {
             user_ids,
             pass_through,
+            shared_streams,
             statuses: cli.statuses,
             listener,
             address,
@@ -128,7 +132,7 @@ impl Components {
             fs::create_dir_all(folder)?;
         }
         let (servers, user_ids) = (&self.cluster.bootstrap_servers, &self.user_ids);
-        let (pass_through, statuses) = (&self.pass_through, self.statuses);
+        let (pass_through, shared_streams, statuses) = (&self.pass_through, &self.shared_streams, self.statuses);
         let security = match &self.cluster.security {
             Security::Plaintext => format!("{}={}", SECURITY_PROTOCOL.name, Protocol::Plaintext),
             Security::Iam { authorities, .. } => format!("{}=\"{authorities}\"", SSL_CA_LOCATION.name),
@@ -138,9 +142,9 @@ impl Components {
             DatabaseUrl::MySql(_) => "# Export DATABASE_URL: it may hold a password, which does not belong in a file.",
         };
         let text = format!(
-            "{}={servers}\n{security}\nUSER_IDS={user_ids}\n{}={pass_through}\n{}={statuses}\n{rows}\n{}={order}\nPOSTS_PER_RUN=1\n\
+            "{}={servers}\n{security}\nUSER_IDS={user_ids}\n{}={pass_through}\n{}={shared_streams}\n{}={statuses}\n{rows}\n{}={order}\nPOSTS_PER_RUN=1\n\
              {archive}RUST_LOG=\"info,rskafka=warn\"\n",
-            BOOTSTRAP_SERVERS.name, PASS_THROUGH_TOPICS.name, STATUSES.name, POST_ORDER.name
+            BOOTSTRAP_SERVERS.name, PASS_THROUGH_TOPICS.name, SHARED_STREAMS.name, STATUSES.name, POST_ORDER.name
         );
         fs::write(file, text)
     }

@@ -7,6 +7,7 @@ use archive::{
     reader::ReadError,
 };
 use emulator::source::{DatabaseUrlError, SourceError};
+use ingest::shared_streams::SharedStreamsError;
 use rdkafka::error::KafkaError;
 use shared::{
     error_chain::one_line,
@@ -23,6 +24,8 @@ pub(crate) enum StartError {
     UserIds(#[from] UserIdsError),
     #[error("--pass-through: {0}")]
     PassThrough(#[from] PassThroughError),
+    #[error("--shared-stream: {0}")]
+    SharedStreams(#[from] SharedStreamsError),
     #[error("cannot start the embedded Kafka: {0}")]
     EmbeddedKafka(#[from] KafkaError),
     #[error("--security-protocol: {0}")]

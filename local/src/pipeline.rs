@@ -97,8 +97,19 @@ impl<T: Send + 'static> Task<T> {
 fn start(cli: &Cli, components: Components, totals: RunningTotals, started: Instant) -> Running {
     let setup = Setup::of(cli, &components);
     let guard = Guard::new(components.address, cli.allow_hosts.clone(), cli.allow_origins.clone());
-    let Components { user_ids, pass_through, statuses, listener, source, embedded, producer, archive, claim, .. } =
-        components;
+    let Components {
+        user_ids,
+        pass_through,
+        shared_streams,
+        statuses,
+        listener,
+        source,
+        embedded,
+        producer,
+        archive,
+        claim,
+        ..
+    } = components;
     let metrics = totals.metrics.clone();
     let (stop_sending, stop_archiving) = (CancellationToken::new(), CancellationToken::new());
     let backlog = embedded.as_ref().map(|_| Arc::new(Backlog::new(user_ids.topic_names())));
@@ -110,6 +121,7 @@ fn start(cli: &Cli, components: Components, totals: RunningTotals, started: Inst
 
     let app = App::new(producer.clone(), cluster.clone(), &user_ids, metrics.clone())
         .with_pass_through(&pass_through)
+        .with_shared_streams(shared_streams)
         .with_status_policy(statuses);
     let server = Server::start(listener, guard, router(app), dashboard.clone(), &metrics, &stop_sending);
 

@@ -87,6 +87,12 @@ class TopicsTest(unittest.TestCase):
         self.assert_refused_once("from `a.b` only in . and _", PassThroughTopics="a.b,c,a_b")
         self.assert_refused_once("from `demo.geo` only in . and _", PassThroughTopics="demo_geo")
 
+    def test_shared_streams_that_ingest_refuses_are_refused(self):
+        self.assertEqual(plan(UserIds="a,b", SharedStreams="all=a,others=b").objections(), [])
+        self.assert_refused_once("`all`: `c` is not one of UserIds", UserIds="a,b", SharedStreams="all=c")
+        self.assert_refused_once("`all`: it is given twice", UserIds="a,b", SharedStreams="all=a,all=b")
+        self.assert_refused_once("`streaming-a-pin`: the streams of single topics", UserIds="a", SharedStreams="streaming-a-pin=a")
+
     def test_the_kinds_are_those_of_the_template(self):
         mapped = TEMPLATE["Resources"]["Fn::ForEach::MappedUserIds"][2]["Fn::ForEach::MappedKinds"]
         self.assertEqual(list(KINDS), mapped[1])

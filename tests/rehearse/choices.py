@@ -13,6 +13,7 @@ import texts
 EXAMPLES = {
     "UserIds": "demo,b-2",
     "PassThroughTopics": "clicks,views.v1",
+    "SharedStreams": "Kinesis-Prod-Stream=demo",
     "ClusterArn": "arn:aws:kafka:eu-west-1:123456789012:cluster/theirs/4f0c1b6e-13ab-4c9d-8e7f-0a1b2c3d4e5f-2",
     "ClusterSecurityGroupId": "sg-0a1b2c3d4e5f60718",
     "AvailabilityZones": "eu-west-1c,eu-west-1b,eu-west-1a",

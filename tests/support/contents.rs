@@ -105,14 +105,18 @@ fn record(found: &OwnedMessage) -> Record {
     }
 }
 
-/// The partition and offset of each record that an answer reports as written, in v2's entries or v3's results or successes.
+/// The partition and offset of each record that an answer reports as written, in v2's entries, v3's results or
+/// successes, or those of streams.
 fn reported_offsets(answer: &[u8]) -> Vec<(i32, i64)> {
     let texts = serde_json::Deserializer::from_slice(answer).into_iter::<Value>();
     let entries = texts.map_while(Result::ok).flat_map(|answer| {
-        let list = answer["offsets"].as_array().or(answer["successes"].as_array());
+        let list = ["offsets", "successes", "Records"].iter().find_map(|list| answer[list].as_array());
         list.cloned().unwrap_or_else(|| vec![answer])
     });
     let place = |entry: Value| {
+        if let (Some(shard), Some(sequence)) = (entry["ShardId"].as_str(), entry["SequenceNumber"].as_str()) {
+            return Some((shard.strip_prefix("shardId-")?.parse().ok()?, sequence.parse().ok()?));
+        }
         let partition = entry["partition"].as_i64().or(entry["partition_id"].as_i64())?;
         Some((partition.try_into().ok()?, entry["offset"].as_i64()?))
     };

@@ -72,11 +72,16 @@ impl Pipeline {
     }
 
     pub(crate) async fn start_for(user_ids: &str) -> Self {
-        Self::start_as(user_ids, "", StatusPolicy::Strict).await
+        Self::start_as(user_ids, "", "", StatusPolicy::Strict).await
     }
 
-    /// Starts with pass-through topics and a status policy.
-    pub(crate) async fn start_as(user_ids: &str, pass_through: &str, statuses: StatusPolicy) -> Self {
+    /// Starts with pass-through topics, shared streams and a status policy.
+    pub(crate) async fn start_as(
+        user_ids: &str,
+        pass_through: &str,
+        shared_streams: &str,
+        statuses: StatusPolicy,
+    ) -> Self {
         let (user_ids, pass_through): (UserIds, PassThroughTopics) =
             (user_ids.parse().unwrap(), pass_through.parse().unwrap());
         let topics = [user_ids.topic_names(), pass_through.iter().map(str::to_owned).collect()].concat();
@@ -87,6 +92,7 @@ impl Pipeline {
         producer.warm_up(topics.clone(), Duration::from_secs(10)).await.unwrap();
         let app = App::new(producer.clone(), producer, &user_ids, metrics.clone())
             .with_pass_through(&pass_through)
+            .with_shared_streams(shared_streams.parse().unwrap())
             .with_status_policy(statuses);
         let router = router(app.clone());
         let consumer = consumer(&cluster.bootstrap_servers());

@@ -258,11 +258,13 @@ async fn the_stage_has_the_chosen_name_throttle_and_log() {
     let chosen = |method| json!({"ResourcePath": "/~1{proxy+}", "HttpMethod": method, "ThrottlingRateLimit": "7", "ThrottlingBurstLimit": "9"});
     // The page loads its files in parallel.
     let files = json!({"ResourcePath": "/~1docs~1{proxy+}", "HttpMethod": "GET", "ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 2});
-    assert_eq!(stage["MethodSettings"], json!([others, chosen("POST"), chosen("OPTIONS"), files]));
+    assert_eq!(stage["MethodSettings"], json!([others, chosen("POST"), chosen("PUT"), chosen("OPTIONS"), files]));
     assert!(stack.properties("Api")["Body"]["paths"]["/docs/{proxy+}"]["get"].is_object());
     // A setting for a missing method is rejected or ignored.
     let methods = &stack.properties("Api")["Body"]["paths"]["/{proxy+}"];
-    assert!(methods["post"].is_object() && methods["options"].is_object(), "{methods}");
+    for method in ["post", "put", "options"] {
+        assert!(methods[method].is_object(), "{method}: {methods}");
+    }
     // API Gateway inserts each `$context` value without escapes, so each one is between quotes.
     let format = stage["AccessLogSetting"]["Format"].as_str().unwrap();
     let line: Value = serde_json::from_str(format).unwrap_or_else(|error| panic!("{error}: {format}"));

@@ -66,6 +66,7 @@ const FREE_TEXT: &[Given] = &[
         ("DatabaseSecretArn", ""),
     ],
     &[("PassThroughTopics", "clicks,views.v1")],
+    &[("SharedStreams", "Kinesis-Prod-Stream=demo,all=b-2")],
     &[("StageName", "v1")],
     &[("StageName", "_team_2")],
     &[("EmulatorRate", "cron(0 8 * * ? *)")],

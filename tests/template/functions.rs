@@ -232,7 +232,7 @@ async fn a_burst_of_cold_starts_authenticates_before_the_requests_time_out() {
         if seconds(&stack.parameters["BrokerCount"]) == brokers {
             let description = stack.declared["ThrottleBurst"]["Description"].as_str().unwrap();
             for number in [
-                format!("{burst} of them and {} of other methods", starts - burst),
+                format!("{burst} of each and {} of other methods", starts - 2 * burst),
                 format!("make {} logins each", 1 + brokers),
                 format!("{log_ins} over three"),
                 format!("takes {needed} s, within the {time} s"),

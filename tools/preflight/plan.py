@@ -104,7 +104,7 @@ class Plan:
         """Returns a sentence for each parameter, rule of the template and name of a topic that refuses this deployment."""
         # CloudFormation looks at rules once it has taken the values.
         return [*self._unknown_parameters(), *(self.refused or self._broken_rules()),
-                *topics.faults(self._names("UserIds"), self._names("PassThroughTopics"))]
+                *topics.faults(self._names("UserIds"), self._names("PassThroughTopics"), self._names("SharedStreams"))]
 
     def _names(self, parameter):
         return [name for name in self._parameters.get(parameter, "").split(",") if name]

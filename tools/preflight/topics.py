@@ -1,13 +1,14 @@
-"""Names of topics that the template's patterns accept, and that SAM, a function or Kafka refuses."""
+"""Names of topics and streams that the template's patterns accept, and that SAM, a function or Kafka refuses."""
 
 # The endings of a user id's topics.
 KINDS = ("pin", "geo", "user")
 
 
-def faults(user_ids, pass_through):
-    """Yields a sentence for each user id and each pass-through topic that is refused."""
+def faults(user_ids, pass_through, shared_streams):
+    """Yields a sentence for each user id, each pass-through topic and each shared stream that is refused."""
     yield from _user_ids(user_ids)
     yield from _pass_through(pass_through, [f"{user_id}.{kind}" for user_id in user_ids for kind in KINDS])
+    yield from _shared_streams(shared_streams, user_ids)
 
 
 def _user_ids(user_ids):
@@ -40,3 +41,19 @@ def _pass_through(names, validated):
             earlier[key] = name
             continue
         yield f"PassThroughTopics: `{name}`: {problem}"
+
+
+def _shared_streams(streams, user_ids):
+    names = set()
+    for stream in streams:
+        name, user_id = stream.split("=", 1)
+        if name.startswith("streaming-"):
+            problem = "the streams of single topics begin with streaming-: choose another name"
+        elif user_id not in user_ids:
+            problem = f"`{user_id}` is not one of UserIds"
+        elif name in names:
+            problem = "it is given twice: leave one out"
+        else:
+            names.add(name)
+            continue
+        yield f"SharedStreams: `{name}`: {problem}"

@@ -27,6 +27,9 @@ pub struct Properties {
     user_ids: UserIds,
     #[serde(default)]
     pass_through_topics: PassThroughTopics,
+    /// A setting of `ingest`: the fingerprint has to change with it.
+    #[serde(default)]
+    shared_streams: String,
 }
 
 /// Creates a client of the control plane, configured by the environment.
@@ -41,13 +44,13 @@ pub async fn client() -> Client {
 /// # Errors
 /// When the cluster has none, or none before the request's deadline.
 pub async fn find(client: &Client, request: Request<Properties>) -> Result<Success, FindError> {
-    let Properties { cluster_arn: arn, user_ids, pass_through_topics } = request.properties;
+    let Properties { cluster_arn: arn, user_ids, pass_through_topics, shared_streams } = request.properties;
     let no_response = || FindError::Unreachable("no response in time".to_owned());
     // Boxed: the SDK's nested futures are too deep for the compiler.
     let attempt = async || Box::pin(control_plane::bootstrap_servers(client, &arn)).await;
     let servers = retry::until_deadline(request.deadline, no_response, attempt).await?;
     Ok(Success::default()
-        .with("Fingerprint", fingerprint(&format!("{servers} {user_ids} {pass_through_topics}")))
+        .with("Fingerprint", fingerprint(&format!("{servers} {user_ids} {pass_through_topics} {shared_streams}")))
         .with("BootstrapServers", servers)
         .with("TopicArns", arns(&arn, user_ids.iter().map(|user_id| format!("{user_id}.*"))))
         .with("PassThroughArns", arns(&arn, pass_through_topics.iter()))

@@ -14,7 +14,9 @@ use shared::{
 };
 use tokio::time::Instant;
 
-use crate::{error::Error, failure, limits::Deadline, status_policy::StatusPolicy, topic::Topic};
+use crate::{
+    error::Error, failure, limits::Deadline, shared_streams::SharedStreams, status_policy::StatusPolicy, topic::Topic,
+};
 
 /// The state that all requests share.
 #[derive(Debug, Clone)]
@@ -29,6 +31,8 @@ pub struct App<P, C> {
     pub(crate) status_policy: StatusPolicy,
     /// The OpenAPI document, once it is built.
     pub(crate) document: Arc<OnceLock<Bytes>>,
+    /// The streams that hold all kinds of a user id.
+    pub(crate) shared_streams: SharedStreams,
     topics: Arc<[Topic]>,
     /// Sorted.
     topic_names: Arc<[String]>,
@@ -43,6 +47,7 @@ impl<P, C> App<P, C> {
             metrics,
             status_policy: StatusPolicy::Strict,
             document: Arc::default(),
+            shared_streams: SharedStreams::default(),
             topics: Arc::default(),
             topic_names: Arc::default(),
         };
@@ -60,6 +65,12 @@ impl<P, C> App<P, C> {
         let mut topic_names: Vec<_> = topics.iter().map(|topic| topic.name().to_owned()).collect();
         topic_names.sort_unstable();
         Self { topics, topic_names: topic_names.into(), ..self }
+    }
+
+    /// Serves these streams besides those of the topics.
+    #[must_use]
+    pub fn with_shared_streams(self, shared_streams: SharedStreams) -> Self {
+        Self { shared_streams, ..self }
     }
 
     /// Uses `status_policy` for partially written requests.
@@ -84,6 +95,11 @@ impl<P, C> App<P, C> {
     /// The topics whose records are not validated.
     pub(crate) fn passed_through(&self) -> Vec<&str> {
         self.topics.iter().filter(|topic| !topic.takes_json_only()).map(Topic::name).collect()
+    }
+
+    /// All topics.
+    pub(crate) fn topics(&self) -> &[Topic] {
+        &self.topics
     }
 
     /// The names of all topics, sorted.

@@ -20,10 +20,10 @@ use crate::{
     error::Error,
     limits::Deadline,
     media, metadata, openapi, page, produce,
-    request::{Headers, ProduceRequest, Request},
+    request::{Headers, ProduceRequest, Query, Request},
     response::{Response, Summary},
     routes::{self, Endpoint, Found},
-    v3,
+    streams, v3,
 };
 
 /// The time `/health` waits for a broker.
@@ -52,12 +52,15 @@ pub(crate) async fn respond<P: Publish, C: Describe>(
     deadline: Deadline,
 ) -> Response {
     let begun = Instant::now();
-    let Request { method, path, is_routed, headers } = request;
+    let Request { method, path, is_routed, query, headers } = request;
     let found = routes::find(&path, is_routed);
     let accept = headers.accept.clone();
-    let answered = AssertUnwindSafe(answer(app, &method, &found, headers, body, deadline)).catch_unwind().await;
+    let answered = AssertUnwindSafe(answer(app, &method, &found, &query, headers, body, deadline)).catch_unwind().await;
     let answered = answered.unwrap_or_else(|panic| Err(panicked(&*panic)));
-    let mut response = answered.unwrap_or_else(Response::from);
+    let mut response = answered.unwrap_or_else(|error| {
+        let exception = found.is_stream().then(|| streams::result::exception(error.error_code().status));
+        Response::of_error(error, exception)
+    });
     // The API v3 has only JSON.
     if response.is_rejection() && !found.is_v3() {
         response.content_type = media::error_type(&accept);
@@ -70,6 +73,7 @@ async fn answer<P: Publish, C: Describe>(
     app: &App<P, C>,
     method: &Method,
     found: &Found<'_>,
+    query: &Query,
     headers: Headers,
     body: impl RequestBody,
     deadline: Deadline,
@@ -95,6 +99,16 @@ async fn answer<P: Publish, C: Describe>(
         Endpoint::V3Batch => {
             v3::batch(app, ProduceRequest::read(v3::target(found), headers, body, deadline).await?).await
         }
+        Endpoint::PutStreamRecord => {
+            let target = streams::target(found, query);
+            streams::put_record(app, ProduceRequest::read(target, headers, body, deadline).await?).await
+        }
+        Endpoint::PutStreamRecords => {
+            let target = streams::target(found, query);
+            streams::put_records(app, ProduceRequest::read(target, headers, body, deadline).await?).await
+        }
+        Endpoint::Streams => Ok(streams::streams(app)),
+        Endpoint::Stream => streams::stream(app, streams::target(found, query)?).await,
         Endpoint::V3Clusters => v3::clusters(app, &headers).await,
         Endpoint::Topics => metadata::topics(app, &headers),
         Endpoint::Topic => metadata::topic(app, found.target()?, &headers).await,

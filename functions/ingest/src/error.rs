@@ -12,6 +12,7 @@ use shared::{
     error_chain::one_line,
     json::JsonError,
     publish::{Failure, Unreachable},
+    redact::excerpt,
 };
 
 use crate::{
@@ -27,6 +28,9 @@ const SUPPORTED: &str = "application/vnd.kafka.json.v2+json, application/vnd.kaf
 /// The shape of a v2 body.
 const EXAMPLE: &str = r#"{"records":[{"value":{…}}]}, each value a row"#;
 
+/// The shapes of a body to a stream.
+const STREAM_EXAMPLE: &str = r#"{"Data":{…},"PartitionKey":"…"}, or to /records {"Records":[{"Data":{…},"PartitionKey":"…"}]}, with a row as Data"#;
+
 /// The reason why a request is rejected. None of its records was written.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
@@ -39,6 +43,11 @@ pub enum Error {
     MethodNotAllowed { allow: String },
     #[error("HTTP 405 Method Not Allowed: GET /docs shows the methods of each path")]
     UnknownMethod,
+    #[error(
+        "HTTP 405 Method Not Allowed: streams are neither created nor deleted here, they are the topics; records are sent to \
+         PUT /streams/{{stream}}/record"
+    )]
+    FixedStream { allow: String },
     #[error("Consumers are not served here: read the topic with a Kafka client, or the archive")]
     NoConsumers,
     #[error("the body is larger than {MAX_BODY_BYTES} bytes: send fewer records per request")]
@@ -48,7 +57,7 @@ pub enum Error {
     #[error("HTTP 415 Unsupported Media Type: the supported types are {SUPPORTED}; the body must be {EXAMPLE}")]
     UnsupportedMediaType,
     #[error("HTTP 415 Unsupported Media Type: the supported type is application/json")]
-    UnsupportedV3Type,
+    NotJsonType,
     #[error("Payload error. Schema Registry must be configured when using schemas.")]
     SchemaFormat,
     #[error("HTTP 406 Not Acceptable: the answer is application/vnd.kafka.v2+json or application/json")]
@@ -57,6 +66,8 @@ pub enum Error {
     NotAcceptableV3,
     #[error("Topic not found: {}; the topics here are {}", .topic, .topics.join(", "))]
     UnknownTopic { topic: String, topics: Arc<[String]> },
+    #[error("Stream not found: {}; the streams here are {}", .stream, .streams.join(", "))]
+    UnknownStream { stream: String, streams: Vec<String> },
     #[error("Bad Request: the body is not JSON: {0}")]
     NotJson(JsonError),
     #[error(
@@ -78,6 +89,8 @@ pub enum Error {
     NotAnEvent(#[source] Option<serde_json::Error>),
     #[error("{0}; the body must be {EXAMPLE}")]
     BadEnvelope(String),
+    #[error("{0}; the body must be {STREAM_EXAMPLE}")]
+    BadStreamBody(String),
     #[error("Conversion of JSON to Object failed: {0}")]
     Invalid(Violations),
     #[error("Payload error. Request body is empty. Data is required.")]
@@ -105,6 +118,10 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn unknown_stream(stream: &str, streams: Vec<String>) -> Self {
+        Self::UnknownStream { stream: excerpt(stream), streams }
+    }
+
     /// The status and `error_code`. A new variant does not compile without them.
     pub(crate) const fn error_code(&self) -> ErrorCode {
         match self {
@@ -116,12 +133,14 @@ impl Error {
             | Self::NotAnEvent(_)
             | Self::UnrecognizedField { .. } => const { error_code(StatusCode::BAD_REQUEST, 400) },
             Self::NotFound { .. } | Self::NoSuchPath(_) => const { error_code(StatusCode::NOT_FOUND, 404) },
-            Self::UnknownTopic { .. } | Self::MissingTopic { .. } => const { error_code(StatusCode::NOT_FOUND, 40401) },
+            Self::UnknownTopic { .. } | Self::UnknownStream { .. } | Self::MissingTopic { .. } => {
+                const { error_code(StatusCode::NOT_FOUND, 40401) }
+            }
             Self::UnknownPartition { .. } | Self::NegativePartition => {
                 const { error_code(StatusCode::NOT_FOUND, 40402) }
             }
             Self::DescribeDenied => failure::error_code(Failure::Unauthorized),
-            Self::MethodNotAllowed { .. } | Self::UnknownMethod => {
+            Self::MethodNotAllowed { .. } | Self::FixedStream { .. } | Self::UnknownMethod => {
                 const { error_code(StatusCode::METHOD_NOT_ALLOWED, 405) }
             }
             Self::NotAcceptable | Self::NotAcceptableV3 => const { error_code(StatusCode::NOT_ACCEPTABLE, 406) },
@@ -130,10 +149,10 @@ impl Error {
             Self::BodyTooLarge | Self::TooManyRecords { .. } => {
                 const { error_code(StatusCode::PAYLOAD_TOO_LARGE, 413) }
             }
-            Self::UnsupportedMediaType | Self::UnsupportedV3Type => {
+            Self::UnsupportedMediaType | Self::NotJsonType => {
                 const { error_code(StatusCode::UNSUPPORTED_MEDIA_TYPE, 415) }
             }
-            Self::BadEnvelope(_) | Self::BadRecord(_) | Self::SchemaTypeV3 => {
+            Self::BadEnvelope(_) | Self::BadStreamBody(_) | Self::BadRecord(_) | Self::SchemaTypeV3 => {
                 const { error_code(StatusCode::UNPROCESSABLE_ENTITY, 422) }
             }
             Self::Invalid(_) => const { error_code(StatusCode::UNPROCESSABLE_ENTITY, 42203) },
@@ -160,7 +179,7 @@ impl Error {
                 format!("{self}: wrong at line {}, column {}", error.line(), error.column())
             }
             Self::UnsupportedCharset { .. } => "the body's charset is not supported".to_owned(),
-            Self::BadEnvelope(_) => "the body is not an envelope of records".to_owned(),
+            Self::BadEnvelope(_) | Self::BadStreamBody(_) => "the body is not an envelope of records".to_owned(),
             Self::BadRecord(_) | Self::UnrecognizedField { .. } => "a record is not well formed".to_owned(),
             _ => one_line(self),
         }
@@ -169,7 +188,9 @@ impl Error {
     /// The `Allow` header of a 405.
     pub(crate) fn allow(&self) -> Option<(HeaderName, HeaderValue)> {
         match self {
-            Self::MethodNotAllowed { allow } => Some((header::ALLOW, HeaderValue::from_str(allow).ok()?)),
+            Self::MethodNotAllowed { allow } | Self::FixedStream { allow } => {
+                Some((header::ALLOW, HeaderValue::from_str(allow).ok()?))
+            }
             _ => None,
         }
     }

@@ -31,7 +31,7 @@ pub const ERROR_CODES: [ErrorCode; 20] = [
     row(
         StatusCode::NOT_FOUND,
         40401,
-        "a topic that is not served here (the message lists those that are) or does not exist on the cluster",
+        "a topic or stream that is not served here (the message lists those that are) or does not exist on the cluster",
     ),
     row(StatusCode::NOT_FOUND, 40402, "the topic has no such partition (metadata requests, and records in v3)"),
     row(StatusCode::METHOD_NOT_ALLOWED, 405, "the path does not support the method"),
@@ -40,7 +40,7 @@ pub const ERROR_CODES: [ErrorCode; 20] = [
     row(
         StatusCode::PAYLOAD_TOO_LARGE,
         413,
-        "more than 6 MiB, also after inflation, or than 40000 records, 10000 in v3; in v3 a record larger than its topic allows",
+        "more than 6 MiB, also after inflation, or than 40000 records, 10000 in v3, 500 in /streams; in v3 a record larger than its topic allows",
     ),
     row(StatusCode::PAYLOAD_TOO_LARGE, 50002, "a record is larger than its topic allows"),
     row(StatusCode::UNSUPPORTED_MEDIA_TYPE, 415, "`Content-Type` is not supported"),
@@ -85,14 +85,14 @@ pub(crate) const fn error_code(status: StatusCode, code: u32) -> ErrorCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::{MAX_BODY_BYTES, MAX_RECORDS, MAX_V3_RECORDS, MAX_VIOLATIONS};
+    use crate::limits::{MAX_BODY_BYTES, MAX_RECORDS, MAX_STREAM_RECORDS, MAX_V3_RECORDS, MAX_VIOLATIONS};
 
     #[test]
     fn the_table_states_the_enforced_limits() {
         let when = const { error_code(StatusCode::PAYLOAD_TOO_LARGE, 413) }.when;
         let mib = MAX_BODY_BYTES >> 20;
         let limits = format!(
-            "more than {mib} MiB, also after inflation, or than {MAX_RECORDS} records, {MAX_V3_RECORDS} in v3;"
+            "more than {mib} MiB, also after inflation, or than {MAX_RECORDS} records, {MAX_V3_RECORDS} in v3, {MAX_STREAM_RECORDS} in /streams;"
         );
         assert!(when.starts_with(&limits), "{when}");
         let when = const { error_code(StatusCode::UNPROCESSABLE_ENTITY, 42203) }.when;

@@ -80,7 +80,7 @@ fn request(Event(fields): Event) -> Result<(Request, Bytes), Error> {
     let mut event = fields.map_err(|error| Error::NotAnEvent(Some(error)))?;
     let RequestPath { path, is_routed } = event.request_path().ok_or(Error::NotAnEvent(None))?;
     let method = event.method().ok_or(Error::NotAnEvent(None))?.parse::<Method>().map_err(|_| Error::UnknownMethod)?;
-    let request = Request { method, path, is_routed, headers: event.headers() };
+    let request = Request { method, path, is_routed, query: event.query(), headers: event.headers() };
     Ok((request, body(event)))
 }
 

@@ -40,7 +40,9 @@ pub mod router;
 mod routes;
 #[cfg(feature = "function")]
 pub mod settings;
+pub mod shared_streams;
 pub mod status_policy;
+mod streams;
 mod topic;
 mod v3;
 pub mod violations;
@@ -48,10 +50,12 @@ pub mod violations;
 pub use app::App;
 pub use body::is_gzip;
 pub use limits::{
-    Deadline, MAX_BODY_BYTES, MAX_CLUSTER_ID_CHARS, MAX_HEADERS, MAX_RECORDS, MAX_V3_RECORDS, MIN_COMPRESSED_BYTES,
+    Deadline, MAX_BODY_BYTES, MAX_CLUSTER_ID_CHARS, MAX_HEADERS, MAX_RECORDS, MAX_STREAM_RECORDS, MAX_V3_RECORDS,
+    MIN_COMPRESSED_BYTES,
 };
 #[cfg(feature = "server")]
 pub use router::{discard, router};
 #[cfg(feature = "function")]
 pub use settings::Settings;
+pub use shared_streams::SharedStreams;
 pub use status_policy::StatusPolicy;

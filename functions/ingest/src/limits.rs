@@ -14,6 +14,9 @@ pub const MAX_RECORDS: usize = 40_000;
 /// The most records per v3 request, whose results take up to 600 bytes each.
 pub const MAX_V3_RECORDS: usize = 10_000;
 
+/// The most records per request to a stream, as in Kinesis.
+pub const MAX_STREAM_RECORDS: usize = 500;
+
 /// The most headers per record. They take more memory than bytes in the body.
 pub const MAX_HEADERS: usize = 1_000;
 

@@ -52,7 +52,16 @@ pub(crate) fn check_json(headers: &Headers, body: &[u8]) -> Result<(), Error> {
     match content_type(headers) {
         Ok(None) => Ok(()),
         Ok(Some(sent)) if sent.essence_str() == "application/json" => check_charset(&sent, body),
-        Ok(Some(_)) | Err(MalformedType) => Err(Error::UnsupportedV3Type),
+        Ok(Some(_)) | Err(MalformedType) => Err(Error::NotJsonType),
+    }
+}
+
+/// Rejects every content type except JSON, under its own name or that of the API v2.
+pub(crate) fn check_stream(headers: &Headers, body: &[u8]) -> Result<(), Error> {
+    match format(headers, body) {
+        Ok(Format::Json) => Ok(()),
+        Ok(Format::Binary) | Err(Error::UnsupportedMediaType | Error::SchemaFormat) => Err(Error::NotJsonType),
+        Err(error) => Err(error),
     }
 }
 

@@ -21,9 +21,13 @@ use shared::json::compact;
 
 use crate::{
     app::App,
-    limits::{MAX_BATCH_ENTRIES, MAX_CLUSTER_ID_CHARS, MAX_ENTRY_ID_CHARS, MAX_HEADERS, MAX_RECORDS, MAX_VIOLATIONS},
+    limits::{
+        MAX_BATCH_ENTRIES, MAX_CLUSTER_ID_CHARS, MAX_ENTRY_ID_CHARS, MAX_HEADERS, MAX_RECORDS, MAX_STREAM_RECORDS,
+        MAX_VIOLATIONS,
+    },
     page,
     response::{JSON, Response},
+    streams,
 };
 use rejections::Rejection;
 
@@ -137,8 +141,10 @@ fn values<P, C>(app: &App<P, C>) -> serde_json::Result<Vec<(String, Raw)>> {
     let mut values = vec![
         ("version".to_owned(), to_raw_value(env!("CARGO_PKG_VERSION"))?),
         ("topics".to_owned(), to_raw_value(&*app.topic_names())?),
+        ("streams".to_owned(), to_raw_value(&streams::names(app))?),
         ("files".to_owned(), to_raw_value(&page::FILES.each_ref().map(|file| file.name))?),
         ("max_records".to_owned(), to_raw_value(&MAX_RECORDS)?),
+        ("max_stream_records".to_owned(), to_raw_value(&MAX_STREAM_RECORDS)?),
         ("max_violations".to_owned(), to_raw_value(&MAX_VIOLATIONS)?),
         ("max_cluster_id".to_owned(), to_raw_value(&MAX_CLUSTER_ID_CHARS)?),
         ("max_headers".to_owned(), to_raw_value(&MAX_HEADERS)?),

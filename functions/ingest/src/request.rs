@@ -17,7 +17,19 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// Set if the path comes from the gateway's route, so it has no base path.
     pub(crate) is_routed: bool,
+    pub(crate) query: Query,
     pub(crate) headers: Headers,
+}
+
+/// The parameters of the query, decoded.
+#[derive(Debug, Default)]
+pub(crate) struct Query(pub(crate) Vec<(String, String)>);
+
+impl Query {
+    /// The parameter's value; the last one if it is repeated, as in API Gateway's events.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().rfind(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// The headers that a response depends on.

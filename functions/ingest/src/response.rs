@@ -64,8 +64,21 @@ impl Response {
 
 impl From<Error> for Response {
     fn from(error: Error) -> Self {
+        Self::of_error(error, None)
+    }
+}
+
+impl Response {
+    /// The response to a rejected request. `exception` is Kinesis' name for the error, which clients of streams read.
+    pub(crate) fn of_error(error: Error, exception: Option<&'static str>) -> Self {
         let status = error.error_code().status;
-        let mut response = Self::new(status, JSON, json(&ErrorBody::from(&error)));
+        let body = ErrorBody {
+            error_code: error.code(),
+            message: error.to_string(),
+            violations: error.violations(),
+            exception,
+        };
+        let mut response = Self::new(status, JSON, json(&body));
         response.headers.extend(retry_after(status));
         response.headers.extend(error.allow());
         response.summary = Summary::Rejected(error);
@@ -80,12 +93,8 @@ struct ErrorBody<'a> {
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     violations: Option<&'a [RecordViolation]>,
-}
-
-impl<'a> From<&'a Error> for ErrorBody<'a> {
-    fn from(error: &'a Error) -> Self {
-        Self { error_code: error.code(), message: error.to_string(), violations: error.violations() }
-    }
+    #[serde(rename = "__type", skip_serializing_if = "Option::is_none")]
+    exception: Option<&'static str>,
 }
 
 /// The body of a produce response, in the REST Proxy's order, with nulls spelled out. Schema ids are always null: there is no

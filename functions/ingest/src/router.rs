@@ -19,7 +19,7 @@ use crate::{
     dispatch::{log_and_count, respond},
     error::Error,
     limits::{Deadline, MAX_BODY_BYTES},
-    request::Request,
+    request::{Query, Request},
     response::{CORS, Response},
 };
 
@@ -39,6 +39,7 @@ async fn serve<P: Publish, C: Describe>(State(app): State<App<P, C>>, request: H
         method: parts.method,
         path: parts.uri.path().to_owned(),
         is_routed: false,
+        query: Query(form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect()),
         headers: (&parts.headers).into(),
     };
     respond(&app, request, body, deadline).await.into_response()

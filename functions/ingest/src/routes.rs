@@ -24,6 +24,10 @@ pub(crate) enum Endpoint {
     V3Clusters,
     V3Records,
     V3Batch,
+    Streams,
+    Stream,
+    PutStreamRecord,
+    PutStreamRecords,
     Consumers,
     OpenApi,
     Docs,
@@ -40,7 +44,7 @@ pub(crate) struct Route {
 }
 
 /// The whole API, except for the CORS preflight, which every path answers. Of several routes that match, the first one counts.
-static ROUTES: [Route; 15] = [
+static ROUTES: [Route; 21] = [
     Route {
         segments: &["topics", "{topic}"],
         methods: &[(Method::POST, Endpoint::Produce), (Method::GET, Endpoint::Topic)],
@@ -57,6 +61,13 @@ static ROUTES: [Route; 15] = [
         segments: &["v3", "clusters", "{cluster_id}", "topics", "{topic}", "records:batch"],
         methods: &[(Method::POST, Endpoint::V3Batch)],
     },
+    Route { segments: &["streams"], methods: &[(Method::GET, Endpoint::Streams)] },
+    // Before `{stream}`: the stream's name is in the query.
+    Route { segments: &["streams", "record"], methods: PUT_STREAM_RECORD },
+    Route { segments: &["streams", "records"], methods: PUT_STREAM_RECORDS },
+    Route { segments: &["streams", "{stream}"], methods: &[(Method::GET, Endpoint::Stream)] },
+    Route { segments: &["streams", "{stream}", "record"], methods: PUT_STREAM_RECORD },
+    Route { segments: &["streams", "{stream}", "records"], methods: PUT_STREAM_RECORDS },
     Route { segments: &["health"], methods: &[(Method::GET, Endpoint::Health)] },
     Route { segments: &["topics"], methods: &[(Method::GET, Endpoint::Topics)] },
     Route { segments: &["topics", "{topic}", "partitions"], methods: &[(Method::GET, Endpoint::Partitions)] },
@@ -76,6 +87,12 @@ static ROUTES: [Route; 15] = [
 /// Matches the names of the page's files, and other names only if nothing else matches: paths below a base path `docs` can be
 /// routes.
 static DOCS_FILE: Route = Route { segments: &["docs", "{file}"], methods: &[(Method::GET, Endpoint::DocsFile)] };
+
+const PUT_STREAM_RECORD: &[(Method, Endpoint)] =
+    &[(Method::PUT, Endpoint::PutStreamRecord), (Method::POST, Endpoint::PutStreamRecord)];
+
+const PUT_STREAM_RECORDS: &[(Method, Endpoint)] =
+    &[(Method::PUT, Endpoint::PutStreamRecords), (Method::POST, Endpoint::PutStreamRecords)];
 
 /// The methods of the REST Proxy's consumer routes.
 const CONSUMERS: &[(Method, Endpoint)] =
@@ -139,6 +156,11 @@ impl Found<'_> {
         self.segments.len() > 1 && is_same("v3", self.segments[0])
     }
 
+    /// Returns whether the path is one of the streams.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.route.is_some_and(|route| route.segments.first() == Some(&"streams"))
+    }
+
     /// Returns the handler of `method` on this path.
     pub(crate) fn endpoint<P, C>(&self, method: &Method, app: &App<P, C>) -> Result<Endpoint, Error> {
         let route = self.route.ok_or_else(|| Error::NotFound { topics: app.topic_names() })?;
@@ -146,7 +168,8 @@ impl Found<'_> {
         if let Some((_, endpoint)) = route.methods.iter().find(|(allowed, _)| allowed == method) {
             return Ok(*endpoint);
         }
-        Err(Error::MethodNotAllowed { allow: route.allow() })
+        let allow = route.allow();
+        Err(if self.is_stream() { Error::FixedStream { allow } } else { Error::MethodNotAllowed { allow } })
     }
 
     /// Returns the topic, and the partition if the route has one.
@@ -173,12 +196,9 @@ impl Found<'_> {
 impl Route {
     /// The value of `Allow`.
     fn allow(&self) -> String {
-        let names = self.methods.iter().flat_map(|(method, _)| match *method {
-            Method::GET => &["GET", "HEAD"][..],
-            Method::POST => &["POST"],
-            _ => &["DELETE"],
-        });
-        names.copied().collect::<Vec<_>>().join(",")
+        let head = |method: &Method| (*method == Method::GET).then_some(Method::HEAD.as_str());
+        let names = self.methods.iter().flat_map(|(method, _)| [Some(method.as_str()), head(method)]);
+        names.flatten().collect::<Vec<_>>().join(",")
     }
 }
 

@@ -6,7 +6,10 @@ use shared::{
     topic::{PASS_THROUGH_TOPICS, PassThroughTopics, USER_IDS, UserIds},
 };
 
-use crate::status_policy::{STATUSES, StatusPolicy};
+use crate::{
+    shared_streams::{SHARED_STREAMS, SharedStreams},
+    status_policy::{STATUSES, StatusPolicy},
+};
 
 /// The settings of `ingest`.
 #[derive(Debug, Clone)]
@@ -17,14 +20,23 @@ pub struct Settings {
     pub user_ids: UserIds,
     /// More topics, whose records are not validated.
     pub pass_through: PassThroughTopics,
+    /// Streams of `/streams` that take all kinds of a user id.
+    pub shared_streams: SharedStreams,
     /// The status of partially written requests.
     pub status_policy: StatusPolicy,
 }
 
 impl Settings {
     /// Every variable that `ingest` reads.
-    pub const VARIABLES: &[&Variable] =
-        &[&BOOTSTRAP_SERVERS, &SECURITY_PROTOCOL, &SSL_CA_LOCATION, &USER_IDS, &PASS_THROUGH_TOPICS, &STATUSES];
+    pub const VARIABLES: &[&Variable] = &[
+        &BOOTSTRAP_SERVERS,
+        &SECURITY_PROTOCOL,
+        &SSL_CA_LOCATION,
+        &USER_IDS,
+        &PASS_THROUGH_TOPICS,
+        &SHARED_STREAMS,
+        &STATUSES,
+    ];
 
     /// Reads the settings through `lookup`.
     ///
@@ -42,14 +54,24 @@ impl Settings {
                 .ok(),
             _ => None,
         };
+        let shared_streams = reader.read::<SharedStreams>(&SHARED_STREAMS);
+        let shared_streams = match (&user_ids, shared_streams) {
+            (Some(user_ids), Some(streams)) => streams
+                .checked_against(user_ids)
+                .map_err(|error| reader.reject(&SHARED_STREAMS, &error.to_string()))
+                .ok(),
+            _ => None,
+        };
         let status_policy = reader.read(&STATUSES);
-        let settings = cluster.zip(user_ids).zip(pass_through).zip(status_policy);
-        let settings = settings.map(|(((cluster, user_ids), pass_through), status_policy)| Self {
-            cluster,
-            user_ids,
-            pass_through,
-            status_policy,
-        });
+        let settings = (|| {
+            Some(Self {
+                cluster: cluster?,
+                user_ids: user_ids?,
+                pass_through: pass_through?,
+                shared_streams: shared_streams?,
+                status_policy: status_policy?,
+            })
+        })();
         reader.finish(settings)
     }
 }

@@ -14,6 +14,38 @@ pub struct Violations {
     pub listed: Vec<RecordViolation>,
     /// The number of all broken rules, listed or not.
     pub count: usize,
+    value_path: ValuePath,
+}
+
+/// The path of a record's value in the request's body.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum ValuePath {
+    /// `records[0].value`
+    #[default]
+    Value,
+    /// `Data`
+    Data,
+    /// `Records[0].Data`
+    RecordsData,
+}
+
+impl ValuePath {
+    /// The path of the record at index `at`.
+    pub(crate) fn record(self, at: usize) -> String {
+        match self {
+            Self::Value => format!("records[{at}]"),
+            Self::Data => "the record".to_owned(),
+            Self::RecordsData => format!("Records[{at}]"),
+        }
+    }
+
+    fn value(self, at: usize) -> String {
+        match self {
+            Self::Value => format!("records[{at}].value"),
+            Self::Data => "Data".to_owned(),
+            Self::RecordsData => format!("Records[{at}].Data"),
+        }
+    }
 }
 
 /// A broken rule and the record that breaks it.
@@ -30,15 +62,20 @@ pub struct RecordViolation {
     pub problem: String,
 }
 
-/// The path of the row in the request's body.
-impl fmt::Display for RecordViolation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "records[{}].value", self.record)?;
-        self.row.map_or(Ok(()), |row| write!(f, "[{row}]"))
+impl RecordViolation {
+    /// The path of the row in the request's body.
+    fn path(&self, value_path: ValuePath) -> String {
+        let row = self.row.map(|row| format!("[{row}]"));
+        value_path.value(self.record) + &row.unwrap_or_default()
     }
 }
 
 impl Violations {
+    /// No violations yet, of values with this path.
+    pub(crate) fn at(value_path: ValuePath) -> Self {
+        Self { value_path, ..Self::default() }
+    }
+
     pub(crate) fn add(&mut self, record: usize, BrokenRules { listed, count }: BrokenRules) {
         self.count += count;
         let remaining = MAX_VIOLATIONS - self.listed.len();
@@ -55,8 +92,8 @@ impl Violations {
     /// The log message: positions without values. Unknown field names are the client's data and left out.
     pub(crate) fn logged(&self) -> String {
         let place = |violation: &RecordViolation| match &violation.field {
-            Some(Cow::Borrowed(field)) => format!("{violation}.{field}"),
-            Some(Cow::Owned(_)) | None => violation.to_string(),
+            Some(Cow::Borrowed(field)) => format!("{}.{field}", violation.path(self.value_path)),
+            Some(Cow::Owned(_)) | None => violation.path(self.value_path),
         };
         let first = self.listed.first().map(place).unwrap_or_default();
         format!("{first} breaks a rule, {} broken in total", self.count)
@@ -67,7 +104,7 @@ impl Violations {
 impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(first) = self.listed.first() else { return Ok(()) };
-        write!(f, "{first}")?;
+        f.write_str(&first.path(self.value_path))?;
         if let Some(field) = &first.field {
             write!(f, ".{field}")?;
         }

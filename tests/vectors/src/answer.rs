@@ -110,6 +110,17 @@ fn compare(expected: &Json, found: &Json, at: &str, differences: &mut Vec<Differ
                 differences.push(Difference::new(at, "a time such as 2026-09-23T12:00:00Z", time));
             }
         }
+        (Json::Text(placeholder), Json::Text(number)) if placeholder == "{sequence}" => {
+            if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+                differences.push(Difference::new(at, "the digits of a whole number from 0", number));
+            }
+        }
+        (Json::Text(placeholder), Json::Text(shard)) if placeholder == "{shard}" => {
+            let digits = shard.strip_prefix("shardId-").unwrap_or_default();
+            if digits.len() != 12 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                differences.push(Difference::new(at, "shardId- and 12 digits", shard));
+            }
+        }
         (list, Json::List(found)) if let Some(each) = list.each() => {
             if found.is_empty() {
                 differences.push(Difference::new(at, "an element or more", "none"));
@@ -206,6 +217,8 @@ mod tests {
             (r#"{"a":1}"#, r#"{"a":2,"b":2}"#, &["names in body", "body.a"]),
             (r#"[{"repeat":1,"times":3}]"#, "[1,2]", &["body", "body[1]"]),
             (r#"{"a":["{offset}"]}"#, r#"{"a":[-1]}"#, &["body.a[0]"]),
+            (r#"["{sequence}","{sequence}"]"#, r#"["-1",""]"#, &["body[0]", "body[1]"]),
+            (r#"["{shard}","{shard}"]"#, r#"["shardId-0","000000000000"]"#, &["body[0]", "body[1]"]),
             (r#"["{timestamp}","{timestamp}"]"#, r#"["now","2026-09-23T12:00:00.Z"]"#, &["body[0]", "body[1]"]),
             (r#"[{"repeat":1,"times":"{any}"}]"#, "[]", &["body"]),
             (r#"[{"repeat":1,"times":"{any}"}]"#, "[1,2]", &["body[1]"]),

@@ -14,13 +14,14 @@ pub enum Need {
     SmallRecords,
     ThreePartitions,
     PassThrough,
+    SharedStream,
     HonestStatuses,
     ConfluentStatuses,
 }
 
 impl Need {
     /// Each of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Bytes,
         Self::ExactPaths,
         Self::AnyMethod,
@@ -28,6 +29,7 @@ impl Need {
         Self::SmallRecords,
         Self::ThreePartitions,
         Self::PassThrough,
+        Self::SharedStream,
         Self::HonestStatuses,
         Self::ConfluentStatuses,
     ];
@@ -43,6 +45,7 @@ impl Need {
             Self::SmallRecords => "small-records",
             Self::ThreePartitions => "three-partitions",
             Self::PassThrough => "pass-through",
+            Self::SharedStream => "shared-stream",
             Self::HonestStatuses => "honest-statuses",
             Self::ConfluentStatuses => "confluent-statuses",
         }

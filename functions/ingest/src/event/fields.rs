@@ -10,7 +10,10 @@ use serde::{
 
 use shared::json::Key;
 
-use crate::{request::Headers, routes};
+use crate::{
+    request::{Headers, Query},
+    routes,
+};
 
 /// The members of either event version that a request needs.
 #[derive(Debug, Default, Deserialize)]
@@ -31,6 +34,8 @@ pub(super) struct Fields {
     request_context: Lenient<RequestContext>,
     // Both versions.
     path_parameters: Lenient<LenientMap<String>>,
+    /// Decoded. Version 1 has the last value of a repeated name, version 2 all of them, separated by commas.
+    query_string_parameters: Lenient<LenientMap<String>>,
     headers: Lenient<KnownHeaders<String>>,
     body: Lenient<String>,
     is_base64_encoded: Lenient<Flag>,
@@ -102,6 +107,11 @@ impl Fields {
         };
         let content_types = values(lists.content_type, singles.content_type);
         Headers { content_type: content_types.into_iter().next(), accept: values(lists.accept, singles.accept) }
+    }
+
+    pub(super) fn query(&mut self) -> Query {
+        let LenientMap(parameters) = self.query_string_parameters.0.take().unwrap_or_default();
+        Query(parameters.into_iter().filter_map(|(name, Lenient(value))| Some((name, value?))).collect())
     }
 
     pub(super) fn body(&mut self) -> Option<String> {
@@ -205,6 +215,12 @@ impl<'de> Expected<'de> for List {
 /// The members of an object, in order.
 #[derive(Debug)]
 struct LenientMap<T>(Vec<(String, Lenient<T>)>);
+
+impl<T> Default for LenientMap<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
 
 impl<'de, T: Expected<'de>> Expected<'de> for LenientMap<T> {
     fn of_object<A: MapAccess<'de>>(mut object: A) -> Result<Option<Self>, A::Error> {

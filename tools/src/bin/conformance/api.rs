@@ -22,6 +22,7 @@ pub(crate) struct Target {
     pub(crate) key: Option<String>,
     pub(crate) user_id: UserId,
     pub(crate) pass_through: Option<String>,
+    pub(crate) shared_stream: Option<String>,
     pub(crate) statuses: StatusPolicy,
     pub(crate) supports: Vec<Need>,
 }
@@ -38,7 +39,7 @@ pub(crate) struct Deployed {
 impl Deployed {
     /// Lists the API's topics, and checks that the user id's topics and the pass-through topic are among them.
     pub(crate) async fn find(
-        Target { url, key, user_id, pass_through, statuses, supports }: Target,
+        Target { url, key, user_id, pass_through, shared_stream, statuses, supports }: Target,
     ) -> Result<Self, String> {
         let client = Client::builder().redirect(Policy::none()).timeout(RESPONSE_TIMEOUT).build();
         let client = client.map_err(|error| one_line(&error))?;
@@ -59,7 +60,14 @@ impl Deployed {
             let existing = topics.join(", ");
             return Err(format!("{user_id} has no topics: set --user-id to the first part of one of {existing}"));
         }
-        api.names = Names::new(&user_id.to_string(), &topics);
+        let streams = api.streams().await;
+        api.names = Names::new(&user_id.to_string(), &topics).streaming(&streams);
+        if let Some(stream) = shared_stream {
+            if !streams.contains(&stream) {
+                return Err(format!("no stream {stream}: set --shared-stream to one of {}", streams.join(", ")));
+            }
+            api.names = api.names.sharing(&stream);
+        }
         if let Some(topic) = pass_through {
             if CATALOG.iter().any(|kind| topic == Topic::of(&user_id, kind).name) {
                 return Err(format!(
@@ -72,6 +80,15 @@ impl Deployed {
             api.names = api.names.passing_through(&topic);
         }
         Ok(api)
+    }
+
+    /// Lists the API's streams; none if it does not serve them, which the vectors report.
+    async fn streams(&self) -> Vec<String> {
+        let Ok(request) = Request::get("/streams").body(Bytes::new()) else { return Vec::new() };
+        let answer = self.send(request).await.map(Response::into_body).unwrap_or_default();
+        let list: serde_json::Value = serde_json::from_slice(&answer).unwrap_or_default();
+        let names = list["StreamNames"].as_array().into_iter().flatten();
+        names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
     }
 
     /// The number of records that a vector writes to this API.
@@ -89,6 +106,7 @@ impl Api for Deployed {
     fn meets(&self, need: Need) -> bool {
         match need {
             Need::PassThrough => self.names.pass_through().is_some(),
+            Need::SharedStream => self.names.shared_stream().is_some(),
             Need::HonestStatuses => self.statuses == StatusPolicy::Strict,
             Need::ConfluentStatuses => self.statuses == StatusPolicy::Confluent,
             _ => self.supports.contains(&need),

@@ -30,6 +30,10 @@ struct Cli {
     #[arg(long, value_name = "TOPIC")]
     pass_through: Option<String>,
 
+    /// A stream that takes all kinds of the user id
+    #[arg(long, value_name = "NAME")]
+    shared_stream: Option<String>,
+
     /// The API's status policy
     #[arg(long, value_name = "honest|confluent", default_value = "honest")]
     statuses: StatusPolicy,
@@ -52,10 +56,11 @@ const STATUS_NEEDS: [Need; 2] = [Need::HonestStatuses, Need::ConfluentStatuses];
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { url, user_id, pass_through, statuses, api_key: key, supports, only } = Cli::parse();
+    let Cli { url, user_id, pass_through, shared_stream, statuses, api_key: key, supports, only } = Cli::parse();
     for need in &supports {
         let flag = match need {
             Need::PassThrough => "--pass-through",
+            Need::SharedStream => "--shared-stream",
             need if STATUS_NEEDS.contains(need) => "--statuses",
             _ => continue,
         };
@@ -76,7 +81,8 @@ async fn main() -> ExitCode {
     let vectors: Vec<_> = vectors.iter().filter(|vector| vector.to_string().contains(&only)).collect();
     let also = pass_through.as_ref().map_or(String::new(), |topic| format!(" and to {topic}"));
     let topics = format!("the topics of {user_id}{also}");
-    let api = match Deployed::find(Target { url, key, user_id, pass_through, statuses, supports }).await {
+    let api = match Deployed::find(Target { url, key, user_id, pass_through, shared_stream, statuses, supports }).await
+    {
         Ok(api) => api,
         Err(error) => {
             eprintln!("error: {error}");
