@@ -35,6 +35,11 @@ const STORED_ONE_PER_OBJECT: &str = "singly";
 
 const BUCKET: &str = "archive";
 
+/// Kafka Connect's figures, measured once elsewhere: it is in no package registry.
+pub(crate) const CONNECT_OBJECTS_PER_SECOND: f64 = 195.0;
+pub(crate) const CONNECT_RECORDS_PER_SECOND: f64 = 12_000.0;
+pub(crate) const CONNECT_MEMORY_MB: f64 = 890.0;
+
 /// Longer than a run takes.
 const TIMEOUT: Duration = Duration::from_mins(10);
 

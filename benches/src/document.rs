@@ -80,9 +80,9 @@ impl Run {
                 include_str!("document/archiving.md"),
                 archived = archived,
                 objects = objects,
-                connect_objects = goals::CONNECT_OBJECTS_PER_SECOND,
-                connect_records = goals::CONNECT_RECORDS_PER_SECOND,
-                connect_memory_mb = goals::CONNECT_MEMORY_MB
+                connect_objects = archiving::CONNECT_OBJECTS_PER_SECOND,
+                connect_records = archiving::CONNECT_RECORDS_PER_SECOND,
+                connect_memory_mb = archiving::CONNECT_MEMORY_MB
             ),
             Section::Freeze => format!(include_str!("document/freeze.md"), environments = environments),
             Section::Cost => format!("## What it costs\n\n{}", cost::text(figures)),

@@ -19,7 +19,7 @@ use crate::{
 };
 
 pub(crate) const LOCAL: &str = "`local`, Rust";
-const BY_HAND: &str = "FastAPI on uvicorn, confluent-kafka";
+pub(crate) const BY_HAND: &str = "FastAPI on uvicorn, confluent-kafka";
 
 pub(crate) const ONE: &str = "1 record, 1 connection";
 pub(crate) const SIXTEEN: &str = "1 record, 16 connections";

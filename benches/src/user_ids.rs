@@ -32,7 +32,9 @@ pub(crate) const LOCAL: &str = "`local`, plain listener";
 pub(crate) const COLUMNS: &[Metric] = &[Metric::FirstAnswer];
 
 /// The numbers of user ids. A stack's policies hold up to 23.
-const COUNTS: [(usize, &str); 3] = [(1, "1 user id"), (23, "23 user ids"), (100, "100 user ids")];
+const COUNTS: [usize; 3] = [1, 23, 100];
+/// The candidates, one per number.
+pub(crate) const NAMES: [&str; COUNTS.len()] = ["1 user id", "23 user ids", "100 user ids"];
 
 /// The delay between two attempts to connect to a starting server.
 const CONNECT_RETRY_DELAY: Duration = Duration::from_millis(1);
@@ -43,14 +45,14 @@ pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let kafka = kafka(for_benchmarks()).await?;
     log_progress("creating the topics of 100 user ids");
-    for topic in user_ids(COUNTS[2].0)?.topic_names() {
+    for topic in user_ids(COUNTS[2])?.topic_names() {
         if topic != TOPIC {
             kafka.create_topic(&topic, 1).await?;
         }
     }
     // Start 0 is a discarded warm-up of the broker.
     for start in 0..=plan.starts {
-        for (count, name) in COUNTS {
+        for (count, name) in COUNTS.into_iter().zip(NAMES) {
             let user_ids = user_ids(count)?.to_string();
             let mut measured = Vec::new();
             for (listener, scene) in [(Listener::Plain, PLAIN), (Listener::Iam, IAM)] {
