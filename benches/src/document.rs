@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     Section, archiving, code, cost,
     figures::{Figures, Metric},
-    freeze, function, goals, limits,
+    freeze, function, goals, growth, limits,
     machine::{date, load, machine},
     package::built_for_arm64,
     plan::Plan,
@@ -56,13 +56,18 @@ impl Run {
         let text = self.text(section, figures);
         match section {
             Section::Cost => format!("{text}\n{}\n{}", tables.join("\n"), cost::table(figures)),
+            Section::Growth => {
+                let exponents = growth::AXES.map(|axis| axis.exponents(figures));
+                let parts = tables.into_iter().zip(exponents).map(|(table, exponents)| format!("{table}\n{exponents}"));
+                format!("{text}\n{}", parts.collect::<Vec<_>>().join("\n"))
+            }
             _ => format!("{text}\n{}", tables.join("\n")),
         }
     }
 
     /// Returns a section's title and introduction.
     fn text(&self, section: Section, figures: &Figures) -> String {
-        let Plan { starts, archived, objects, environments, .. } = self.plan;
+        let Plan { starts, archived, objects, environments, growth_pass, .. } = self.plan;
         match section {
             Section::Code => include_str!("document/code.md").to_owned(),
             Section::Starts => format!(include_str!("document/starts.md"), starts = starts),
@@ -74,6 +79,7 @@ impl Run {
                     None => "Our zip is missing: build it with `make build`.",
                 }
             ),
+            Section::Growth => format!(include_str!("document/growth.md"), seconds = growth_pass.as_secs()),
             Section::Limits => include_str!("document/limits.md").to_owned(),
             Section::Server => include_str!("document/server.md").to_owned(),
             Section::Archive => format!(
@@ -104,6 +110,7 @@ fn tables(section: Section) -> Vec<(&'static str, &'static [Metric])> {
             (function::ONE_IAM, function::ONE_COLUMNS),
             (function::FIVE_HUNDRED_IAM, function::FIVE_HUNDRED_COLUMNS),
         ],
+        Section::Growth => growth::AXES.map(|axis| (axis.scene, axis.columns)).into(),
         Section::Limits => vec![(limits::SCENE, limits::COLUMNS)],
         Section::Server => {
             let scenes = [server::ONE, server::SIXTEEN, server::SIXTY_FOUR, server::FIVE_HUNDRED];
@@ -133,6 +140,7 @@ mod tests {
             include_str!("document/starts.md"),
             include_str!("document/user_ids.md"),
             include_str!("document/function.md"),
+            include_str!("document/growth.md"),
             include_str!("document/limits.md"),
             include_str!("document/server.md"),
             include_str!("document/archiving.md"),

@@ -23,6 +23,8 @@ pub(crate) enum Metric {
     Records,
     /// The measured process's CPU time per request.
     CpuPerRequest,
+    /// The measured process's CPU time per record.
+    CpuPerRecord,
     /// The measured process's CPU time per thousand records.
     CpuPerThousand,
     /// The peak since the process started.
@@ -49,6 +51,7 @@ impl Metric {
             Self::Rate => "requests/s",
             Self::Records => "records/s",
             Self::CpuPerRequest => "CPU a request, µs",
+            Self::CpuPerRecord => "CPU a record, µs",
             Self::CpuPerThousand => "CPU for 1,000 records, ms",
             Self::Memory => "peak memory, MB",
             Self::MemoryAtMost => "peak memory after 6 MB bodies, MB",
@@ -60,7 +63,7 @@ impl Metric {
     const fn decimals(self) -> usize {
         match self {
             Self::Time | Self::P50 | Self::P99 | Self::Dollars => 3,
-            Self::Package => 2,
+            Self::CpuPerRecord | Self::Package => 2,
             Self::Init | Self::FirstAnswer | Self::Warm | Self::Thawed | Self::Memory | Self::MemoryAtMost => 1,
             Self::Served | Self::Rate | Self::Records | Self::CpuPerRequest | Self::CpuPerThousand => 0,
         }

@@ -46,9 +46,13 @@ pub(crate) struct Warm<'a> {
 
 impl<'a> Warm<'a> {
     pub(crate) async fn start(peer: &'a Peer, kafka: &Kafka, listener: Listener) -> Result<Self> {
-        let function = Function { quiet: true, ..peer.function(kafka, listener)? };
-        let lambda = Lambda::start(&function).await?;
-        lambda.invoke(&small_event(TOPIC)?).await?;
+        Self::start_function(peer, peer.function(kafka, listener)?, &small_event(TOPIC)?).await
+    }
+
+    /// Starts the peer's function with other variables.
+    pub(crate) async fn start_function(peer: &'a Peer, function: Function, event: &Value) -> Result<Self> {
+        let lambda = Lambda::start(&Function { quiet: true, ..function }).await?;
+        lambda.invoke(event).await?;
         let url = lambda.urls().pop().ok_or("no environment")?;
         let process = lambda.processes().pop().ok_or("no process")?;
         Ok(Self { peer, lambda, url, process })

@@ -3,7 +3,9 @@
 use crate::{
     archiving, code, cost,
     figures::{Figure, Figures, Metric},
-    function, limits,
+    function,
+    growth::{PARTITIONS, RECORDS, USER_IDS},
+    limits,
     peers::{CONFLUENT_KAFKA, ECHO, ECHO_ON_LAMBDA_RUNTIME, INGEST, is_echo},
     server, starts, user_ids,
 };
@@ -22,8 +24,8 @@ struct Goal {
 #[derive(Clone, Copy)]
 enum Unit {
     Of(Metric),
-    /// A multiple of a limit that the same run measured.
-    Multiple,
+    /// A multiple of a limit that the same run measured, or an exponent.
+    Number,
     Percent,
 }
 
@@ -57,7 +59,7 @@ impl Unit {
     fn format(self, value: f64) -> String {
         match self {
             Self::Of(metric) => metric.format(value),
-            Self::Multiple => format!("{value:.2}"),
+            Self::Number => format!("{value:.2}"),
             Self::Percent => format!("{value:.1}"),
         }
     }
@@ -65,7 +67,7 @@ impl Unit {
     fn suffix(self) -> String {
         match self {
             Self::Of(metric) => format!(" ({})", metric.unit()),
-            Self::Multiple => String::new(),
+            Self::Number => String::new(),
             Self::Percent => " (%)".to_owned(),
         }
     }
@@ -94,6 +96,7 @@ fn goals(figures: &Figures) -> Vec<Goal> {
         one_record(figures),
         many_records(figures),
         code(figures),
+        growing(figures),
         cost(figures),
         starting(figures),
         serving(figures),
@@ -110,13 +113,13 @@ fn one_record(figures: &Figures) -> Vec<Goal> {
     vec![
         at_most(
             "1 record: CPU per request, as a multiple of the `lambda_runtime` echo's",
-            Unit::Multiple,
+            Unit::Number,
             ratio(ours(Metric::CpuPerRequest), of(ECHO_ON_LAMBDA_RUNTIME, Metric::CpuPerRequest)),
             Some(2.5),
         ),
         at_most(
             "1 record: p50 minus the `lambda_runtime` echo's, as a multiple of librdkafka's round trip",
-            Unit::Multiple,
+            Unit::Number,
             ratio(over_echo, round_trip),
             Some(1.6),
         ),
@@ -139,7 +142,7 @@ fn many_records(figures: &Figures) -> Vec<Goal> {
     vec![
         at_most(
             "500 records: CPU per request, as a multiple of the `lambda_runtime` echo's",
-            Unit::Multiple,
+            Unit::Number,
             ratio(ours(Metric::CpuPerRequest), of(ECHO_ON_LAMBDA_RUNTIME, Metric::CpuPerRequest)),
             Some(3.0),
         ),
@@ -174,12 +177,25 @@ fn many_records(figures: &Figures) -> Vec<Goal> {
 fn code(figures: &Figures) -> Vec<Goal> {
     let goal = |text, scene, bound| {
         let of = |candidate| median(figures, scene, candidate, Metric::Time);
-        at_most(text, Unit::Multiple, ratio(of(code::OURS), of(code::SYNTAX)), Some(bound))
+        at_most(text, Unit::Number, ratio(of(code::OURS), of(code::SYNTAX)), Some(bound))
     };
     vec![
         goal("500 pins validated and compacted, as a multiple of the syntax-only pass", code::PINS, 2.0),
         goal("request of 500 from body to response, as a multiple of the syntax-only pass", code::REQUEST, 2.2),
     ]
+}
+
+fn growing(figures: &Figures) -> Vec<Goal> {
+    let goals = [
+        (RECORDS, "records, without the fixed cost", 1.05),
+        (PARTITIONS, "partitions", 1.0),
+        (USER_IDS, "user ids", 1.0),
+    ];
+    let goals = goals.map(|(axis, name, bound)| {
+        let text = format!("growth of the CPU per request with {name}: exponent");
+        at_most(&text, Unit::Number, axis.exponent(figures, Metric::CpuPerRequest), Some(bound))
+    });
+    goals.into()
 }
 
 fn cost(figures: &Figures) -> Vec<Goal> {
@@ -189,7 +205,7 @@ fn cost(figures: &Figures) -> Vec<Goal> {
             let worst = worst_against_python(figures, &scenes, metric);
             let scene = worst.map_or("the worst memory size", |(scene, _)| scene);
             let text = format!("{records} at every memory size: {name}, as a multiple of Python's; worst: {scene}");
-            below(&text, Unit::Multiple, worst.map(|(_, multiple)| multiple), Some(1.0))
+            below(&text, Unit::Number, worst.map(|(_, multiple)| multiple), Some(1.0))
         })
     });
     goals.collect()
@@ -383,6 +399,18 @@ mod tests {
             figures.push(scenes[1], CONFLUENT_KAFKA, Metric::P50, 2.0);
         }
         assert_row_ends(&figures, goal, "; worst: 512 MB, 500 records | 1.00 | < 1.00 | **not met** |");
+    }
+
+    #[test]
+    fn more_than_linear_growth_is_not_met() {
+        let mut figures = Figures::default();
+        for (name, cpu_us) in [("1 partition", 1.0), ("10 partitions", 10.0), ("100 partitions", 100.0)] {
+            figures.push(PARTITIONS.scene, name, Metric::CpuPerRequest, cpu_us);
+        }
+        let goal = "growth of the CPU per request with partitions";
+        assert_row_ends(&figures, goal, "| 1.00 | ≤ 1.00 | met |");
+        figures.push(PARTITIONS.scene, "100 partitions", Metric::CpuPerRequest, 120.0);
+        assert_row_ends(&figures, goal, "| 1.02 | ≤ 1.00 | **not met** |");
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod folders;
 mod freeze;
 mod function;
 mod goals;
+mod growth;
 mod limits;
 mod load;
 mod machine;
@@ -66,6 +67,8 @@ enum Section {
     UserIds,
     /// One warm function under the Lambda runtime
     Function,
+    /// The cost by records, partitions and user ids
+    Growth,
     /// librdkafka alone
     Limits,
     /// `local`'s HTTP front
@@ -86,7 +89,7 @@ impl Section {
             Self::Code | Self::Cost => 4,
             Self::Archive | Self::Freeze | Self::UserIds => 2,
             Self::Starts => 3,
-            Self::Server => 5,
+            Self::Growth | Self::Server => 5,
             Self::Function => 11,
         }
     }
@@ -97,6 +100,7 @@ impl Section {
             Self::Starts => starts::run(plan, figures).await,
             Self::UserIds => user_ids::run(plan, figures).await,
             Self::Function => function::run(plan, figures).await,
+            Self::Growth => growth::run(plan, figures).await,
             Self::Limits => limits::run(plan, figures).await,
             Self::Server => server::run(plan, figures).await,
             Self::Archive => archiving::run(plan, figures).await,

@@ -13,7 +13,7 @@ use crate::Result;
 pub(crate) const MANY: usize = 500;
 
 /// Slightly below Lambda's limit of 6 MB for an event.
-const LARGEST_EVENT_BYTES: usize = 6_000_000;
+pub(crate) const LARGEST_EVENT_BYTES: usize = 6_000_000;
 
 /// Requests for one topic, in files with one request per line.
 #[derive(Debug)]

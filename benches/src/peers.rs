@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use shared::topic::UserIds;
 use stack::{
     kafka::{Identity, Kafka, Operation, Options, Topics},
     lambda::{Function, deployed_timeout},
@@ -79,6 +80,13 @@ impl Peer {
         function.timeout = deployed_timeout("ingest")?;
         Ok(function)
     }
+}
+
+/// Returns the function with other user ids.
+pub(crate) fn with_user_ids(mut function: Function, user_ids: &UserIds) -> Function {
+    function.environment.retain(|(name, _)| name != "USER_IDS");
+    function.environment.push(("USER_IDS".to_owned(), user_ids.to_string()));
+    function
 }
 
 /// Starts a cluster in which all candidates may write to [`TOPIC`] through either listener.

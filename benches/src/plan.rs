@@ -17,6 +17,8 @@ pub(crate) struct Plan {
     pub(crate) pass: Duration,
     /// The duration of the warm-up pass.
     pub(crate) warm_up: Duration,
+    /// The duration of a pass of [`crate::growth`].
+    pub(crate) growth_pass: Duration,
     /// Requests of 6 MB to each function.
     pub(crate) largest: usize,
     /// Records that librdkafka writes one at a time.
@@ -38,6 +40,7 @@ impl Plan {
         passes: 5,
         pass: Duration::from_secs(5),
         warm_up: Duration::from_secs(8),
+        growth_pass: Duration::from_secs(2),
         largest: 5,
         round_trips: 20_000,
         throughput: 400_000,
@@ -53,6 +56,7 @@ impl Plan {
         passes: 2,
         pass: Duration::from_secs(1),
         warm_up: Duration::from_secs(1),
+        growth_pass: Duration::from_secs(1),
         largest: 1,
         round_trips: 2_000,
         throughput: 50_000,

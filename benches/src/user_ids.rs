@@ -17,7 +17,7 @@ use crate::{
     figures::{Figures, Metric},
     folders,
     payload::small_event,
-    peers::{INGEST, Listener, TOPIC, USER_ID, for_benchmarks, kafka, peers},
+    peers::{INGEST, Listener, TOPIC, USER_ID, for_benchmarks, kafka, peers, with_user_ids},
     plan::Plan,
     progress::log_progress,
 };
@@ -53,7 +53,7 @@ pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
     // Start 0 is a discarded warm-up of the broker.
     for start in 0..=plan.starts {
         for (count, name) in COUNTS.into_iter().zip(NAMES) {
-            let user_ids = user_ids(count)?.to_string();
+            let user_ids = user_ids(count)?;
             let mut measured = Vec::new();
             for (listener, scene) in [(Listener::Plain, PLAIN), (Listener::Iam, IAM)] {
                 log_progress(&format!("{scene}, {name}, {start} of {}", plan.starts));
@@ -75,11 +75,9 @@ fn user_ids(count: usize) -> Result<UserIds> {
     Ok(format!("{USER_ID}{}", others.collect::<String>()).parse()?)
 }
 
-async fn of_ingest(folder: &TempDir, kafka: &Kafka, listener: Listener, user_ids: &str) -> Result<f64> {
+async fn of_ingest(folder: &TempDir, kafka: &Kafka, listener: Listener, user_ids: &UserIds) -> Result<f64> {
     let ours = peers(folder, listener)?.into_iter().find(|peer| peer.name == INGEST).ok_or("no function")?;
-    let mut function = ours.function(kafka, listener)?;
-    function.environment.retain(|(name, _)| name != "USER_IDS");
-    function.environment.push(("USER_IDS".to_owned(), user_ids.to_owned()));
+    let function = with_user_ids(ours.function(kafka, listener)?, user_ids);
     let lambda = Lambda::start(&function).await?;
     let event = small_event(TOPIC)?;
     let begun = Instant::now();
@@ -90,12 +88,13 @@ async fn of_ingest(folder: &TempDir, kafka: &Kafka, listener: Listener, user_ids
     Ok(begun.elapsed().as_secs_f64() * 1e3)
 }
 
-async fn of_local(folder: &TempDir, kafka: &Kafka, user_ids: &str) -> Result<f64> {
+async fn of_local(folder: &TempDir, kafka: &Kafka, user_ids: &UserIds) -> Result<f64> {
     let port = free_port()?;
     let (address, servers) = (format!("127.0.0.1:{port}"), kafka.internal_servers());
     let arguments = ["--listen", &address, "--posts-per-second", "0", "--no-archive", "--env-file", "local.env"];
     let arguments = arguments.into_iter().chain(["--bootstrap-servers", &servers]);
-    let arguments = arguments.chain(user_ids.split(',').flat_map(|user_id| ["--user-id", user_id]));
+    let user_ids: Vec<_> = user_ids.iter().map(ToString::to_string).collect();
+    let arguments = arguments.chain(user_ids.iter().flat_map(|user_id| ["--user-id", user_id]));
     let begun = Instant::now();
     let log = folder.path().join("local.log");
     let no_variables: [(&str, &str); 0] = [];
