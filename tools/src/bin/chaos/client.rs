@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     journal::Sent,
-    post::{CONTENT_TYPE, NUMBERS_PER_CLIENT, Number, Repeat, body, invalid_body},
+    post::{Api, Body, CONTENT_TYPE, NUMBERS_PER_CLIENT, Number, Repeat, body, invalid_body},
     response::{RecordState, record_states},
 };
 
@@ -29,6 +29,9 @@ const MAX_RECORDS: u64 = 5;
 
 /// One of this many requests is invalid.
 pub(crate) const INVALID_ONE_IN: u32 = 20;
+
+/// One of this many requests goes to the topic's stream.
+const STREAMED_ONE_IN: u32 = 3;
 
 /// Shared, because creating a client takes tens of milliseconds and would stagger clients that have to start together.
 static HTTP: LazyLock<reqwest::Client> = LazyLock::new(reqwest::Client::new);
@@ -91,7 +94,8 @@ impl Client {
         while *self.phase.borrow() != Phase::Over {
             let numbers = self.numbers();
             if self.random.random_ratio(1, INVALID_ONE_IN) {
-                let states = self.post(&numbers, 0, invalid_body(&numbers)).await;
+                let body = invalid_body(self.api(), &numbers);
+                let states = self.post(&numbers, 0, body).await;
                 if states.iter().any(|(_, state)| state.is_written())
                     && let Some(sent) = self.sent.last_mut()
                 {
@@ -115,12 +119,18 @@ impl Client {
     /// Posts one request with new records.
     pub(crate) async fn post_some(&mut self) -> Vec<(Number, RecordState)> {
         let numbers = self.numbers();
-        self.post(&numbers, 0, body(&numbers, 0)).await
+        let body = body(self.api(), &numbers, 0);
+        self.post(&numbers, 0, body).await
     }
 
     /// Returns the requests.
     pub(crate) fn into_sent(self) -> Vec<Sent> {
         self.sent
+    }
+
+    /// Draws the part of the API for a request.
+    fn api(&mut self) -> Api {
+        if self.random.random_ratio(1, STREAMED_ONE_IN) { Api::Streams } else { Api::Topics }
     }
 
     fn numbers(&mut self) -> Vec<Number> {
@@ -132,7 +142,8 @@ impl Client {
 
     async fn deliver(&mut self, mut numbers: Vec<Number>) {
         for repeat in 0.. {
-            let states = self.post(&numbers, repeat, body(&numbers, repeat)).await;
+            let body = body(self.api(), &numbers, repeat);
+            let states = self.post(&numbers, repeat, body).await;
             numbers = states
                 .iter()
                 .filter(|(_, state)| *state == RecordState::Unconfirmed)
@@ -146,12 +157,7 @@ impl Client {
     }
 
     /// Posts a body with these records.
-    pub(crate) async fn post(
-        &mut self,
-        numbers: &[Number],
-        repeat: Repeat,
-        body: String,
-    ) -> Vec<(Number, RecordState)> {
+    pub(crate) async fn post(&mut self, numbers: &[Number], repeat: Repeat, body: Body) -> Vec<(Number, RecordState)> {
         let round = match *self.phase.borrow() {
             Phase::Round(round) => round,
             Phase::Over => usize::MAX,
@@ -179,12 +185,22 @@ impl Client {
         states
     }
 
-    async fn send(&self, body: String) -> reqwest::Result<Answer> {
-        let request = HTTP.post(&self.url).header(CONTENT_TYPE_HEADER, CONTENT_TYPE).timeout(REQUEST_TIMEOUT);
-        let response = request.body(body).send().await?;
+    async fn send(&self, Body { api, text }: Body) -> reqwest::Result<Answer> {
+        let request = match api {
+            Api::Topics => HTTP.post(&self.url).header(CONTENT_TYPE_HEADER, CONTENT_TYPE),
+            Api::Streams => HTTP.put(stream_url(&self.url)).header(CONTENT_TYPE_HEADER, "application/json"),
+        };
+        let response = request.timeout(REQUEST_TIMEOUT).body(text).send().await?;
         let (status, has_retry_after) = (response.status().as_u16(), response.headers().contains_key(RETRY_AFTER));
         Ok(Answer { status, body: response.text().await?, has_retry_after })
     }
+}
+
+/// The URL of the stream of a topic's URL: `…/topics/u.geo` is `…/streams/streaming-u-geo/records`.
+fn stream_url(topic_url: &str) -> String {
+    let (base, topic) = topic_url.rsplit_once("/topics/").unwrap_or(("", topic_url));
+    let (user_id, kind) = topic.rsplit_once('.').unwrap_or((topic, ""));
+    format!("{base}/streams/streaming-{user_id}-{kind}/records")
 }
 
 struct Answer {

@@ -21,7 +21,7 @@ use crate::{
     client::{Client, Phase, RetryPolicy},
     journal::{Journal, Sent},
     plan::Plan,
-    post::{CONTENT_TYPE, NUMBERS_PER_CLIENT, body, body_of_large},
+    post::{Api, CONTENT_TYPE, NUMBERS_PER_CLIENT, body, body_of_large},
     process::Usage,
     progress::log_progress,
     system::{PARTITIONS, PASSIVE, TOPIC, kafka, local},
@@ -148,7 +148,7 @@ async fn send_large(
         first += records;
         // Built on another thread, so that the other clients go on.
         let made = spawn_blocking(move || {
-            let body = if size == 0 { body(&numbers, 0) } else { body_of_large(&numbers, size) };
+            let body = if size == 0 { body(Api::Topics, &numbers, 0) } else { body_of_large(&numbers, size) };
             (numbers, body)
         });
         let Ok((numbers, body)) = made.await else { break };

@@ -2,8 +2,24 @@
 
 use serde_json::Value;
 
-/// The media type of the envelope.
+/// The media type of requests to topics.
 pub(crate) const CONTENT_TYPE: &str = "application/vnd.kafka.json.v2+json";
+
+/// The part of the API that takes a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Api {
+    /// `POST /topics/{topic}`
+    Topics,
+    /// `PUT /streams/{stream}/records`
+    Streams,
+}
+
+/// A request's body.
+#[derive(Debug)]
+pub(crate) struct Body {
+    pub(crate) api: Api,
+    pub(crate) text: String,
+}
 
 /// A record's number, in its field `ind`. Different records have different numbers.
 pub(crate) type Number = u64;
@@ -22,30 +38,34 @@ pub(crate) struct Posted {
 pub(crate) const NUMBERS_PER_CLIENT: Number = 10_000_000;
 
 /// Builds a request with these records.
-pub(crate) fn body(numbers: &[Number], repeat: Repeat) -> String {
-    envelope(numbers.iter().map(|number| row(Posted { number: *number, repeat }, LATITUDE, COUNTRY)))
+pub(crate) fn body(api: Api, numbers: &[Number], repeat: Repeat) -> Body {
+    envelope(api, numbers.iter().map(|number| row(Posted { number: *number, repeat }, LATITUDE, COUNTRY)))
 }
 
 /// Builds a request whose last record is invalid, so that none may be written.
-pub(crate) fn invalid_body(numbers: &[Number]) -> String {
+pub(crate) fn invalid_body(api: Api, numbers: &[Number]) -> Body {
     let last = numbers.last();
     let latitude = |number| if Some(number) == last { "91.5" } else { LATITUDE };
-    envelope(numbers.iter().map(|number| row(Posted { number: *number, repeat: 0 }, latitude(number), COUNTRY)))
+    envelope(api, numbers.iter().map(|number| row(Posted { number: *number, repeat: 0 }, latitude(number), COUNTRY)))
 }
 
 /// Builds a request with records of slightly more than `size` bytes.
-pub(crate) fn body_of_large(numbers: &[Number], size: usize) -> String {
+pub(crate) fn body_of_large(numbers: &[Number], size: usize) -> Body {
     let country = "A".repeat(size);
-    envelope(numbers.iter().map(|number| row(Posted { number: *number, repeat: 0 }, LATITUDE, &country)))
+    envelope(Api::Topics, numbers.iter().map(|number| row(Posted { number: *number, repeat: 0 }, LATITUDE, &country)))
 }
 
 const LATITUDE: &str = "-89.9787";
 const COUNTRY: &str = "Albania";
 
 // As text, because a tree of tens of thousands of records would take seconds.
-fn envelope(rows: impl Iterator<Item = String>) -> String {
-    let records: Vec<_> = rows.map(|row| format!(r#"{{"value":{row}}}"#)).collect();
-    format!(r#"{{"records":[{}]}}"#, records.join(","))
+fn envelope(api: Api, rows: impl Iterator<Item = String>) -> Body {
+    let (list, value) = match api {
+        Api::Topics => ("records", "value"),
+        Api::Streams => ("Records", "Data"),
+    };
+    let records: Vec<_> = rows.map(|row| format!(r#"{{"{value}":{row}}}"#)).collect();
+    Body { api, text: format!(r#"{{"{list}":[{}]}}"#, records.join(",")) }
 }
 
 fn row(Posted { number, repeat }: Posted, latitude: &str, country: &str) -> String {
@@ -67,10 +87,12 @@ mod tests {
 
     #[test]
     fn rows_are_identified_by_their_number_and_other_values_are_not() {
-        let body: Value = serde_json::from_str(&body(&[7, 8], 3)).unwrap();
-        let values = body["records"].as_array().unwrap().iter().map(|record| record["value"].to_string());
-        let expected = [7, 8].map(|number| Some(Posted { number, repeat: 3 }));
-        assert_eq!(values.map(|value| posted(value.as_bytes())).collect::<Vec<_>>(), expected);
+        for (api, list, value) in [(Api::Topics, "records", "value"), (Api::Streams, "Records", "Data")] {
+            let body: Value = serde_json::from_str(&body(api, &[7, 8], 3).text).unwrap();
+            let values = body[list].as_array().unwrap().iter().map(|record| record[value].to_string());
+            let expected = [7, 8].map(|number| Some(Posted { number, repeat: 3 }));
+            assert_eq!(values.map(|value| posted(value.as_bytes())).collect::<Vec<_>>(), expected);
+        }
         for other in [&b"{}"[..], b"", br#"{"ind":"7"}"#, br#"{"ind":-7,"country":"0 A"}"#] {
             assert_eq!(posted(other), None);
         }

@@ -26,7 +26,7 @@ use crate::{
     client::{Client, Phase, RetryPolicy},
     journal::{Journal, Sent},
     plan::Plan,
-    post::{NUMBERS_PER_CLIENT, body},
+    post::{Api, NUMBERS_PER_CLIENT, body},
     process::{Usage, signal},
     progress::log_progress,
     system::{PARTITIONS, TOPIC, kafka, local},
@@ -169,7 +169,7 @@ async fn post_many(mut client: Client, phase: watch::Receiver<Phase>) -> Vec<Sen
     while *phase.borrow() != Phase::Over {
         let numbers: Vec<_> = (first..first + LARGE_REQUEST_RECORDS).collect();
         first += LARGE_REQUEST_RECORDS;
-        client.post(&numbers, 0, body(&numbers, 0)).await;
+        client.post(&numbers, 0, body(Api::Topics, &numbers, 0)).await;
         sleep(READ_PAUSE).await;
     }
     client.into_sent()
