@@ -34,7 +34,7 @@ BENCH += $(PEERS)/kafka-clients/ready $(TOOLS)/wrk/ready
 VALGRIND := $(TOOLS)/valgrind
 
 # The targets of `make fuzz`, and the time for each.
-FUZZ ?= archive envelope event json row streamed
+FUZZ ?= archive envelope event json row streamed streams
 FUZZ_TIME ?= 10m
 
 # The tools that build the functions for arm64 and start them.

@@ -16,3 +16,4 @@ mod json;
 mod recorder;
 mod row;
 mod streamed;
+mod streams;
