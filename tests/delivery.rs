@@ -33,6 +33,7 @@ use shared::{
     metadata::Describe,
     metrics::Metrics,
     publish::{Failure, Outcome, ProducerRecord, Publish, Written},
+    read_back::ReadBack,
 };
 use stack::lambda::{Function, Lambda, built};
 use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
@@ -66,7 +67,7 @@ impl Functions<Producer, Producer> {
     }
 }
 
-impl<P: Publish, C: Describe> Functions<P, C> {
+impl<P: Publish, C: Describe + ReadBack> Functions<P, C> {
     async fn of(app: App<P, C>) -> Self {
         let shared = Arc::new(Shared { app, invocations: AtomicUsize::new(0) });
         let router = Router::new()
@@ -85,7 +86,7 @@ impl<P, C> Drop for Functions<P, C> {
     }
 }
 
-async fn invoke<P: Publish, C: Describe>(
+async fn invoke<P: Publish, C: Describe + ReadBack>(
     State(ingest): State<Arc<Shared<P, C>>>,
     Path(function): Path<String>,
     event: String,

@@ -16,7 +16,7 @@ use ingest::{
 };
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
-use shared::{metadata::Describe, publish::Publish};
+use shared::{metadata::Describe, publish::Publish, read_back::ReadBack};
 use vectors::{Names, Vector};
 
 use crate::{
@@ -45,7 +45,7 @@ fn invocation(event: &str, time: Duration) -> LambdaEvent<Event> {
 }
 
 /// The body's text and the rest of a response, as API Gateway gets it.
-async fn answer<P: Publish, C: Describe>(app: &App<P, C>, event: &str) -> (Value, String) {
+async fn answer<P: Publish, C: Describe + ReadBack>(app: &App<P, C>, event: &str) -> (Value, String) {
     let response = event::handle(app, Duration::ZERO, invocation(event, Duration::from_secs(28))).await;
     let Some(Body::Text(body)) = &response.body else { panic!("no text: {response:?}") };
     (serde_json::to_value(&response).unwrap(), body.clone())

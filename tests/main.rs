@@ -30,6 +30,7 @@ mod openapi;
 mod page;
 mod pass_through;
 mod properties;
+mod read_back;
 mod replicas;
 mod security;
 mod smoke_output;

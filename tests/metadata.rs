@@ -21,6 +21,7 @@ use shared::{
     metadata::{Describe, DescribeError, Offsets, Partition},
     metrics::Metrics,
     publish::{Failure, ProducerRecord, Publish, Unreachable},
+    read_back::{ReadBack, ReadBackError, ReadLimits, ReadRecords, Selection},
     topic::UserIds,
 };
 use stack::kafka::{Kafka, Operation, Options, Topics};
@@ -77,6 +78,18 @@ impl Describe for Slow {
     async fn offsets(&self, _: &str, _: i32, within: Duration) -> Result<Offsets, DescribeError> {
         sleep(within).await;
         Err(Unreachable::NoResponse { within, source: None }.into())
+    }
+}
+
+impl ReadBack for Slow {
+    async fn read_back(
+        &self,
+        topic: &str,
+        selection: Selection,
+        limits: ReadLimits,
+        within: Duration,
+    ) -> Result<ReadRecords, ReadBackError> {
+        self.0.read_back(topic, selection, limits, within).await
     }
 }
 

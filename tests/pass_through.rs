@@ -33,7 +33,10 @@ async fn local_creates_pass_through_topics_and_does_not_archive_them() {
     assert_eq!(status, 200, "{body}");
     assert_eq!(local.first_record("clicks"), "1");
     let settings = std::fs::read_to_string(local.settings_file()).unwrap();
-    assert!(settings.contains("\nPASS_THROUGH_TOPICS=clicks\nSHARED_STREAMS=\nSTATUSES=confluent\n"), "{settings}");
+    assert!(
+        settings.contains("\nPASS_THROUGH_TOPICS=clicks\nSHARED_STREAMS=\nREAD_BACK=on\nSTATUSES=confluent\n"),
+        "{settings}"
+    );
     let ended = local.stop().await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(ended.figure("records written"), 1);

@@ -50,6 +50,10 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "honest|confluent", default_value = "honest")]
     pub(crate) statuses: StatusPolicy,
 
+    /// Refuse requests that read records back
+    #[arg(long)]
+    pub(crate) no_read_back: bool,
+
     /// Posts that the emulator sends per second; 0 sends none
     #[arg(
         long,

@@ -8,7 +8,12 @@ use archive::{
     reader::Kafka,
 };
 use emulator::{DatabaseUrl, Order, Source, order::POST_ORDER};
-use ingest::{SharedStreams, StatusPolicy, shared_streams::SHARED_STREAMS, status_policy::STATUSES};
+use ingest::{
+    SharedStreams, StatusPolicy,
+    read_back::{READ_BACK, ReadBackSwitch},
+    shared_streams::SHARED_STREAMS,
+    status_policy::STATUSES,
+};
 use rand::{SeedableRng, rngs::StdRng};
 use shared::{
     cluster::{
@@ -113,7 +118,7 @@ impl Components {
         };
         let file = &cli.env_file;
         components
-            .write_env_file(file, &database_url, cli.order)
+            .write_env_file(file, &database_url, cli)
             .map_err(|source| StartError::EnvFile { file: file.clone(), source })?;
         if let (Some(archive), Some(_)) = (&components.archive, &components.embedded) {
             components.claim = Some(ArchiveClaim::take(&archive.url, &archive.bucket).await?);
@@ -122,7 +127,7 @@ impl Components {
     }
 
     /// Writes the settings with which `cargo lambda watch` runs the functions on the same Kafka and archive.
-    fn write_env_file(&self, file: &Path, database_url: &DatabaseUrl, order: Order) -> io::Result<()> {
+    fn write_env_file(&self, file: &Path, database_url: &DatabaseUrl, cli: &Cli) -> io::Result<()> {
         let archive = match self.archive.as_ref().map(|archive| &archive.url) {
             Some(ArchiveUrl::Folder(folder)) => format!("ARCHIVE_URL={}\n", folder.canonicalize()?.display()),
             Some(url @ ArchiveUrl::S3 { .. }) => format!("ARCHIVE_URL={url}\n"),
@@ -133,6 +138,7 @@ impl Components {
         }
         let (servers, user_ids) = (&self.cluster.bootstrap_servers, &self.user_ids);
         let (pass_through, shared_streams, statuses) = (&self.pass_through, &self.shared_streams, self.statuses);
+        let (read_back, order) = (ReadBackSwitch(!cli.no_read_back), cli.order);
         let security = match &self.cluster.security {
             Security::Plaintext => format!("{}={}", SECURITY_PROTOCOL.name, Protocol::Plaintext),
             Security::Iam { authorities, .. } => format!("{}=\"{authorities}\"", SSL_CA_LOCATION.name),
@@ -142,9 +148,14 @@ impl Components {
             DatabaseUrl::MySql(_) => "# Export DATABASE_URL: it may hold a password, which does not belong in a file.",
         };
         let text = format!(
-            "{}={servers}\n{security}\nUSER_IDS={user_ids}\n{}={pass_through}\n{}={shared_streams}\n{}={statuses}\n{rows}\n{}={order}\nPOSTS_PER_RUN=1\n\
+            "{}={servers}\n{security}\nUSER_IDS={user_ids}\n{}={pass_through}\n{}={shared_streams}\n{}={read_back}\n{}={statuses}\n{rows}\n{}={order}\nPOSTS_PER_RUN=1\n\
              {archive}RUST_LOG=\"info,rskafka=warn\"\n",
-            BOOTSTRAP_SERVERS.name, PASS_THROUGH_TOPICS.name, SHARED_STREAMS.name, STATUSES.name, POST_ORDER.name
+            BOOTSTRAP_SERVERS.name,
+            PASS_THROUGH_TOPICS.name,
+            SHARED_STREAMS.name,
+            READ_BACK.name,
+            STATUSES.name,
+            POST_ORDER.name
         );
         fs::write(file, text)
     }

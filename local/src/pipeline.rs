@@ -122,6 +122,7 @@ fn start(cli: &Cli, components: Components, totals: RunningTotals, started: Inst
     let app = App::new(producer.clone(), cluster.clone(), &user_ids, metrics.clone())
         .with_pass_through(&pass_through)
         .with_shared_streams(shared_streams)
+        .with_read_back(!cli.no_read_back)
         .with_status_policy(statuses);
     let server = Server::start(listener, guard, router(app), dashboard.clone(), &metrics, &stop_sending);
 

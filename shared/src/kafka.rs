@@ -42,6 +42,7 @@ mod describe;
 mod failure;
 #[cfg(feature = "mock")]
 pub mod mock;
+mod read_back;
 mod reconnect;
 mod write_history;
 
@@ -62,6 +63,9 @@ const LINGER: Duration = Duration::from_millis(1);
 /// The maximum number of concurrent metadata requests.
 const MAX_METADATA_REQUESTS: usize = 8;
 
+/// The maximum number of concurrent reads.
+const MAX_READERS: usize = 4;
+
 /// A producer for one cluster, created once and shared by every request: clones share it.
 #[derive(Clone)]
 pub struct Producer(Arc<Shared>);
@@ -75,6 +79,8 @@ struct Shared {
     in_flight: AtomicUsize,
     /// One permit per metadata request, because each blocks a thread.
     permits: Arc<Semaphore>,
+    /// One permit per read, because each has a consumer.
+    readers: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Producer {
@@ -104,6 +110,7 @@ impl Producer {
             metadata_client: ReconnectingClient::new(cluster, config::metadata_config(cluster), metrics),
             in_flight: AtomicUsize::new(0),
             permits: Arc::new(Semaphore::new(MAX_METADATA_REQUESTS)),
+            readers: Arc::new(Semaphore::new(MAX_READERS)),
         }));
         match producer.0.producer_client.connection() {
             Ok(_) => Ok(producer),

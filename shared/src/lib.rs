@@ -29,6 +29,7 @@ pub mod log;
 pub mod metadata;
 pub mod metrics;
 pub mod publish;
+pub mod read_back;
 pub mod redact;
 pub mod retry;
 #[cfg(feature = "sample")]

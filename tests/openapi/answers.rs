@@ -9,6 +9,7 @@ use shared::{
     metadata::{Describe, DescribeError, Offsets, Partition},
     metrics::Metrics,
     publish::{Failure, Unreachable},
+    read_back::{ReadBack, ReadBackError, ReadLimits, ReadRecords, Selection},
 };
 use vectors::{Need, Vector};
 
@@ -92,6 +93,12 @@ impl Describe for Silent {
 
     async fn offsets(&self, _: &str, _: i32, _: Duration) -> Result<Offsets, DescribeError> {
         Err(self.0.clone())
+    }
+}
+
+impl ReadBack for Silent {
+    async fn read_back(&self, _: &str, _: Selection, _: ReadLimits, _: Duration) -> Result<ReadRecords, ReadBackError> {
+        Err(self.0.clone().into())
     }
 }
 

@@ -11,6 +11,7 @@ use shared::{
     metadata::{Describe, DescribeError, Offsets, Partition, Replica},
     metrics::Metrics,
     publish::{Failure, Outcome, ProducerRecord, Publish, Unreachable, Written},
+    read_back::{ReadBack, ReadBackError, ReadLimits, ReadRecords, Selection, Start, StoredRecord},
     topic::UserIds,
 };
 use tokio::time::Instant;
@@ -101,5 +102,42 @@ impl Describe for Recorder {
     async fn offsets(&self, _: &str, _: i32, _: Duration) -> Result<Offsets, DescribeError> {
         let written = self.written.lock().unwrap().len();
         Ok(Offsets { beginning_offset: 0, end_offset: i64::try_from(written).unwrap() })
+    }
+}
+
+/// Returns records that were written to the topic since the last [`Recorder::take`].
+impl ReadBack for Recorder {
+    async fn read_back(
+        &self,
+        topic: &str,
+        selection: Selection,
+        limits: ReadLimits,
+        _: Duration,
+    ) -> Result<ReadRecords, ReadBackError> {
+        let written = self.written.lock().unwrap();
+        let of_topic = written.iter().enumerate().filter(|(_, record)| &*record.topic == topic);
+        let stored = of_topic.map(|(offset, record)| StoredRecord {
+            partition: record.partition.unwrap_or(0),
+            offset: i64::try_from(offset).unwrap(),
+            timestamp_ms: record.timestamp_ms,
+            key: record.key.clone(),
+            value: record.value.clone(),
+            headers: record.headers.clone(),
+        });
+        let mut records: Vec<_> = stored.collect();
+        let next = records.last().map_or(0, |record| record.offset + 1);
+        let last_ones = |count: usize| records.len().saturating_sub(count);
+        let first = match selection {
+            Selection::Newest { .. } => last_ones(limits.records),
+            Selection::From { start, .. } => match start {
+                Start::Earliest => 0,
+                Start::Latest => records.len(),
+                Start::Offset(offset) => records.partition_point(|record| record.offset < offset),
+                Start::FromEnd(count) => last_ones(usize::try_from(count).unwrap()),
+            },
+        };
+        records.drain(..first);
+        records.truncate(limits.records);
+        Ok(ReadRecords { records, next_offset: matches!(selection, Selection::From { .. }).then_some(next) })
     }
 }

@@ -20,6 +20,7 @@ const NEEDED: &[(&str, &str, &str)] = &[
     ("Archive", "Connect", "it logs in"),
     ("Archive", "DescribeTopic", "it fetches partitions, leaders and offsets"),
     ("Archive", "ReadData", "it reads records, without a group"),
+    ("Ingest", "ReadData", "clients read records back"),
     ("Archive", "DescribeGroup", "a mapping's pollers find their coordinator"),
     ("Archive", "AlterGroup", "a mapping's pollers join a group and commit"),
     // https://docs.aws.amazon.com/lambda/latest/dg/msk-cluster-auth.html lists it.

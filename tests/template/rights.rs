@@ -106,6 +106,27 @@ async fn ingest_writes_with_its_policy_and_answers_403_without_write_data() {
     assert_eq!(post_to_ingest(&test, &user_ids, "rights-b.geo").await, (403, 40301.into()));
 }
 
+/// The status of a request to `ingest` that reads records back.
+async fn read_back(test: &PolicyTest, user_ids: &UserIds, topic: &str) -> u16 {
+    let cluster = cluster(test.kafka, test.kafka.region(), test.role.credentials());
+    let ingest = Ingest::start(&cluster, user_ids).await;
+    let written = ingest.post(&format!("/topics/{topic}"), envelope(&[&row_with(&GEO, &[])])).await;
+    assert_eq!(written.status, 200, "{}", written.body);
+    ingest.get(&format!("/topics/{topic}/records")).await.status.as_u16()
+}
+
+#[tokio::test]
+#[ignore = "needs Kafka and SAM: make test"]
+async fn ingest_reads_records_back_with_its_policy_and_answers_403_without_read_data() {
+    let test = PolicyTest::without(None, "Ingest", "rights-j").await;
+    let user_ids = test.topics().await;
+    assert_eq!(read_back(&test, &user_ids, "rights-j.geo").await, 200);
+
+    let test = PolicyTest::without(Some("ReadData"), "Ingest", "rights-k").await;
+    let user_ids = test.topics().await;
+    assert_eq!(read_back(&test, &user_ids, "rights-k.geo").await, 403);
+}
+
 #[tokio::test]
 #[ignore = "needs Kafka and SAM: make test"]
 async fn the_policy_denies_another_user_ids_topic() {
@@ -200,8 +221,13 @@ async fn the_topics_are_created_with_the_policy_and_a_missing_create_topic_is_na
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
 async fn each_right_is_tested_or_has_no_kafka_equivalent() {
-    let tried =
-        [("Ingest", "WriteData"), ("Emulator", "WriteData"), ("Archive", "ReadData"), ("Topics", "CreateTopic")];
+    let tried = [
+        ("Ingest", "WriteData"),
+        ("Ingest", "ReadData"),
+        ("Emulator", "WriteData"),
+        ("Archive", "ReadData"),
+        ("Topics", "CreateTopic"),
+    ];
     let stack = stack(&with(&[])).await;
     for (function, _) in functions(&stack) {
         for statement in stack.statements(&format!("{function}FunctionRole")) {

@@ -3,6 +3,7 @@ use std::{future, hint::black_box, time::Duration};
 use shared::{
     metadata::{Describe, DescribeError, Offsets, Partition},
     publish::{Outcome, ProducerRecord, Publish, Unreachable, Written},
+    read_back::{ReadBack, ReadBackError, ReadLimits, ReadRecords, Selection},
 };
 use tokio::time::Instant;
 
@@ -36,6 +37,13 @@ impl Describe for Discard {
     }
 
     async fn offsets(&self, _: &str, _: i32, _: Duration) -> Result<Offsets, DescribeError> {
+        future::pending().await
+    }
+}
+
+/// Unused in the benchmarks.
+impl ReadBack for Discard {
+    async fn read_back(&self, _: &str, _: Selection, _: ReadLimits, _: Duration) -> Result<ReadRecords, ReadBackError> {
         future::pending().await
     }
 }

@@ -33,6 +33,8 @@ pub struct App<P, C> {
     pub(crate) document: Arc<OnceLock<Bytes>>,
     /// The streams that hold all kinds of a user id.
     pub(crate) shared_streams: SharedStreams,
+    /// Set if records may be read back.
+    pub(crate) reads_back: bool,
     topics: Arc<[Topic]>,
     /// Sorted.
     topic_names: Arc<[String]>,
@@ -48,6 +50,7 @@ impl<P, C> App<P, C> {
             status_policy: StatusPolicy::Strict,
             document: Arc::default(),
             shared_streams: SharedStreams::default(),
+            reads_back: true,
             topics: Arc::default(),
             topic_names: Arc::default(),
         };
@@ -71,6 +74,12 @@ impl<P, C> App<P, C> {
     #[must_use]
     pub fn with_shared_streams(self, shared_streams: SharedStreams) -> Self {
         Self { shared_streams, ..self }
+    }
+
+    /// Serves requests that read records back only if `reads_back`.
+    #[must_use]
+    pub fn with_read_back(self, reads_back: bool) -> Self {
+        Self { reads_back, ..self }
     }
 
     /// Uses `status_policy` for partially written requests.

@@ -10,6 +10,7 @@ use shared::{
     metadata::Describe,
     metrics::{Metrics, ingest::REQUESTS_REFUSED},
     publish::Publish,
+    read_back::ReadBack,
     redact::excerpt,
 };
 use tokio::time::Instant;
@@ -19,7 +20,7 @@ use crate::{
     body::{self, RequestBody},
     error::Error,
     limits::Deadline,
-    media, metadata, openapi, page, produce,
+    media, metadata, openapi, page, produce, read_back,
     request::{Headers, ProduceRequest, Query, Request},
     response::{Response, Summary},
     routes::{self, Endpoint, Found},
@@ -45,7 +46,7 @@ const NOT_IN_PATHS: &AsciiSet = &CONTROLS
     .add(b'}');
 
 /// Answers a request, and logs and counts its response. Every request gets a response, also after a panic.
-pub(crate) async fn respond<P: Publish, C: Describe>(
+pub(crate) async fn respond<P: Publish, C: Describe + ReadBack>(
     app: &App<P, C>,
     request: Request,
     body: impl RequestBody,
@@ -69,7 +70,7 @@ pub(crate) async fn respond<P: Publish, C: Describe>(
     response
 }
 
-async fn answer<P: Publish, C: Describe>(
+async fn answer<P: Publish, C: Describe + ReadBack>(
     app: &App<P, C>,
     method: &Method,
     found: &Found<'_>,
@@ -115,6 +116,8 @@ async fn answer<P: Publish, C: Describe>(
         Endpoint::Partitions => metadata::partitions(app, found.target()?, &headers).await,
         Endpoint::Partition => metadata::partition(app, found.target()?, &headers).await,
         Endpoint::Offsets => metadata::offsets(app, found.target()?, &headers).await,
+        Endpoint::TopicRecords => read_back::topic(app, found.target()?, query, &headers).await,
+        Endpoint::PartitionRecords => read_back::partition(app, found.target()?, query, &headers).await,
         Endpoint::Brokers => metadata::brokers(app, &headers).await,
         Endpoint::Health => {
             app.cluster.reach(HEALTH_TIMEOUT).await?;

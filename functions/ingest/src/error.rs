@@ -48,7 +48,9 @@ pub enum Error {
          PUT /streams/{{stream}}/record"
     )]
     FixedStream { allow: String },
-    #[error("Consumers are not served here: read the topic with a Kafka client, or the archive")]
+    #[error(
+        "Consumers are not served here: GET /topics/{{topic}}/records reads records; or read the topic with a Kafka client, or the archive"
+    )]
     NoConsumers,
     #[error("the body is larger than {MAX_BODY_BYTES} bytes: send fewer records per request")]
     BodyTooLarge,
@@ -95,6 +97,8 @@ pub enum Error {
     Invalid(Violations),
     #[error("Payload error. Request body is empty. Data is required.")]
     EmptyBody,
+    #[error("Bad Request: {0}")]
+    BadQuery(String),
     #[error("{0}")]
     BadBatch(&'static str),
     #[error("{0}")]
@@ -131,6 +135,7 @@ impl Error {
             | Self::NotGzip(_)
             | Self::BodyIncomplete(_)
             | Self::NotAnEvent(_)
+            | Self::BadQuery(_)
             | Self::UnrecognizedField { .. } => const { error_code(StatusCode::BAD_REQUEST, 400) },
             Self::NotFound { .. } | Self::NoSuchPath(_) => const { error_code(StatusCode::NOT_FOUND, 404) },
             Self::UnknownTopic { .. } | Self::UnknownStream { .. } | Self::MissingTopic { .. } => {
@@ -180,6 +185,7 @@ impl Error {
             }
             Self::UnsupportedCharset { .. } => "the body's charset is not supported".to_owned(),
             Self::BadEnvelope(_) | Self::BadStreamBody(_) => "the body is not an envelope of records".to_owned(),
+            Self::BadQuery(_) => "a parameter of the query is wrong".to_owned(),
             Self::BadRecord(_) | Self::UnrecognizedField { .. } => "a record is not well formed".to_owned(),
             _ => one_line(self),
         }

@@ -23,7 +23,7 @@ pub const ERROR_CODES: [ErrorCode; 20] = [
     row(
         StatusCode::BAD_REQUEST,
         400,
-        "the body is not JSON, not UTF-8, not base64, or incomplete; in v3 an unknown field",
+        "the body is not JSON, not UTF-8, not base64, or incomplete; in v3 an unknown field; a wrong parameter of the query",
     ),
     row(StatusCode::UNAUTHORIZED, 40101, "Kafka rejected the credentials"),
     row(StatusCode::FORBIDDEN, 40301, "Kafka does not allow writing to the topic, or describing it"),

@@ -15,6 +15,7 @@ use shared::{
     deadline::{self, REQUEST_TIMEOUT},
     metadata::Describe,
     publish::Publish,
+    read_back::ReadBack,
 };
 use tokio::time::Instant;
 
@@ -37,7 +38,7 @@ pub const RESPONSE_RESERVE: Duration = Duration::from_secs(1);
 ///
 /// `init` is the duration of the cold start, for the first event: API Gateway's timeout includes it, Lambda's deadline does
 /// not.
-pub async fn handle<P: Publish, C: Describe>(
+pub async fn handle<P: Publish, C: Describe + ReadBack>(
     app: &App<P, C>,
     init: Duration,
     event: LambdaEvent<Event>,

@@ -32,6 +32,7 @@ mod metadata;
 mod openapi;
 mod page;
 mod produce;
+pub mod read_back;
 mod records;
 mod request;
 mod response;

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 async fn main() -> Result<(), Error> {
     let started = Instant::now();
     log::init(environment);
-    let Settings { cluster, user_ids, pass_through, shared_streams, status_policy } =
+    let Settings { cluster, user_ids, pass_through, shared_streams, read_back, status_policy } =
         Settings::from_lookup(environment)?;
     let metrics = Metrics::default();
     metrics.add(&COLD_STARTS, 1);
@@ -26,6 +26,7 @@ async fn main() -> Result<(), Error> {
     let app = App::new(producer.clone(), producer, &user_ids, metrics)
         .with_pass_through(&pass_through)
         .with_shared_streams(shared_streams)
+        .with_read_back(read_back.0)
         .with_status_policy(status_policy);
     let mut init = started.elapsed();
     run(service_fn(|event: LambdaEvent<_>| {

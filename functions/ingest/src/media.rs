@@ -139,6 +139,21 @@ pub(crate) fn response_type(headers: &Headers) -> Result<HeaderValue, Error> {
     }
 }
 
+/// The format of records in a response, and its content type: base64 only for a client that names it.
+pub(crate) fn embedded(headers: &Headers) -> Result<(Format, HeaderValue), Error> {
+    const BINARY: &str = "application/vnd.kafka.binary.v2+json";
+    let fallback = response_type(headers)?;
+    let names_binary = headers.accept.iter().filter_map(|accept| accept.to_str().ok()).any(|accept| {
+        let ranges = accept.split(',').filter_map(|range| range.trim().parse::<Mime>().ok());
+        ranges.into_iter().any(|range| range.essence_str() == BINARY && range.get_param("q").is_none_or(|q| q != "0"))
+    });
+    Ok(match (names_binary, fallback == JSON) {
+        (true, _) => (Format::Binary, HeaderValue::from_static(BINARY)),
+        (false, true) => (Format::Json, JSON),
+        (false, false) => (Format::Json, HeaderValue::from_static("application/vnd.kafka.json.v2+json")),
+    })
+}
+
 /// The content type of a v2 error: plain JSON, unless the client accepts only a v2 type. A client that accepts neither gets
 /// plain JSON, too.
 pub(crate) fn error_type(accept: &[HeaderValue]) -> HeaderValue {

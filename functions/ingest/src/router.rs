@@ -11,7 +11,7 @@ use axum::{
 use bytes::{Bytes, BytesMut};
 use http::header;
 use http_body_util::BodyExt;
-use shared::{metadata::Describe, metrics::Metrics, publish::Publish};
+use shared::{metadata::Describe, metrics::Metrics, publish::Publish, read_back::ReadBack};
 
 use crate::{
     app::App,
@@ -28,11 +28,11 @@ use crate::{
 const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 
 /// Builds a router for all paths. A [`Deadline`] among a request's extensions replaces the default one.
-pub fn router<P: Publish + Clone, C: Describe + Clone>(app: App<P, C>) -> Router {
+pub fn router<P: Publish + Clone, C: Describe + ReadBack + Clone>(app: App<P, C>) -> Router {
     Router::new().fallback(serve::<P, C>).with_state(app)
 }
 
-async fn serve<P: Publish, C: Describe>(State(app): State<App<P, C>>, request: HttpRequest) -> HttpResponse {
+async fn serve<P: Publish, C: Describe + ReadBack>(State(app): State<App<P, C>>, request: HttpRequest) -> HttpResponse {
     let (parts, body) = request.into_parts();
     let deadline = parts.extensions.get().copied().unwrap_or_else(Deadline::default_for_request);
     let request = Request {

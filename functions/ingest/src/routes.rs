@@ -19,6 +19,8 @@ pub(crate) enum Endpoint {
     Partitions,
     Partition,
     Offsets,
+    TopicRecords,
+    PartitionRecords,
     Brokers,
     Produce,
     V3Clusters,
@@ -44,7 +46,7 @@ pub(crate) struct Route {
 }
 
 /// The whole API, except for the CORS preflight, which every path answers. Of several routes that match, the first one counts.
-static ROUTES: [Route; 21] = [
+static ROUTES: [Route; 23] = [
     Route {
         segments: &["topics", "{topic}"],
         methods: &[(Method::POST, Endpoint::Produce), (Method::GET, Endpoint::Topic)],
@@ -74,6 +76,11 @@ static ROUTES: [Route; 21] = [
     Route {
         segments: &["topics", "{topic}", "partitions", "{partition}", "offsets"],
         methods: &[(Method::GET, Endpoint::Offsets)],
+    },
+    Route { segments: &["topics", "{topic}", "records"], methods: &[(Method::GET, Endpoint::TopicRecords)] },
+    Route {
+        segments: &["topics", "{topic}", "partitions", "{partition}", "records"],
+        methods: &[(Method::GET, Endpoint::PartitionRecords)],
     },
     Route { segments: &["brokers"], methods: &[(Method::GET, Endpoint::Brokers)] },
     Route { segments: &["v3", "clusters"], methods: &[(Method::GET, Endpoint::V3Clusters)] },

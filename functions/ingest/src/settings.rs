@@ -7,6 +7,7 @@ use shared::{
 };
 
 use crate::{
+    read_back::{READ_BACK, ReadBackSwitch},
     shared_streams::{SHARED_STREAMS, SharedStreams},
     status_policy::{STATUSES, StatusPolicy},
 };
@@ -22,6 +23,8 @@ pub struct Settings {
     pub pass_through: PassThroughTopics,
     /// Streams of `/streams` that take all kinds of a user id.
     pub shared_streams: SharedStreams,
+    /// Set if clients may read records back.
+    pub read_back: ReadBackSwitch,
     /// The status of partially written requests.
     pub status_policy: StatusPolicy,
 }
@@ -35,6 +38,7 @@ impl Settings {
         &USER_IDS,
         &PASS_THROUGH_TOPICS,
         &SHARED_STREAMS,
+        &READ_BACK,
         &STATUSES,
     ];
 
@@ -62,6 +66,7 @@ impl Settings {
                 .ok(),
             _ => None,
         };
+        let read_back = reader.read(&READ_BACK);
         let status_policy = reader.read(&STATUSES);
         let settings = (|| {
             Some(Self {
@@ -69,6 +74,7 @@ impl Settings {
                 user_ids: user_ids?,
                 pass_through: pass_through?,
                 shared_streams: shared_streams?,
+                read_back: read_back?,
                 status_policy: status_policy?,
             })
         })();

@@ -5,6 +5,19 @@ use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 use crate::cluster::{Cluster, Security};
 
 const CONFIG: &[(&str, &str)] = &[
+    // Milliseconds. A half-open connection is dropped while there is time for another one. The default (60 s) would use up the
+    // whole request.
+    ("socket.timeout.ms", "10000"),
+    // A wrong user id must not create topics on a cluster with `auto.create.topics.enable` (default for producers: true).
+    ("allow.auto.create.topics", "false"),
+    // Keep-alive detects a connection that died during a freeze sooner. librdkafka adds jitter to the back-off, so that many
+    // environments do not reconnect at once.
+    ("socket.keepalive.enable", "true"),
+    ("reconnect.backoff.ms", "20"),
+    ("reconnect.backoff.max.ms", "1000"),
+];
+
+const PRODUCER: &[(&str, &str)] = &[
     // 200 means written to the in-sync replicas, exactly once: a retry inside librdkafka creates no duplicate.
     ("acks", "all"),
     ("enable.idempotence", "true"),
@@ -15,19 +28,25 @@ const CONFIG: &[(&str, &str)] = &[
     ("message.max.bytes", "8000000"),
     // Milliseconds. Longer than every request's deadline (API Gateway's 29 s at most): a backstop that empties the queue.
     ("message.timeout.ms", "30000"),
-    // Milliseconds. A half-open connection is dropped while there is time for another one. The default (30 s) would use up the
-    // whole request.
+    // Milliseconds. As `socket.timeout.ms`; the default is 30 s.
     ("request.timeout.ms", "10000"),
-    ("socket.timeout.ms", "10000"),
     // Milliseconds. Topics are created by the deployment, so an unknown one will not appear soon (default: 30 s).
     ("topic.metadata.propagation.max.ms", "5000"),
-    // A wrong user id must not create topics on a cluster with `auto.create.topics.enable` (default for producers: true).
-    ("allow.auto.create.topics", "false"),
-    // Keep-alive detects a connection that died during a freeze sooner. librdkafka adds jitter to the back-off, so that many
-    // environments do not reconnect at once.
-    ("socket.keepalive.enable", "true"),
-    ("reconnect.backoff.ms", "20"),
-    ("reconnect.backoff.max.ms", "1000"),
+];
+
+const CONSUMER: &[(&str, &str)] = &[
+    // librdkafka assigns partitions only in a group. Nothing joins it and nothing is committed.
+    ("group.id", "read-back"),
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("isolation.level", "read_committed"),
+    // Every offset is explicit, and one that retention has just removed is an error.
+    ("auto.offset.reset", "error"),
+    ("enable.partition.eof", "true"),
+    // Milliseconds. A reader at the end learns so after this time (default: 500).
+    ("fetch.wait.max.ms", "50"),
+    // Records. A read takes 1000 at most: librdkafka would fetch 100,000 ahead.
+    ("queued.min.messages", "1000"),
 ];
 
 const IAM: &[(&str, &str)] = &[
@@ -39,18 +58,14 @@ const IAM: &[(&str, &str)] = &[
 
 /// The settings of every client of `cluster`.
 fn config(cluster: &Cluster) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    let mut set = |settings: &[(&str, &str)]| {
-        config.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-    };
-    set(CONFIG);
+    let mut config = with(ClientConfig::new(), CONFIG);
     match &cluster.security {
         Security::Plaintext => {
             // librdkafka logs its internals below this level.
             config.set_log_level(RDKafkaLogLevel::Warning);
         }
         Security::Iam { authorities, .. } => {
-            set(IAM);
+            config = with(config, IAM);
             // `probe` has to be set as well: the vendored OpenSSL's default folder does not exist on Amazon Linux.
             config.set("ssl.ca.location", authorities.to_string());
             config.set_log_level(RDKafkaLogLevel::Debug);
@@ -62,7 +77,7 @@ fn config(cluster: &Cluster) -> ClientConfig {
 
 /// The settings of the client that produces records.
 pub(super) fn producer_config(cluster: &Cluster) -> ClientConfig {
-    let mut config = config(cluster);
+    let mut config = with(config(cluster), PRODUCER);
     // Milliseconds. Requests wait to share a batch only where there are many: `LINGER_FROM`.
     config.set("linger.ms", "0");
     config
@@ -70,9 +85,19 @@ pub(super) fn producer_config(cluster: &Cluster) -> ClientConfig {
 
 /// The settings of the client that fetches metadata and never produces.
 pub(super) fn metadata_config(cluster: &Cluster) -> ClientConfig {
-    let mut config = config(cluster);
+    let mut config = with(config(cluster), PRODUCER);
     // An idempotent producer would request a producer id.
     config.set("enable.idempotence", "false");
+    config
+}
+
+/// The settings of a consumer that reads records back.
+pub(super) fn consumer_config(cluster: &Cluster) -> ClientConfig {
+    with(config(cluster), CONSUMER)
+}
+
+fn with(mut config: ClientConfig, settings: &[(&str, &str)]) -> ClientConfig {
+    config.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
     config
 }
 

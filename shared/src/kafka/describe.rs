@@ -133,7 +133,7 @@ impl Producer {
 }
 
 /// The cluster's permanent rejection of a request; `None` for an error that may be transient.
-fn rejection(error: &KafkaError, topic: Option<&str>) -> Option<DescribeError> {
+pub(super) fn rejection(error: &KafkaError, topic: Option<&str>) -> Option<DescribeError> {
     match error.rdkafka_error_code()? {
         RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => {
             Some(DescribeError::NoSuchTopic { topic: topic?.to_owned() })
