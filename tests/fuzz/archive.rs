@@ -4,13 +4,12 @@ use std::{collections::BTreeMap, fs, ops::Range, path::Path, sync::LazyLock, tim
 
 use ::archive::{
     bucket::{ArchiveUrl, Bucket},
-    event,
+    event::{self, KafkaEvent},
     layout::{Folder, TopicPartition},
     reader::{ReadError, Reader},
     record::{ConsumerRecord, Form},
     store::{Archiver, Limits},
 };
-use aws_lambda_events::kafka::KafkaEvent;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bolero::check;
 use serde_json::{Value, json};

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use aws_lambda_events::kafka::{KafkaEvent, KafkaRecord};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::{
@@ -23,6 +23,29 @@ use crate::{
 
 #[cfg(test)]
 mod tests;
+
+/// An event of MSK or a self-managed cluster, reduced to what is archived.
+///
+/// Lambda delivers a header as an object with a list of bytes, which may be signed, and one whose value is null as an empty
+/// object. `aws_lambda_events` rejects an event for a byte above 127, and for a timestamp that is not a date.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct KafkaEvent {
+    /// The records by topic and partition, in a text of both.
+    #[serde(default)]
+    records: Option<BTreeMap<String, Vec<KafkaRecord>>>,
+}
+
+/// A record, without its key, headers and timestamp.
+#[derive(Debug, Clone, Deserialize)]
+struct KafkaRecord {
+    #[serde(default)]
+    topic: Option<String>,
+    partition: i64,
+    offset: i64,
+    /// Base64; null or missing for Kafka's null.
+    #[serde(default)]
+    value: Option<String>,
+}
 
 /// Stores every record of `event`, all of which belong to `topics`, and the records that `reader` has between the archive and
 /// them. Tries all partitions. The report has a failure unless every record is stored; the event must then be redelivered.
@@ -95,7 +118,7 @@ pub(crate) async fn store_batch<R: Reader>(
 /// Groups the event's records by partition. A partition that cannot be decoded or is not of `topics` becomes a failure.
 fn batches(event: KafkaEvent, topics: &[String], report: &mut Report) -> BTreeMap<TopicPartition, Vec<ConsumerRecord>> {
     let mut batches: BTreeMap<TopicPartition, Vec<ConsumerRecord>> = BTreeMap::new();
-    for (name, records) in event.records {
+    for (name, records) in event.records.unwrap_or_default() {
         match records.into_iter().map(decode).collect::<Result<Vec<_>, _>>() {
             Ok(records) => {
                 for (partition, record) in records {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_lambda_events::kafka::KafkaEvent;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
@@ -10,7 +9,7 @@ use shared::{cluster::Cluster, deadline, metrics::Metrics};
 
 use crate::{
     bucket::{Bucket, OpenError},
-    event,
+    event::{self, KafkaEvent},
     reader::OnDemand,
     report::{Failed, Report},
     run,

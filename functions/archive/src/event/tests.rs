@@ -79,6 +79,41 @@ async fn an_event_stores_every_partition_and_its_redelivery_changes_nothing() {
 }
 
 #[tokio::test]
+async fn keys_headers_and_timestamps_of_any_form_do_not_stop_a_record() {
+    let forms = [
+        // Lambda's forms: a null header value leaves an empty object, and bytes are signed.
+        json!({"headers": [{}, {"empty": []}, {"bytes": [104, -61, -128]}, {"twice": [1]}, {"twice": [2]}]}),
+        json!({"headers": [{"null": null}, {"byte": [200]}, {"base64": "aGk="}, null]}),
+        json!({"headers": null, "key": null, "timestamp": -1}),
+        json!({"timestamp": i64::MAX, "timestampType": "NO_TIMESTAMP_TYPE"}),
+        json!({"key": "not base64", "timestamp": "2026"}),
+        json!({}),
+    ];
+    let value = STANDARD.encode("1");
+    let record = |(offset, form): (usize, &serde_json::Value)| {
+        let mut record = form.clone();
+        for (name, member) in
+            [("topic", json!("a.pin")), ("partition", json!(0)), ("offset", json!(offset)), ("value", json!(value))]
+        {
+            record[name] = member;
+        }
+        record
+    };
+    let records: Vec<_> = forms.iter().enumerate().map(record).collect();
+    let memory = Memory::default();
+    let report = store_with(&memory, event(&json!({"a.pin-0": records}))).await;
+    assert_eq!(report.into_result().unwrap().total().records, forms.len() as u64);
+}
+
+#[tokio::test]
+async fn a_value_that_an_event_leaves_out_is_null() {
+    let memory = Memory::default();
+    let record = json!({"topic": "a.pin", "partition": 0, "offset": 0});
+    store_with(&memory, event(&json!({"a.pin-0": [record]}))).await.into_result().unwrap();
+    assert_eq!(stored(&memory, &of("a.pin", 0)).await.0, forms(&[ConsumerRecord { offset: 0, value: None }]));
+}
+
+#[tokio::test]
 async fn a_partition_that_cannot_be_stored_fails_the_event_and_the_others_are_stored() {
     let mut no_topic = delivered("a.pin", 2, 0, Some("1"));
     no_topic["topic"] = json!(null);
