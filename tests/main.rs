@@ -5,6 +5,7 @@
 mod support;
 
 mod analytics;
+mod any_record;
 mod broker;
 mod built;
 mod conformance_output;

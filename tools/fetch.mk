@@ -18,7 +18,7 @@ $(KAFKA)/classes/ready: $(KAFKA)/fetched $(wildcard tests/stack/java/stack/*.jav
 	@rm -rf $(@D); \
 	javac --release 17 -Xlint:all -Werror -cp $(KAFKA)/lib/kafka-clients-$(KAFKA_VERSION).jar -d $(@D) $(filter %.java,$^); \
 	touch $@; \
-	echo "compiled the brokers' token verifier in $$SECONDS s"
+	echo "compiled the brokers' token verifier and the tests' client in $$SECONDS s"
 
 # Every broker starts from a copy of this snapshot, which saves the command's time for each.
 $(KAFKA)/bootstrap.checkpoint: $(KAFKA)/fetched

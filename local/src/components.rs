@@ -149,7 +149,7 @@ impl Components {
         };
         let text = format!(
             "{}={servers}\n{security}\nUSER_IDS={user_ids}\n{}={pass_through}\n{}={shared_streams}\n{}={read_back}\n{}={statuses}\n{rows}\n{}={order}\nPOSTS_PER_RUN=1\n\
-             {archive}RUST_LOG=\"info,rskafka=warn\"\n",
+             {archive}RUST_LOG=\"info\"\n",
             BOOTSTRAP_SERVERS.name,
             PASS_THROUGH_TOPICS.name,
             SHARED_STREAMS.name,

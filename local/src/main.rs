@@ -46,7 +46,7 @@ use cli::Cli;
 use error::StartError;
 
 /// The default log filter: only what needs attention. `RUST_LOG` overrides it.
-const LOG: &str = "warn,shared=error,ingest=error,rskafka=off";
+const LOG: &str = "warn,shared=error,ingest=error";
 
 /// The threads in addition to the processors: while the largest bodies are parsed, the others serve the remaining requests.
 const EXTRA_THREADS: usize = 4;

@@ -1,5 +1,4 @@
-//! The Kafka client for reading offset ranges without a consumer group and for creating topics. It is pure Rust, so
-//! functions without a producer do not link librdkafka.
+//! The Kafka client for creating topics. It is pure Rust, so functions without a producer do not link librdkafka.
 
 use std::sync::Arc;
 

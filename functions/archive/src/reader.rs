@@ -2,15 +2,21 @@
 
 use std::{ops::Range, time::Duration};
 
-use shared::client::ConnectError;
+use shared::tls::TlsConfigError;
 
 use crate::{layout::TopicPartition, record::ConsumerRecord};
 
+mod batches;
+mod compression;
+mod connection;
+mod error;
 mod kafka;
 mod on_demand;
+mod protocol;
 #[cfg(test)]
 mod tests;
 
+pub use error::RequestError;
 pub use kafka::Kafka;
 pub(crate) use on_demand::OnDemand;
 
@@ -22,8 +28,7 @@ pub trait Reader: Sync {
     /// The first offset that the partition still holds, and the offset of its next record.
     fn bounds(&self, partition: &TopicPartition) -> impl Future<Output = Result<Range<u64>, ReadError>> + Send;
 
-    /// Reads some of the records from offset `from` on, in order, without transaction markers. Empty when there are none
-    /// up to the end.
+    /// Reads some of the committed records from offset `from` on, in order. Empty when there are none up to the end.
     fn read(
         &self,
         partition: &TopicPartition,
@@ -35,8 +40,16 @@ pub trait Reader: Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// No broker could be used.
+    #[error("cannot connect to Kafka at {servers}")]
+    Connect {
+        /// The bootstrap servers.
+        servers: String,
+        /// The error of the last attempt.
+        source: RequestError,
+    },
+    /// The authorities cannot be read.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Tls(#[from] TlsConfigError),
     /// No response in time.
     #[error("Kafka at {servers} did not answer within {} s", after.as_secs())]
     Timeout {
@@ -48,9 +61,9 @@ pub enum ReadError {
     /// The partition does not hold the offset: dropped since, or not written yet.
     #[error("offset {0} is not in the topic")]
     OutOfRange(u64),
-    /// The broker refused the request, or the client could not read the response.
+    /// The broker refused the request, or its response or records cannot be read.
     #[error("Kafka cannot be read")]
-    Kafka(#[source] Box<rskafka::client::error::Error>),
+    Kafka(#[source] RequestError),
     /// A negative offset.
     #[error("Kafka returned the offset {0}")]
     Offset(i64),

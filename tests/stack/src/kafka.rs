@@ -4,7 +4,7 @@
 //! refusals. It does not prove MSK's own verifier and quotas, IAM policies (access control lists stand in for them), or
 //! the permissions `Connect` and `WriteDataIdempotently`, which Kafka does not have.
 
-use std::{fs, io, net::SocketAddr, path::Path};
+use std::{fs, io, net::SocketAddr, path::Path, process::Command};
 
 pub use crate::kafka::{
     admin::{Operation, Topics},
@@ -120,6 +120,14 @@ impl Kafka {
     #[must_use]
     pub fn proxy(&self) -> &Proxy {
         &self.brokers[0].proxy
+    }
+
+    /// A command that runs a class of `java/` with the clients of this Kafka's version.
+    #[must_use]
+    pub fn java(&self, class: &str) -> Command {
+        let mut java = Command::new("java");
+        java.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error").arg("-cp").arg(self.program.class_path()).arg(class);
+        java
     }
 
     /// Stops a broker gracefully; brokers count from 1. Its port is closed afterwards.

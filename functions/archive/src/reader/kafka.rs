@@ -1,58 +1,59 @@
-//! The Kafka client.
+//! A client of Kafka that reads by offset.
+//!
+//! No other client of pure Rust reads every record that a producer can write, and librdkafka has no place in a function that
+//! only reads. So this one sends the five requests that reading needs, and decodes only what is archived.
 
 use std::{
     collections::HashMap,
     fmt,
     ops::Range,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use futures::{FutureExt, TryFutureExt, future::BoxFuture};
-use rskafka::{
-    BackoffConfig,
-    client::{
-        Client,
-        error::{Error, ProtocolError},
-        partition::{OffsetAt, PartitionClient, UnknownTopicHandling},
-    },
-    record::RecordAndOffset,
+use futures::{FutureExt, future::BoxFuture};
+use shared::cluster::Cluster;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{
+    ReadError, Reader, batches,
+    connection::{Connection, Connector},
+    error::{OFFSET_OUT_OF_RANGE, RequestError},
+    protocol::{Described, Edge, FetchLimits, Request, Response},
 };
-
-use shared::{client, cluster::Cluster};
-
-use super::{ReadError, Reader};
 use crate::{layout::TopicPartition, record::ConsumerRecord};
 
-/// The timeout of connecting, and of a request with its retries: the client has none of its own.
+/// The timeout of connecting, and of a request with its retries.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The client's retries end before [`REQUEST_TIMEOUT`], so that its error names the cause. By default it retries forever, up
-/// to 500 s apart.
-const BACKOFF: BackoffConfig = BackoffConfig {
-    init_backoff: Duration::from_millis(100),
-    max_backoff: Duration::from_secs(1),
-    base: 3.0,
-    deadline: Some(Duration::from_secs(5)),
+/// The time for retries. They end before [`REQUEST_TIMEOUT`], so that the error names the cause.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The delay before the first retry. It triples up to [`MAX_RETRY_DELAY`].
+const RETRY_DELAY: Duration = Duration::from_millis(100);
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(1);
+
+const FETCH: FetchLimits = FetchLimits {
+    // The time a broker waits for a record. Usually there is one: callers read up to the topic's end only.
+    max_wait_ms: 500,
+    // As stored in Kafka, so possibly compressed. Kafka returns a larger batch whole. Several fetches fill one object. Four
+    // partitions at once, inflated to five times that size, take 20 MiB.
+    max_bytes: 1024 * 1024,
 };
 
-/// The maximum bytes per fetch, as stored in Kafka, so possibly compressed. Kafka returns a larger batch whole. Several
-/// fetches fill one object. Four partitions at once, inflated to five times that size, take 20 MiB.
-const FETCH_BYTES: i32 = 1024 * 1024;
-
-/// The time a broker waits for a record. Usually there is one: callers read up to the topic's end only.
-const FETCH_WAIT_MS: i32 = 500;
-
-/// A connection to Kafka, and one for each partition read so far. The client reconnects them when they break.
+/// Connections to Kafka, opened when they are needed.
 pub struct Kafka {
-    servers: String,
-    client: Client,
-    partitions: Mutex<HashMap<TopicPartition, Arc<PartitionClient>>>,
+    cluster: Cluster,
+    connector: Connector,
+    /// Open connections that no request uses.
+    idle: Mutex<Vec<Connection>>,
+    /// The leaders' addresses, as far as they are known.
+    leaders: Mutex<HashMap<TopicPartition, String>>,
 }
 
 impl fmt::Debug for Kafka {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kafka").field("servers", &self.servers).finish_non_exhaustive()
+        f.debug_struct("Kafka").field("servers", &self.cluster.bootstrap_servers).finish_non_exhaustive()
     }
 }
 
@@ -62,77 +63,176 @@ impl Kafka {
     /// # Errors
     /// When no server can be used within 10 s.
     pub async fn connect(cluster: &Cluster) -> Result<Self, ReadError> {
-        let servers = cluster.to_string();
-        let connecting = client::connect(cluster, "archive", BACKOFF).map_err(ReadError::from);
-        let client = within(&servers, connecting.boxed()).await?;
-        Ok(Self { servers, client, partitions: Mutex::default() })
+        let connector = Connector::new(cluster)?;
+        let kafka = Self { cluster: cluster.clone(), connector, idle: Mutex::default(), leaders: Mutex::default() };
+        match kafka.with_retries(|| kafka.describe().boxed()).await {
+            Ok(_) => Ok(kafka),
+            Err(ReadError::Kafka(source)) => {
+                Err(ReadError::Connect { servers: cluster.bootstrap_servers.clone(), source })
+            }
+            Err(error) => Err(error),
+        }
     }
 
-    async fn partition(&self, partition: &TopicPartition) -> Result<Arc<PartitionClient>, ReadError> {
-        let known = || self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = known().get(partition) {
-            return Ok(Arc::clone(client));
+    /// Bounds `attempt` and its retries by their timeouts.
+    async fn with_retries<'a, T>(
+        &'a self,
+        attempt: impl Fn() -> BoxFuture<'a, Result<T, RequestError>> + Send,
+    ) -> Result<T, ReadError> {
+        let retries = async {
+            let last = Instant::now() + RETRY_TIMEOUT;
+            let mut delay = RETRY_DELAY;
+            loop {
+                match attempt().await {
+                    Err(error) if error.is_transient() && Instant::now() + delay < last => sleep(delay).await,
+                    done => return done.map_err(ReadError::Kafka),
+                }
+                delay = MAX_RETRY_DELAY.min(delay * 3);
+            }
+        };
+        match timeout(REQUEST_TIMEOUT, retries).await {
+            Ok(done) => done,
+            Err(_) => {
+                Err(ReadError::Timeout { servers: self.cluster.bootstrap_servers.clone(), after: REQUEST_TIMEOUT })
+            }
         }
-        let TopicPartition { topic, partition: number } = partition;
-        let client = self.client.partition_client(topic, *number, UnknownTopicHandling::Error);
-        let client = Arc::new(client.await.map_err(kafka_error)?);
-        known().insert(partition.clone(), Arc::clone(&client));
-        Ok(client)
+    }
+
+    /// Asks any broker for the partitions, and remembers their leaders.
+    async fn describe(&self) -> Result<Vec<Described>, RequestError> {
+        let partitions = self.call(self.any_connection().await?, &Request::metadata(), Response::metadata).await?;
+        *self.leaders() = partitions
+            .iter()
+            .filter_map(|Described { partition, leader }| Some((partition.clone(), leader.clone()?)))
+            .collect();
+        Ok(partitions)
+    }
+
+    /// Sends a request to the partition's leader. After an error the leader is looked up again.
+    async fn ask_leader<T>(
+        &self,
+        partition: &TopicPartition,
+        request: &Request,
+        read: fn(Response) -> Result<T, RequestError>,
+    ) -> Result<T, RequestError> {
+        let asked = async {
+            let leader = self.leader(partition).await?;
+            let connection = match self.idle_connection(|address| address == leader) {
+                Some(connection) => connection,
+                None => self.connector.connect(&leader).await?,
+            };
+            self.call(connection, request, read).await
+        };
+        let done = asked.await;
+        if done.is_err() {
+            self.leaders().remove(partition);
+        }
+        done
+    }
+
+    /// The address of the partition's leader.
+    async fn leader(&self, partition: &TopicPartition) -> Result<String, RequestError> {
+        let known = || self.leaders().get(partition).cloned();
+        if let Some(leader) = known() {
+            return Ok(leader);
+        }
+        self.describe().await?;
+        known().ok_or(RequestError::NoLeader)
+    }
+
+    /// Sends a request, and keeps the connection for later ones.
+    async fn call<T>(
+        &self,
+        mut connection: Connection,
+        request: &Request,
+        read: fn(Response) -> Result<T, RequestError>,
+    ) -> Result<T, RequestError> {
+        match connection.call(request).await {
+            Ok(response) => {
+                self.idle().push(connection);
+                read(response)
+            }
+            Err(error) => {
+                // The others broke with it, if the broker stopped.
+                self.idle().retain(|other| other.address() != connection.address());
+                Err(error)
+            }
+        }
+    }
+
+    /// An idle connection, or one to the first bootstrap server that can be used.
+    async fn any_connection(&self) -> Result<Connection, RequestError> {
+        if let Some(connection) = self.idle_connection(|_| true) {
+            return Ok(connection);
+        }
+        let mut failure = RequestError::NoLeader;
+        for server in self.cluster.servers() {
+            match self.connector.connect(server).await {
+                Ok(connection) => return Ok(connection),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    fn idle_connection(&self, suits: impl Fn(&str) -> bool) -> Option<Connection> {
+        let mut idle = self.idle();
+        let at = idle.iter().position(|connection| suits(connection.address()))?;
+        Some(idle.swap_remove(at))
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(super) fn open_connections(&self) -> usize {
+        self.idle().len()
+    }
+
+    fn leaders(&self) -> MutexGuard<'_, HashMap<TopicPartition, String>> {
+        self.leaders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn edge(&self, partition: &TopicPartition, edge: Edge) -> Result<u64, ReadError> {
+        let request = Request::list_offsets(partition, edge);
+        let asked = self.with_retries(|| self.ask_leader(partition, &request, Response::list_offsets).boxed());
+        let offset = asked.await?;
+        u64::try_from(offset).map_err(|_| ReadError::Offset(offset))
     }
 }
 
 impl Reader for Kafka {
     async fn partitions(&self) -> Result<Vec<TopicPartition>, ReadError> {
-        let topics = within(&self.servers, self.client.list_topics().map_err(kafka_error).boxed()).await?;
-        let of_topic = |topic: rskafka::topic::Topic| {
-            topic.partitions.into_iter().map(move |partition| TopicPartition { topic: topic.name.clone(), partition })
-        };
-        Ok(topics.into_iter().flat_map(of_topic).collect())
+        let described = self.with_retries(|| self.describe().boxed()).await?;
+        Ok(described.into_iter().map(|described| described.partition).collect())
     }
 
-    /// With transactions, the end is that of the last committed one.
+    /// With transactions, the end is that of the last finished one.
     async fn bounds(&self, partition: &TopicPartition) -> Result<Range<u64>, ReadError> {
-        let work = async {
-            let client = self.partition(partition).await?;
-            let start = client.get_offset(OffsetAt::Earliest).await.map_err(kafka_error)?;
-            let end = client.get_offset(OffsetAt::Latest).await.map_err(kafka_error)?;
-            Ok(offset(start)?..offset(end)?)
-        };
-        within(&self.servers, work.boxed()).await
+        Ok(self.edge(partition, Edge::Earliest).await?..self.edge(partition, Edge::Latest).await?)
     }
 
     async fn read(&self, partition: &TopicPartition, from: u64) -> Result<Vec<ConsumerRecord>, ReadError> {
-        let work = async {
-            let client = self.partition(partition).await?;
-            let at = i64::try_from(from).map_err(|_| ReadError::OutOfRange(from))?;
-            match client.fetch_records(at, 1..FETCH_BYTES, FETCH_WAIT_MS).await {
-                Ok((records, _)) => records.into_iter().map(record).collect(),
-                Err(Error::ServerError { protocol_error: ProtocolError::OffsetOutOfRange, .. }) => {
-                    Err(ReadError::OutOfRange(from))
+        let mut at = i64::try_from(from).map_err(|_| ReadError::OutOfRange(from))?;
+        loop {
+            let request = Request::fetch(partition, at, FETCH);
+            let asked = self.with_retries(|| self.ask_leader(partition, &request, Response::fetch).boxed());
+            let fetched = match asked.await {
+                Err(ReadError::Kafka(RequestError::Code(OFFSET_OUT_OF_RANGE))) => {
+                    return Err(ReadError::OutOfRange(at.unsigned_abs()));
                 }
-                Err(error) => Err(kafka_error(error)),
+                other => other?,
+            };
+            let (stable, size) = (fetched.last_stable_offset, fetched.batches.len());
+            let committed = batches::committed(fetched, at).map_err(ReadError::Kafka)?;
+            match committed.end {
+                // A fetch may bring only aborted records, markers, or what compaction left.
+                Some(end) if committed.records.is_empty() && at < end && end < stable => at = end,
+                // Kafka never cuts the first batch off.
+                None if size > 0 => return Err(ReadError::Kafka(RequestError::CUT_OFF)),
+                Some(_) | None => return Ok(committed.records),
             }
-        };
-        within(&self.servers, work.boxed()).await
+        }
     }
-}
-
-/// Bounds `work` by [`REQUEST_TIMEOUT`]. Boxed: the client's nested futures are too deep for the compiler.
-async fn within<T>(servers: &str, work: BoxFuture<'_, Result<T, ReadError>>) -> Result<T, ReadError> {
-    match tokio::time::timeout(REQUEST_TIMEOUT, work).await {
-        Ok(done) => done,
-        Err(_) => Err(ReadError::Timeout { servers: servers.to_owned(), after: REQUEST_TIMEOUT }),
-    }
-}
-
-fn kafka_error(error: Error) -> ReadError {
-    ReadError::Kafka(Box::new(error))
-}
-
-fn record(RecordAndOffset { record, offset: at }: RecordAndOffset) -> Result<ConsumerRecord, ReadError> {
-    Ok(ConsumerRecord { offset: offset(at)?, value: record.value.map(Into::into) })
-}
-
-fn offset(offset: i64) -> Result<u64, ReadError> {
-    u64::try_from(offset).map_err(|_| ReadError::Offset(offset))
 }

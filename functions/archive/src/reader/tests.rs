@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use rdkafka::{
     ClientConfig,
+    message::{Header, OwnedHeaders},
     mocking::MockCluster,
     producer::{FutureProducer, FutureRecord, Producer},
+    types::{RDKafkaApiKey, RDKafkaRespErr},
 };
 use tokio::time::Instant;
 
@@ -31,6 +33,12 @@ fn of(topic: &str) -> TopicPartition {
     TopicPartition { topic: topic.to_owned(), partition: 0 }
 }
 
+/// Headers with a null value, an empty one, and the same name twice.
+fn headers() -> OwnedHeaders {
+    let values = [("null", None), ("empty", Some("")), ("twice", Some("1")), ("twice", None)];
+    values.into_iter().fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value }))
+}
+
 async fn produce(cluster: &Cluster, topic: &str, compression: &str, records: &[ConsumerRecord]) {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", cluster.bootstrap_servers());
@@ -41,6 +49,7 @@ async fn produce(cluster: &Cluster, topic: &str, compression: &str, records: &[C
         .map(|record| {
             let mut message = FutureRecord::<(), [u8]>::to(topic).partition(0);
             message.payload = record.value.as_deref();
+            message.headers = Some(headers());
             producer.send_result(message).unwrap()
         })
         .collect();
@@ -97,6 +106,49 @@ async fn reading_begins_inside_a_batch_and_ends_at_the_topics_end() {
     assert_eq!(kafka.read(&of("a.pin"), 41).await.unwrap(), records[41..]);
     assert_eq!(kafka.read(&of("a.pin"), 100).await.unwrap(), []);
     assert!(matches!(kafka.read(&of("a.pin"), 101).await, Err(ReadError::OutOfRange(101))));
+}
+
+#[tokio::test]
+async fn an_election_and_a_lost_broker_only_delay_a_request() {
+    let cluster = cluster(&["a.pin"]);
+    let records = rows("a", 0..9);
+    produce(&cluster, "a.pin", "none", &records).await;
+    let kafka = connect(&cluster.bootstrap_servers()).await.unwrap();
+    let elected = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION; 2];
+    for request in [RDKafkaApiKey::Fetch, RDKafkaApiKey::ListOffsets] {
+        cluster.request_errors(request, &elected);
+    }
+    assert_eq!(kafka.read(&of("a.pin"), 0).await.unwrap(), records);
+    assert_eq!(kafka.bounds(&of("a.pin")).await.unwrap(), 0..9);
+    for (down, leader) in [(1, 2), (2, 1)] {
+        cluster.partition_leader("a.pin", 0, Some(leader)).unwrap();
+        cluster.broker_down(down).unwrap();
+        assert_eq!(kafka.read(&of("a.pin"), 0).await.unwrap(), records, "{leader} leads");
+        cluster.broker_up(down).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_permanent_error_is_named_at_once() {
+    let cluster = cluster(&["a.pin"]);
+    let kafka = connect(&cluster.bootstrap_servers()).await.unwrap();
+    cluster.request_errors(RDKafkaApiKey::Fetch, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED]);
+    let error = shared::error_chain::one_line(&kafka.read(&of("a.pin"), 0).await.unwrap_err());
+    assert_eq!(error, "Kafka cannot be read: the broker responded with TOPIC_AUTHORIZATION_FAILED");
+    assert_eq!(kafka.read(&of("a.pin"), 0).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn concurrent_requests_leave_no_more_connections_than_they_needed() {
+    let cluster = cluster(&["a.pin", "a.geo", "a.user"]);
+    let kafka = connect(&cluster.bootstrap_servers()).await.unwrap();
+    for _ in 0..3 {
+        for topic in ["a.pin", "a.geo", "a.user"] {
+            kafka.bounds(&of(topic)).await.unwrap();
+        }
+    }
+    // One for each broker.
+    assert!(kafka.open_connections() <= 2, "{}", kafka.open_connections());
 }
 
 #[tokio::test]

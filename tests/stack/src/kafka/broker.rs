@@ -39,11 +39,20 @@ pub(super) struct Ports {
 /// The program that a broker runs.
 #[derive(Debug)]
 pub(super) struct Program {
-    /// The jars of `make tools`, and the verifier.
+    /// The jars of `make tools`, and the classes of `java/`.
     pub(super) jars: PathBuf,
     pub(super) classes: PathBuf,
     /// The snapshot that `kafka-storage format` writes. Except for ids, it is the same for every broker of a version.
     pub(super) checkpoint: PathBuf,
+}
+
+impl Program {
+    pub(super) fn class_path(&self) -> OsString {
+        let mut class_path = OsString::from(&self.classes);
+        class_path.push(":");
+        class_path.push(self.jars.join("*"));
+        class_path
+    }
 }
 
 #[derive(Debug)]
@@ -157,9 +166,6 @@ impl Broker {
 const NO_ENVIRONMENT: [(&str, &str); 0] = [];
 
 fn arguments(program: &Program, for_benchmarks: bool) -> Vec<OsString> {
-    let mut class_path = OsString::from(&program.classes);
-    class_path.push(":");
-    class_path.push(program.jars.join("*"));
     let mut arguments: Vec<OsString> = if for_benchmarks { FAST } else { SMALL }.map(OsString::from).into();
     let constant = [
         "-XX:+UseSerialGC",
@@ -172,6 +178,6 @@ fn arguments(program: &Program, for_benchmarks: bool) -> Vec<OsString> {
         "-cp",
     ];
     arguments.extend(constant.map(OsString::from));
-    arguments.extend([class_path, "kafka.Kafka".into(), "server.properties".into()]);
+    arguments.extend([program.class_path(), "kafka.Kafka".into(), "server.properties".into()]);
     arguments
 }
