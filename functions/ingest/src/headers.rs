@@ -1,9 +1,9 @@
-//! Record headers in JSON: a list of objects, each with a name and a base64 value.
+//! Record headers in JSON: a list of objects, each with a name and a value in base64 or null.
 
 use serde_json::value::RawValue;
 use shared::{json::text, publish::Header};
 
-use crate::{binary::decode, error::Error, limits::MAX_HEADERS, members::Members, topic::Topic};
+use crate::{binary::decode, error::Error, limits::MAX_HEADERS, members::Members};
 
 /// Parses a list of headers. `name` is the member that holds a header's name, which differs between the versions of the API.
 pub(crate) fn read(json: &str, name: &str) -> Result<Vec<Header>, Error> {
@@ -21,13 +21,4 @@ fn read_header(json: &str, name: &str) -> Result<Header, Error> {
     let text = members.get(name).and_then(text).filter(|text| !text.contains('\0'));
     let text = text.ok_or_else(|| Error::BadRecord(format!("a header's {name} must be a string without NUL")))?;
     Ok(Header { name: text.into_owned(), value: members.get("value").map(|data| decode(data, "")).transpose()? })
-}
-
-/// Rejects headers that the topic's readers cannot read.
-pub(crate) fn check(headers: &[Header], topic: &Topic) -> Result<(), Error> {
-    // `archive` reads these topics with rskafka 0.6, which fails permanently at a null header value.
-    if topic.takes_json_only() && headers.iter().any(|header| header.value.is_none()) {
-        return Err(Error::BadRecord("a header's value must not be null in this topic: send \"\"".to_owned()));
-    }
-    Ok(())
 }

@@ -69,7 +69,7 @@ pub(crate) fn read(
     let mut records = Vec::with_capacity(count);
     for (at, entry) in entries.into_iter().enumerate() {
         let partition = entry.partition.or(partition);
-        let headers = entry.headers.map_or(Ok(Vec::new()), |json| read_headers(json, at, topic)).map_err(rejection)?;
+        let headers = entry.headers.map_or(Ok(Vec::new()), |json| read_headers(json, at)).map_err(rejection)?;
         let content = match format {
             Format::Json => Ok(json_record(body, &copies, entry)),
             Format::Binary => binary_record(&entry, topic).map_err(rejection)?,
@@ -86,8 +86,8 @@ pub(crate) fn read(
 }
 
 /// The headers of the record at index `at`. Their shape is that of Karapace and Strimzi's bridge: the REST Proxy has none in v2.
-fn read_headers(json: &str, at: usize, topic: &Topic) -> Result<Vec<Header>, Error> {
-    headers::read(json, "key").and_then(|headers| headers::check(&headers, topic).map(|()| headers)).map_err(|error| {
+fn read_headers(json: &str, at: usize) -> Result<Vec<Header>, Error> {
+    headers::read(json, "key").map_err(|error| {
         let problem = match error {
             Error::NotBase64 { data, .. } => format!("a header's value must be base64 or null, not {data}"),
             other => other.to_string(),

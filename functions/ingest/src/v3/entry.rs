@@ -127,7 +127,6 @@ impl Entry {
     /// Converts the entry to a record of `topic`, if it is valid. `at` is its index in the request.
     pub(super) fn record(self, topic: &Topic, at: usize) -> Result<(ProducerRecord, Sizes), Error> {
         let Self { partition, headers, key, value, timestamp_ms } = self;
-        headers::check(&headers, topic)?;
         let sizes = Sizes { key: key.as_ref().map(Data::size), value: value.as_ref().map(Data::size) };
         let bytes = |data: Option<Data>| data.map(|data| data.bytes);
         match bytes_record(bytes(key), bytes(value), topic) {
