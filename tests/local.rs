@@ -23,6 +23,7 @@ mod clients;
 mod embedded;
 mod sizes;
 mod stop;
+mod stream;
 mod usage;
 
 /// The emulator's default topics.
@@ -138,7 +139,7 @@ async fn the_archive_has_the_posts_of_the_courses_order_from_the_first() {
 
 #[tokio::test]
 #[ignore = "needs Python with requests: make test"]
-async fn the_courses_script_finds_its_rows_in_the_archive() {
+async fn the_courses_two_scripts_find_their_rows_in_the_archive() {
     let local = Local::start_without_emulator().await;
     let rows: Vec<Vec<Value>> = CATALOG
         .iter()
@@ -149,12 +150,13 @@ async fn the_courses_script_finds_its_rows_in_the_archive() {
         Value::Object(of_kind.collect())
     };
     let posts: Vec<_> = (0..50).map(|at| post(at).to_string()).collect();
-    let topics = format!("http://{}/test/topics/demo", local.address);
-    output(python("course_script.py").arg(topics), &posts.join("\n")).await;
+    let api = format!("http://{}/test", local.address);
+    output(python("course_script.py").arg(format!("{api}/topics/demo")), &posts.join("\n")).await;
+    output(python("course_streaming_script.py").args([format!("{api}/streams"), "demo".to_owned()]), &posts.join("\n")).await;
 
     let ended = local.stop().await;
-    assert_all_archived(&ended, 150);
+    assert_all_archived(&ended, 300);
     for (kind, rows) in CATALOG.iter().zip(&rows) {
-        assert_eq!(ended.archived(&format!("demo.{}", kind.name)), *rows, "{kind}");
+        assert_eq!(ended.archived(&format!("demo.{}", kind.name)), [&rows[..], rows].concat(), "{kind}");
     }
 }

@@ -1,35 +1,32 @@
-// Formats a request to the API as a curl command and as a Python script.
+// Formats a request to the API as a curl command and as a Python script. A target is `{ topic, stream }`, with a stream or null.
 
-const TYPE = "application/vnd.kafka.json.v2+json";
-
-/** Returns the request body of a row. The row stays as typed: parsing would reformat its numbers and reject invalid JSON. */
-export function bodyOf(row) {
-  return `{"records":[{"value":${row.trim()}}]}`;
+/** Returns the parts of a request. The row stays as typed: parsing would reformat its numbers and reject invalid JSON. */
+export function requestOf({ topic, stream }, row) {
+  const part = stream
+    ? { method: "PUT", path: `streams/${encodeURIComponent(stream)}/record`, type: "application/json" }
+    : { method: "POST", path: `topics/${encodeURIComponent(topic)}`, type: "application/vnd.kafka.json.v2+json" };
+  const body = stream ? `{"Data":${row.trim()}}` : `{"records":[{"value":${row.trim()}}]}`;
+  return { ...part, address: `${location.origin}/${part.path}`, body };
 }
 
-export function addressOf(topic) {
-  return `${location.origin}/topics/${encodeURIComponent(topic)}`;
-}
-
-export function headers() {
-  return { "Content-Type": TYPE };
-}
-
-export function curl(topic, row) {
-  const lines = [`curl ${shellQuoted(addressOf(topic))}`, `  -H 'Content-Type: ${TYPE}'`, `  -d ${shellQuoted(bodyOf(row))}`];
+export function curl(target, row) {
+  const { method, address, type, body } = requestOf(target, row);
+  const lines = [`curl ${method === "POST" ? "" : `-X ${method} `}${shellQuoted(address)}`, `  -H 'Content-Type: ${type}'`, `  -d ${shellQuoted(body)}`];
   return lines.join(" \\\n");
 }
 
-export function python(topic, row, isJson) {
+export function python(target, row, isJson) {
+  const { method, address, type, body } = requestOf(target, row);
+  const json = target.stream ? '{"Data": row}' : '{"records": [{"value": row}]}';
   return [
     "import requests",
     "",
-    ...(isJson ? [`row = ${pythonLiteral(row.trim())}`] : [`body = ${JSON.stringify(bodyOf(row))}`]),
+    ...(isJson ? [`row = ${pythonLiteral(row.trim())}`] : [`body = ${JSON.stringify(body)}`]),
     "",
-    "answer = requests.post(",
-    `    ${JSON.stringify(addressOf(topic))},`,
-    `    headers={"Content-Type": "${TYPE}"},`,
-    isJson ? '    json={"records": [{"value": row}]},' : "    data=body.encode(),",
+    `answer = requests.${method.toLowerCase()}(`,
+    `    ${JSON.stringify(address)},`,
+    `    headers={"Content-Type": "${type}"},`,
+    isJson ? `    json=${json},` : "    data=body.encode(),",
     ")",
     "print(answer.status_code, answer.text)",
   ].join("\n");

@@ -1,7 +1,7 @@
 // Draws "Try it": sends an editable row, shows the response, and formats the same request for a shell and for Python.
 
 import { byId, make, setText } from "./dom.js";
-import { addressOf, bodyOf, curl, headers, python } from "./snippets.js";
+import { curl, python, requestOf } from "./snippets.js";
 
 const SHOWN_HEADERS = ["content-type", "retry-after"];
 
@@ -11,6 +11,11 @@ export function tryIt() {
   const problem = byId("try-problem");
   const send = byId("try-send");
   let examples = {};
+
+  function target() {
+    const { topic: name, stream } = topic.selectedOptions[0]?.dataset ?? {};
+    return { topic: name ?? "", stream: stream ?? null };
+  }
 
   function reset() {
     const kind = topic.selectedOptions[0]?.dataset.kind;
@@ -22,8 +27,9 @@ export function tryIt() {
     const wrong = jsonError(row.value);
     setText(problem, wrong ? `This is not JSON: ${wrong}. You can send it anyway and read the error.` : "");
     row.setAttribute("aria-invalid", Boolean(wrong));
-    setText(byId("try-curl"), curl(topic.value, row.value));
-    setText(byId("try-python"), python(topic.value, row.value, !wrong));
+    setText(byId("try-curl"), curl(target(), row.value));
+    setText(byId("try-python"), python(target(), row.value, !wrong));
+    byId("try-read").href = `/topics/${encodeURIComponent(target().topic)}/records`;
   }
 
   topic.addEventListener("change", reset);
@@ -34,7 +40,7 @@ export function tryIt() {
     // Not `disabled`, which would remove the focus.
     if (send.hasAttribute("aria-disabled")) return;
     send.setAttribute("aria-disabled", "true");
-    await ask(topic.value, row.value);
+    await ask(target(), row.value);
     send.removeAttribute("aria-disabled");
   });
   copyButton(byId("curl-copy"), byId("try-curl"));
@@ -44,9 +50,14 @@ export function tryIt() {
     start(pipeline) {
       const chosen = topic.value;
       examples = pipeline.examples ?? {};
-      topic.replaceChildren(...pipeline.topics.map(({ name, kind }) => make("option", { value: name, "data-kind": kind }, name)));
+      const options = pipeline.topics.map(({ name, kind }) => make("option", { value: name, "data-kind": kind, "data-topic": name }, name));
+      const streams = pipeline.topics.filter(({ kind }) => examples[kind]).map(({ name, kind }) => {
+        const stream = `streaming-${name.slice(0, -kind.length - 1)}-${kind}`;
+        return make("option", { value: `stream ${stream}`, "data-kind": kind, "data-topic": name, "data-stream": stream }, stream);
+      });
+      topic.replaceChildren(...options, ...streams);
       // After a restart with the same topics, the edited row is kept.
-      if (chosen && pipeline.topics.some(({ name }) => name === chosen)) topic.value = chosen;
+      if (chosen && [...topic.options].some(({ value }) => value === chosen)) topic.value = chosen;
       else reset();
     },
   };
@@ -61,12 +72,13 @@ function jsonError(text) {
   }
 }
 
-async function ask(topic, row) {
+async function ask(target, row) {
   const place = byId("try-answer");
   const begin = performance.now();
   place.replaceChildren(make("p", { class: "empty" }, "Sending…"));
   try {
-    const answer = await fetch(addressOf(topic), { method: "POST", headers: headers(), body: bodyOf(row) });
+    const { method, address, type, body } = requestOf(target, row);
+    const answer = await fetch(address, { method, headers: { "Content-Type": type }, body });
     const text = await answer.text();
     const duration = Math.round(performance.now() - begin);
     const shown = SHOWN_HEADERS.filter((name) => answer.headers.has(name)).map((name) => `${name}: ${answer.headers.get(name)}`);
