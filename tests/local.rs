@@ -152,7 +152,8 @@ async fn the_courses_two_scripts_find_their_rows_in_the_archive() {
     let posts: Vec<_> = (0..50).map(|at| post(at).to_string()).collect();
     let api = format!("http://{}/test", local.address);
     output(python("course_script.py").arg(format!("{api}/topics/demo")), &posts.join("\n")).await;
-    output(python("course_streaming_script.py").args([format!("{api}/streams"), "demo".to_owned()]), &posts.join("\n")).await;
+    output(python("course_streaming_script.py").args([format!("{api}/streams"), "demo".to_owned()]), &posts.join("\n"))
+        .await;
 
     let ended = local.stop().await;
     assert_all_archived(&ended, 300);

@@ -9,9 +9,8 @@ use archive::{
 };
 use emulator::{DatabaseUrl, Order, Source, order::POST_ORDER};
 use ingest::{
-    SharedStreams, StatusPolicy,
+    StatusPolicy,
     read_back::{READ_BACK, ReadBackSwitch},
-    shared_streams::SHARED_STREAMS,
     status_policy::STATUSES,
 };
 use rand::{SeedableRng, rngs::StdRng};
@@ -25,6 +24,7 @@ use shared::{
     metrics::Metrics,
     sample::COURSE_ORDER,
     settings::{Reader, environment},
+    stream::{SHARED_STREAMS, SharedStreams},
     topic::{PASS_THROUGH_TOPICS, PassThroughTopics, UserIds},
 };
 use tokio::net::TcpListener;

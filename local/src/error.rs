@@ -7,13 +7,13 @@ use archive::{
     reader::ReadError,
 };
 use emulator::source::{DatabaseUrlError, SourceError};
-use ingest::shared_streams::SharedStreamsError;
 use rdkafka::error::KafkaError;
 use shared::{
     error_chain::one_line,
     kafka::ProducerError,
     publish::Unreachable,
     settings::SettingsError,
+    stream::SharedStreamsError,
     topic::{PassThroughError, UserIdsError},
 };
 

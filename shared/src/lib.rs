@@ -35,6 +35,7 @@ pub mod retry;
 #[cfg(feature = "sample")]
 pub mod sample;
 pub mod settings;
+pub mod stream;
 #[cfg(test)]
 mod testing;
 #[cfg(feature = "tls")]

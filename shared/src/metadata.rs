@@ -45,7 +45,7 @@ pub enum DescribeError {
     Unreachable(#[from] Unreachable),
     #[error("the topic {topic} does not exist on the cluster")]
     NoSuchTopic { topic: String },
-    #[error("the cluster does not allow describing this topic")]
+    #[error("the cluster does not allow describing or reading this topic")]
     Unauthorized,
 }
 

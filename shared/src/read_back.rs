@@ -64,13 +64,16 @@ pub struct StoredRecord {
     pub headers: Vec<Header>,
 }
 
+/// The bytes that a record or a header takes in memory or in a response, without its content. Thousands of headers may be empty.
+const ENTRY_BYTES: usize = 64;
+
 impl StoredRecord {
-    /// The size of key, value and headers, in bytes.
+    /// The approximate size in memory, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         let size = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
-        let headers = self.headers.iter().map(|Header { name, value }| name.len() + size(value)).sum::<usize>();
-        size(&self.key) + size(&self.value) + headers
+        let header = |Header { name, value }: &Header| ENTRY_BYTES + name.len() + size(value);
+        ENTRY_BYTES + size(&self.key) + size(&self.value) + self.headers.iter().map(header).sum::<usize>()
     }
 }
 
@@ -101,7 +104,7 @@ pub enum ReadBackError {
     },
 }
 
-/// Reads records back from topics. No read affects another one, or a record that is being written.
+/// Reads records back from topics. Reads share no state, and delay no record that is being written.
 pub trait ReadBack: Send + Sync + 'static {
     /// Reads records of a topic. Kafka has `within`, besides [`ReadLimits::wait`], to respond.
     fn read_back(

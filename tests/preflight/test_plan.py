@@ -91,6 +91,7 @@ class TopicsTest(unittest.TestCase):
         self.assertEqual(plan(UserIds="a,b", SharedStreams="all=a,others=b").objections(), [])
         self.assert_refused_once("`all`: `c` is not one of UserIds", UserIds="a,b", SharedStreams="all=c")
         self.assert_refused_once("`all`: it is given twice", UserIds="a,b", SharedStreams="all=a,all=b")
+        self.assert_refused_once("`records`: the path /streams/records is another one", UserIds="a", SharedStreams="records=a")
         self.assert_refused_once("`streaming-a-pin`: the streams of single topics", UserIds="a", SharedStreams="streaming-a-pin=a")
 
     def test_the_kinds_are_those_of_the_template(self):

@@ -125,7 +125,7 @@ impl ReadBack for Recorder {
             headers: record.headers.clone(),
         });
         let mut records: Vec<_> = stored.collect();
-        let next = records.last().map_or(0, |record| record.offset + 1);
+        let end = records.last().map_or(0, |record| record.offset + 1);
         let last_ones = |count: usize| records.len().saturating_sub(count);
         let first = match selection {
             Selection::Newest { .. } => last_ones(limits.records),
@@ -138,6 +138,7 @@ impl ReadBack for Recorder {
         };
         records.drain(..first);
         records.truncate(limits.records);
+        let next = records.last().map_or(end, |record| record.offset + 1);
         Ok(ReadRecords { records, next_offset: matches!(selection, Selection::From { .. }).then_some(next) })
     }
 }

@@ -188,7 +188,7 @@ async fn run_archive(test: &PolicyTest) -> Result<u64, String> {
 async fn the_archive_reads_with_its_policy_and_names_the_missing_read_data() {
     assert_eq!(run_archive(&PolicyTest::without(None, "Archive", "rights-f").await).await, Ok(1));
     let failed = run_archive(&PolicyTest::without(Some("ReadData"), "Archive", "rights-g").await).await.unwrap_err();
-    assert!(failed.contains("rights-g.geo") && failed.contains("TopicAuthorizationFailed"), "{failed}");
+    assert!(failed.contains("rights-g.geo") && failed.contains("TOPIC_AUTHORIZATION_FAILED"), "{failed}");
 }
 
 /// Runs `topics` and returns CloudFormation with its response.

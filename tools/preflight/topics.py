@@ -49,6 +49,8 @@ def _shared_streams(streams, user_ids):
         name, user_id = stream.split("=", 1)
         if name.startswith("streaming-"):
             problem = "the streams of single topics begin with streaming-: choose another name"
+        elif name in ("record", "records"):
+            problem = "the path /streams/" + name + " is another one: choose another name"
         elif user_id not in user_ids:
             problem = f"`{user_id}` is not one of UserIds"
         elif name in names:

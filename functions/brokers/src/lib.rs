@@ -8,6 +8,7 @@ use serde::Deserialize;
 use shared::{
     custom_resource::{Request, Success},
     retry,
+    stream::SharedStreams,
     topic::{PassThroughTopics, UserIds},
 };
 mod arn;
@@ -27,9 +28,9 @@ pub struct Properties {
     user_ids: UserIds,
     #[serde(default)]
     pass_through_topics: PassThroughTopics,
-    /// A setting of `ingest`: the fingerprint has to change with it.
+    /// A setting of `ingest`, which would not start with a wrong one. The fingerprint changes with it.
     #[serde(default)]
-    shared_streams: String,
+    shared_streams: SharedStreams,
 }
 
 /// Creates a client of the control plane, configured by the environment.

@@ -10,13 +10,12 @@ use shared::{
     },
     publish::{Failure, Outcome, ProducerRecord, Publish},
     redact::excerpt,
+    stream::SharedStreams,
     topic::{PassThroughTopics, UserIds},
 };
 use tokio::time::Instant;
 
-use crate::{
-    error::Error, failure, limits::Deadline, shared_streams::SharedStreams, status_policy::StatusPolicy, topic::Topic,
-};
+use crate::{error::Error, failure, limits::Deadline, status_policy::StatusPolicy, topic::Topic};
 
 /// The state that all requests share.
 #[derive(Debug, Clone)]

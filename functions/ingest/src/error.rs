@@ -99,6 +99,11 @@ pub enum Error {
     EmptyBody,
     #[error("Bad Request: {0}")]
     BadQuery(String),
+    #[error(
+        "the record at offset {offset} of partition {partition} is larger than a response: read it with a Kafka client, and read on \
+         at offset {} of the partition", .offset + 1
+    )]
+    RecordLargerThanResponse { partition: i32, offset: i64 },
     #[error("{0}")]
     BadBatch(&'static str),
     #[error("{0}")]
@@ -113,7 +118,7 @@ pub enum Error {
     MissingTopic { topic: String },
     #[error("Partition not found: {topic} has the partitions 0 to {last}")]
     UnknownPartition { topic: String, last: i32 },
-    #[error("the cluster does not allow describing this topic")]
+    #[error("the cluster does not allow describing or reading this topic")]
     DescribeDenied,
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
@@ -151,7 +156,7 @@ impl Error {
             Self::NotAcceptable | Self::NotAcceptableV3 => const { error_code(StatusCode::NOT_ACCEPTABLE, 406) },
             Self::TooManyBodies => THROTTLED,
             Self::BodyTimeout => const { error_code(StatusCode::REQUEST_TIMEOUT, 408) },
-            Self::BodyTooLarge | Self::TooManyRecords { .. } => {
+            Self::BodyTooLarge | Self::TooManyRecords { .. } | Self::RecordLargerThanResponse { .. } => {
                 const { error_code(StatusCode::PAYLOAD_TOO_LARGE, 413) }
             }
             Self::UnsupportedMediaType | Self::NotJsonType => {

@@ -26,21 +26,25 @@ pub const ERROR_CODES: [ErrorCode; 20] = [
         "the body is not JSON, not UTF-8, not base64, or incomplete; in v3 an unknown field; a wrong parameter of the query",
     ),
     row(StatusCode::UNAUTHORIZED, 40101, "Kafka rejected the credentials"),
-    row(StatusCode::FORBIDDEN, 40301, "Kafka does not allow writing to the topic, or describing it"),
-    row(StatusCode::NOT_FOUND, 404, "unknown path, or a partition that is not a number"),
+    row(StatusCode::FORBIDDEN, 40301, "Kafka does not allow writing to the topic, reading it, or describing it"),
+    row(
+        StatusCode::NOT_FOUND,
+        404,
+        "unknown path, records read while reading is off, or a partition that is not a number",
+    ),
     row(
         StatusCode::NOT_FOUND,
         40401,
         "a topic or stream that is not served here (the message lists those that are) or does not exist on the cluster",
     ),
-    row(StatusCode::NOT_FOUND, 40402, "the topic has no such partition (metadata requests, and records in v3)"),
+    row(StatusCode::NOT_FOUND, 40402, "the topic has no such partition (GET requests, and records in v3)"),
     row(StatusCode::METHOD_NOT_ALLOWED, 405, "the path does not support the method"),
     row(StatusCode::NOT_ACCEPTABLE, 406, "`Accept` allows no content type of the response"),
     row(StatusCode::REQUEST_TIMEOUT, 408, "the body did not arrive in time"),
     row(
         StatusCode::PAYLOAD_TOO_LARGE,
         413,
-        "more than 6 MiB, also after inflation, or than 40000 records, 10000 in v3, 500 in /streams; in v3 a record larger than its topic allows",
+        "more than 6 MiB, also after inflation, or than 40000 records, 10000 in v3, 500 in /streams; in v3 a record larger than its topic allows; a record too large to be read back",
     ),
     row(StatusCode::PAYLOAD_TOO_LARGE, 50002, "a record is larger than its topic allows"),
     row(StatusCode::UNSUPPORTED_MEDIA_TYPE, 415, "`Content-Type` is not supported"),
@@ -58,7 +62,7 @@ pub const ERROR_CODES: [ErrorCode; 20] = [
     row(
         StatusCode::SERVICE_UNAVAILABLE,
         50003,
-        "Kafka did not confirm the write in time: retry; or the topic or its partition does not exist on the cluster",
+        "Kafka did not confirm the write, or answer, in time: retry; or the topic or its partition does not exist on the cluster",
     ),
 ];
 

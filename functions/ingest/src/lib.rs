@@ -9,6 +9,8 @@
 //!    bytes, a [`Publish`] writes them;
 //! 5. `response` reports the outcome of each record, [`error`] every failure of a request, and [`error_codes`] lists their codes.
 //!
+//! `streams` reads Kinesis' requests for the same topics, `read_back` returns records that were written.
+//!
 //! `openapi` describes the API to clients, and `page` shows it in a browser.
 //!
 //! [`Publish`]: shared::publish::Publish
@@ -41,7 +43,6 @@ pub mod router;
 mod routes;
 #[cfg(feature = "function")]
 pub mod settings;
-pub mod shared_streams;
 pub mod status_policy;
 mod streams;
 mod topic;
@@ -58,5 +59,4 @@ pub use limits::{
 pub use router::{discard, router};
 #[cfg(feature = "function")]
 pub use settings::Settings;
-pub use shared_streams::SharedStreams;
 pub use status_policy::StatusPolicy;

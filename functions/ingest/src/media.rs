@@ -15,6 +15,9 @@ pub(crate) enum Format {
     Binary,
 }
 
+/// The content type of base64 in v2.
+const BINARY: &str = "application/vnd.kafka.binary.v2+json";
+
 /// The content type of v2 responses, except for clients that accept only plain JSON.
 const V2: HeaderValue = HeaderValue::from_static("application/vnd.kafka.v2+json");
 
@@ -26,7 +29,7 @@ pub(crate) fn format(headers: &Headers, body: &[u8]) -> Result<Format, Error> {
     };
     let format = match sent.essence_str() {
         "application/json" | "application/vnd.kafka.json.v2+json" => Format::Json,
-        "application/vnd.kafka.binary.v2+json" => Format::Binary,
+        BINARY => Format::Binary,
         "application/vnd.kafka.avro.v2+json"
         | "application/vnd.kafka.jsonschema.v2+json"
         | "application/vnd.kafka.protobuf.v2+json" => return Err(Error::SchemaFormat),
@@ -95,6 +98,8 @@ struct Accepted {
     /// Set if it accepts any type.
     any: bool,
     v2: Option<bool>,
+    /// Set if it names the v2 type of base64.
+    binary: bool,
     plain: Option<bool>,
 }
 
@@ -115,8 +120,9 @@ impl Accepted {
                     "application/vnd.kafka.v2+json"
                     | "application/vnd.kafka+json"
                     | "application/vnd.kafka.json.v2+json"
-                    | "application/vnd.kafka.binary.v2+json" => {
+                    | BINARY => {
                         accepted.v2 = Some(accepted.v2 == Some(true) || !refused);
+                        accepted.binary |= range.essence_str() == BINARY && !refused;
                     }
                     "*/*" | "application/*" => accepted.any |= !refused,
                     "application/json" => accepted.plain = Some(!refused),
@@ -130,7 +136,7 @@ impl Accepted {
 
 /// The content type of a v2 response: a v2 type if the client accepts one, otherwise plain JSON.
 pub(crate) fn response_type(headers: &Headers) -> Result<HeaderValue, Error> {
-    let Accepted { sent, any, v2, plain } = Accepted::of(&headers.accept);
+    let Accepted { sent, any, v2, plain, .. } = Accepted::of(&headers.accept);
     // A range that names the type takes precedence over a wildcard.
     match v2.unwrap_or(any || !sent) {
         true => Ok(V2),
@@ -141,13 +147,8 @@ pub(crate) fn response_type(headers: &Headers) -> Result<HeaderValue, Error> {
 
 /// The format of records in a response, and its content type: base64 only for a client that names it.
 pub(crate) fn embedded(headers: &Headers) -> Result<(Format, HeaderValue), Error> {
-    const BINARY: &str = "application/vnd.kafka.binary.v2+json";
     let fallback = response_type(headers)?;
-    let names_binary = headers.accept.iter().filter_map(|accept| accept.to_str().ok()).any(|accept| {
-        let ranges = accept.split(',').filter_map(|range| range.trim().parse::<Mime>().ok());
-        ranges.into_iter().any(|range| range.essence_str() == BINARY && range.get_param("q").is_none_or(|q| q != "0"))
-    });
-    Ok(match (names_binary, fallback == JSON) {
+    Ok(match (Accepted::of(&headers.accept).binary, fallback == JSON) {
         (true, _) => (Format::Binary, HeaderValue::from_static(BINARY)),
         (false, true) => (Format::Json, JSON),
         (false, false) => (Format::Json, HeaderValue::from_static("application/vnd.kafka.json.v2+json")),

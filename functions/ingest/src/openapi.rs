@@ -26,7 +26,7 @@ use crate::{
         MAX_VIOLATIONS,
     },
     page,
-    read_back::{MAX_READ_RECORDS, MAX_WAIT_MS},
+    read_back::{DEFAULT_COUNT, DEFAULT_WAIT_MS, MAX_READ_RECORDS, MAX_WAIT_MS},
     response::{JSON, Response},
     streams,
 };
@@ -146,6 +146,8 @@ fn values<P, C>(app: &App<P, C>) -> serde_json::Result<Vec<(String, Raw)>> {
         ("files".to_owned(), to_raw_value(&page::FILES.each_ref().map(|file| file.name))?),
         ("max_records".to_owned(), to_raw_value(&MAX_RECORDS)?),
         ("max_stream_records".to_owned(), to_raw_value(&MAX_STREAM_RECORDS)?),
+        ("default_count".to_owned(), to_raw_value(&DEFAULT_COUNT)?),
+        ("default_wait_ms".to_owned(), to_raw_value(&DEFAULT_WAIT_MS)?),
         ("max_read_records".to_owned(), to_raw_value(&MAX_READ_RECORDS)?),
         ("max_wait_ms".to_owned(), to_raw_value(&MAX_WAIT_MS)?),
         ("max_violations".to_owned(), to_raw_value(&MAX_VIOLATIONS)?),

@@ -176,7 +176,8 @@ impl Found<'_> {
             return Ok(*endpoint);
         }
         let allow = route.allow();
-        Err(if self.is_stream() { Error::FixedStream { allow } } else { Error::MethodNotAllowed { allow } })
+        let is_fixed = matches!(route.segments, ["streams"] | ["streams", "{stream}"]);
+        Err(if is_fixed { Error::FixedStream { allow } } else { Error::MethodNotAllowed { allow } })
     }
 
     /// Returns the topic, and the partition if the route has one.

@@ -3,12 +3,12 @@
 use shared::{
     cluster::{BOOTSTRAP_SERVERS, Cluster, SECURITY_PROTOCOL, SSL_CA_LOCATION},
     settings::{Reader, SettingsError, Variable},
+    stream::{SHARED_STREAMS, SharedStreams},
     topic::{PASS_THROUGH_TOPICS, PassThroughTopics, USER_IDS, UserIds},
 };
 
 use crate::{
     read_back::{READ_BACK, ReadBackSwitch},
-    shared_streams::{SHARED_STREAMS, SharedStreams},
     status_policy::{STATUSES, StatusPolicy},
 };
 

@@ -41,9 +41,9 @@ impl ValuePath {
 
     fn value(self, at: usize) -> String {
         match self {
-            Self::Value => format!("records[{at}].value"),
+            Self::Value => self.record(at) + ".value",
             Self::Data => "Data".to_owned(),
-            Self::RecordsData => format!("Records[{at}].Data"),
+            Self::RecordsData => self.record(at) + ".Data",
         }
     }
 }

@@ -40,7 +40,7 @@ const CONSUMER: &[(&str, &str)] = &[
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("isolation.level", "read_committed"),
-    // Every offset is explicit, and one that retention has just removed is an error.
+    // Every offset is explicit: a reset would return other records.
     ("auto.offset.reset", "error"),
     ("enable.partition.eof", "true"),
     // Milliseconds. A reader at the end learns so after this time (default: 500).

@@ -81,8 +81,12 @@ impl ClientContext for Context {
                 self.health.report(broker, ConnectionFault::Throttled, reason);
             }
             RDKafkaErrorCode::Authentication => self.health.report(broker, self.rejection(now()), reason),
-            // Repeats the brokers' own errors, without their names.
-            RDKafkaErrorCode::AllBrokersDown => {}
+            // `AllBrokersDown` repeats the brokers' own errors, without their names. The others are a reader's news; it has no group,
+            // although librdkafka looks for its coordinator.
+            RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::PartitionEOF
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::AutoOffsetReset => {}
             _ => self.health.report(broker, ConnectionFault::Disconnected, reason),
         }
     }

@@ -1,8 +1,9 @@
-//! Reading records back. Each read has a consumer of its own, so that no read affects another one, and nothing stays open in an
-//! environment that is frozen.
+//! Reading records back. Each read has a consumer of its own: reads share no state, and nothing stays open in an environment that
+//! is frozen.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,7 +15,7 @@ use bytes::Bytes;
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer, ConsumerContext},
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
     message::{BorrowedMessage, Headers, Message},
 };
 use tokio::{task, time::Instant};
@@ -29,6 +30,9 @@ use crate::{
 
 /// The time for which a poll blocks its thread: how soon an abandoned read ends.
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// The time for which one request for a partition's bounds blocks its thread.
+const BOUNDS_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl ConsumerContext for Context {}
 
@@ -139,9 +143,15 @@ impl Reader {
                     }
                 }
                 Next::End(_) => at_end = true,
-                Next::Nothing if self.is_over() && read.records.is_empty() => return Ok(None),
-                Next::Nothing if self.is_over() => break,
+                Next::Removed if !read.records.is_empty() => break,
+                Next::Removed => {
+                    let Some(Bounds { first: earliest, end }) = self.bounds(partition)? else { return Ok(None) };
+                    return Err(ReadBackError::OutOfRange { offset: first, first: earliest, end });
+                }
                 Next::Nothing => {}
+            }
+            if self.is_over() {
+                return Ok((!read.records.is_empty()).then_some(read));
             }
             // The end is reported once, so a wait may go on after it.
             if at_end && (!read.records.is_empty() || Instant::now() >= self.wait_until) {
@@ -152,22 +162,31 @@ impl Reader {
     }
 
     fn read_newest(&self, partitions: &[i32]) -> Result<Option<ReadRecords>, ReadBackError> {
-        let mut starts = BTreeMap::new();
+        // The partitions that are still read, with the ends that were known at the beginning.
+        let (mut starts, mut open) = (BTreeMap::new(), BTreeMap::new());
         let count = i64::try_from(self.limits.records).unwrap_or(i64::MAX);
         for partition in partitions {
             let Some(bounds) = self.bounds(*partition)? else { return Ok(None) };
             if bounds.first < bounds.end {
                 starts.insert(*partition, bounds.offset_of(Start::FromEnd(count))?);
+                open.insert(*partition, bounds.end);
             }
         }
-        let mut open: BTreeSet<i32> = starts.keys().copied().collect();
         self.assign(&starts)?;
         let mut newest = Newest::default();
         while !open.is_empty() {
+            if self.is_over() {
+                return Ok(None);
+            }
             match self.next()? {
-                Next::Record(record) => newest.add(record, self.limits),
+                Next::Record(record) => {
+                    if open.get(&record.partition).is_some_and(|end| record.offset + 1 >= *end) {
+                        open.remove(&record.partition);
+                    }
+                    newest.add(record, self.limits);
+                }
                 Next::End(partition) => _ = open.remove(&partition),
-                Next::Nothing if self.is_over() => return Ok(None),
+                Next::Removed => return Ok(None),
                 Next::Nothing => {}
             }
         }
@@ -179,7 +198,7 @@ impl Reader {
         while !self.is_over() {
             // Serves the callbacks, one of which signs the token.
             drop(self.consumer.poll(Duration::ZERO));
-            match self.consumer.fetch_watermarks(&self.topic, partition, POLL_TIMEOUT) {
+            match self.consumer.fetch_watermarks(&self.topic, partition, BOUNDS_TIMEOUT) {
                 Ok((first, end)) => return Ok(Some(Bounds { first, end })),
                 Err(error) => {
                     if let Some(rejection) = rejection(&error, Some(&self.topic)) {
@@ -208,6 +227,9 @@ impl Reader {
         match self.consumer.poll(POLL_TIMEOUT) {
             Some(Ok(message)) => Ok(Next::Record(stored(&message))),
             Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Next::End(partition)),
+            Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
+                Ok(Next::Removed)
+            }
             // Other errors are transient, or about a group: there is none, although librdkafka looks for its coordinator.
             Some(Err(error)) => {
                 rejection(&error, Some(&self.topic)).map_or(Ok(Next::Nothing), |error| Err(error.into()))
@@ -226,6 +248,8 @@ enum Next {
     Record(StoredRecord),
     /// The end of this partition.
     End(i32),
+    /// Retention removed the next record of a partition.
+    Removed,
     Nothing,
 }
 
@@ -268,13 +292,30 @@ impl Newest {
 
 fn stored(message: &BorrowedMessage<'_>) -> StoredRecord {
     let bytes = |bytes: Option<&[u8]>| bytes.map(Bytes::copy_from_slice);
-    let headers = message.headers().into_iter().flat_map(Headers::iter);
     StoredRecord {
         partition: message.partition(),
         offset: message.offset(),
         timestamp_ms: message.timestamp().to_millis(),
         key: bytes(message.key()),
         value: bytes(message.payload()),
-        headers: headers.map(|header| Header { name: header.key.to_owned(), value: bytes(header.value) }).collect(),
+        headers: headers(message),
     }
+}
+
+/// The headers; none if a name is not UTF-8, at which rdkafka 0.39 panics.
+fn headers(message: &BorrowedMessage<'_>) -> Vec<Header> {
+    let read = || {
+        let headers = message.headers().into_iter().flat_map(Headers::iter);
+        headers
+            .map(|header| Header { name: header.key.to_owned(), value: header.value.map(Bytes::copy_from_slice) })
+            .collect()
+    };
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        tracing::warn!(
+            topic = message.topic(),
+            offset = message.offset(),
+            "a header's name is not UTF-8: no header is returned"
+        );
+        Vec::new()
+    })
 }

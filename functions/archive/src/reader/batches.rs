@@ -45,12 +45,26 @@ pub(super) fn committed(fetched: Fetched, from: i64) -> Result<Committed, Reques
     let mut transactions = Transactions::new(aborted);
     let mut committed = Committed { records: Vec::new(), end: None };
     let mut bytes = 0;
-    while bytes < ENOUGH_BYTES
-        && let Some(batch) = Batch::next(&mut batches)?
-    {
-        committed.end = Some(batch.end());
-        if transactions.is_committed(&batch)? {
-            bytes += batch.read(from, &mut committed.records)?;
+    while bytes < ENOUGH_BYTES {
+        let count = committed.records.len();
+        let batch = Batch::next(&mut batches).and_then(|batch| {
+            let Some(batch) = batch else { return Ok(None) };
+            let is_committed = transactions.is_committed(&batch)?;
+            let read = if is_committed { batch.read(from, &mut committed.records)? } else { 0 };
+            Ok(Some((batch.end(), read)))
+        });
+        match batch {
+            Ok(None) => break,
+            Ok(Some((end, read))) => {
+                committed.end = Some(end);
+                bytes += read;
+            }
+            // The batches before an unreadable one are archived. The next fetch begins with it.
+            Err(_) if count > 0 => {
+                committed.records.truncate(count);
+                break;
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(committed)

@@ -59,6 +59,9 @@ pub enum RequestError {
 /// The error code for an offset that the partition does not hold.
 pub(super) const OFFSET_OUT_OF_RANGE: i16 = 1;
 
+/// The code of a leader that does not know the end of a partition yet.
+pub(super) const OFFSET_NOT_AVAILABLE: i16 = 78;
+
 impl RequestError {
     pub(super) const CUT_OFF: Self = Self::Malformed("cut off");
 
@@ -103,7 +106,7 @@ const CODES: [(i16, &str, Retry); 17] = [
     (74, "FENCED_LEADER_EPOCH", Retry::Later),
     (75, "UNKNOWN_LEADER_EPOCH", Retry::Later),
     (76, "UNSUPPORTED_COMPRESSION_TYPE", Retry::Never),
-    (78, "OFFSET_NOT_AVAILABLE", Retry::Later),
+    (OFFSET_NOT_AVAILABLE, "OFFSET_NOT_AVAILABLE", Retry::Later),
 ];
 
 fn known(code: i16) -> Option<&'static (i16, &'static str, Retry)> {

@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    fmt,
+    fmt, io,
     ops::Range,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -18,13 +18,16 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{
     ReadError, Reader, batches,
     connection::{Connection, Connector},
-    error::{OFFSET_OUT_OF_RANGE, RequestError},
-    protocol::{Described, Edge, FetchLimits, Request, Response},
+    error::{OFFSET_NOT_AVAILABLE, OFFSET_OUT_OF_RANGE, RequestError},
+    protocol::{Described, Edge, FetchLimits, Fetched, Request, Response},
 };
 use crate::{layout::TopicPartition, record::ConsumerRecord};
 
 /// The timeout of connecting, and of a request with its retries.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The time for one request and its response. It ends before [`RETRY_TIMEOUT`], so that another attempt uses another connection.
+const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The time for retries. They end before [`REQUEST_TIMEOUT`], so that the error names the cause.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -147,7 +150,15 @@ impl Kafka {
         request: &Request,
         read: fn(Response) -> Result<T, RequestError>,
     ) -> Result<T, RequestError> {
-        match connection.call(request).await {
+        let called = match timeout(CALL_TIMEOUT, connection.call(request)).await {
+            Ok(called) => called,
+            Err(_) => {
+                let within = format!("no response within {} s", CALL_TIMEOUT.as_secs());
+                let source = io::Error::new(io::ErrorKind::TimedOut, within);
+                Err(RequestError::Connection { address: connection.address().to_owned(), source })
+            }
+        };
+        match called {
             Ok(response) => {
                 self.idle().push(connection);
                 read(response)
@@ -194,6 +205,14 @@ impl Kafka {
         self.leaders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Fetches batches from offset `at` on. Without any, that is the end of what may be read; a broker that has just become the
+    /// leader may not know yet what it has.
+    async fn fetch(&self, partition: &TopicPartition, request: &Request, at: i64) -> Result<Fetched, RequestError> {
+        let fetched = self.ask_leader(partition, request, Response::fetch).await?;
+        let is_complete = !fetched.batches.is_empty() || fetched.last_stable_offset == at;
+        if is_complete { Ok(fetched) } else { Err(RequestError::Code(OFFSET_NOT_AVAILABLE)) }
+    }
+
     async fn edge(&self, partition: &TopicPartition, edge: Edge) -> Result<u64, ReadError> {
         let request = Request::list_offsets(partition, edge);
         let asked = self.with_retries(|| self.ask_leader(partition, &request, Response::list_offsets).boxed());
@@ -217,7 +236,7 @@ impl Reader for Kafka {
         let mut at = i64::try_from(from).map_err(|_| ReadError::OutOfRange(from))?;
         loop {
             let request = Request::fetch(partition, at, FETCH);
-            let asked = self.with_retries(|| self.ask_leader(partition, &request, Response::fetch).boxed());
+            let asked = self.with_retries(|| self.fetch(partition, &request, at).boxed());
             let fetched = match asked.await {
                 Err(ReadError::Kafka(RequestError::Code(OFFSET_OUT_OF_RANGE))) => {
                     return Err(ReadError::OutOfRange(at.unsigned_abs()));

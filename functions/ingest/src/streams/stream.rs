@@ -1,13 +1,11 @@
 //! The streams, and the topics of each.
 
-use shared::kind::Invalid;
-
-use crate::{
-    app::App,
-    error::Error,
-    shared_streams::{PREFIX, SharedStream},
-    topic::Topic,
+use shared::{
+    kind::Invalid,
+    stream::{PREFIX, SharedStream},
 };
+
+use crate::{app::App, error::Error, topic::Topic};
 
 /// A stream.
 #[derive(Debug)]
@@ -57,21 +55,26 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// The topic of a record. In a shared stream the kind is the one that the key names, otherwise the one whose rules the row
-    /// meets or is closest to.
+    /// The topic of a record. In a shared stream the kind is the one that the key names, if the row meets its rules, otherwise the
+    /// one whose rules the row meets or whose fields it has.
     pub(super) fn topic_of(&self, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<&'a Topic, String> {
         let topics = match self {
             Self::Single(topic) => return Ok(topic),
             Self::Shared(topics) => topics,
         };
         let key = String::from_utf8_lossy(key.unwrap_or_default()).to_ascii_lowercase();
-        only(topics.iter().filter(|topic| key.contains(topic.label())))
-            .or_else(|| Self::by_row(topics, std::str::from_utf8(value?).ok()?))
+        let row = value.and_then(|value| std::str::from_utf8(value).ok());
+        let by_key = only(topics.iter().filter(|topic| key.contains(topic.label())));
+        // Many words contain `pin`: a key does not outweigh a row that meets only another kind's rules.
+        by_key
+            .filter(|topic| row.is_some_and(|row| topic.check(row).is_ok()))
+            .or_else(|| Self::by_row(topics, row?))
+            .or(by_key)
             .copied()
             .ok_or_else(|| {
                 let labels: Vec<_> = topics.iter().map(|topic| topic.label()).collect();
                 format!(
-                    "of which kind it is, neither PartitionKey nor Data tells: let PartitionKey contain one of {}",
+                    "its kind is unclear from PartitionKey and Data: include one of {} in PartitionKey",
                     labels.join(", ")
                 )
             })

@@ -1,8 +1,10 @@
-//! The setting of streams that hold all kinds of a user id, such as the course's `Kinesis-Prod-Stream`.
+//! Streams of `/streams`: one per topic, and those that take all kinds of a user id, such as the course's `Kinesis-Prod-Stream`.
 
 use std::{fmt, str::FromStr};
 
-use shared::{
+use serde::Deserialize;
+
+use crate::{
     settings::Variable,
     topic::{UserId, UserIds},
 };
@@ -11,7 +13,7 @@ use shared::{
 const MAX_NAME_CHARS: usize = 128;
 
 /// The prefix of the streams of one kind.
-pub(crate) const PREFIX: &str = "streaming-";
+pub const PREFIX: &str = "streaming-";
 
 /// Streams that hold all kinds of a user id.
 pub static SHARED_STREAMS: Variable = Variable {
@@ -22,13 +24,16 @@ pub static SHARED_STREAMS: Variable = Variable {
 
 /// A stream for all kinds of a user id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SharedStream {
-    pub(crate) name: String,
-    pub(crate) user_id: UserId,
+pub struct SharedStream {
+    /// The name.
+    pub name: String,
+    /// The user id to whose topics its records go.
+    pub user_id: UserId,
 }
 
 /// The shared streams of a deployment, without duplicates.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct SharedStreams(Vec<SharedStream>);
 
 /// The reason why a list of shared streams is invalid.
@@ -37,12 +42,12 @@ pub struct SharedStreams(Vec<SharedStream>);
 pub enum SharedStreamsError {
     #[error(
         "`{0}`: expected NAME=USER_ID, with a name of 1 to {MAX_NAME_CHARS} letters, digits, `.`, `_` and `-` that does not begin \
-         with `{PREFIX}`"
+         with `{PREFIX}` and is neither `record` nor `records`"
     )]
     Illegal(String),
     #[error("`{0}` is given twice")]
     Twice(String),
-    #[error("`{0}`: no user id of this deployment")]
+    #[error("`{0}` is not a user id of this deployment")]
     UnknownUserId(UserId),
 }
 
@@ -72,7 +77,8 @@ impl SharedStreams {
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &SharedStream> {
+    /// The streams.
+    pub fn iter(&self) -> impl Iterator<Item = &SharedStream> {
         self.0.iter()
     }
 }
@@ -83,6 +89,8 @@ impl SharedStream {
             (1..=MAX_NAME_CHARS).contains(&name.len())
                 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
                 && !name.starts_with(PREFIX)
+                // The paths `/streams/record` and `/streams/records` have the stream in their query.
+                && !["record", "records"].contains(&name)
         };
         let parts = text.split_once('=').filter(|(name, _)| is_legal(name));
         let stream = parts.and_then(|(name, id)| Some(Self { name: name.to_owned(), user_id: id.parse().ok()? }));
@@ -107,6 +115,15 @@ impl FromStr for SharedStreams {
     }
 }
 
+/// The same text, as in a template.
+impl TryFrom<String> for SharedStreams {
+    type Error = SharedStreamsError;
+
+    fn try_from(text: String) -> Result<Self, SharedStreamsError> {
+        text.parse()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,10 +136,10 @@ mod tests {
         let streams = "Kinesis-Prod-Stream=u,other=u-1";
         assert_eq!(parse(streams).unwrap().to_string(), streams);
         let long = format!("{}=u", "n".repeat(MAX_NAME_CHARS + 1));
-        for text in ["u", "=u", "a b=u", "a=", "streaming-u=u", &long] {
+        for text in ["u", "=u", "a b=u", "a=", "streaming-u=u", "records=u", &long] {
             assert_eq!(parse(text), Err(SharedStreamsError::Illegal(text.to_owned())), "{text}");
         }
         assert_eq!(parse("a=u,a=u-1").unwrap_err().to_string(), "`a` is given twice");
-        assert_eq!(parse("a=v").unwrap_err().to_string(), "`v`: no user id of this deployment");
+        assert_eq!(parse("a=v").unwrap_err().to_string(), "`v` is not a user id of this deployment");
     }
 }
