@@ -1,7 +1,7 @@
 //! A client of Kafka that reads by offset.
 //!
-//! No other client of pure Rust reads every record that a producer can write, and librdkafka has no place in a function that
-//! only reads. So this one sends the five requests that reading needs, and decodes only what is archived.
+//! It sends the five requests that reading needs, and decodes only what is archived. rskafka 0.6 cannot read some records
+//! that producers write, and librdkafka is built without zstd here, which keeps `ingest` small.
 
 use std::{
     collections::HashMap,
