@@ -150,15 +150,13 @@ impl Kafka {
         request: &Request,
         read: fn(Response) -> Result<T, RequestError>,
     ) -> Result<T, RequestError> {
-        let called = match timeout(CALL_TIMEOUT, connection.call(request)).await {
-            Ok(called) => called,
-            Err(_) => {
-                let within = format!("no response within {} s", CALL_TIMEOUT.as_secs());
-                let source = io::Error::new(io::ErrorKind::TimedOut, within);
-                Err(RequestError::Connection { address: connection.address().to_owned(), source })
-            }
+        let called = timeout(CALL_TIMEOUT, connection.call(request)).await;
+        let no_response = |_| {
+            let within = format!("no response within {} s", CALL_TIMEOUT.as_secs());
+            let source = io::Error::new(io::ErrorKind::TimedOut, within);
+            Err(RequestError::Connection { address: connection.address().to_owned(), source })
         };
-        match called {
+        match called.unwrap_or_else(no_response) {
             Ok(response) => {
                 self.idle().push(connection);
                 read(response)
