@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write, fs, path::Path, process::Command};
 use ingest::error_codes::ERROR_CODES;
 use serde_json::Value;
 use shared::{
-    kind::{CATALOG, JOIN_KEY, Presence},
+    kind::{CATALOG, ColumnType, JOIN_KEY, Presence},
     metrics::{self, Metric},
     settings::Variable,
 };
@@ -126,6 +126,36 @@ fn the_analytics_page_lists_every_question() {
         let file = file.unwrap().file_name().into_string().unwrap();
         assert!(page.contains(&format!("](../analytics/{file})")), "{file}");
     }
+}
+
+#[test]
+fn the_analytics_page_has_each_column_of_each_kind() {
+    let page = read("docs/analytics.md");
+    let (_, table) = page.split_once("| table | column | type | value |\n| --- | --- | --- | --- |\n").unwrap();
+    let mut of = String::new();
+    let mut documented = BTreeSet::new();
+    for row in table.lines().take_while(|row| row.starts_with('|')) {
+        let [_, name, columns, of_type, ..] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
+        if !name.trim().is_empty() {
+            of = name.trim().trim_matches('`').to_owned();
+        }
+        for column in columns.split(',') {
+            documented.insert((of.clone(), column.trim().trim_matches('`').to_owned(), of_type.trim().to_owned()));
+        }
+    }
+    let columns = CATALOG.iter().flat_map(|kind| kind.columns.iter().map(move |column| (kind, column)));
+    let columns = columns.map(|(kind, column)| {
+        let of_type = match column.cleaning.column_type() {
+            ColumnType::Text => "string",
+            ColumnType::Integer => "integer",
+            ColumnType::BigInteger => "bigint",
+            ColumnType::Number => "double",
+            ColumnType::Numbers => "array of double",
+            ColumnType::Time => "timestamp, UTC",
+        };
+        (format!("{kind}_rows"), column.name.to_owned(), of_type.to_owned())
+    });
+    assert_eq!(documented, columns.collect());
 }
 
 #[test]

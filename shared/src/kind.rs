@@ -11,6 +11,8 @@ use std::fmt;
 mod advice;
 mod broken;
 mod check;
+mod clean;
+mod column;
 mod date;
 mod fast_path;
 mod form;
@@ -24,6 +26,8 @@ mod user;
 
 pub use broken::{BrokenRules, MAX_LISTED, Violation};
 pub use check::{Invalid, JoinKey, ValidStart};
+pub use clean::{Cell, Cleaner};
+pub use column::{Cleaning, Column, ColumnType, JOIN_COLUMN};
 pub use form::Form;
 pub use geo::GEO;
 pub use pin::PIN;
@@ -50,6 +54,8 @@ pub struct Kind {
     pub join_key: &'static str,
     /// The other fields, in the table's order. Unknown fields of a row are not validated.
     pub fields: &'static [Field],
+    /// The columns of its table of cleaned rows, besides [`JOIN_COLUMN`]. A test requires that each field has one.
+    pub columns: &'static [Column],
     /// The forms of its rows that published clients send, besides the table's own. A test allows a field to be optional or
     /// renamed only if a form needs it.
     pub forms: &'static [Form],

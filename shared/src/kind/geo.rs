@@ -1,4 +1,4 @@
-use super::{Field, Form, Kind, Rule};
+use super::{Cleaning, Column, Field, Form, Kind, Rule};
 
 /// The place and time of a post. The coordinates are random, not within the country.
 pub const GEO: Kind = Kind {
@@ -11,6 +11,13 @@ pub const GEO: Kind = Kind {
         Field::required("latitude", Rule::Number { min: -90.0, max: 90.0 }),
         Field::required("longitude", Rule::Number { min: -180.0, max: 180.0 }),
         Field::optional("country", Rule::Text),
+    ],
+    columns: &[
+        Column::new("timestamp", &["timestamp"], Cleaning::Time),
+        Column::new("latitude", &["latitude"], Cleaning::Number),
+        Column::new("longitude", &["longitude"], Cleaning::Number),
+        Column::new("coordinates", &["latitude", "longitude"], Cleaning::Numbers),
+        Column::new("country", &["country"], Cleaning::Text),
     ],
     forms: &[
         Form::new(

@@ -1,4 +1,4 @@
-use super::{Field, Form, Kind, Rule};
+use super::{Cleaning, Column, Field, Form, Kind, Rule};
 
 /// A post. The course publishes no DDL; these are the fields of all published clients.
 pub const PIN: Kind = Kind {
@@ -19,6 +19,19 @@ pub const PIN: Kind = Kind {
         Field::optional("save_location", Rule::Text),
         // 13 values are known; there may be more.
         Field::optional("category", Rule::Text),
+    ],
+    columns: &[
+        Column::new("unique_id", &["unique_id"], Cleaning::Text),
+        Column::new("title", &["title"], Cleaning::Text),
+        Column::new("description", &["description"], Cleaning::Text),
+        Column::new("poster_name", &["poster_name"], Cleaning::Text),
+        Column::new("follower_count", &["follower_count"], Cleaning::Count),
+        Column::new("tag_list", &["tag_list"], Cleaning::Text),
+        Column::new("is_image_or_video", &["is_image_or_video"], Cleaning::Text),
+        Column::new("image_src", &["image_src"], Cleaning::Text),
+        Column::new("downloaded", &["downloaded"], Cleaning::Integer),
+        Column::new("save_location", &["save_location"], Cleaning::TextWithout("Local save in ")),
+        Column::new("category", &["category"], Cleaning::Text),
     ],
     forms: &[
         Form::new("with numbers as strings", &[("index", Some("\"4\"")), ("downloaded", Some("\"1\""))]),

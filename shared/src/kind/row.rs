@@ -134,7 +134,7 @@ impl<'de, F: FnMut(Option<usize>, &Value<'de>)> Visitor<'de> for Rows<F> {
 
 /// The depth within a record's value, which decides how much is kept.
 #[derive(Clone, Copy)]
-enum Depth {
+pub(super) enum Depth {
     /// A row.
     Row,
     /// A row's field: a text, a number, a list of texts, `{"$date": …}`.

@@ -19,7 +19,7 @@ impl Rule {
                 _ => matches!(value, Value::Text(_)),
             },
             Self::Integer { .. } => self.integer(value).is_some(),
-            Self::Number { min, max } => number(value).is_some_and(|number| (*min..=*max).contains(&number)),
+            Self::Number { .. } => self.number(value).is_some(),
             Self::DateTime => return self.check_date(value),
         };
         if is_valid { Ok(()) } else { Err(self.broken_by(value)) }
@@ -31,6 +31,12 @@ impl Rule {
         let Self::Integer { min, max } = self else { return None };
         let number = number(value).filter(|number| number.fract() == 0.0)? as i64;
         (*min..=*max).contains(&number).then_some(number)
+    }
+
+    /// The number that `value` holds, if the rule is about one and accepts it.
+    pub(super) fn number(&self, value: &Value<'_>) -> Option<f64> {
+        let Self::Number { min, max } = self else { return None };
+        number(value).filter(|number| (*min..=*max).contains(number))
     }
 
     fn check_date(&self, value: &Value<'_>) -> Result<(), String> {
@@ -75,7 +81,7 @@ impl Rule {
 }
 
 /// Returns whether `text` is a whole number in the form of the OpenAPI document, which fits 64 bits.
-fn is_whole_number(text: &str) -> bool {
+pub(super) fn is_whole_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     (1..=18).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }

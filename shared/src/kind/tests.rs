@@ -3,7 +3,7 @@ use serde_json::{Map, Value};
 use super::*;
 use crate::sample;
 
-type Row = Map<String, Value>;
+pub(super) type Row = Map<String, Value>;
 
 /// The row of a kind for the first post of the sample.
 fn row(kind: &Kind) -> Row {
@@ -11,7 +11,7 @@ fn row(kind: &Kind) -> Row {
 }
 
 /// The same row in a published client's form.
-fn in_form(kind: &Kind, form: &Form) -> Row {
+pub(super) fn in_form(kind: &Kind, form: &Form) -> Row {
     let mut row = row(kind);
     for (name, json) in form.changes {
         match json {

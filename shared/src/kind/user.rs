@@ -1,4 +1,4 @@
-use super::{Field, Form, Kind, Rule};
+use super::{Cleaning, Column, Field, Form, Kind, Rule};
 
 /// The author of a post.
 pub const USER: Kind = Kind {
@@ -11,6 +11,11 @@ pub const USER: Kind = Kind {
         // Years. The sample has 20 to 60; the longest human life was 122.
         Field::optional("age", Rule::Integer { min: 0, max: 150 }),
         Field::required("date_joined", Rule::DateTime).alias("date-joined"),
+    ],
+    columns: &[
+        Column::new("user_name", &["first_name", "last_name"], Cleaning::Joined),
+        Column::new("age", &["age"], Cleaning::Integer),
+        Column::new("date_joined", &["date_joined"], Cleaning::Time),
     ],
     forms: &[
         Form::new("with numbers as strings", &[("ind", Some("\"4\"")), ("age", Some("\"20\""))]),
