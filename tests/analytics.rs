@@ -1,14 +1,25 @@
 //! The questions of `analytics/`: one text each, with the golden answers on every engine.
 //!
-//! The tables come from a reference cleaning in Python, [`cleaning.py`](analytics/cleaning.py).
+//! `tables` writes the tables from an archive. Their rows are compared with those of a reference cleaning in Python,
+//! [`cleaning.py`](analytics/cleaning.py).
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
+use archive::{
+    bucket::{ArchiveUrl, Bucket},
+    layout::{Content, TopicPartition},
+};
 use serde_json::{Map, Value, json};
 use shared::{
     kind::{CATALOG, Kind},
     sample::{self, COURSE_ORDER},
+    topic::UserIds,
 };
+use tables::{
+    append::{Limits, Tables},
+    run::{names, run},
+};
+use tokio::time::Instant;
 
 use crate::support::{
     rows::parse,
@@ -41,13 +52,41 @@ fn records(kind: &Kind, apart: usize) -> Value {
     values.enumerate().map(|(offset, value)| json!([0, offset, value.to_string()])).collect()
 }
 
+/// The records of all topics, by table. The older rows are of different posts, so that they join to posts that never were.
+fn all_records() -> Map<String, Value> {
+    CATALOG.iter().zip([40, 90, 150]).map(|(kind, apart)| (format!("{kind}_rows"), records(kind, apart))).collect()
+}
+
+/// Archives records in objects of up to 50, and writes the tables, in `folder`. Each table gets two versions. Returns the tables'
+/// folders.
+async fn write_tables(folder: &Path, records: &Map<String, Value>) -> Map<String, Value> {
+    let user_ids: UserIds = "demo".parse().unwrap();
+    let bucket = Bucket::open(&ArchiveUrl::Folder(folder.to_owned())).await.unwrap();
+    let tables = Tables::new(bucket.clone(), Limits::default(), || 1_785_000_000_123);
+    for half in 0..2 {
+        for kind in CATALOG {
+            let partition = TopicPartition { topic: format!("demo.{kind}"), partition: 0 };
+            let values = records[&format!("{kind}_rows")].as_array().unwrap();
+            let values = if half == 0 { &values[..values.len() / 2] } else { &values[values.len() / 2..] };
+            for object in values.chunks(50) {
+                let lines: Vec<_> = object.iter().map(|record| record[2].as_str().unwrap()).collect();
+                let body = lines.join("\n") + "\n";
+                let path = partition.object(Content::Lines, object[0][1].as_u64().unwrap());
+                assert!(bucket.create(&path, body.into()).await.unwrap());
+            }
+        }
+        run(&tables, &names(&user_ids), Instant::now() + Duration::from_mins(1)).await.into_result().unwrap();
+    }
+    let folders =
+        CATALOG.iter().map(|kind| (format!("{kind}_rows"), json!(folder.join("tables/demo").join(kind.name))));
+    folders.collect()
+}
+
 /// The rows that answer each question on an engine.
-fn answers(engine: &str) -> Map<String, Value> {
-    // Older rows of different posts, so that they join to posts that never were.
-    let records =
-        CATALOG.iter().zip([40, 90, 150]).map(|(kind, apart)| (format!("{}_rows", kind.name), records(kind, apart)));
-    let records: Map<_, _> = records.collect();
-    let given = json!({"engine": engine, "records": records, "questions": questions()});
+async fn answers(engine: &str) -> Map<String, Value> {
+    let (folder, records) = (tempfile::tempdir().unwrap(), all_records());
+    let tables = write_tables(folder.path(), &records).await;
+    let given = json!({"engine": engine, "tables": tables, "records": records, "questions": questions()});
     let Value::Object(answers) = python_in("analytics", "answers.py", &given) else { panic!("not an object") };
     answers
 }
@@ -58,10 +97,10 @@ fn columns(rows: &Value, numbers: &[usize], wanted: impl Fn(&Value) -> bool) -> 
     rows.map(|row| numbers.iter().map(|number| row[*number].clone()).collect::<Value>()).collect()
 }
 
-fn assert_golden_answers(engine: &str) {
+async fn assert_golden_answers(engine: &str) {
     let golden = fs::read_to_string(workspace("tests/golden/answers.json")).unwrap();
     let golden: Map<String, Value> = serde_json::from_str(&golden).unwrap();
-    let answers = answers(engine);
+    let answers = answers(engine).await;
     assert_eq!(answers.len(), 8);
     let all = |_: &Value| true;
     let first = |row: &Value| row[3] == 1;
@@ -84,20 +123,20 @@ fn assert_golden_answers(engine: &str) {
     assert!(wrong.is_empty(), "{engine} answers differently: {wrong:#?}");
 }
 
-#[test]
+#[tokio::test]
 #[ignore = "needs DuckDB: make test"]
-fn duckdb_gives_the_golden_answers() {
-    assert_golden_answers("duckdb");
+async fn duckdb_gives_the_golden_answers() {
+    assert_golden_answers("duckdb").await;
 }
 
-#[test]
+#[tokio::test]
 #[ignore = "needs Spark: make test"]
-fn spark_gives_the_golden_answers() {
-    assert_golden_answers("spark");
+async fn spark_gives_the_golden_answers() {
+    assert_golden_answers("spark").await;
 }
 
-#[test]
+#[tokio::test]
 #[ignore = "needs Trino: make test"]
-fn trino_gives_the_golden_answers() {
-    assert_golden_answers("trino");
+async fn trino_gives_the_golden_answers() {
+    assert_golden_answers("trino").await;
 }

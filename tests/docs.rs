@@ -86,10 +86,11 @@ fn anchor(heading: &str) -> String {
 
 #[test]
 fn the_functions_readme_has_every_setting_of_every_function() {
-    let functions: [(&str, &[&Variable]); 5] = [
+    let functions: [(&str, &[&Variable]); 6] = [
         ("ingest", ingest::Settings::VARIABLES),
         ("emulator", emulator::Settings::VARIABLES),
         ("archive", archive::settings::Settings::VARIABLES),
+        ("tables", tables::settings::Settings::VARIABLES),
         ("topics", topics::VARIABLES),
         ("database", database::Settings::VARIABLES),
     ];

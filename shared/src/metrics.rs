@@ -13,7 +13,7 @@ mod catalog;
 mod emf;
 mod recorded;
 
-pub use catalog::{CATALOG, Metric, Unit, archive, emulator, ingest, producer};
+pub use catalog::{CATALOG, Metric, Unit, archive, emulator, ingest, producer, tables};
 pub use emf::{FUNCTION_NAME, NAMESPACE};
 pub use recorded::Recorded;
 use recorded::Values;

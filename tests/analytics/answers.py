@@ -1,7 +1,8 @@
-"""Cleans records into the three tables, and answers the questions on an engine.
+"""Answers the questions on an engine from Delta tables, after comparing the tables' rows with the reference cleaning's.
 
-Input (JSON): `engine`, which is `duckdb`, `spark` or `trino`; `records`, by table, lists of a partition, an offset and a value;
-`questions`, by name, their SQL. Output: each question's rows, as lists.
+Input (JSON): `engine`, which is `duckdb`, `spark` or `trino`; `tables`, by name, the folders of Delta tables; `records`, by table,
+what they were made from, as lists of a partition, an offset and a value; `questions`, by name, their SQL. Output: each question's
+rows, as lists.
 """
 
 import json
@@ -10,24 +11,49 @@ import subprocess
 import sys
 
 import cleaning
+import deltalake
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def duckdb(tables, questions):
+def compare(table, rows, given):
+    """Fails if rows differ from those of the reference cleaning. Moments are microseconds since 1970 in both."""
+    expected = cleaning.rows(table, given["records"][table])
+    moments = [of_type == "TIMESTAMP" for of_type in cleaning.types(table).values()]
+    expected = [tuple(cleaning.micros(cell) if moment else cell for cell, moment in zip(row, moments)) for row in expected]
+    # The first three columns are a row's place.
+    rows = sorted(map(tuple, rows), key=lambda row: row[:3])
+    if len(rows) != len(expected):
+        sys.exit(f"{table}: {len(rows)} rows, not {len(expected)}")
+    for row, other in zip(rows, sorted(expected, key=lambda row: row[:3])):
+        if row != other:
+            sys.exit(f"{table}: {row}, not {other}")
+
+
+def selection(table, moment):
+    """The table's columns in SQL, with an expression for moments."""
+    columns = cleaning.types(table).items()
+    names = ((f'"{column}"', of_type == "TIMESTAMP") for column, of_type in columns)
+    return ", ".join(moment.format(name) if is_moment else name for name, is_moment in names)
+
+
+def duckdb(given):
     import duckdb
+    import duckdb_extension_delta
 
+    [extension] = pathlib.Path(duckdb_extension_delta.__path__[0]).rglob("delta.duckdb_extension")
     connection = duckdb.connect()
+    connection.execute(f"LOAD '{extension}'")
     connection.execute("SET TimeZone = 'UTC'")
-    for table, rows in tables.items():
-        types = cleaning.types(table)
-        columns = ", ".join(f'"{column}" {of_type.replace("ARRAY<DOUBLE>", "DOUBLE[]")}' for column, of_type in types.items())
-        connection.execute(f"CREATE TABLE {table} ({columns})")
-        connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(types))})", rows)
-    return {name: connection.execute(sql).fetchall() for name, sql in questions.items()}
+    for table, folder in given["tables"].items():
+        connection.execute(f"CREATE VIEW {table} AS SELECT * FROM delta_scan('{folder}')")
+        rows = connection.execute(f"SELECT {selection(table, 'epoch_us({})')} FROM {table}")
+        compare(table, rows.fetchall(), given)
+    return {name: connection.execute(sql).fetchall() for name, sql in given["questions"].items()}
 
 
-def spark(tables, questions):
+def spark(given):
+    """Spark reads the data files that `deltalake` lists: it does not know Delta by itself."""
     import pyspark.sql
 
     settings = {
@@ -42,30 +68,36 @@ def spark(tables, questions):
         "spark.sql.shuffle.partitions": 1,
     }
     session = pyspark.sql.SparkSession.builder.master("local[1]").config(map=settings).getOrCreate()
-    for table, rows in tables.items():
-        columns = ", ".join(f"`{column}` {of_type}" for column, of_type in cleaning.types(table).items())
-        session.createDataFrame(rows, columns).createTempView(table)
-    return {name: [list(row) for row in session.sql(sql).collect()] for name, sql in questions.items()}
+    for table, folder in given["tables"].items():
+        session.read.parquet(*deltalake.DeltaTable(folder).file_uris()).createTempView(table)
+        columns = selection(table, "unix_micros({})").replace('"', "`")
+        compare(table, session.sql(f"SELECT {columns} FROM {table}").collect(), given)
+    return {name: [list(row) for row in session.sql(sql).collect()] for name, sql in given["questions"].items()}
 
 
-def trino(tables, questions):
-    """The engine stores nothing here: each text is preceded by the tables, as subqueries of their names."""
-    subqueries = ", ".join(map(subquery, tables, tables.values()))
-    queries = {name: sql.replace("\nWITH ", f"\nWITH {subqueries}, ", 1) for name, sql in questions.items()}
+def trino(given):
+    """The engine reads no files here: each text is preceded by the tables' rows, as subqueries of their names."""
+    subqueries = ", ".join(subquery(table, folder, given) for table, folder in given["tables"].items())
+    queries = {name: sql.replace("\nWITH ", f"\nWITH {subqueries}, ", 1) for name, sql in given["questions"].items()}
     command = ["java", "-cp", f"{ROOT}/.tools/trino/lib/*", f"{ROOT}/tests/analytics/Trino.java"]
     done = subprocess.run(command, input=json.dumps(queries), stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout)
 
 
-def subquery(table, rows):
+def subquery(table, folder, given):
     """A table for Trino, from JSON, which has no timestamps."""
+    types = cleaning.types(table)
+    read = deltalake.QueryBuilder().register(table, deltalake.DeltaTable(folder))
+    read = read.execute(f"SELECT {selection(table, '{}')} FROM {table}")
+    rows = list(zip(*(column.to_pylist() for column in read.read_all().columns)))
+    moments = [of_type == "TIMESTAMP" for of_type in types.values()]
+    compare(table, [[cleaning.micros(cell) if moment else cell for cell, moment in zip(row, moments)] for row in rows], given)
     sql_types = {
         "ARRAY<DOUBLE>": "ARRAY(DOUBLE)",
         "INT": "INTEGER",
         "STRING": "VARCHAR",
         "TIMESTAMP": "VARCHAR",
     }
-    types = cleaning.types(table)
     fields = ", ".join(f'"{column}" {sql_types.get(of_type, of_type)}' for column, of_type in types.items())
     names = ((f'"{column}"', of_type == "TIMESTAMP") for column, of_type in types.items())
     columns = (f"CAST({name} AS TIMESTAMP) AS {name}" if is_timestamp else name for name, is_timestamp in names)
@@ -75,9 +107,8 @@ def subquery(table, rows):
 
 def main():
     given = json.load(sys.stdin)
-    tables = {table: list(cleaning.rows(table, records)) for table, records in given["records"].items()}
     engine = {"duckdb": duckdb, "spark": spark, "trino": trino}[given["engine"]]
-    json.dump(engine(tables, given["questions"]), sys.stdout)
+    json.dump(engine(given), sys.stdout)
 
 
 main()

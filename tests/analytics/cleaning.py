@@ -1,6 +1,6 @@
 """The reference cleaning: rows as the course's script sends them to typed columns, as the course's notebooks clean them.
 
-A slow and plain twin of what writes the tables. It reads the sample's forms of values only, and fails on any other.
+A slow and plain twin of `tables`. It reads the sample's forms of values only, and fails on any other.
 """
 
 import datetime
@@ -19,9 +19,11 @@ MISSING = {
     "User Info Error",
 }
 
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+
 TEXT, INTEGER, BIG_INTEGER, DOUBLE, DOUBLES, TIMESTAMP = "STRING", "INT", "BIGINT", "DOUBLE", "ARRAY<DOUBLE>", "TIMESTAMP"
 
-# The columns of every table: the position in Kafka, the row's place in a value that is a list, and the value.
+# The columns of every table: the position in Kafka, the row's place in a value that is a list, and the value itself.
 POSITION = {"partition": INTEGER, "offset": BIG_INTEGER, "list_index": INTEGER, "line": TEXT}
 
 
@@ -35,6 +37,11 @@ def followers(value):
         return None
     times = {"k": 1_000, "M": 1_000_000}.get(value[-1], 1)
     return round(float(value.rstrip("kM")) * times)
+
+
+def micros(moment):
+    """The microseconds since 1970."""
+    return None if moment is None else (moment - EPOCH) // datetime.timedelta(microseconds=1)
 
 
 def timestamp(value):
@@ -79,4 +86,5 @@ def rows(table, records):
     for partition, offset, line in records:
         value = json.loads(line)
         for list_index, row in enumerate(value if isinstance(value, list) else [value]):
-            yield (partition, offset, list_index, line, *(column(row) for _, _, column in COLUMNS[table]))
+            # The value once, in the list's first row.
+            yield (partition, offset, list_index, None if list_index else line, *(column(row) for _, _, column in COLUMNS[table]))

@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
-use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, path::Path};
+use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, path::Path};
 
 use crate::layout::{Folder, MAX_OFFSET, TopicPartition};
 
@@ -34,7 +34,10 @@ struct Page {
 }
 
 impl Bucket {
-    pub(crate) const fn new(store: Arc<dyn ObjectStore>, page: usize) -> Self {
+    /// The bucket in `store`, which lists `page` names per request in lexicographic order, or all names in any order if that is
+    /// [`usize::MAX`].
+    #[must_use]
+    pub const fn new(store: Arc<dyn ObjectStore>, page: usize) -> Self {
         Self { store, page }
     }
 
@@ -65,7 +68,7 @@ impl Bucket {
     /// # Errors
     /// When a request to the storage fails, or deletion is denied.
     pub async fn release(&self) -> Result<(), Error> {
-        self.store.delete(&Path::from(CLAIM)).await
+        self.delete(&Path::from(CLAIM)).await
     }
 
     /// Finds the last object of `folder` that begins in `range`, starting at `hint`.
@@ -73,7 +76,10 @@ impl Bucket {
     /// S3 lists forwards only, one page per request. So this lists the page after `hint`, skips exponentially while
     /// there are more objects, and then bisects: a few dozen requests for any number of objects, and one when `hint` is
     /// less than a page away. Objects created during the search may be missed.
-    pub(crate) async fn last(
+    ///
+    /// # Errors
+    /// When a request to the storage fails.
+    pub async fn last(
         &self,
         partition: &TopicPartition,
         folder: Folder,
@@ -108,6 +114,47 @@ impl Bucket {
         Ok(low)
     }
 
+    /// Returns the first offsets of the objects in `folder` from `from` on, sorted: all of them, or the first `at_most`.
+    ///
+    /// Objects created meanwhile may be missed, and in a folder on disk also an object that is older than another one found.
+    ///
+    /// # Errors
+    /// When a request to the storage fails.
+    pub async fn offsets(
+        &self,
+        partition: &TopicPartition,
+        folder: Folder,
+        from: u64,
+        at_most: usize,
+    ) -> Result<Vec<u64>, Error> {
+        let listed = self.list(&partition.folder(folder), Some(&partition.before(folder, from)), at_most).await?;
+        Ok(listed.iter().filter_map(|object| partition.offset_of(folder, &object.location)).collect())
+    }
+
+    /// Returns the objects in and below `folder`, sorted by name: those that sort after `after`, or all; at most `at_most`.
+    ///
+    /// # Errors
+    /// When a request to the storage fails.
+    pub async fn list(&self, folder: &Path, after: Option<&Path>, at_most: usize) -> Result<Vec<ObjectMeta>, Error> {
+        let listed = match after {
+            Some(after) => self.store.list_with_offset(Some(folder), after),
+            None => self.store.list(Some(folder)),
+        };
+        let is_sorted = self.page < usize::MAX;
+        let mut objects: Vec<_> = listed.take(if is_sorted { at_most } else { usize::MAX }).try_collect().await?;
+        objects.sort_unstable_by(|one, other| one.location.cmp(&other.location));
+        objects.truncate(at_most);
+        Ok(objects)
+    }
+
+    /// Returns the folders directly in `folder`.
+    ///
+    /// # Errors
+    /// When a request to the storage fails.
+    pub async fn folders(&self, folder: &Path) -> Result<Vec<Path>, Error> {
+        Ok(self.store.list_with_delimiter(Some(folder)).await?.common_prefixes)
+    }
+
     async fn page(&self, partition: &TopicPartition, folder: Folder, range: Range<u64>) -> Result<Page, Error> {
         if range.is_empty() {
             return Ok(Page { offsets: Vec::new(), last: true });
@@ -136,11 +183,37 @@ impl Bucket {
         }
     }
 
+    /// Returns whether the object exists.
+    ///
+    /// # Errors
+    /// When a request to the storage fails.
+    pub async fn exists(&self, path: &Path) -> Result<bool, Error> {
+        match self.store.head(path).await {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes the object, if it exists.
+    ///
+    /// # Errors
+    /// When a request to the storage fails, or deletion is denied.
+    pub async fn delete(&self, path: &Path) -> Result<(), Error> {
+        match self.store.delete(path).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Creates the object. Returns `false`, and keeps the existing object, when the name is taken.
     ///
     /// Also returns `false` when this very call created it, the response was lost and the client retried; and while
     /// another writer's create of the same name is in flight.
-    pub(crate) async fn create(&self, path: &Path, bytes: Bytes) -> Result<bool, Error> {
+    ///
+    /// # Errors
+    /// When a request to the storage fails. The object may exist nonetheless.
+    pub async fn create(&self, path: &Path, bytes: Bytes) -> Result<bool, Error> {
         match self.store.put_opts(path, bytes.into(), PutMode::Create.into()).await {
             Ok(_) => Ok(true),
             Err(Error::AlreadyExists { .. }) => Ok(false),
@@ -149,7 +222,10 @@ impl Bucket {
     }
 
     /// Writes the object, replacing any of that name.
-    pub(crate) async fn put(&self, path: &Path, bytes: Bytes) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// When a request to the storage fails.
+    pub async fn put(&self, path: &Path, bytes: Bytes) -> Result<(), Error> {
         self.store.put(path, bytes.into()).await.map(drop)
     }
 }

@@ -88,6 +88,20 @@ impl Content {
 }
 
 impl TopicPartition {
+    /// The path above those of a topic's partitions in `folder`.
+    #[must_use]
+    pub fn topic_folder(topic: &str, folder: Folder) -> Path {
+        Path::from(format!("{}/{topic}", folder.name()))
+    }
+
+    /// Returns the partition of a topic whose objects are in the folder `location`; `None` for a foreign folder.
+    #[must_use]
+    pub fn in_folder(topic: &str, location: &Path) -> Option<Self> {
+        let partition = location.filename()?.strip_prefix("partition=")?.parse().ok().filter(|number| *number >= 0)?;
+        let found = Self { topic: topic.to_owned(), partition };
+        Folder::ALL.into_iter().any(|folder| found.folder(folder) == *location).then_some(found)
+    }
+
     /// The path of this partition's objects in `folder`.
     #[must_use]
     pub fn folder(&self, folder: Folder) -> Path {
@@ -157,6 +171,18 @@ mod tests {
                 assert!(pins().object(content, offset - 1) < before, "{before}");
                 assert!(before < pins().object(content, offset), "{before}");
             }
+        }
+    }
+
+    #[test]
+    fn a_partition_is_recognized_by_its_folder() {
+        for folder in Folder::ALL {
+            assert_eq!(TopicPartition::in_folder(&pins().topic, &pins().folder(folder)), Some(pins()));
+            assert!(pins().folder(folder).prefix_matches(&TopicPartition::topic_folder(&pins().topic, folder)));
+        }
+        for name in ["partition=-1", "partition=00", "partition=+0", "partition=", "other", "partition=0/deeper"] {
+            let folder = Path::from(format!("topics/{}/{name}", pins().topic));
+            assert_eq!(TopicPartition::in_folder(&pins().topic, &folder), None, "{name}");
         }
     }
 

@@ -15,6 +15,8 @@ pub mod event;
 pub mod failure;
 pub mod function;
 pub mod layout;
+#[cfg(any(test, feature = "memory"))]
+pub mod memory;
 mod partitions;
 pub mod reader;
 pub mod record;

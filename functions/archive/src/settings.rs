@@ -8,7 +8,8 @@ use shared::{
 
 use crate::bucket::ArchiveUrl;
 
-static ARCHIVE_URL: Variable = Variable {
+/// The archive's location.
+pub static ARCHIVE_URL: Variable = Variable {
     name: "ARCHIVE_URL",
     default: None,
     meaning: "the archive's location: `s3://bucket/prefix`, or the path of a folder; one archive per cluster",

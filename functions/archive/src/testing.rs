@@ -1,27 +1,18 @@
-//! A store and a topic for tests. Both yield at every operation, so that the poller decides the interleaving.
+//! A topic for tests, which yields at every operation like [`Memory`].
 
 use std::{
     collections::BTreeMap,
-    fmt,
-    future::poll_fn,
     ops::Range,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    task::Poll,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
-use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, memory::InMemory, path::Path,
-};
+use futures::TryStreamExt;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
+pub(crate) use crate::memory::{Fault, Memory, yield_once};
 use crate::{
-    bucket::Bucket,
     layout::{Content, Folder, MAX_OFFSET, TopicPartition},
     reader::{ReadError, Reader},
     record::{ConsumerRecord, Form},
@@ -38,120 +29,6 @@ pub(crate) fn rows(by: &str, offsets: Range<u64>) -> Vec<ConsumerRecord> {
 
 pub(crate) fn row(by: &str, offset: u64) -> ConsumerRecord {
     ConsumerRecord { offset, value: Some(format!("{{\"by\":\"{by}\",\"offset\":{offset}}}").into()) }
-}
-
-/// Yields once.
-pub(crate) async fn yield_once() {
-    let mut yielded = false;
-    poll_fn(|context| {
-        if yielded {
-            return Poll::Ready(());
-        }
-        yielded = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// A store in memory that yields before and after each operation, and counts its requests.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Memory {
-    store: Arc<InMemory>,
-    requests: Arc<AtomicUsize>,
-    fault: Arc<Mutex<Option<Fault>>>,
-}
-
-/// An injected failure of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// The request fails without effect.
-    Refused,
-    /// The request takes effect and its response is lost.
-    ResponseLost,
-}
-
-impl Memory {
-    pub(crate) fn bucket(&self, page: usize) -> Bucket {
-        Bucket::new(Arc::new(self.clone()), page)
-    }
-
-    /// The number of requests since the last call.
-    pub(crate) fn requests(&self) -> usize {
-        self.requests.swap(0, Ordering::Relaxed)
-    }
-
-    pub(crate) async fn put_raw(&self, path: &Path, body: &str) {
-        self.store.put(path, body.to_owned().into()).await.unwrap();
-    }
-
-    /// The store itself, without faults.
-    pub(crate) fn contents(&self) -> &InMemory {
-        &self.store
-    }
-
-    /// Injects `fault` into the next request.
-    pub(crate) fn inject(&self, fault: Option<Fault>) {
-        *self.fault.lock().unwrap() = fault;
-    }
-
-    /// Performs `operation` as one request.
-    async fn request<T>(&self, operation: impl AsyncFnOnce(&InMemory) -> Result<T>) -> Result<T> {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        yield_once().await;
-        let fault = self.fault.lock().unwrap().take();
-        let failed = || object_store::Error::Generic { store: "Memory", source: "injected".into() };
-        if fault == Some(Fault::Refused) {
-            return Err(failed());
-        }
-        let result = operation(&self.store).await;
-        yield_once().await;
-        if fault == Some(Fault::ResponseLost) { Err(failed()) } else { result }
-    }
-}
-
-impl fmt::Display for Memory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Memory")
-    }
-}
-
-#[async_trait::async_trait]
-impl ObjectStore for Memory {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        self.request(async |store| store.put_opts(location, payload, options).await).await
-    }
-
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.request(async |store| store.get_opts(location, options).await).await
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.store.list(prefix)
-    }
-
-    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        let (memory, prefix, offset) = (self.clone(), prefix.cloned(), offset.clone());
-        let found =
-            async move { memory.request(async |store| Ok(store.list_with_offset(prefix.as_ref(), &offset))).await };
-        stream::once(found).try_flatten().boxed()
-    }
-
-    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        unimplemented!("the archive does not use it")
-    }
-
-    fn delete_stream(&self, _: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        unimplemented!("the archive deletes nothing")
-    }
-
-    async fn list_with_delimiter(&self, _: Option<&Path>) -> Result<ListResult> {
-        unimplemented!("the archive does not use it")
-    }
-
-    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
-        unimplemented!("the archive does not use it")
-    }
 }
 
 /// Everything stored for `partition`: each offset's form, and each object's lines and bytes. Panics when an offset is

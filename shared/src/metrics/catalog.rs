@@ -26,7 +26,7 @@ pub enum Unit {
 }
 
 /// All metrics.
-pub static CATALOG: [&Metric; 19] = [
+pub static CATALOG: [&Metric; 24] = [
     &ingest::RECORDS_WRITTEN,
     &ingest::RECORDS_REFUSED,
     &ingest::RECORDS_UNCONFIRMED,
@@ -46,6 +46,11 @@ pub static CATALOG: [&Metric; 19] = [
     &archive::ARCHIVE_LAG,
     &archive::PARTITIONS_LEFT,
     &archive::PARTITIONS_FAILED,
+    &tables::ROWS_ADDED,
+    &tables::FILES_ADDED,
+    &tables::OFFSETS_SKIPPED,
+    &tables::TABLES_LEFT,
+    &tables::TABLES_FAILED,
 ];
 
 const fn count(functions: &'static str, name: &'static str, meaning: &'static str) -> Metric {
@@ -152,6 +157,29 @@ pub mod archive {
         "PartitionsFailed",
         "partitions that could not be archived; a missing topic or an unavailable Kafka counts as one",
     );
+}
+
+/// The metrics of `tables`.
+#[expect(missing_docs, reason = "each metric's meaning is its documentation")]
+pub mod tables {
+    use super::{Metric, count};
+
+    const FUNCTION: &str = "tables";
+
+    pub static ROWS_ADDED: Metric = count(FUNCTION, "RowsAdded", "rows added to the tables");
+    pub static FILES_ADDED: Metric = count(FUNCTION, "FilesAdded", "data files added for these rows");
+    pub static OFFSETS_SKIPPED: Metric = count(
+        FUNCTION,
+        "OffsetsSkipped",
+        "offsets without an archived line: in quarantine, transaction markers, or lost",
+    );
+    pub static TABLES_LEFT: Metric = count(
+        FUNCTION,
+        "TablesLeft",
+        "tables that a run had no time for: the next run continues there; every run reports it, also 0",
+    );
+    pub static TABLES_FAILED: Metric =
+        count(FUNCTION, "TablesFailed", "tables that could not be brought up to date with the archive");
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ async fn a_warm_writer_needs_one_request_per_object() {
     let memory = Memory::default();
     let archiver = archiver(&memory);
     store(&archiver, &rows("a", 0..4)).await.unwrap();
-    memory.requests();
+    _ = memory.requests();
     store(&archiver, &rows("a", 2..8)).await.unwrap();
     assert_eq!(memory.requests(), 1);
 }
@@ -109,7 +109,7 @@ async fn a_cold_writer_needs_three_requests_before_the_first_object() {
     let memory = Memory::default();
     store(&archiver(&memory), &rows("a", 0..40)).await.unwrap();
     for (batch, why) in [(rows("a", 40..43), "behind the end"), (rows("a", 41..46), "two more were stored meanwhile")] {
-        memory.requests();
+        _ = memory.requests();
         store(&archiver(&memory), &batch).await.unwrap();
         // List the objects, read the last one, list the quarantine; then create the object.
         assert_eq!(memory.requests(), 4, "{why}");

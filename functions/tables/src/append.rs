@@ -1,0 +1,336 @@
+//! The rules that bring each archived record into its table exactly once, with any number of writers, each of which may stop at any
+//! moment.
+//!
+//! 1. The table's log says up to where each partition of the archive is in the table: two transactions of Delta's hold the next
+//!    offset, and a digest of the object before it. An archive that does not go on there is refused.
+//! 2. A writer reads whole objects from there on, writes their rows to a data file under a random name, and *creates* the log's next
+//!    version, which adds the file and moves the transactions: both or neither. Of two writers one wins.
+//! 3. A writer that finds the version taken reads it. If it adds the writer's own file, the response of an earlier attempt was lost. If
+//!    it moved the transactions, the writer drops its file and begins again. Otherwise it tries the version after it.
+//!
+//! A file that no version names belongs to no table. The rules rest on the archive's: an object never changes, and everything before a
+//! stored object is stored.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Mutex, PoisonError},
+};
+
+use archive::{bucket::Bucket, layout::TopicPartition};
+use parquet::errors::ParquetError;
+use serde_json::json;
+use shared::kind::Cleaner;
+
+use crate::{
+    data_file::{DataFile, Finished},
+    layout::{TableName, new_data_file, new_id},
+    log::{Action, Add, Format, LogError, Metadata, Protocol, Snapshot, Transaction},
+    schema::{Schema, columns},
+    source::{Position, Source, SourceError, partitions},
+};
+
+mod counts;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
+
+pub use counts::Counts;
+
+/// The protocol that this function knows. A table of a higher one is refused.
+const PROTOCOL: Protocol = Protocol { min_reader_version: 1, min_writer_version: 2 };
+
+/// The consecutive failed creates of the same version after which a writer gives up. Two are common: S3 also rejects a create while
+/// another of the same name is in flight.
+const MAX_LOST_RACES: u32 = 5;
+
+/// The limits of one data file. A file ends with the object that reaches one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The number of rows.
+    pub rows: u64,
+    /// The bytes of archived lines.
+    pub bytes: usize,
+}
+
+impl Default for Limits {
+    /// 100,000 rows and 64 MiB, whose file takes up to as much of the function's memory.
+    fn default() -> Self {
+        Self { rows: 100_000, bytes: 64 * 1024 * 1024 }
+    }
+}
+
+/// A table cannot be brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// A request to the storage failed.
+    #[error("the archive cannot be listed, or the table's file not written")]
+    Storage(#[from] object_store::Error),
+    /// The log cannot be read or written.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A partition's archive cannot be read.
+    #[error("{0}")]
+    Source(TopicPartition, #[source] SourceError),
+    /// The rows cannot be written as Parquet.
+    #[error("the rows cannot be written")]
+    Rows(#[from] ParquetError),
+    /// Another program enabled features that this function does not know.
+    #[error(
+        "the table needs reader version {0} and writer version {1} of Delta's protocol: this function knows 1 and 2"
+    )]
+    Protocol(i32, i32),
+    /// The table is not one of this function's.
+    #[error(
+        "the table's columns are not those of its kind, or it is partitioned: another program, or a newer version of this function, \
+         changed it"
+    )]
+    Columns,
+    /// The log's next version exists and cannot be read.
+    #[error("version {0} of the table can be neither created nor read")]
+    Stuck(u64),
+}
+
+/// Brings tables up to date by the rules of this module. Caches each table's state.
+#[derive(Debug)]
+pub struct Tables {
+    pub(crate) bucket: Bucket,
+    limits: Limits,
+    /// Milliseconds since 1970.
+    pub(crate) clock: fn() -> i64,
+    /// By name.
+    states: Mutex<HashMap<String, State>>,
+}
+
+/// The cached state of a table. Other writers may have committed since.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) snapshot: Snapshot,
+    /// The position of each partition when it was last compared with the archive, and the start of the object before it.
+    ends: BTreeMap<TopicPartition, (Position, u64)>,
+}
+
+/// Rows that are not in the table yet.
+struct Batch {
+    file: Finished,
+    /// The positions that it was read from and to, and the start of the last object.
+    moves: Vec<(TopicPartition, Position, Position, u64)>,
+    counts: Counts,
+    /// Set if a limit ended it.
+    is_full: bool,
+}
+
+impl Tables {
+    /// A writer to the tables in `bucket`.
+    #[must_use]
+    pub fn new(bucket: Bucket, limits: Limits, clock: fn() -> i64) -> Self {
+        Self { bucket, limits, clock, states: Mutex::default() }
+    }
+
+    /// Appends the archived records that `table` lacks, and adds to `counts` on the way.
+    ///
+    /// # Errors
+    /// When not all could be appended. Some may be.
+    ///
+    /// # Cancellation
+    /// Safe to drop at any point: the next call, of any writer, continues.
+    pub async fn append(&self, table: &TableName, counts: &mut Counts) -> Result<(), TableError> {
+        // A dropped or failed call leaves no state: the next one reads it again.
+        let cached = self.states.lock().unwrap_or_else(PoisonError::into_inner).remove(&table.to_string());
+        let mut state = self.current(table, cached).await?;
+        let cleaner = Cleaner::new(table.kind());
+        while let Some(batch) = self.read(table, &cleaner, &mut state).await? {
+            let is_full = batch.is_full;
+            self.commit(table, &cleaner, &mut state, batch, counts).await?;
+            if !is_full {
+                break;
+            }
+        }
+        self.states.lock().unwrap_or_else(PoisonError::into_inner).insert(table.to_string(), state);
+        Ok(())
+    }
+
+    async fn current(&self, table: &TableName, cached: Option<State>) -> Result<State, TableError> {
+        if let Some(mut state) = cached.filter(|state| state.snapshot.next > 0) {
+            let known = state.snapshot.next - 1;
+            state.snapshot.refresh(&self.bucket, table).await?;
+            // Whoever deleted the table wants a new one.
+            if state.snapshot.next > known + 1 || self.bucket.exists(&table.version(known)).await? {
+                return Ok(state);
+            }
+        }
+        Ok(State { snapshot: Snapshot::load(&self.bucket, table).await?, ..State::default() })
+    }
+
+    /// Reads the next archived records, of all partitions.
+    async fn read(&self, table: &TableName, cleaner: &Cleaner, state: &mut State) -> Result<Option<Batch>, TableError> {
+        let topic = table.topic();
+        let mut all: BTreeSet<_> = partitions(&self.bucket, &topic).await?.into_iter().collect();
+        all.extend(state.snapshot.positions(&topic).map(|(partition, _)| partition));
+        let mut file = DataFile::new(cleaner)?;
+        let (mut moves, mut counts, mut bytes) = (Vec::new(), Counts::default(), 0);
+        let mut is_full = false;
+        for partition in all {
+            let failed = |error| TableError::Source(partition.clone(), error);
+            let from = state.snapshot.position(&partition);
+            let held = state.ends.get(&partition).filter(|(end, _)| *end == from).map(|(_, held)| *held);
+            let mut source = Source::open(&self.bucket, partition.clone(), from, held).await.map_err(failed)?;
+            while !is_full && let Some((gap, object)) = source.next().await.map_err(failed)? {
+                for (offset, line) in (object.start..).zip(&object.lines) {
+                    // Unwrap safety: the source validated it.
+                    let text = std::str::from_utf8(line).unwrap_or_default();
+                    file.push(cleaner, partition.partition, offset.cast_signed(), (line, text))?;
+                    bytes += line.len();
+                }
+                counts.records += object.lines.len() as u64;
+                counts.quarantined += gap.quarantined;
+                counts.missing += gap.missing;
+                is_full = file.rows() >= self.limits.rows || bytes >= self.limits.bytes;
+            }
+            if let Some(held) = source.held {
+                state.ends.insert(partition.clone(), (source.position, held));
+                if source.position != from {
+                    moves.push((partition, from, source.position, held));
+                }
+            }
+            if is_full {
+                break;
+            }
+        }
+        if moves.is_empty() {
+            return Ok(None);
+        }
+        let file = file.finish()?;
+        counts.rows = file.rows;
+        Ok(Some(Batch { file, moves, counts, is_full }))
+    }
+
+    /// Rules 2 and 3. Returns once the batch is in the table, or another writer moved its partitions.
+    async fn commit(
+        &self,
+        table: &TableName,
+        cleaner: &Cleaner,
+        state: &mut State,
+        batch: Batch,
+        counts: &mut Counts,
+    ) -> Result<(), TableError> {
+        let name = new_data_file();
+        let (path, size) = (table.data_file(&name), batch.file.body.len());
+        self.bucket.put(&path, batch.file.body).await?;
+        let now = (self.clock)();
+        let add = Add {
+            path: name,
+            partition_values: BTreeMap::new(),
+            size: i64::try_from(size).unwrap_or(i64::MAX),
+            modification_time: now,
+            data_change: true,
+            stats: Some(batch.file.stats),
+            tags: None,
+        };
+        let mut lost_races = 0;
+        loop {
+            let mut actions = vec![commit_info(now, "STREAMING UPDATE", &json!({"outputMode": "Append"}))];
+            actions.extend(description(&state.snapshot, cleaner, now)?);
+            actions.push(add.clone().into());
+            for (partition, _, to, _) in &batch.moves {
+                actions.extend(Snapshot::moved(partition, *to, now).map(Action::from));
+            }
+            let version = state.snapshot.next;
+            if state.snapshot.commit(&self.bucket, table, actions).await? {
+                break;
+            }
+            state.snapshot.refresh(&self.bucket, table).await?;
+            if state.snapshot.knows(&add.path) {
+                break;
+            }
+            if batch.moves.iter().any(|(partition, from, _, _)| state.snapshot.position(partition) != *from) {
+                state.ends.clear();
+                // Best effort: otherwise the file is removed later, as one that no version names.
+                if let Err(error) = self.bucket.delete(&path).await {
+                    tracing::warn!(%path, %error, "a data file that another writer made superfluous remains");
+                }
+                return Ok(());
+            }
+            lost_races = if state.snapshot.next > version { 0 } else { lost_races + 1 };
+            if lost_races == MAX_LOST_RACES {
+                return Err(TableError::Stuck(version));
+            }
+        }
+        *counts = counts.plus(Counts { files: 1, ..batch.counts });
+        Ok(())
+    }
+}
+
+pub(crate) fn commit_info(now: i64, operation: &str, parameters: &serde_json::Value) -> Action {
+    let info = json!({
+        "timestamp": now,
+        "operation": operation,
+        "operationParameters": parameters,
+        "engineInfo": concat!("pinterest-data-pipeline/", env!("CARGO_PKG_VERSION")),
+    });
+    Action { commit_info: Some(info), ..Action::default() }
+}
+
+/// The actions that describe the table, where its log lacks them: all of them for a new table, the new columns for one of an
+/// earlier version.
+fn description(snapshot: &Snapshot, cleaner: &Cleaner, now: i64) -> Result<Vec<Action>, TableError> {
+    let own = Schema::new(&columns(cleaner));
+    let text = |schema: &Schema| serde_json::to_string(schema).unwrap_or_default();
+    let (Some(protocol), Some(metadata)) = (snapshot.protocol, &snapshot.metadata) else {
+        let metadata = Metadata {
+            id: new_id(),
+            name: None,
+            description: None,
+            format: Format { provider: "parquet".to_owned(), options: BTreeMap::new() },
+            schema_string: text(&own),
+            partition_columns: Vec::new(),
+            configuration: BTreeMap::new(),
+            created_time: Some(now),
+        };
+        return Ok(vec![PROTOCOL.into(), metadata.into()]);
+    };
+    let Protocol { min_reader_version: reader, min_writer_version: writer } = protocol;
+    if reader > PROTOCOL.min_reader_version || writer > PROTOCOL.min_writer_version {
+        return Err(TableError::Protocol(reader, writer));
+    }
+    let table: Schema = serde_json::from_str(&metadata.schema_string).map_err(|_| TableError::Columns)?;
+    if !own.includes(&table) || !metadata.partition_columns.is_empty() {
+        return Err(TableError::Columns);
+    }
+    if table.includes(&own) {
+        return Ok(Vec::new());
+    }
+    let schema_string = text(&own.extending(&table));
+    Ok(vec![Metadata { schema_string, ..metadata.clone() }.into()])
+}
+
+impl Snapshot {
+    /// The positions of a topic's partitions in the table.
+    fn positions(&self, topic: &str) -> impl Iterator<Item = (TopicPartition, Position)> {
+        let prefix = format!("archive/{topic}/");
+        self.transactions.keys().filter_map(move |application| {
+            let partition = application.strip_prefix(&prefix)?.parse().ok()?;
+            let partition = TopicPartition { topic: topic.to_owned(), partition };
+            let position = self.position(&partition);
+            Some((partition, position))
+        })
+    }
+
+    /// The position of a partition in the table.
+    fn position(&self, partition: &TopicPartition) -> Position {
+        let [next, digest] = applications(partition).map(|application| self.transaction(&application));
+        Position { next: next.unwrap_or_default().cast_unsigned(), digest: digest.unwrap_or_default() }
+    }
+
+    /// The transactions that move a partition to a position.
+    fn moved(partition: &TopicPartition, Position { next, digest }: Position, now: i64) -> [Transaction; 2] {
+        let [of_next, of_digest] = applications(partition);
+        let transaction = |app_id, version| Transaction { app_id, version, last_updated: Some(now) };
+        [transaction(of_next, next.cast_signed()), transaction(of_digest, digest)]
+    }
+}
+
+/// The names of a partition's transactions: those of the next offset and of the digest.
+fn applications(TopicPartition { topic, partition }: &TopicPartition) -> [String; 2] {
+    [format!("archive/{topic}/{partition}"), format!("archive/{topic}/{partition}/digest")]
+}

@@ -1,0 +1,111 @@
+//! The names of a table's objects: a contract with query engines.
+
+use std::fmt;
+
+use object_store::path::Path;
+use rand::Rng;
+use serde::{Serialize, Serializer};
+use shared::{kind::Kind, topic::UserId};
+
+/// The table of one user id and kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableName {
+    user_id: UserId,
+    kind: &'static Kind,
+}
+
+/// `<user_id>/<kind>`, its folder in `tables`.
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.user_id, self.kind)
+    }
+}
+
+impl Serialize for TableName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl TableName {
+    /// The table of a user id and a kind.
+    #[must_use]
+    pub const fn new(user_id: UserId, kind: &'static Kind) -> Self {
+        Self { user_id, kind }
+    }
+
+    /// The kind of its rows.
+    #[must_use]
+    pub const fn kind(&self) -> &'static Kind {
+        self.kind
+    }
+
+    /// The topic of its records.
+    #[must_use]
+    pub fn topic(&self) -> String {
+        format!("{}.{}", self.user_id, self.kind)
+    }
+
+    /// The table's folder.
+    #[must_use]
+    pub fn folder(&self) -> Path {
+        Path::from(format!("tables/{self}"))
+    }
+
+    /// The folder of its log.
+    pub(crate) fn log(&self) -> Path {
+        self.folder().join("_delta_log")
+    }
+
+    /// The object of a version.
+    pub(crate) fn version(&self, version: u64) -> Path {
+        self.log().join(format!("{version:020}.json"))
+    }
+
+    /// The path of a data file that an action names relative to the table.
+    pub(crate) fn data_file(&self, name: &str) -> Path {
+        name.split('/').fold(self.folder(), Path::join)
+    }
+}
+
+/// A new name for a data file. It is random, so that no two writers ever write the same file.
+pub(crate) fn new_data_file() -> String {
+    format!("part-{:032x}.snappy.parquet", rand::rng().random::<u128>())
+}
+
+/// A random UUID, as a table has one.
+pub(crate) fn new_id() -> String {
+    let random = rand::rng().random::<u128>();
+    // Version 4, variant 1.
+    let bits = random & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let digits = format!("{bits:032x}");
+    [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &digits[part]).join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::kind::PIN;
+
+    use super::*;
+
+    #[test]
+    fn object_names_follow_the_contract() {
+        let table = TableName::new("0a1b".parse().unwrap(), &PIN);
+        assert_eq!(table.topic(), "0a1b.pin");
+        assert_eq!(table.version(12).as_ref(), "tables/0a1b/pin/_delta_log/00000000000000000012.json");
+        let name = new_data_file();
+        assert_eq!(table.data_file(&name).as_ref(), format!("tables/0a1b/pin/{name}"));
+        assert_ne!(name, new_data_file());
+    }
+
+    #[test]
+    fn an_id_is_a_random_uuid() {
+        let id = new_id();
+        assert_eq!((id.len(), id.as_bytes()[14]), (36, b'4'), "{id}");
+        assert!(
+            [8, 13, 18, 23].map(|at| id.as_bytes()[at]) == *b"----" && b"89ab".contains(&id.as_bytes()[19]),
+            "{id}"
+        );
+        assert_ne!(id, new_id());
+    }
+}

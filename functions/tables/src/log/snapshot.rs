@@ -1,0 +1,114 @@
+//! The state of a table at a version.
+
+use std::collections::BTreeMap;
+
+use archive::bucket::Bucket;
+use bytes::{BufMut, BytesMut};
+use object_store::path::Path;
+
+use super::{Action, Add, Metadata, Protocol, Remove, Transaction};
+use crate::layout::TableName;
+
+/// The state of a table at its last known version.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Snapshot {
+    /// The number of versions: the next commit's. 0 if there is no table.
+    pub(crate) next: u64,
+    pub(crate) protocol: Option<Protocol>,
+    pub(crate) metadata: Option<Metadata>,
+    /// By application.
+    pub(crate) transactions: BTreeMap<String, Transaction>,
+    /// The data files, by path.
+    pub(crate) files: BTreeMap<String, Add>,
+    /// The removed data files that older versions need, by path.
+    pub(crate) tombstones: BTreeMap<String, Remove>,
+}
+
+/// A log cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// A request to the storage failed.
+    #[error("the table cannot be read or written")]
+    Storage(#[from] object_store::Error),
+    /// An object of the log is not what it should be.
+    #[error("{0} is damaged")]
+    Damaged(Path, #[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Snapshot {
+    /// Reads the state of a table. A table without a log has the state of [`Default`].
+    pub(crate) async fn load(bucket: &Bucket, table: &TableName) -> Result<Self, LogError> {
+        let mut snapshot = Self::default();
+        snapshot.refresh(bucket, table).await?;
+        Ok(snapshot)
+    }
+
+    /// Applies the versions that were committed since.
+    pub(crate) async fn refresh(&mut self, bucket: &Bucket, table: &TableName) -> Result<(), LogError> {
+        while self.read_next(bucket, table).await? {}
+        Ok(())
+    }
+
+    async fn read_next(&mut self, bucket: &Bucket, table: &TableName) -> Result<bool, LogError> {
+        let path = table.version(self.next);
+        let Some(body) = bucket.read(&path).await? else { return Ok(false) };
+        let actions = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(serde_json::from_slice);
+        let actions: Vec<Action> =
+            actions.collect::<Result<_, _>>().map_err(|error| LogError::Damaged(path, error.into()))?;
+        self.apply(actions);
+        Ok(true)
+    }
+
+    /// Creates the next version with `actions`, and applies them. Returns `false` if another writer has created it. When this is an
+    /// error the version may exist.
+    pub(crate) async fn commit(
+        &mut self,
+        bucket: &Bucket,
+        table: &TableName,
+        actions: Vec<Action>,
+    ) -> Result<bool, LogError> {
+        let mut body = BytesMut::new().writer();
+        let path = table.version(self.next);
+        for action in &actions {
+            serde_json::to_writer(&mut body, action).map_err(|error| LogError::Damaged(path.clone(), error.into()))?;
+            body.get_mut().put_u8(b'\n');
+        }
+        let created = bucket.create(&path, body.into_inner().freeze()).await?;
+        if created {
+            self.apply(actions);
+        }
+        Ok(created)
+    }
+
+    /// Applies one version's actions.
+    pub(super) fn apply(&mut self, actions: Vec<Action>) {
+        for Action { protocol, meta_data, txn, add, remove, commit_info: _ } in actions {
+            self.protocol = protocol.or(self.protocol);
+            if meta_data.is_some() {
+                self.metadata = meta_data;
+            }
+            if let Some(transaction) = txn {
+                self.transactions.insert(transaction.app_id.clone(), transaction);
+            }
+            if let Some(add) = add {
+                self.tombstones.remove(&add.path);
+                self.files.insert(add.path.clone(), add);
+            }
+            if let Some(remove) = remove {
+                self.files.remove(&remove.path);
+                self.tombstones.insert(remove.path.clone(), remove);
+            }
+        }
+        self.next += 1;
+    }
+
+    /// The version of an application's last transaction.
+    pub(crate) fn transaction(&self, application: &str) -> Option<i64> {
+        self.transactions.get(application).map(|transaction| transaction.version)
+    }
+
+    /// Returns whether a file belongs to the table, or did earlier.
+    pub(crate) fn knows(&self, path: &str) -> bool {
+        self.files.contains_key(path) || self.tombstones.contains_key(path)
+    }
+}
