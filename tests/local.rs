@@ -68,6 +68,7 @@ fn assert_all_archived(ended: &Exited, records: u64) {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(ended.figure(" records written"), records, "{}", ended.summary());
     assert_eq!(ended.figure(" archived"), records, "{}", ended.summary());
+    assert_eq!(ended.figure(" rows in tables"), records, "{}", ended.summary());
     let archived: usize = TOPICS.iter().map(|topic| ended.archived(topic).len()).sum();
     assert_eq!(archived as u64, records, "{}", ended.summary());
 }
@@ -103,6 +104,7 @@ async fn a_timed_run_archives_everything_the_emulator_sent_and_prints_a_json_sum
         "records_written",
         "requests_refused",
         "seconds",
+        "table_rows",
     ];
     assert_eq!(summary.keys().collect::<Vec<_>>(), names);
     let figure = |name: &str| summary[name].as_u64().unwrap();

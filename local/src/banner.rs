@@ -20,6 +20,10 @@ pub(crate) fn print(cli: &Cli, components: &Components) {
         format!("Kafka      {cluster}{embedded}"),
         format!("Emulator   {rate} {posts} per second from {rows}"),
         format!("Archive    {}", archive.as_ref().map_or("none".to_owned(), |archive| archive.url.to_string())),
+        format!(
+            "Tables     {}",
+            if archive.is_none() || cli.no_tables { "none" } else { "in tables/ of the archive, each second" }
+        ),
         format!("Settings   {} for cargo lambda watch --env-file", cli.env_file.display()),
     ];
     // Deviations from the defaults.

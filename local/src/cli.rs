@@ -13,7 +13,7 @@ use shared::{
 
 use crate::guard::{Host, Origin};
 
-/// The whole Pinterest data pipeline in one process: the HTTP API, Kafka, the emulator and the archive.
+/// The whole Pinterest data pipeline in one process: the HTTP API, Kafka, the emulator, the archive and its tables.
 ///
 /// Needs neither installed software nor an AWS account: Kafka is embedded, the rows ship with the project, the archive is a folder.
 /// Each of them can be replaced by a real one.
@@ -97,6 +97,10 @@ pub(crate) struct Cli {
     /// Run without an archive, because another program such as MSK Connect archives the topics; needs --bootstrap-servers
     #[arg(long, conflicts_with = "archive", requires = "bootstrap_servers")]
     pub(crate) no_archive: bool,
+
+    /// Write no Delta tables of cleaned rows beside the archived records
+    #[arg(long)]
+    pub(crate) no_tables: bool,
 
     /// File to write the functions' settings to, for cargo lambda watch --env-file
     #[arg(long, value_name = "FILE", default_value = "target/local.env")]

@@ -1,7 +1,7 @@
 //! The whole pipeline in one process, with the handlers that run on AWS: what `cargo run` starts.
 //!
 //! [`components`] opens what the [`cli`] asks for, [`pipeline`] starts and stops it in order: [`server`] is `ingest`'s HTTP front,
-//! behind [`guard`], [`admission`] and [`drain`]; [`scheduler`] calls the emulator; [`archiver`] runs the archive each second.
+//! behind [`guard`], [`admission`] and [`drain`]; [`scheduler`] calls the emulator; [`archiver`] and [`table_writer`] run the archive and its tables each second.
 //! [`kafka`] is the embedded Kafka, and [`backpressure`] keeps it from dropping records. [`banner`], [`progress`] and [`summary`]
 //! report on the terminal, [`dashboard`] in a browser.
 
@@ -40,6 +40,7 @@ mod server;
 mod signals;
 mod startup_progress;
 mod summary;
+mod table_writer;
 mod totals;
 
 use cli::Cli;

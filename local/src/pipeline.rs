@@ -6,6 +6,7 @@ use archive::store::{Archiver, Limits};
 use emulator::Emulator;
 use ingest::{App, router};
 use rand::{SeedableRng, rngs::StdRng};
+use tables::append::Tables;
 use tokio::{
     sync::mpsc::unbounded_channel,
     task::{JoinError, JoinHandle, JoinSet},
@@ -19,6 +20,7 @@ use crate::{
     backpressure::{Backlog, BoundedPublisher},
     banner,
     cli::Cli,
+    clock::now_ms,
     components::{Archive, Components},
     dashboard::{Dashboard, RecordingPublisher, Setup},
     error::StartError,
@@ -28,6 +30,7 @@ use crate::{
     server::{SHUTDOWN_TIMEOUT, Server},
     signals::Signals,
     summary::{Summary, peak_memory_bytes},
+    table_writer::{self, TableWriter, TableWriterError},
     totals::{RunningTotals, Totals},
 };
 
@@ -64,12 +67,15 @@ struct Running {
     server: Server,
     emulator: Task<()>,
     archiver: Task<Result<(), ArchiveRunError>>,
+    table_writer: Task<Result<(), TableWriterError>>,
     /// The progress line and the dashboard. Dropping them aborts them.
     reports: JoinSet<()>,
     /// Stops the sources of records: the server and the emulator.
     stop_sending: CancellationToken,
     /// Stops the archiver after a last run.
     stop_archiving: CancellationToken,
+    /// Stops the table writer after a last run.
+    stop_tables: CancellationToken,
     /// Kept alive until the end.
     _embedded: Option<EmbeddedKafka>,
 }
@@ -111,11 +117,11 @@ fn start(cli: &Cli, components: Components, totals: RunningTotals, started: Inst
         ..
     } = components;
     let metrics = totals.metrics.clone();
-    let (stop_sending, stop_archiving) = (CancellationToken::new(), CancellationToken::new());
+    let [stop_sending, stop_archiving, stop_tables] = std::array::from_fn(|_| CancellationToken::new());
     let backlog = embedded.as_ref().map(|_| Arc::new(Backlog::new(user_ids.topic_names())));
     let archive_url = archive.as_ref().map(|archive| archive.url.to_string());
     let bucket = archive.as_ref().map(|archive| archive.bucket.clone());
-    let dashboard = Dashboard::new(setup, &user_ids, totals.clone(), bucket);
+    let dashboard = Dashboard::new(setup, &user_ids, totals.clone(), bucket.clone());
     let cluster = producer.clone();
     let producer = RecordingPublisher::new(BoundedPublisher::new(producer, backlog.clone()), dashboard.clone());
 
@@ -132,6 +138,12 @@ fn start(cli: &Cli, components: Components, totals: RunningTotals, started: Inst
     let on_refused = move |rows| on_refused.refused_rows(rows);
     let emulator =
         Task::spawn(scheduler::run(emulator, cli.posts_per_second, health, on_refused, stop_sending.clone()));
+
+    let writer = bucket.filter(|_| !cli.no_tables).map(|bucket| {
+        let tables = Tables::new(bucket, tables::append::Limits::default(), now_ms);
+        TableWriter { tables, names: tables::run::names(&user_ids), metrics: metrics.clone() }
+    });
+    let table_writer = Task::spawn(table_writer::run(writer, stop_tables.clone()));
 
     let health = dashboard.health().archive.clone();
     let (sender, stored) = unbounded_channel();
@@ -156,9 +168,11 @@ fn start(cli: &Cli, components: Components, totals: RunningTotals, started: Inst
         server,
         emulator,
         archiver,
+        table_writer,
         reports,
         stop_sending,
         stop_archiving,
+        stop_tables,
         _embedded: embedded,
     }
 }
@@ -168,6 +182,7 @@ impl Running {
     async fn failed_task(&self) -> &'static str {
         tokio::select! {
             () = self.emulator.ended.cancelled() => "emulator",
+            () = self.table_writer.ended.cancelled() => "table writer",
             () = self.archiver.ended.cancelled() => {
                 if let Some(backlog) = &self.backlog {
                     backlog.close();
@@ -177,7 +192,7 @@ impl Running {
         }
     }
 
-    /// Stops sending, waits until everything sent is written, then until everything written is archived.
+    /// Stops sending, waits until everything sent is written, then until everything written is archived and in the tables.
     async fn stop(self) -> Summary {
         drop(self.reports);
         self.stop_sending.cancel();
@@ -185,12 +200,18 @@ impl Running {
         self.server.ended().await;
         self.stop_archiving.cancel();
         let archived = self.archiver.handle.await;
+        self.stop_tables.cancel();
+        let tabled = self.table_writer.handle.await;
         if let Some(claim) = self.claim {
             claim.release().await;
         }
         let totals = self.totals.snapshot();
         Summary {
-            failure: failure(emulated, archived, &totals, self.archive_url.is_some()),
+            failure: failure(emulated, archived, &totals, self.archive_url.is_some()).or_else(|| match tabled {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(panic) => Some(format!("a task failed: {panic}")),
+            }),
             totals,
             seconds: self.started.elapsed().as_secs_f64(),
             peak_memory_bytes: peak_memory_bytes(),

@@ -51,6 +51,9 @@ impl Summary {
         if let Some(archive) = &self.archive {
             parts.push(format!("{} archived in {} objects under {archive}", totals.records_archived, totals.objects));
         }
+        if totals.table_rows > 0 {
+            parts.push(format!("{} rows in tables", totals.table_rows));
+        }
         if totals.quarantined > 0 {
             parts.push(format!("{} quarantined", totals.quarantined));
         }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
-use shared::metrics::{Metrics, Recorded, archive, emulator, ingest};
+use shared::metrics::{Metrics, Recorded, archive, emulator, ingest, tables};
 
 use crate::samples::Second;
 
@@ -30,6 +30,8 @@ pub(crate) struct Totals {
     pub(crate) records_lost: u64,
     pub(crate) objects: u64,
     pub(crate) quarantined: u64,
+    /// Rows added to the tables.
+    pub(crate) table_rows: u64,
     /// Records that the last run of the archive left behind.
     #[serde(skip)]
     pub(crate) archive_lag: u64,
@@ -76,6 +78,7 @@ impl Totals {
         self.records_lost += recorded.sum(&archive::RECORDS_LOST);
         self.objects += recorded.sum(&archive::OBJECTS_STORED);
         self.quarantined += recorded.sum(&archive::RECORDS_QUARANTINED);
+        self.table_rows += recorded.sum(&tables::ROWS_ADDED);
         self.archive_lag = recorded.gauge(&archive::ARCHIVE_LAG).unwrap_or(self.archive_lag);
     }
 }

@@ -75,6 +75,17 @@ async fn another_kafka_can_replace_the_embedded_one() {
 }
 
 #[tokio::test]
+async fn tables_are_written_unless_a_flag_forbids_it() {
+    for (args, tables) in [(&[][..], true), (&["--no-tables"], false)] {
+        let args = [&["--posts-per-second", "20", "--for", "2s"], args].concat();
+        let ended = Local::start(&args).await.process.wait_for_exit().await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert_eq!(ended.archive().join("tables/demo/pin/_delta_log").is_dir(), tables, "{}", ended.summary());
+        assert_eq!(ended.summary().contains("rows in tables"), tables, "{}", ended.summary());
+    }
+}
+
+#[tokio::test]
 async fn another_process_can_write_the_archive() {
     let first = Local::start_without_emulator().await;
     let servers = first.bootstrap_servers();

@@ -207,14 +207,20 @@ impl Exited {
         figure.unwrap_or_else(|| panic!("no figure before `{words}`: {}\n{}", self.summary(), self.stderr))
     }
 
+    /// The folder of the archive.
+    pub(crate) fn archive(&self) -> PathBuf {
+        let [archive] = &children(&self.folder.path().join("target/archive"))[..] else {
+            panic!("one run, one archive")
+        };
+        archive.clone()
+    }
+
     /// The lines of each object of a topic, in order.
     ///
     /// # Panics
     /// If an object's name breaks the contract: notebooks find the objects by it.
     pub(crate) fn objects(&self, topic: &str) -> Vec<Vec<String>> {
-        let [archive] = &children(&self.folder.path().join("target/archive"))[..] else {
-            panic!("one run, one archive")
-        };
+        let archive = self.archive();
         let mut objects: Vec<Vec<String>> = Vec::new();
         for object in children(&archive.join("topics").join(topic).join("partition=0")) {
             let start: usize = objects.iter().map(Vec::len).sum();
