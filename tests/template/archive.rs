@@ -1,11 +1,13 @@
 //! The archive's schedule and views, the dashboard and the alarms.
 
+use std::collections::BTreeSet;
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
 use shared::metrics::CATALOG;
 
 use super::cases::{every, with};
-use crate::support::template::{Stack, list, stack};
+use crate::support::template::{Stack, list, stack, texts};
 
 /// Athena's types and Hive's names for them.
 const TYPES: [(&str, &str); 5] =
@@ -72,6 +74,67 @@ async fn an_hourly_run_stores_batches_that_a_mapping_gave_up() {
             let function = stack.properties("ArchiveFunction");
             assert!(runs["Target"]["Arn"].as_str().unwrap().contains("ArchiveFunction"), "{case:?}: {runs}");
             assert!(!function["Environment"]["Variables"]["BOOTSTRAP_SERVERS"].is_null(), "{case:?}");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn the_tables_are_brought_up_to_date_on_a_schedule_unless_it_is_off() {
+    for (case, stack) in every().await {
+        let archives = stack.resources.contains_key("ArchiveFunction");
+        let minutes = stack.parameters["TablesMinutes"].to_string().replace('"', "");
+        let writes = archives && minutes != "0";
+        let made = ["TablesFunction", "TablesSchedule", "TablesBehind"].map(|name| stack.resources.contains_key(name));
+        assert_eq!(made, [writes; 3], "{case:?}");
+        assert_eq!(stack.outputs.contains_key("TablesUrl"), writes, "{case:?}");
+        if writes {
+            let schedule = stack.properties("TablesSchedule");
+            assert_eq!(schedule["ScheduleExpression"], format!("cron(0/{minutes} * * * ? *)"), "{case:?}");
+            let alarm = stack.properties("TablesBehind");
+            let period = alarm["Period"].as_u64().unwrap();
+            assert!(period >= 60 * minutes.parse::<u64>().unwrap(), "{case:?}: a period without a run is an alarm");
+            let of = |function: &str| stack.properties(function)["Environment"]["Variables"]["ARCHIVE_URL"].clone();
+            assert_eq!(of("TablesFunction"), of("ArchiveFunction"), "{case:?}");
+        }
+    }
+}
+
+/// What a function may do to objects, by prefix.
+fn rights(stack: &Stack, function: &str) -> BTreeSet<(String, String)> {
+    let statements = stack.statements(&format!("{function}FunctionRole")).into_iter();
+    let rights = statements.flat_map(|statement| {
+        let objects: Vec<_> = texts(&statement["Resource"]).into_iter().filter(|on| on.ends_with("/*")).collect();
+        let actions: Vec<_> = texts(&statement["Action"]).into_iter().filter_map(|it| it.strip_prefix("s3:")).collect();
+        let pairs = actions.iter().flat_map(|action| {
+            objects.iter().map(|on| {
+                let folder = on.trim_end_matches("/*").rsplit('/').next().unwrap();
+                ((*action).to_owned(), folder.to_owned())
+            })
+        });
+        pairs.collect::<Vec<_>>()
+    });
+    rights.collect()
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
+async fn tables_only_read_the_archive_and_nothing_deletes_from_it() {
+    for (case, stack) in every().await {
+        let pairs = |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+        if stack.resources.contains_key("TablesFunction") {
+            let expected: BTreeSet<_> = pairs(&[
+                ("DeleteObject", "tables"),
+                ("GetObject", "tables"),
+                ("GetObject", "topics"),
+                ("PutObject", "tables"),
+            ]);
+            assert_eq!(rights(&stack, "Tables"), expected, "{case:?}");
+        }
+        if stack.resources.contains_key("ArchiveFunction") {
+            assert!(
+                rights(&stack, "Archive").iter().all(|(action, folder)| action != "DeleteObject" && folder != "tables")
+            );
         }
     }
 }

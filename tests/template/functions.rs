@@ -26,6 +26,7 @@ fn variables(function: &str) -> Vec<&'static Variable> {
         "Ingest" => ingest::Settings::VARIABLES.to_vec(),
         "Emulator" => emulator::Settings::VARIABLES.to_vec(),
         "Archive" => archive::settings::Settings::VARIABLES.to_vec(),
+        "Tables" => tables::settings::Settings::VARIABLES.to_vec(),
         "Database" | "DatabaseSetup" => database::Settings::VARIABLES.to_vec(),
         "Topics" => topics::VARIABLES.to_vec(),
         "Brokers" => Vec::new(),
@@ -43,6 +44,7 @@ fn parse(function: &str, set: &BTreeMap<String, String>) -> Result<(), SettingsE
         "Ingest" => ingest::Settings::from_lookup(lookup).map(drop),
         "Emulator" => emulator::Settings::from_lookup(lookup).map(drop),
         "Archive" => archive::settings::Settings::from_lookup(lookup).map(drop),
+        "Tables" => tables::settings::Settings::from_lookup(lookup).map(drop),
         "Database" | "DatabaseSetup" => database::Settings::from_lookup(lookup).map(drop),
         _ => Ok(()),
     }
@@ -137,6 +139,8 @@ async fn each_timeout_is_shorter_than_the_enclosing_one() {
         let retry = &stack.properties(schedule)["Target"]["RetryPolicy"];
         assert_eq!((&retry["MaximumRetryAttempts"], &retry["MaximumEventAgeInSeconds"]), (&0.into(), &60.into()));
     }
+    // Tables may be added to each minute.
+    assert!(timeout("Tables") < 60);
     let spread = seconds(&stack.properties("EmulatorFunction")["Environment"]["Variables"]["SPREAD_SECONDS"]);
     assert!(spread + 10 < timeout("Emulator"), "a lost broker delays the last post by 9 s");
 
@@ -278,7 +282,7 @@ async fn exactly_the_functions_that_reach_the_vpc_are_in_it() {
             let inside = match function {
                 // With a mapping, `archive` still reads Kafka for the batches that the mapping gave up.
                 "Ingest" | "Topics" | "DatabaseSetup" | "Archive" => true,
-                "Brokers" | "Database" => false,
+                "Brokers" | "Database" | "Tables" => false,
                 "Emulator" => database != "existing-public",
                 other => panic!("unknown function {other}"),
             };

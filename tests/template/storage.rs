@@ -35,8 +35,11 @@ async fn every_bucket_is_private_encrypted_tls_only_and_outlives_the_stack() {
                 assert_eq!(stack.resource(resource)["DeletionPolicy"], "RetainExceptOnCreate", "{case:?}: {resource}");
                 assert_eq!(stack.resource(resource)["UpdateReplacePolicy"], "Retain", "{case:?}: {resource}");
             }
-            // Records are kept forever. Only query results and unfinished uploads expire.
-            let [results, uploads] = &list(&bucket["LifecycleConfiguration"]["Rules"])[..] else { panic!("{case:?}") };
+            // Records are kept forever. Only query results, unfinished uploads and what `tables` deleted expire.
+            let rules = list(&bucket["LifecycleConfiguration"]["Rules"]);
+            let [tables, results, uploads] = &rules[..] else { panic!("{case:?}") };
+            let prefix = format!("{}tables/", stack.parameters["ArchivePrefix"].as_str().unwrap());
+            assert_eq!((&tables["Prefix"], tables.get("ExpirationInDays")), (&prefix.into(), None), "{case:?}");
             assert_eq!(results["Prefix"], "query-results/", "{case:?}");
             let abort = json!({"Id": "UnfinishedUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}});
             assert_eq!(**uploads, abort, "{case:?}");

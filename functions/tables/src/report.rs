@@ -7,7 +7,7 @@ use shared::{
     error_chain::one_line,
     metrics::{
         Metrics,
-        tables::{FILES_ADDED, OFFSETS_SKIPPED, ROWS_ADDED, TABLES_FAILED, TABLES_LEFT},
+        tables::{FILES_ADDED, OFFSETS_SKIPPED, ROWS_ADDED, TABLES_BEHIND},
     },
 };
 
@@ -67,8 +67,7 @@ impl Report {
         metrics.add(&ROWS_ADDED, rows);
         metrics.add(&FILES_ADDED, files);
         metrics.add(&OFFSETS_SKIPPED, quarantined + missing);
-        metrics.add(&TABLES_FAILED, self.failures.len() as u64);
-        metrics.set(&TABLES_LEFT, self.left_behind.len() as u64);
+        metrics.set(&TABLES_BEHIND, (self.failures.len() + self.left_behind.len()) as u64);
     }
 
     /// Completes the report and logs it.
