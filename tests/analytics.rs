@@ -13,7 +13,6 @@ use serde_json::{Map, Value, json};
 use shared::{
     kind::{CATALOG, Kind},
     sample::{self, COURSE_ORDER},
-    topic::UserIds,
 };
 use tables::{
     append::{Limits, Tables},
@@ -57,25 +56,34 @@ fn all_records() -> Map<String, Value> {
     CATALOG.iter().zip([40, 90, 150]).map(|(kind, apart)| (format!("{kind}_rows"), records(kind, apart))).collect()
 }
 
-/// Archives records in objects of up to 50, and writes the tables, in `folder`. Each table gets two versions. Returns the tables'
-/// folders.
+/// Archives records in objects of up to 25, and brings the tables up to date after each, in `folder`. Their small files are merged
+/// on the way, and checkpoints written. Returns the tables' folders.
 async fn write_tables(folder: &Path, records: &Map<String, Value>) -> Map<String, Value> {
-    let user_ids: UserIds = "demo".parse().unwrap();
     let bucket = Bucket::open(&ArchiveUrl::Folder(folder.to_owned())).await.unwrap();
-    let tables = Tables::new(bucket.clone(), Limits::default(), || 1_785_000_000_123);
-    for half in 0..2 {
+    let limits = Limits { small_files: 3, ..Limits::default() };
+    let tables = Tables::new(bucket.clone(), limits, || 1_785_000_000_123);
+    for object in 0.. {
+        let mut is_archived = false;
         for kind in CATALOG {
             let partition = TopicPartition { topic: format!("demo.{kind}"), partition: 0 };
             let values = records[&format!("{kind}_rows")].as_array().unwrap();
-            let values = if half == 0 { &values[..values.len() / 2] } else { &values[values.len() / 2..] };
-            for object in values.chunks(50) {
-                let lines: Vec<_> = object.iter().map(|record| record[2].as_str().unwrap()).collect();
-                let body = lines.join("\n") + "\n";
-                let path = partition.object(Content::Lines, object[0][1].as_u64().unwrap());
-                assert!(bucket.create(&path, body.into()).await.unwrap());
-            }
+            let Some(values) = values.chunks(25).nth(object) else { continue };
+            let lines: Vec<_> = values.iter().map(|record| record[2].as_str().unwrap()).collect();
+            let path = partition.object(Content::Lines, values[0][1].as_u64().unwrap());
+            assert!(bucket.create(&path, (lines.join("\n") + "\n").into()).await.unwrap());
+            is_archived = true;
         }
-        run(&tables, &names(&user_ids), Instant::now() + Duration::from_mins(1)).await.into_result().unwrap();
+        if !is_archived {
+            break;
+        }
+        let deadline = Instant::now() + Duration::from_mins(1);
+        run(&tables, &names(&"demo".parse().unwrap()), deadline).await.into_result().unwrap();
+    }
+    for kind in CATALOG {
+        let log = folder.join(format!("tables/demo/{kind}/_delta_log"));
+        assert!(log.join("00000000000000000010.checkpoint.parquet").exists());
+        // From here on readers need the checkpoint.
+        fs::remove_file(log.join("00000000000000000000.json")).unwrap();
     }
     let folders =
         CATALOG.iter().map(|kind| (format!("{kind}_rows"), json!(folder.join("tables/demo").join(kind.name))));

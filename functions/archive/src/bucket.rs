@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt};
 use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, path::Path};
 
@@ -11,8 +11,10 @@ use crate::layout::{Folder, MAX_OFFSET, TopicPartition};
 mod location;
 #[cfg(test)]
 mod tests;
+mod upload;
 
 pub use location::{ArchiveUrl, ArchiveUrlError, OpenError};
+pub use upload::Upload;
 
 /// The object that claims an archive. Spark and Athena skip names that begin with a dot.
 const CLAIM: &str = ".in-use";
@@ -193,6 +195,12 @@ impl Bucket {
             Err(Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Begins to write the object in parts, so that it is never whole in memory. It exists once it is finished.
+    #[must_use]
+    pub fn upload(&self, path: &Path) -> Upload {
+        Upload { store: Arc::clone(&self.store), path: path.clone(), parts: None, buffer: BytesMut::new(), size: 0 }
     }
 
     /// Deletes the object, if it exists.

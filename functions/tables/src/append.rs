@@ -17,6 +17,7 @@ use std::{
 };
 
 use archive::{bucket::Bucket, layout::TopicPartition};
+use object_store::path::Path;
 use parquet::errors::ParquetError;
 use serde_json::json;
 use shared::kind::Cleaner;
@@ -42,7 +43,7 @@ const PROTOCOL: Protocol = Protocol { min_reader_version: 1, min_writer_version:
 
 /// The consecutive failed creates of the same version after which a writer gives up. Two are common: S3 also rejects a create while
 /// another of the same name is in flight.
-const MAX_LOST_RACES: u32 = 5;
+pub(crate) const MAX_LOST_RACES: u32 = 5;
 
 /// The limits of one data file. A file ends with the object that reaches one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +52,14 @@ pub struct Limits {
     pub rows: u64,
     /// The bytes of archived lines.
     pub bytes: usize,
+    /// The files of each size class that a table may have before they are merged.
+    pub small_files: usize,
 }
 
 impl Default for Limits {
-    /// 100,000 rows and 64 MiB, whose file takes up to as much of the function's memory.
+    /// 100,000 rows and 64 MiB, whose file takes up to as much of the function's memory; 16 files below 4 MiB and 16 below 64 MiB.
     fn default() -> Self {
-        Self { rows: 100_000, bytes: 64 * 1024 * 1024 }
+        Self { rows: 100_000, bytes: 64 * 1024 * 1024, small_files: 16 }
     }
 }
 
@@ -95,7 +98,7 @@ pub enum TableError {
 #[derive(Debug)]
 pub struct Tables {
     pub(crate) bucket: Bucket,
-    limits: Limits,
+    pub(crate) limits: Limits,
     /// Milliseconds since 1970.
     pub(crate) clock: fn() -> i64,
     /// By name.
@@ -108,6 +111,8 @@ pub(crate) struct State {
     pub(crate) snapshot: Snapshot,
     /// The position of each partition when it was last compared with the archive, and the start of the object before it.
     ends: BTreeMap<TopicPartition, (Position, u64)>,
+    /// The time of the last search for superfluous files, in milliseconds since 1970.
+    pub(crate) vacuumed: i64,
 }
 
 /// Rows that are not in the table yet.
@@ -139,12 +144,17 @@ impl Tables {
         let cached = self.states.lock().unwrap_or_else(PoisonError::into_inner).remove(&table.to_string());
         let mut state = self.current(table, cached).await?;
         let cleaner = Cleaner::new(table.kind());
+        let mut is_changed = false;
         while let Some(batch) = self.read(table, &cleaner, &mut state).await? {
+            is_changed = true;
             let is_full = batch.is_full;
             self.commit(table, &cleaner, &mut state, batch, counts).await?;
             if !is_full {
                 break;
             }
+        }
+        if is_changed {
+            self.maintain(table, &mut state).await?;
         }
         self.states.lock().unwrap_or_else(PoisonError::into_inner).insert(table.to_string(), state);
         Ok(())
@@ -245,10 +255,7 @@ impl Tables {
             }
             if batch.moves.iter().any(|(partition, from, _, _)| state.snapshot.position(partition) != *from) {
                 state.ends.clear();
-                // Best effort: otherwise the file is removed later, as one that no version names.
-                if let Err(error) = self.bucket.delete(&path).await {
-                    tracing::warn!(%path, %error, "a data file that another writer made superfluous remains");
-                }
+                self.drop_file(&path).await;
                 return Ok(());
             }
             lost_races = if state.snapshot.next > version { 0 } else { lost_races + 1 };
@@ -258,6 +265,15 @@ impl Tables {
         }
         *counts = counts.plus(Counts { files: 1, ..batch.counts });
         Ok(())
+    }
+}
+
+impl Tables {
+    /// Deletes a file that no version names, if possible. Otherwise it is deleted later, with others like it.
+    pub(crate) async fn drop_file(&self, path: &Path) {
+        if let Err(error) = self.bucket.delete(path).await {
+            tracing::warn!(%path, %error, "a data file that another writer made superfluous remains for now");
+        }
     }
 }
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parquet::{
     basic::Compression,
+    column::reader::ColumnReader,
     data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type},
     errors::ParquetError,
     file::{
         properties::{EnabledStatistics, WriterProperties},
+        reader::RowGroupReader,
         writer::{SerializedColumnWriter, SerializedFileWriter},
     },
     schema::types::{ColumnPath, TypePtr},
@@ -118,6 +120,29 @@ impl DataFile {
         if self.group_rows >= GROUP_ROWS || self.group_bytes >= GROUP_BYTES { self.end_group() } else { Ok(()) }
     }
 
+    /// Adds the rows of a row group of another file of the same table. Columns that it lacks are null.
+    pub(crate) fn copy(&mut self, group: &dyn RowGroupReader) -> Result<(), ParquetError> {
+        let rows = usize::try_from(group.metadata().num_rows()).unwrap_or_default();
+        for column in &mut self.columns {
+            let leaves = group.metadata().columns().iter();
+            let at = leaves.map(|leaf| leaf.column_path().parts().first().cloned());
+            match at.into_iter().position(|name| name.as_deref() == Some(column.name)) {
+                Some(at) => column.copy(group.get_column_reader(at)?, rows)?,
+                None => column.copy_nulls(rows),
+            }
+        }
+        self.group_rows += rows;
+        self.group_bytes += usize::try_from(group.metadata().total_byte_size()).unwrap_or_default();
+        self.rows += rows as u64;
+        if self.group_rows >= GROUP_ROWS || self.group_bytes >= GROUP_BYTES { self.end_group() } else { Ok(()) }
+    }
+
+    /// Takes the part of the file that is written.
+    pub(crate) fn take(&mut self) -> Result<Bytes, ParquetError> {
+        self.writer.flush()?;
+        Ok(std::mem::take(self.writer.inner_mut()).into())
+    }
+
     fn end_group(&mut self) -> Result<(), ParquetError> {
         let mut group = self.writer.next_row_group()?;
         let mut columns = self.columns.iter_mut();
@@ -195,6 +220,47 @@ impl Column {
             }
         }
         self.definition_levels.push(1);
+    }
+
+    /// Adds all values of a column chunk.
+    fn copy(&mut self, reader: ColumnReader, rows: usize) -> Result<(), ParquetError> {
+        let before = self.definition_levels.len();
+        let levels = &mut self.definition_levels;
+        match (&mut self.values, reader) {
+            (Values::Text(values), ColumnReader::ByteArrayColumnReader(mut reader)) => {
+                reader.read_records(rows, Some(levels), None, values)?;
+            }
+            (Values::Integer(values), ColumnReader::Int32ColumnReader(mut reader)) => {
+                let old = values.len();
+                reader.read_records(rows, Some(levels), None, values)?;
+                self.bounds =
+                    values[old..].iter().fold(self.bounds, |bounds, value| Some(within(bounds, i64::from(*value))));
+            }
+            (Values::BigInteger(values), ColumnReader::Int64ColumnReader(mut reader)) => {
+                let old = values.len();
+                reader.read_records(rows, Some(levels), None, values)?;
+                self.bounds = values[old..].iter().fold(self.bounds, |bounds, value| Some(within(bounds, *value)));
+            }
+            (Values::Number(values), ColumnReader::DoubleColumnReader(mut reader)) => {
+                reader.read_records(rows, Some(levels), None, values)?;
+            }
+            (Values::Numbers(values), ColumnReader::DoubleColumnReader(mut reader)) => {
+                let repetition_levels = Some(&mut self.repetition_levels);
+                reader.read_records(rows, Some(levels), repetition_levels, values)?;
+            }
+            _ => return Err(ParquetError::General(format!("the column {} of a file has another type", self.name))),
+        }
+        self.nulls += self.definition_levels[before..].iter().filter(|level| **level == 0).count() as u64;
+        Ok(())
+    }
+
+    /// Adds rows without a value.
+    fn copy_nulls(&mut self, rows: usize) {
+        self.nulls += rows as u64;
+        self.definition_levels.extend(std::iter::repeat_n(0, rows));
+        if matches!(self.values, Values::Numbers(_)) {
+            self.repetition_levels.extend(std::iter::repeat_n(0, rows));
+        }
     }
 
     /// Writes the column chunk, and begins the next.

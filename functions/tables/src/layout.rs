@@ -73,6 +73,12 @@ pub(crate) fn new_data_file() -> String {
     format!("part-{:032x}.snappy.parquet", rand::rng().random::<u128>())
 }
 
+/// Returns whether a file of a table, by its path there, has a name of [`new_data_file`]. Only such files are merged and deleted.
+pub(crate) fn is_data_file(path: &str) -> bool {
+    let digits = path.strip_prefix("part-").and_then(|rest| rest.strip_suffix(".snappy.parquet"));
+    digits.is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 /// A random UUID, as a table has one.
 pub(crate) fn new_id() -> String {
     let random = rand::rng().random::<u128>();
@@ -96,6 +102,10 @@ mod tests {
         let name = new_data_file();
         assert_eq!(table.data_file(&name).as_ref(), format!("tables/0a1b/pin/{name}"));
         assert_ne!(name, new_data_file());
+        assert!(is_data_file(&name));
+        for other in ["part-00000-0a1b.snappy.parquet", "_delta_log", &format!("x/{name}"), &format!("{name}.crc")] {
+            assert!(!is_data_file(other), "{other}");
+        }
     }
 
     #[test]

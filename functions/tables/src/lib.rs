@@ -7,6 +7,7 @@
 //! returns a [`report`]. Only the archive's bucket calls the object store.
 
 pub mod append;
+mod compact;
 mod data_file;
 pub mod function;
 pub mod layout;

@@ -5,6 +5,7 @@
 //! threads of their own: no test could stop such a writer at each step.
 
 mod action;
+mod checkpoint;
 mod snapshot;
 
 pub(crate) use action::{Action, Add, Format, Metadata, Protocol, Remove, Transaction};

@@ -1,6 +1,6 @@
 //! Tests the rules of [`super`] on random schedules of:
 //!
-//! - several writers that append, are stopped at any point, and are restarted with or without their memory;
+//! - several writers that append, merge small files, write checkpoints, are stopped at any point, and are restarted with or without their memory;
 //! - an archive that grows meanwhile, in several partitions, with gaps and quarantine;
 //! - a store that refuses requests, or performs them and loses the response, after which its client may repeat them;
 //! - another program that commits to the table.
@@ -68,16 +68,14 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Debug, Clone)]
 struct Schedule {
     rows: u64,
+    small_files: usize,
     page: usize,
     steps: Vec<Step>,
 }
 
 fn schedule() -> impl Strategy<Value = Schedule> {
-    (1..9_u64, 1..5_usize, prop::collection::vec(step(), 1..60)).prop_map(|(rows, page, steps)| Schedule {
-        rows,
-        page,
-        steps,
-    })
+    (1..9_u64, 1..6_usize, 1..5_usize, prop::collection::vec(step(), 1..60))
+        .prop_map(|(rows, small_files, page, steps)| Schedule { rows, small_files, page, steps })
 }
 
 struct Writer {
@@ -144,7 +142,7 @@ impl World {
 }
 
 fn writer(memory: &Memory, schedule: &Schedule) -> Writer {
-    let limits = Limits { rows: schedule.rows, ..Limits::default() };
+    let limits = Limits { rows: schedule.rows, small_files: schedule.small_files, ..Limits::default() };
     Writer { tables: Arc::new(Tables::new(memory.bucket(schedule.page), limits, clock)), work: None }
 }
 
@@ -167,7 +165,7 @@ fn run(schedule: &Schedule) -> usize {
             block_on(work);
         }
     }
-    assert_eq!(block_on(log(&memory, &users())).len(), versions);
+    assert_eq!(block_on(lines(&memory, &users())), block_on(archived(&memory, &users())));
     versions
 }
 

@@ -14,6 +14,8 @@ use crate::layout::TableName;
 pub(crate) struct Snapshot {
     /// The number of versions: the next commit's. 0 if there is no table.
     pub(crate) next: u64,
+    /// The version of the last known checkpoint, or 0.
+    pub(crate) checkpointed: u64,
     pub(crate) protocol: Option<Protocol>,
     pub(crate) metadata: Option<Metadata>,
     /// By application.
@@ -38,7 +40,7 @@ pub enum LogError {
 impl Snapshot {
     /// Reads the state of a table. A table without a log has the state of [`Default`].
     pub(crate) async fn load(bucket: &Bucket, table: &TableName) -> Result<Self, LogError> {
-        let mut snapshot = Self::default();
+        let mut snapshot = Self::of_checkpoint(bucket, table).await?;
         snapshot.refresh(bucket, table).await?;
         Ok(snapshot)
     }
