@@ -144,6 +144,21 @@ async fn a_row_of_the_script_and_one_of_the_database_are_read_by_a_notebook_as_t
             assert!(sample::rows(kind.table).unwrap().lines().any(|sample| parse(sample) == row), "{kind}: {line}");
         }
     }
+
+    // The tables.
+    let tables = function(&deployed, "tables", &[]).await;
+    for rows in [POSTS + 5, 0] {
+        let report = tables.invoke(&file("tables-tick")).await.unwrap();
+        assert_eq!((&report["failures"], &report["left_behind"]), (&json!([]), &json!([])), "{report}");
+        for kind in CATALOG {
+            assert_eq!(report["tables"][format!("e2e/{kind}")]["rows"], rows, "{report}");
+        }
+    }
+    let stored = objects(&bucket(&deployed), "archive").await;
+    for kind in CATALOG {
+        let version = |version: u64| stored.contains_key(&format!("tables/e2e/{kind}/_delta_log/{version:020}.json"));
+        assert!(version(0) && !version(1), "{kind}");
+    }
 }
 
 /// Everything that is in a topic.

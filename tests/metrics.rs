@@ -200,4 +200,14 @@ async fn each_function_prints_its_metrics_and_a_cold_start_once() {
         assert_eq!(counted["ArchiveLag"], 0, "{all:?}");
     }
     assert!(Path::new(folder.path()).join("topics/m.geo").exists());
+
+    let functions = start("tables").await;
+    for rows in [17, 0] {
+        functions.invoke(&json!({})).await.unwrap();
+        let all = lines(&functions);
+        let counted: BTreeMap<_, _> = counted(all.last().unwrap()).into_iter().collect();
+        assert_eq!(counted.get("RowsAdded").copied().unwrap_or_default(), rows, "{all:?}");
+        assert_eq!(counted["TablesBehind"], 0, "{all:?}");
+    }
+    assert!(Path::new(folder.path()).join("tables/m/geo/_delta_log").exists());
 }
