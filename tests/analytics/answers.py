@@ -53,12 +53,15 @@ def duckdb(given):
 
 
 def spark(given):
-    """Spark reads the data files that `deltalake` lists: it does not know Delta by itself."""
     import pyspark.sql
 
     settings = {
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
+        "spark.databricks.delta.snapshotPartitions": 1,
+        "spark.jars": ",".join(map(str, (ROOT / ".tools/delta-spark/lib").glob("*.jar"))),
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.enabled": "false",
         # Compiling the plans takes longer than some hundred rows need without it.
@@ -69,7 +72,7 @@ def spark(given):
     }
     session = pyspark.sql.SparkSession.builder.master("local[1]").config(map=settings).getOrCreate()
     for table, folder in given["tables"].items():
-        session.read.parquet(*deltalake.DeltaTable(folder).file_uris()).createTempView(table)
+        session.read.format("delta").load(folder).createTempView(table)
         columns = selection(table, "unix_micros({})").replace('"', "`")
         compare(table, session.sql(f"SELECT {columns} FROM {table}").collect(), given)
     return {name: [list(row) for row in session.sql(sql).collect()] for name, sql in given["questions"].items()}
