@@ -7,13 +7,16 @@ use http::Request;
 use http_body_util::BodyExt;
 use jsonschema::Validator;
 use serde_json::{Value, json};
-use shared::kind::{CATALOG, Invalid, JOIN_KEYS, Kind};
+use shared::{
+    json::compact,
+    kind::{CATALOG, Cell, Cleaner, Invalid, JOIN_KEYS, Kind},
+};
 use tower::ServiceExt;
 
 use crate::front::Front;
 
 /// Each kind with its rows' schema in the OpenAPI document that clients use.
-static KINDS: LazyLock<Vec<(&Kind, Validator)>> = LazyLock::new(|| {
+static KINDS: LazyLock<Vec<(&'static Kind, Validator)>> = LazyLock::new(|| {
     let front = Front::new();
     let (runtime, recorder) = front.parts();
     let document: Value = runtime.block_on(async {
@@ -29,13 +32,30 @@ static KINDS: LazyLock<Vec<(&Kind, Validator)>> = LazyLock::new(|| {
     CATALOG.iter().map(|kind| (*kind, schema(kind))).collect()
 });
 
-/// An accepted value is a row that the OpenAPI document allows, or a list of such rows; its join key is the first row's.
+/// The join keys in a table of this value. Each row has a cell for each column.
+fn cleaned(kind: &'static Kind, text: &str) -> Vec<Option<i64>> {
+    let cleaner = Cleaner::new(kind);
+    let mut keys = Vec::new();
+    cleaner.clean(&compact(text), |cells| {
+        assert_eq!(cells.len(), cleaner.columns().count(), "{kind}: {text}");
+        keys.push(match &cells[0] {
+            Cell::Integer(key) => Some((*key).into()),
+            Cell::Null => None,
+            other => panic!("{kind}: {text}: {other:?}"),
+        });
+    });
+    keys
+}
+
+/// An accepted value is a row that the OpenAPI document allows, or a list of such rows; its join key is the first row's. In a table it
+/// has a row for each. Any other JSON value has at least one row there.
 #[test]
 fn fuzz() {
     check!(name = "row").for_each(|bytes: &[u8]| {
         let Ok(text) = str::from_utf8(bytes) else { return };
         let value = serde_json::from_str::<Value>(text).ok();
         for (kind, schema) in &*KINDS {
+            assert!(value.is_none() || !cleaned(kind, text).is_empty(), "{kind}: {text}");
             let join_key = match kind.check(text) {
                 Err(Invalid::NotJson(error)) => {
                     assert_eq!(value, None, "{error}: {text}");
@@ -59,6 +79,9 @@ fn fuzz() {
             }
             let join_keys: Vec<_> = JOIN_KEYS.iter().filter_map(|name| rows[0].get(name)).map(number).collect();
             assert!(!join_keys.is_empty() && join_keys.iter().all(|key| *key == join_key), "{kind}: {text}");
+            let cleaned = cleaned(kind, text);
+            assert_eq!((cleaned.len(), cleaned[0]), (rows.len(), Some(join_key)), "{kind}: {text}");
+            assert!(cleaned.iter().all(Option::is_some), "{kind}: {text}");
         }
     });
 }
