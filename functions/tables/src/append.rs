@@ -161,11 +161,11 @@ impl Tables {
     }
 
     async fn current(&self, table: &TableName, cached: Option<State>) -> Result<State, TableError> {
-        if let Some(mut state) = cached.filter(|state| state.snapshot.next > 0) {
-            let known = state.snapshot.next - 1;
-            state.snapshot.refresh(&self.bucket, table).await?;
-            // Whoever deleted the table wants a new one.
-            if state.snapshot.next > known + 1 || self.bucket.exists(&table.version(known)).await? {
+        if let Some(mut state) = cached.filter(|state| !state.snapshot.last.is_empty()) {
+            // Somebody may have deleted the table, and another writer made it anew.
+            let last = self.bucket.read(&table.version(state.snapshot.next - 1)).await.map_err(LogError::from)?;
+            if last.as_ref() == Some(&state.snapshot.last) {
+                state.snapshot.refresh(&self.bucket, table).await?;
                 return Ok(state);
             }
         }

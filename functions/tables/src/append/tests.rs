@@ -149,18 +149,29 @@ async fn an_archive_that_was_made_anew_is_refused() {
 
 #[tokio::test]
 async fn a_table_that_was_deleted_is_made_anew() {
-    let memory = Memory::default();
-    archive_rows(&memory, &partition(0), "a", 0..3).await;
-    let warm = tables(&memory, Limits::default());
-    append(&warm).await.unwrap();
-    for path in [users().version(0)]
-        .into_iter()
-        .chain(files(&memory, &users()).await.iter().map(|name| users().data_file(name)))
-    {
-        memory.contents().delete(&path).await.unwrap();
+    for versions_of_another_writer in [0, 1, 3] {
+        let memory = Memory::default();
+        archive_rows(&memory, &partition(0), "a", 0..3).await;
+        let warm = tables(&memory, Limits::default());
+        append(&warm).await.unwrap();
+        let data = files(&memory, &users()).await;
+        for path in data.iter().map(|name| users().data_file(name)).chain([users().version(0)]) {
+            memory.contents().delete(&path).await.unwrap();
+        }
+        let another = tables(&memory, Limits { rows: 1, ..Limits::default() });
+        for version in 0..versions_of_another_writer {
+            archive_rows(&memory, &partition(1), "a", version..version + 1).await;
+            append(&another).await.unwrap();
+        }
+        append(&warm).await.unwrap();
+        let expected = archived(&memory, &users()).await;
+        assert_eq!(lines(&memory, &users()).await, expected, "{versions_of_another_writer}");
+        // It knows no file of the deleted table.
+        let state = warm.current(&users(), None).await.unwrap();
+        assert!(state.snapshot.files.keys().eq(files(&memory, &users()).await.iter()));
+        let cached = warm.states.lock().unwrap().remove(&users().to_string()).unwrap();
+        assert_eq!(cached.snapshot.files, state.snapshot.files, "{versions_of_another_writer}");
     }
-    append(&warm).await.unwrap();
-    assert_eq!(lines(&memory, &users()).await, archived(&memory, &users()).await);
 }
 
 /// A change of one action.

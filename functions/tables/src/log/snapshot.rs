@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use archive::bucket::Bucket;
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use object_store::path::Path;
 
 use super::{Action, Add, Metadata, Protocol, Remove, Transaction};
@@ -16,6 +16,8 @@ pub(crate) struct Snapshot {
     pub(crate) next: u64,
     /// The version of the last known checkpoint, or 0.
     pub(crate) checkpointed: u64,
+    /// The last version as it was read or written; empty if only its checkpoint was read.
+    pub(crate) last: Bytes,
     pub(crate) protocol: Option<Protocol>,
     pub(crate) metadata: Option<Metadata>,
     /// By application.
@@ -58,6 +60,7 @@ impl Snapshot {
         let actions: Vec<Action> =
             actions.collect::<Result<_, _>>().map_err(|error| LogError::Damaged(path, error.into()))?;
         self.apply(actions);
+        self.last = body;
         Ok(true)
     }
 
@@ -75,9 +78,11 @@ impl Snapshot {
             serde_json::to_writer(&mut body, action).map_err(|error| LogError::Damaged(path.clone(), error.into()))?;
             body.get_mut().put_u8(b'\n');
         }
-        let created = bucket.create(&path, body.into_inner().freeze()).await?;
+        let body = body.into_inner().freeze();
+        let created = bucket.create(&path, body.clone()).await?;
         if created {
             self.apply(actions);
+            self.last = body;
         }
         Ok(created)
     }
