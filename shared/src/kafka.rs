@@ -63,8 +63,8 @@ const LINGER: Duration = Duration::from_millis(1);
 /// The maximum number of concurrent metadata requests.
 const MAX_METADATA_REQUESTS: usize = 8;
 
-/// The maximum number of concurrent reads.
-const MAX_READERS: usize = 4;
+/// The maximum number of concurrent reads. Each has a consumer with its own threads and connections.
+const MAX_READERS: usize = 16;
 
 /// A producer for one cluster, created once and shared by every request: clones share it.
 #[derive(Clone)]

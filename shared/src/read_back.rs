@@ -92,6 +92,9 @@ pub enum ReadBackError {
     /// The topic cannot be read.
     #[error(transparent)]
     Describe(#[from] DescribeError),
+    /// As many reads as this process has consumers for are in progress. Nothing was read.
+    #[error("too many reads at once: retry later")]
+    Busy,
     /// The partition has no such offset.
     #[error("offset {offset} is not in the partition, which has {first} to {end}")]
     OutOfRange {

@@ -87,6 +87,8 @@ pub enum Error {
     BodyTimeout,
     #[error("too many request bodies in flight: retry later or send fewer at once")]
     TooManyBodies,
+    #[error("too many reads at once: retry later")]
+    TooManyReads,
     #[error("Bad Request: the event is not an API Gateway proxy event")]
     NotAnEvent(#[source] Option<serde_json::Error>),
     #[error("{0}; the body must be {EXAMPLE}")]
@@ -154,7 +156,7 @@ impl Error {
                 const { error_code(StatusCode::METHOD_NOT_ALLOWED, 405) }
             }
             Self::NotAcceptable | Self::NotAcceptableV3 => const { error_code(StatusCode::NOT_ACCEPTABLE, 406) },
-            Self::TooManyBodies => THROTTLED,
+            Self::TooManyBodies | Self::TooManyReads => THROTTLED,
             Self::BodyTimeout => const { error_code(StatusCode::REQUEST_TIMEOUT, 408) },
             Self::BodyTooLarge | Self::TooManyRecords { .. } | Self::RecordLargerThanResponse { .. } => {
                 const { error_code(StatusCode::PAYLOAD_TOO_LARGE, 413) }

@@ -72,7 +72,7 @@ pub(crate) const INVALID_API_KEY: ErrorCode =
 pub(crate) const THROTTLED: ErrorCode = row(
     StatusCode::TOO_MANY_REQUESTS,
     429,
-    "on AWS: more requests than the throttle allows; in `local`: too many request bodies in flight; nothing was written",
+    "on AWS: more requests than the throttle allows; in `local`: too many request bodies in flight, or reads at once; nothing was written",
 );
 pub(crate) const GATEWAY_TIMEOUT: ErrorCode =
     row(StatusCode::SERVICE_UNAVAILABLE, 503, "on AWS: no response in time; records may or may not be written");

@@ -123,6 +123,7 @@ impl From<ReadBackError> for Error {
     fn from(error: ReadBackError) -> Self {
         match error {
             ReadBackError::Describe(error) => error.into(),
+            ReadBackError::Busy => Self::TooManyReads,
             ReadBackError::OutOfRange { .. } => Self::BadQuery(error.to_string()),
         }
     }

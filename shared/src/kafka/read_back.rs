@@ -18,7 +18,10 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     message::{BorrowedMessage, Headers, Message},
 };
-use tokio::{task, time::Instant};
+use tokio::{
+    task,
+    time::{Instant, timeout},
+};
 
 use super::{Producer, broker_health::BrokerHealth, config, context::Context, describe::rejection};
 use crate::{
@@ -30,6 +33,9 @@ use crate::{
 
 /// The time for which a poll blocks its thread: how soon an abandoned read ends.
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// The time that a read waits for one of the others to end. A read may wait ten seconds for records.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The time for which one request for a partition's bounds blocks its thread.
 const BOUNDS_TIMEOUT: Duration = Duration::from_secs(1);
@@ -49,7 +55,8 @@ impl ReadBack for Producer {
         let no_response = || ReadBackError::from(DescribeError::from(health.no_response(within)));
         let give_up_at = start + within + limits.wait;
         let read = async {
-            let Ok(permit) = Arc::clone(&self.0.readers).acquire_owned().await else { return Err(no_response()) };
+            let permit = timeout(QUEUE_TIMEOUT, Arc::clone(&self.0.readers).acquire_owned()).await;
+            let Ok(Ok(permit)) = permit else { return Err(ReadBackError::Busy) };
             let reader = Reader {
                 consumer: self.consumer(&health).map_err(|_| no_response())?,
                 topic: topic.to_owned(),
