@@ -134,6 +134,7 @@ async fn every_program_starts_and_reports_missing_settings() {
             "ingest" => ingest::Settings::from_lookup(|_| None).unwrap_err().to_string(),
             "emulator" => emulator::Settings::from_lookup(|_| None).unwrap_err().to_string(),
             "archive" => archive::settings::Settings::from_lookup(|_| None).unwrap_err().to_string(),
+            "tables" => tables::settings::Settings::from_lookup(|_| None).unwrap_err().to_string(),
             // These have no required variable, and go on to poll Lambda's runtime API.
             _ => "AWS_LAMBDA_".to_owned(),
         };
