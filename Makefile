@@ -83,7 +83,7 @@ test: tools package instructions rehearse ## Every test, including those that ne
 .PHONY: test-kafka
 test-kafka: $(KAFKA)/classes/ready $(KAFKA)/bootstrap.checkpoint ## The tests whose result depends on the brokers: KAFKA_VERSION=3.9.1
 	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --tests --all-features --locked -- --include-ignored \
-		any_record:: custom_resources::topics end_to_end iam:: kafka:: metadata:: replicas:: rights::
+		any_record:: custom_resources::topics end_to_end iam:: kafka:: metadata:: read_back:: replicas:: rights::
 
 .PHONY: rehearse
 rehearse: $(VENV)/ready $(TOOLS)/cdk-preflight/ready ## Checks the template and the documented commands with third-party rules for AWS: ARGS=--help
