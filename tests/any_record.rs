@@ -74,7 +74,7 @@ fn forms(records: &[Value]) -> Forms {
     records.iter().map(form).collect()
 }
 
-/// What the archive in `folder` has of a topic.
+/// The records of a topic that the archive in `folder` holds.
 fn archived(folder: &Path, topic: &str) -> Forms {
     let mut found = Forms::new();
     for place in Folder::ALL {

@@ -1,4 +1,4 @@
-//! How the cost of `ingest` grows with the records of a request, the partitions of a topic and the user ids.
+//! The growth of the cost of `ingest` with the records of a request, the partitions of a topic and the user ids.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
@@ -29,7 +29,7 @@ pub(crate) struct Axis {
     sizes: &'static [(u32, &'static str)],
     /// The request for a size.
     request: fn(u32) -> Shape,
-    /// Whether the exponent is that of the cost beyond the first size's.
+    /// Set if the exponent is that of the cost beyond the first size's.
     without_fixed_cost: bool,
 }
 
@@ -37,9 +37,9 @@ pub(crate) struct Axis {
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     records: u32,
-    /// Of each topic.
+    /// The number per topic.
     partitions: u32,
-    /// Those of the function. Requests go to each in turn.
+    /// The number that the function serves. Requests go to each in turn.
     user_ids: u32,
 }
 

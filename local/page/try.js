@@ -50,6 +50,7 @@ export function tryIt() {
     start(pipeline) {
       const chosen = topic.value;
       examples = pipeline.examples ?? {};
+      byId("try-read-line").hidden = !pipeline.reads_back;
       const options = pipeline.topics.map(({ name, kind }) => make("option", { value: name, "data-kind": kind, "data-topic": name }, name));
       const streams = pipeline.topics.filter(({ kind }) => examples[kind]).map(({ name, kind }) => {
         const stream = `streaming-${name.slice(0, -kind.length - 1)}-${kind}`;

@@ -100,7 +100,7 @@ async fn the_tables_are_brought_up_to_date_on_a_schedule_unless_it_is_off() {
     }
 }
 
-/// What a function may do to objects, by prefix.
+/// The actions on objects that a function is allowed, by prefix.
 fn rights(stack: &Stack, function: &str) -> BTreeSet<(String, String)> {
     let statements = stack.statements(&format!("{function}FunctionRole")).into_iter();
     let rights = statements.flat_map(|statement| {

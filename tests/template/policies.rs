@@ -107,6 +107,22 @@ async fn each_kafka_right_is_needed_and_each_needed_one_is_granted() {
 
 #[tokio::test]
 #[ignore = "needs SAM: make test"]
+async fn ingest_may_read_only_where_clients_authenticate_and_read_back_is_on() {
+    let mut found = BTreeSet::new();
+    for (case, stack) in every().await {
+        let parameter = |name: &str| stack.parameters[name].as_str().unwrap().to_owned();
+        let expected = parameter("ReadBack") == "on" && parameter("Authentication") != "none";
+        let statements = stack.statements("IngestFunctionRole");
+        let reads = statements.iter().any(|statement| texts(&statement["Action"]).contains(&"kafka-cluster:ReadData"));
+        let set = &stack.properties("IngestFunction")["Environment"]["Variables"]["READ_BACK"];
+        assert_eq!((reads, set == "on"), (expected, expected), "{case:?}: {set}");
+        found.insert((parameter("ReadBack"), parameter("Authentication") == "none", reads));
+    }
+    assert!(found.len() >= 3, "{found:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs SAM: make test"]
 async fn kafka_rights_are_limited_to_this_cluster_and_the_user_ids_topics() {
     for (case, stack) in every().await {
         let cluster = stack.outputs["ClusterArn"]["Value"].as_str().unwrap();

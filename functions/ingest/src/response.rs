@@ -173,8 +173,18 @@ pub(crate) fn produce_body(outcomes: &[Outcome]) -> Vec<u8> {
 
 /// The response to a produce request: its body, and the status that `policy` gives these outcomes.
 pub(crate) fn produced(outcomes: &[Outcome], policy: StatusPolicy, content_type: HeaderValue) -> Response {
+    of_outcomes(outcomes, policy, content_type, produce_body(outcomes))
+}
+
+/// The response with `body` to a request with these outcomes, and the status that `policy` gives them.
+pub(crate) fn of_outcomes(
+    outcomes: &[Outcome],
+    policy: StatusPolicy,
+    content_type: HeaderValue,
+    body: Vec<u8>,
+) -> Response {
     let status = failure::status(outcomes, policy);
-    let mut response = Response::new(status, content_type, produce_body(outcomes));
+    let mut response = Response::new(status, content_type, body);
     response.headers.extend(retry_after(status));
     if let Some(unwritten) = Unwritten::of(outcomes, outcomes.len(), failure::code) {
         response.summary = Summary::Unwritten(unwritten);

@@ -21,10 +21,11 @@ use object_store::path::Path;
 use parquet::errors::ParquetError;
 use serde_json::json;
 use shared::kind::Cleaner;
+use uuid::Uuid;
 
 use crate::{
     data_file::{DataFile, Finished},
-    layout::{TableName, new_data_file, new_id},
+    layout::{TableName, new_data_file},
     log::{Action, Add, Format, LogError, Metadata, Protocol, Snapshot, Transaction},
     schema::{Schema, columns},
     source::{Position, Source, SourceError, partitions},
@@ -294,7 +295,7 @@ fn description(snapshot: &Snapshot, cleaner: &Cleaner, now: i64) -> Result<Vec<A
     let text = |schema: &Schema| serde_json::to_string(schema).unwrap_or_default();
     let (Some(protocol), Some(metadata)) = (snapshot.protocol, &snapshot.metadata) else {
         let metadata = Metadata {
-            id: new_id(),
+            id: Uuid::new_v4().to_string(),
             name: None,
             description: None,
             format: Format { provider: "parquet".to_owned(), options: BTreeMap::new() },

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use object_store::path::Path;
-use rand::Rng;
 use serde::{Serialize, Serializer};
 use shared::{kind::Kind, topic::UserId};
+use uuid::Uuid;
 
 /// The table of one user id and kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,22 +70,13 @@ impl TableName {
 
 /// A new name for a data file. It is random, so that no two writers ever write the same file.
 pub(crate) fn new_data_file() -> String {
-    format!("part-{:032x}.snappy.parquet", rand::rng().random::<u128>())
+    format!("part-{}.snappy.parquet", Uuid::new_v4().simple())
 }
 
 /// Returns whether a file of a table, by its path there, has a name of [`new_data_file`]. Only such files are merged and deleted.
 pub(crate) fn is_data_file(path: &str) -> bool {
     let digits = path.strip_prefix("part-").and_then(|rest| rest.strip_suffix(".snappy.parquet"));
     digits.is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
-/// A random UUID, as a table has one.
-pub(crate) fn new_id() -> String {
-    let random = rand::rng().random::<u128>();
-    // Version 4, variant 1.
-    let bits = random & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-    let digits = format!("{bits:032x}");
-    [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &digits[part]).join("-")
 }
 
 #[cfg(test)]
@@ -106,16 +97,5 @@ mod tests {
         for other in ["part-00000-0a1b.snappy.parquet", "_delta_log", &format!("x/{name}"), &format!("{name}.crc")] {
             assert!(!is_data_file(other), "{other}");
         }
-    }
-
-    #[test]
-    fn an_id_is_a_random_uuid() {
-        let id = new_id();
-        assert_eq!((id.len(), id.as_bytes()[14]), (36, b'4'), "{id}");
-        assert!(
-            [8, 13, 18, 23].map(|at| id.as_bytes()[at]) == *b"----" && b"89ab".contains(&id.as_bytes()[19]),
-            "{id}"
-        );
-        assert_ne!(id, new_id());
     }
 }

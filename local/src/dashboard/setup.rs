@@ -22,6 +22,8 @@ pub(crate) struct Setup {
     rows: &'static str,
     /// `None` with `--no-archive`.
     pub(super) archive: Option<String>,
+    /// Set unless `--no-read-back`.
+    reads_back: bool,
     /// A valid row of each kind.
     examples: BTreeMap<&'static str, Box<RawValue>>,
 }
@@ -47,6 +49,7 @@ impl Setup {
             posts_per_second: cli.posts_per_second,
             rows: rows(cli),
             archive: components.archive.as_ref().map(|archive| archive.url.to_string()),
+            reads_back: !cli.no_read_back,
             examples: CATALOG.iter().filter_map(|kind| Some((kind.name, example(kind.table)?))).collect(),
         }
     }

@@ -9,7 +9,7 @@ use shared::{
 
 use crate::{
     failure,
-    response::{JSON, Response, Summary, Unwritten, json, retry_after},
+    response::{JSON, Response, json, of_outcomes},
     status_policy::StatusPolicy,
 };
 
@@ -109,7 +109,7 @@ pub(super) fn description(stream_name: &str, partitions: &[Partition]) -> Respon
 pub(super) fn record(outcome: Outcome) -> Response {
     match outcome {
         Ok(written) => Response::json(&Success::from(written)),
-        Err(failure) => respond(&[outcome], json(&FailureBody::from(failure))),
+        Err(failure) => of_outcomes(&[outcome], StatusPolicy::Strict, JSON, json(&FailureBody::from(failure))),
     }
 }
 
@@ -120,17 +120,7 @@ pub(super) fn records(outcomes: &[Outcome]) -> Response {
         failed_record_count: outcomes.iter().filter(|outcome| outcome.is_err()).count(),
         records: outcomes.iter().map(RecordResult::from).collect(),
     };
-    respond(outcomes, json(&body))
-}
-
-fn respond(outcomes: &[Outcome], body: Vec<u8>) -> Response {
-    let status = failure::status(outcomes, StatusPolicy::Strict);
-    let mut response = Response::new(status, JSON, body);
-    response.headers.extend(retry_after(status));
-    if let Some(unwritten) = Unwritten::of(outcomes, outcomes.len(), failure::code) {
-        response.summary = Summary::Unwritten(unwritten);
-    }
-    response
+    of_outcomes(outcomes, StatusPolicy::Strict, JSON, json(&body))
 }
 
 /// The shard of a partition.

@@ -19,7 +19,7 @@ pub(crate) struct Action {
     pub(crate) add: Option<Add>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) remove: Option<Remove>,
-    /// Who committed, and what. Without meaning for readers.
+    /// The writer and its operation, which readers ignore.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) commit_info: Option<Value>,
 }
