@@ -147,7 +147,7 @@ pictures: tools ## Renews the README's pictures with a browser test's screenshot
 
 .PHONY: bench
 bench: tools $(BENCH) ## Measures the speed next to the alternatives and writes docs/benchmarks.md; ARGS=--help
-	cargo build --release --package ingest --locked
+	cargo build --release --package ingest --features function --locked
 	cargo build --release --package archive --locked
 	cargo build --release --package local --locked
 	cargo build --release --package benches --locked

@@ -172,6 +172,7 @@ fn cluster(cli: &Cli, bootstrap_servers: &str) -> Result<Cluster, StartError> {
     let security = match (cli.security_protocol, cli.ssl_ca_location.clone()) {
         (Protocol::Plaintext, None) => Security::Plaintext,
         (Protocol::Plaintext, Some(_)) => return Err(StartError::AuthoritiesUnused),
+        (Protocol::SaslSsl, _) if cfg!(not(feature = "kafka-tls")) => return Err(StartError::NoTls),
         (Protocol::SaslSsl, authorities) => {
             let mut reader = Reader::new(environment);
             let signer = Signer::read(&mut reader);

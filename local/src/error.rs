@@ -30,6 +30,8 @@ pub(crate) enum StartError {
     EmbeddedKafka(#[from] KafkaError),
     #[error("--security-protocol: {0}")]
     Cluster(#[source] SettingsError),
+    #[error("--security-protocol SASL_SSL: this build has no TLS for Kafka: cargo run --features kafka-tls -- ...")]
+    NoTls,
     #[error("--ssl-ca-location has no effect without --security-protocol SASL_SSL")]
     AuthoritiesUnused,
     #[error("--bootstrap-servers: {}", one_line(.0))]
