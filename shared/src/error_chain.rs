@@ -1,4 +1,4 @@
-//! Formats an error with its causes, for logs and terminals.
+//! Formats errors with their causes, for logs, terminals and Lambda.
 
 use std::error::Error;
 
@@ -17,4 +17,27 @@ pub fn one_line(error: &dyn Error) -> String {
         source = cause.source();
     }
     line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The failures of a run, one per line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Failures(String);
+
+impl Failures {
+    /// Checks that a run has no failures. Lambda counts an error otherwise.
+    ///
+    /// # Errors
+    /// When there is a failure.
+    pub fn check<E: Error + 'static>(failures: &[E]) -> Result<(), Self> {
+        let lines: Vec<_> = failures.iter().map(|failure| one_line(failure)).collect();
+        if lines.is_empty() { Ok(()) } else { Err(Self(lines.join("\n"))) }
+    }
+}
+
+#[cfg(feature = "log")]
+impl From<Failures> for lambda_runtime::Diagnostic {
+    fn from(failures: Failures) -> Self {
+        Self { error_type: "Failures".to_owned(), error_message: failures.0 }
+    }
 }

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use lambda_runtime::{Diagnostic, LambdaEvent};
+use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
-use shared::{cluster::Cluster, deadline, metrics::Metrics};
+use shared::{cluster::Cluster, deadline, error_chain::Failures, metrics::Metrics};
 
 use crate::{
     bucket::{Bucket, OpenError},
     event::{self, KafkaEvent},
     reader::OnDemand,
-    report::{Failed, Report},
+    report::Report,
     run,
     settings::Settings,
     store::{Archiver, Limits},
@@ -38,12 +38,6 @@ impl<'de> Deserialize<'de> for Trigger {
             }
             Some(_) | None => Ok(Self::Tick),
         }
-    }
-}
-
-impl From<Failed> for Diagnostic {
-    fn from(failed: Failed) -> Self {
-        Self { error_type: "archive::Failed".to_owned(), error_message: failed.to_string() }
     }
 }
 
@@ -78,7 +72,7 @@ impl Function {
     ///
     /// # Errors
     /// When anything failed. Other partitions may be stored nonetheless.
-    pub async fn handle(&self, event: LambdaEvent<Trigger>) -> Result<Report, Failed> {
+    pub async fn handle(&self, event: LambdaEvent<Trigger>) -> Result<Report, Failures> {
         let deadline = deadline::before(event.context.deadline(), RESPONSE_RESERVE);
         let kafka = OnDemand::new(&self.cluster);
         let report = match event.payload {
@@ -98,7 +92,7 @@ mod tests {
     use super::*;
 
     /// Invokes the function with the default timeout, a new folder, and no Kafka.
-    async fn invoke(event: &str) -> Result<Report, Failed> {
+    async fn invoke(event: &str) -> Result<Report, Failures> {
         let folder = tempfile::tempdir().unwrap();
         let lookup = |name: &str| {
             let value = match name {

@@ -1,10 +1,10 @@
 //! The result of a run or an event.
 
-use std::{collections::BTreeMap, error::Error, fmt, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
 use shared::{
-    error_chain::one_line,
+    error_chain::Failures,
     metrics::{
         Metrics,
         archive::{
@@ -42,8 +42,9 @@ impl Report {
     ///
     /// # Errors
     /// When there is a failure.
-    pub fn into_result(self) -> Result<Self, Failed> {
-        if self.failures.is_empty() { Ok(self) } else { Err(Failed { report: self }) }
+    pub fn into_result(self) -> Result<Self, Failures> {
+        Failures::check(&self.failures)?;
+        Ok(self)
     }
 
     /// Adds the report's figures to `metrics`.
@@ -84,22 +85,6 @@ impl Report {
         self
     }
 }
-
-/// A run or an event with at least one failure. Displays one failure per line.
-#[derive(Debug)]
-pub struct Failed {
-    /// The report, which also counts the records that were stored.
-    pub report: Report,
-}
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<String> = self.report.failures.iter().map(|failure| one_line(failure)).collect();
-        f.write_str(&lines.join("\n"))
-    }
-}
-
-impl Error for Failed {}
 
 #[cfg(test)]
 mod tests {

@@ -3,14 +3,14 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use archive::bucket::{Bucket, OpenError};
-use lambda_runtime::{Diagnostic, LambdaEvent};
+use lambda_runtime::LambdaEvent;
 use serde_json::{Map, Value};
-use shared::{deadline, metrics::Metrics};
+use shared::{deadline, error_chain::Failures, metrics::Metrics};
 
 use crate::{
     append::{Limits, Tables},
     layout::TableName,
-    report::{Failed, Report},
+    report::Report,
     run,
     settings::Settings,
 };
@@ -24,12 +24,6 @@ pub struct Function {
     names: Vec<TableName>,
     tables: Tables,
     metrics: Metrics,
-}
-
-impl From<Failed> for Diagnostic {
-    fn from(failed: Failed) -> Self {
-        Self { error_type: "tables::Failed".to_owned(), error_message: failed.to_string() }
-    }
 }
 
 impl Function {
@@ -47,7 +41,7 @@ impl Function {
     ///
     /// # Errors
     /// When a table failed. Others may be up to date nonetheless.
-    pub async fn handle(&self, event: LambdaEvent<Map<String, Value>>) -> Result<Report, Failed> {
+    pub async fn handle(&self, event: LambdaEvent<Map<String, Value>>) -> Result<Report, Failures> {
         let deadline = deadline::before(event.context.deadline(), RESPONSE_RESERVE);
         let report = run::run(&self.tables, &self.names, deadline).await;
         report.record(&self.metrics);
