@@ -39,9 +39,6 @@ mod tests;
 
 pub use counts::Counts;
 
-/// The protocol that this function knows. A table of a higher one is refused.
-const PROTOCOL: Protocol = Protocol { min_reader_version: 1, min_writer_version: 2 };
-
 /// The consecutive failed creates of the same version after which a writer gives up. Two are common: S3 also rejects a create while
 /// another of the same name is in flight.
 pub(crate) const MAX_LOST_RACES: u32 = 5;
@@ -79,11 +76,6 @@ pub enum TableError {
     /// The rows cannot be written as Parquet.
     #[error("the rows cannot be written")]
     Rows(#[from] ParquetError),
-    /// Another program enabled features that this function does not know.
-    #[error(
-        "the table needs reader version {0} and writer version {1} of Delta's protocol: this function knows 1 and 2"
-    )]
-    Protocol(i32, i32),
     /// The table is not one of this function's.
     #[error(
         "the table's columns are not those of its kind, or it is partitioned: another program, or a newer version of this function, \
@@ -225,10 +217,12 @@ impl Tables {
         batch: Batch,
         counts: &mut Counts,
     ) -> Result<(), TableError> {
+        let now = (self.clock)();
+        // A refused table gets no data file, with which each run would leave one.
+        description(&state.snapshot, cleaner, now)?;
         let name = new_data_file();
         let (path, size) = (table.data_file(&name), batch.file.body.len());
         self.bucket.put(&path, batch.file.body).await?;
-        let now = (self.clock)();
         let add = Add {
             path: name,
             partition_values: BTreeMap::new(),
@@ -289,11 +283,14 @@ pub(crate) fn commit_info(now: i64, operation: &str, parameters: &serde_json::Va
 }
 
 /// The actions that describe the table, where its log lacks them: all of them for a new table, the new columns for one of an
-/// earlier version.
-fn description(snapshot: &Snapshot, cleaner: &Cleaner, now: i64) -> Result<Vec<Action>, TableError> {
+/// earlier version of this function.
+///
+/// # Errors
+/// When the table has columns that this version does not know. It can neither append nor merge files there.
+pub(crate) fn description(snapshot: &Snapshot, cleaner: &Cleaner, now: i64) -> Result<Vec<Action>, TableError> {
     let own = Schema::new(&columns(cleaner));
     let text = |schema: &Schema| serde_json::to_string(schema).unwrap_or_default();
-    let (Some(protocol), Some(metadata)) = (snapshot.protocol, &snapshot.metadata) else {
+    let (Some(_), Some(metadata)) = (snapshot.protocol, &snapshot.metadata) else {
         let metadata = Metadata {
             id: Uuid::new_v4().to_string(),
             name: None,
@@ -304,12 +301,8 @@ fn description(snapshot: &Snapshot, cleaner: &Cleaner, now: i64) -> Result<Vec<A
             configuration: BTreeMap::new(),
             created_time: Some(now),
         };
-        return Ok(vec![PROTOCOL.into(), metadata.into()]);
+        return Ok(vec![Protocol::KNOWN.into(), metadata.into()]);
     };
-    let Protocol { min_reader_version: reader, min_writer_version: writer } = protocol;
-    if reader > PROTOCOL.min_reader_version || writer > PROTOCOL.min_writer_version {
-        return Err(TableError::Protocol(reader, writer));
-    }
     let table: Schema = serde_json::from_str(&metadata.schema_string).map_err(|_| TableError::Columns)?;
     if !own.includes(&table) || !metadata.partition_columns.is_empty() {
         return Err(TableError::Columns);

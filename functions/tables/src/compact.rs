@@ -8,7 +8,7 @@ use serde_json::json;
 use shared::kind::Cleaner;
 
 use crate::{
-    append::{MAX_LOST_RACES, State, TableError, Tables, commit_info},
+    append::{MAX_LOST_RACES, State, TableError, Tables, commit_info, description},
     data_file::DataFile,
     layout::{TableName, is_data_file, new_data_file},
     log::{Action, Add, Remove},
@@ -118,6 +118,8 @@ impl Tables {
                 return Ok(false);
             }
             let mut actions = vec![commit_info(now, "OPTIMIZE", &json!({}))];
+            // Also refuses to merge files whose columns only a newer version of this function knows.
+            actions.extend(description(&state.snapshot, cleaner, now)?);
             actions.extend(files.iter().map(|file| Action::from(remove(file))));
             actions.push(add.clone().into());
             let version = state.snapshot.next;

@@ -1,5 +1,6 @@
 use archive::{layout::Content, memory::Memory};
-use object_store::{ObjectStoreExt, path::Path};
+use futures::StreamExt;
+use object_store::{ObjectStore, ObjectStoreExt, path::Path};
 use parquet::record::Field;
 use serde_json::Value;
 
@@ -220,8 +221,10 @@ async fn a_table_of_other_columns_or_a_higher_protocol_is_refused() {
         edit(&memory, change).await;
         archive_rows(&memory, &partition(0), "a", 3..4).await;
         let error = append_once(&memory).await.unwrap_err();
-        assert!(matches!(error, TableError::Protocol(1, 7) | TableError::Columns), "{why}: {error}");
+        assert!(matches!(error, TableError::Log(LogError::Protocol(1, 7)) | TableError::Columns), "{why}: {error}");
         assert_eq!(log(&memory, &users()).await.len(), 1, "{why}");
+        let objects = memory.contents().list(Some(&users().folder())).count().await;
+        assert_eq!(objects, 2, "{why}: only the version and its file");
     }
 }
 

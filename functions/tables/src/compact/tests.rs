@@ -1,10 +1,11 @@
 use archive::memory::Memory;
-use object_store::{ObjectStoreExt, path::Path};
+use futures::StreamExt;
+use object_store::{ObjectStore, ObjectStoreExt, path::Path};
 
 use super::*;
 use crate::{
     append::{Counts, Limits},
-    log::Snapshot,
+    log::{LogError, Snapshot},
     testing::{archive_rows, archived, clock, files, lines, log, partition, rows, users},
 };
 
@@ -63,6 +64,32 @@ async fn files_of_different_sizes_are_not_merged_again_and_again() {
     });
     // Two of almost 64 MiB fit into 128 MiB beside two of 4 MiB only in part.
     assert_eq!(merged, [vec![0, 2, 5], vec![1, 4, 6]]);
+}
+
+#[tokio::test]
+async fn a_table_that_another_program_changes_meanwhile_is_neither_merged_nor_checkpointed() {
+    let memory = Memory::default();
+    append(&memory, &tables(&memory, usize::MAX), 0..12).await;
+    let version = log(&memory, &users()).await.remove(0);
+    let metadata = version.into_iter().find(|action| action["metaData"].is_object()).unwrap();
+    let column = r#",{"name":"new","type":"string","nullable":true,"metadata":{}}]}"#;
+    let mut more_columns = metadata.clone();
+    let schema = metadata["metaData"]["schemaString"].as_str().unwrap();
+    more_columns["metaData"]["schemaString"] = (schema.strip_suffix("]}").unwrap().to_owned() + column).into();
+    for (change, why) in [
+        (more_columns.to_string(), "a newer version of this function, with more columns"),
+        (r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7}}"#.to_owned(), "a program with more features"),
+    ] {
+        let mut state = State::default();
+        state.snapshot.refresh(&memory.bucket(10), &users()).await.unwrap();
+        memory.put_raw(&users().version(12), &change).await;
+        let objects = async || memory.contents().list(Some(&users().log())).count().await;
+        let before = objects().await;
+        let error = tables(&memory, 2).maintain(&users(), &mut state).await.unwrap_err();
+        assert!(matches!(error, TableError::Columns | TableError::Log(LogError::Protocol(3, 7))), "{why}: {error}");
+        assert_eq!(objects().await, before, "{why}: no version and no checkpoint is added");
+        memory.contents().delete(&users().version(12)).await.unwrap();
+    }
 }
 
 #[tokio::test]

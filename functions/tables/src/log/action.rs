@@ -32,6 +32,11 @@ pub(crate) struct Protocol {
     pub(crate) min_writer_version: i32,
 }
 
+impl Protocol {
+    /// The versions that this function knows.
+    pub(crate) const KNOWN: Self = Self { min_reader_version: 1, min_writer_version: 2 };
+}
+
 /// The table's description.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -37,6 +37,11 @@ pub enum LogError {
     /// An object of the log is not what it should be.
     #[error("{0} is damaged")]
     Damaged(Path, #[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Another program enabled features that this function does not know.
+    #[error(
+        "the table needs reader version {0} and writer version {1} of Delta's protocol: this function knows 1 and 2"
+    )]
+    Protocol(i32, i32),
 }
 
 impl Snapshot {
@@ -48,8 +53,16 @@ impl Snapshot {
     }
 
     /// Applies the versions that were committed since.
+    ///
+    /// # Errors
+    /// Also when the table needs features that this function does not know: nothing may be written to it, not even a checkpoint.
     pub(crate) async fn refresh(&mut self, bucket: &Bucket, table: &TableName) -> Result<(), LogError> {
         while self.read_next(bucket, table).await? {}
+        let Protocol { min_reader_version: reader, min_writer_version: writer } =
+            self.protocol.unwrap_or(Protocol::KNOWN);
+        if reader > Protocol::KNOWN.min_reader_version || writer > Protocol::KNOWN.min_writer_version {
+            return Err(LogError::Protocol(reader, writer));
+        }
         Ok(())
     }
 
