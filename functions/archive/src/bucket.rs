@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
-use futures::{StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, path::Path};
 
 use crate::layout::{Folder, MAX_OFFSET, TopicPartition};
@@ -185,18 +185,6 @@ impl Bucket {
         }
     }
 
-    /// Returns whether the object exists.
-    ///
-    /// # Errors
-    /// When a request to the storage fails.
-    pub async fn exists(&self, path: &Path) -> Result<bool, Error> {
-        match self.store.head(path).await {
-            Ok(_) => Ok(true),
-            Err(Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Begins to write the object in parts, so that it is never whole in memory. It exists once it is finished.
     #[must_use]
     pub fn upload(&self, path: &Path) -> Upload {
@@ -208,10 +196,22 @@ impl Bucket {
     /// # Errors
     /// When a request to the storage fails, or deletion is denied.
     pub async fn delete(&self, path: &Path) -> Result<(), Error> {
-        match self.store.delete(path).await {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error),
+        self.delete_all(vec![path.clone()]).await
+    }
+
+    /// Deletes the objects that exist, in any order. S3 deletes 1,000 per request.
+    ///
+    /// # Errors
+    /// When a request to the storage fails, or deletion is denied.
+    pub async fn delete_all(&self, paths: Vec<Path>) -> Result<(), Error> {
+        let mut deleted = self.store.delete_stream(stream::iter(paths).map(Ok).boxed());
+        while let Some(deleted) = deleted.next().await {
+            match deleted {
+                Ok(_) | Err(Error::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
+        Ok(())
     }
 
     /// Creates the object. Returns `false`, and keeps the existing object, when the name is taken.

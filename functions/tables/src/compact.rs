@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use object_store::ObjectMeta;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::json;
 use shared::kind::Cleaner;
@@ -17,7 +18,7 @@ use crate::{
 /// The sizes below which files are merged with others of their class, in bytes: each row is rewritten about once a class.
 const CLASSES: [i64; 2] = [4 << 20, 64 << 20];
 
-/// The most bytes that are merged into one file.
+/// The maximum number of bytes that are merged into one file.
 const MAX_MERGED: i64 = 128 << 20;
 
 /// The time after which files that the last version does not need are deleted, in milliseconds: 7 days, Delta's default. Until then
@@ -147,10 +148,10 @@ impl Tables {
         let oldest_needed =
             listed.iter().filter(|object| is_older(object.last_modified.timestamp_millis(), LOG_RETENTION_MS));
         let oldest_needed = oldest_needed.filter_map(|object| checkpoint(object.location.filename()?)).max();
-        for object in &listed {
+        let is_superfluous = |object: &ObjectMeta| {
             let modified = object.last_modified.timestamp_millis();
-            let Some(name) = object.location.filename() else { continue };
-            let is_superfluous = if object.location == folder.clone().join(name) {
+            let Some(name) = object.location.filename() else { return false };
+            if object.location == folder.clone().join(name) {
                 let removed = state.snapshot.tombstones.get(name).and_then(|remove| remove.deletion_timestamp);
                 is_data_file(name)
                     && !state.snapshot.files.contains_key(name)
@@ -160,12 +161,13 @@ impl Tables {
                 let version = name.split('.').next().and_then(|version| version.parse::<u64>().ok());
                 object.location == log.clone().join(name)
                     && version.zip(oldest_needed).is_some_and(|(version, oldest)| version < oldest)
-            };
-            if is_superfluous {
-                self.bucket.delete(&object.location).await?;
             }
-        }
-        Ok(())
+        };
+        let superfluous = listed.iter().filter(|object| is_superfluous(object)).map(|object| object.location.clone());
+        // Checkpoints first: a reader that began with one whose next versions are gone would take it for the last version.
+        let (versions, others) = superfluous.partition(|path| path.extension() == Some("json"));
+        self.bucket.delete_all(others).await?;
+        Ok(self.bucket.delete_all(versions).await?)
     }
 }
 

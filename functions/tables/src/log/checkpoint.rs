@@ -112,10 +112,7 @@ impl Snapshot {
         {
             return Ok(snapshot);
         }
-        if bucket.exists(&table.version(0)).await? {
-            return Ok(Self::default());
-        }
-        // Without a hint, only the names say whether there is no table, or one whose first versions were removed.
+        // Without a hint, only the names show whether there is a checkpoint.
         let listed = bucket.list(&table.log(), None, usize::MAX).await?;
         let version = |path: &Path| path.filename()?.strip_suffix(".checkpoint.parquet")?.parse::<u64>().ok();
         match listed.iter().filter_map(|object| version(&object.location)).max() {
