@@ -1,8 +1,8 @@
 //! The rules that bring each archived record into its table exactly once, with any number of writers, each of which may stop at any
 //! moment.
 //!
-//! 1. The table's log says up to where each partition of the archive is in the table: two transactions of Delta's hold the next
-//!    offset, and a digest of the object before it. An archive that does not go on there is refused.
+//! 1. The table's log holds a position for each partition of the archive: two of Delta's transactions are the next offset, and a
+//!    digest of the object before it. An archive that does not continue there is rejected.
 //! 2. A writer reads whole objects from there on, writes their rows to a data file under a random name, and *creates* the log's next
 //!    version, which adds the file and moves the transactions: both or neither. Of two writers one wins.
 //! 3. A writer that finds the version taken reads it. If it adds the writer's own file, the response of an earlier attempt was lost. If
@@ -65,7 +65,7 @@ impl Default for Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     /// A request to the storage failed.
-    #[error("the archive cannot be listed, or the table's file not written")]
+    #[error("the archive cannot be listed, or a data file cannot be read or written")]
     Storage(#[from] object_store::Error),
     /// The log cannot be read or written.
     #[error(transparent)]
@@ -111,8 +111,8 @@ pub(crate) struct State {
 /// Rows that are not in the table yet.
 struct Batch {
     file: Finished,
-    /// The positions that it was read from and to, and the start of the last object.
-    moves: Vec<(TopicPartition, Position, Position, u64)>,
+    /// The positions that it was read from and to.
+    moves: Vec<(TopicPartition, Position, Position)>,
     counts: Counts,
     /// Set if a limit ended it.
     is_full: bool,
@@ -169,7 +169,7 @@ impl Tables {
     async fn read(&self, table: &TableName, cleaner: &Cleaner, state: &mut State) -> Result<Option<Batch>, TableError> {
         let topic = table.topic();
         let mut all: BTreeSet<_> = partitions(&self.bucket, &topic).await?.into_iter().collect();
-        all.extend(state.snapshot.positions(&topic).map(|(partition, _)| partition));
+        all.extend(state.snapshot.partitions(&topic));
         let mut file = DataFile::new(cleaner)?;
         let (mut moves, mut counts, mut bytes) = (Vec::new(), Counts::default(), 0);
         let mut is_full = false;
@@ -193,7 +193,7 @@ impl Tables {
             if let Some(held) = source.held {
                 state.ends.insert(partition.clone(), (source.position, held));
                 if source.position != from {
-                    moves.push((partition, from, source.position, held));
+                    moves.push((partition, from, source.position));
                 }
             }
             if is_full {
@@ -237,7 +237,7 @@ impl Tables {
             let mut actions = vec![commit_info(now, "STREAMING UPDATE", &json!({"outputMode": "Append"}))];
             actions.extend(description(&state.snapshot, cleaner, now)?);
             actions.push(add.clone().into());
-            for (partition, _, to, _) in &batch.moves {
+            for (partition, _, to) in &batch.moves {
                 actions.extend(Snapshot::moved(partition, *to, now).map(Action::from));
             }
             let version = state.snapshot.next;
@@ -248,7 +248,7 @@ impl Tables {
             if state.snapshot.knows(&add.path) {
                 break;
             }
-            if batch.moves.iter().any(|(partition, from, _, _)| state.snapshot.position(partition) != *from) {
+            if batch.moves.iter().any(|(partition, from, _)| state.snapshot.position(partition) != *from) {
                 state.ends.clear();
                 self.drop_file(&path).await;
                 return Ok(());
@@ -261,9 +261,7 @@ impl Tables {
         *counts = counts.plus(Counts { files: 1, ..batch.counts });
         Ok(())
     }
-}
 
-impl Tables {
     /// Deletes a file that no version names, if possible. Otherwise it is deleted later, with others like it.
     pub(crate) async fn drop_file(&self, path: &Path) {
         if let Err(error) = self.bucket.delete(path).await {
@@ -315,14 +313,12 @@ pub(crate) fn description(snapshot: &Snapshot, cleaner: &Cleaner, now: i64) -> R
 }
 
 impl Snapshot {
-    /// The positions of a topic's partitions in the table.
-    fn positions(&self, topic: &str) -> impl Iterator<Item = (TopicPartition, Position)> {
+    /// A topic's partitions that have a position in the table.
+    fn partitions(&self, topic: &str) -> impl Iterator<Item = TopicPartition> {
         let prefix = format!("archive/{topic}/");
         self.transactions.keys().filter_map(move |application| {
             let partition = application.strip_prefix(&prefix)?.parse().ok()?;
-            let partition = TopicPartition { topic: topic.to_owned(), partition };
-            let position = self.position(&partition);
-            Some((partition, position))
+            Some(TopicPartition { topic: topic.to_owned(), partition })
         })
     }
 

@@ -20,17 +20,17 @@ use shared::kind::{Cell, Cleaner, ColumnType};
 
 use crate::schema::{columns, parquet_schema};
 
-/// The rows of a row group, of which readers skip whole ones. Most have fewer: their lines reach the limit of bytes first.
+/// The rows of a row group. Readers skip whole groups.
 const GROUP_ROWS: usize = 65_536;
 
-/// The bytes of lines in a row group, which are in memory until it is written: some times an object of the archive.
+/// The bytes of lines in a row group, which are in memory until it is written. Pins reach it before [`GROUP_ROWS`].
 const GROUP_BYTES: usize = 16 * 1024 * 1024;
 
 /// The columns in a file's statistics, by which readers skip whole files.
 const MEASURED: [&str; 3] = ["partition", "offset", "ind"];
 
 /// The properties of every data file. Snappy is pure Rust here, and every reader has it.
-pub(crate) fn properties() -> WriterProperties {
+fn properties() -> WriterProperties {
     let line = ColumnPath::from("line");
     WriterProperties::builder()
         .set_compression(Compression::SNAPPY)

@@ -62,9 +62,9 @@ impl TableName {
         self.log().join(format!("{version:020}.json"))
     }
 
-    /// The path of a data file that an action names relative to the table.
+    /// The path of a data file.
     pub(crate) fn data_file(&self, name: &str) -> Path {
-        name.split('/').fold(self.folder(), Path::join)
+        self.folder().join(name)
     }
 }
 

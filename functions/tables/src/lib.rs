@@ -1,7 +1,7 @@
 //! Writes the archive's records to Delta tables of cleaned rows: one for each user id and kind, each record once.
 //!
-//! The tables keep no state elsewhere: their own logs say how far they are. The rules in [`append`] make this safe with any number of
-//! writers, each of which may stop at any moment.
+//! A table's own log is its checkpoint. The rules in [`append`] make this safe with any number of writers, each of which may stop
+//! at any moment.
 //!
 //! Dependencies go one way: [`layout`] and the columns know neither the archive's objects nor Lambda. [`run`] goes over all tables and
 //! returns a [`report`]. Only the archive's bucket calls the object store.

@@ -10,10 +10,11 @@ use bytes::Bytes;
 use fnv::FnvHasher;
 use object_store::{Error, path::Path};
 
-/// The most objects that are listed at once.
+/// The maximum number of objects that are listed at once.
 const LISTED: usize = 1_000;
 
-/// The most records of an object, by which the last one before an offset is looked for. Larger ones cost more requests.
+/// More records than most objects have: the search for the last object before an offset begins that far before it. Larger objects
+/// cost more requests.
 const OBJECT_RECORDS: u64 = 10_000;
 
 /// A place between two objects of a partition's archive, up to which its records are in the table.
@@ -84,7 +85,7 @@ pub(crate) struct Source<'a> {
     /// The starts of the next objects, the last one first.
     listed: Vec<u64>,
     /// Set if there are no objects behind the listed ones.
-    is_listed: bool,
+    is_last_page: bool,
 }
 
 /// The offsets between two objects.
@@ -108,7 +109,7 @@ impl<'a> Source<'a> {
         position: Position,
         held: Option<u64>,
     ) -> Result<Self, SourceError> {
-        let mut source = Self { bucket, partition, position, held, listed: Vec::new(), is_listed: false };
+        let mut source = Self { bucket, partition, position, held, listed: Vec::new(), is_last_page: false };
         if position.next == 0 {
             source.list(0).await?;
             return Ok(source);
@@ -126,7 +127,7 @@ impl<'a> Source<'a> {
         if source.listed.pop() != Some(start) {
             return Err(another());
         }
-        // Also a known archive may have been replaced. That matters only once it goes on.
+        // A known archive may have been replaced since. That matters only once it continues.
         let is_compared = held.is_some() && source.listed.is_empty();
         if !is_compared && read(bucket, &source.partition, start).await?.end != position {
             return Err(another());
@@ -136,14 +137,14 @@ impl<'a> Source<'a> {
 
     async fn list(&mut self, from: u64) -> Result<(), SourceError> {
         self.listed = self.bucket.offsets(&self.partition, Folder::Topics, from, LISTED).await?;
-        self.is_listed = self.listed.len() < LISTED;
+        self.is_last_page = self.listed.len() < LISTED;
         self.listed.reverse();
         Ok(())
     }
 
     /// Reads the next object, and returns what lies before it. Objects that were stored since the listing may be left to the next run.
     pub(crate) async fn next(&mut self) -> Result<Option<(Gap, Object)>, SourceError> {
-        if self.listed.is_empty() && !self.is_listed {
+        if self.listed.is_empty() && !self.is_last_page {
             self.list(self.position.next).await?;
         }
         let Some(start) = self.listed.last().copied() else { return Ok(None) };

@@ -17,7 +17,7 @@ use shared::kind::USER;
 
 use crate::layout::TableName;
 
-/// The time of every test, and a later one.
+/// The time of most tests, in milliseconds since 1970.
 pub(crate) fn clock() -> i64 {
     1_785_000_000_123
 }

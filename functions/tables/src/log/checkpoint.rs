@@ -237,7 +237,7 @@ impl Leaf {
     }
 }
 
-/// The levels of a value: how many of its optional and repeated ancestors there are, and which of the repeated ones goes on.
+/// The levels of a value: the number of its optional and repeated ancestors, and the depth of the repeated one that it continues.
 #[derive(Debug, Clone, Copy, Default)]
 struct Levels {
     definition: i16,
