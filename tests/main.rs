@@ -35,6 +35,7 @@ mod read_back;
 mod replicas;
 mod security;
 mod smoke_output;
+mod tables;
 mod template;
 mod v3;
 mod validation;
