@@ -68,6 +68,8 @@ FROM wanted FULL JOIN found USING ("partition", "offset", list_index)
 def compare(connection, folder, topic):
     """The figures of a topic's table, and what each reader finds wrong with it."""
     table, problems = folder / "tables" / topic.replace(".", "/"), []
+    if not (table / "_delta_log").exists():
+        return {}, [f"{topic}: there is no table"]
     connection.execute(EXPECTED, [f"{folder}/topics/{topic}/*/*.json"])
     delta = deltalake.DeltaTable(table)
     operations = [commit["operation"] for commit in delta.history()]
@@ -99,7 +101,7 @@ def main():
     total, all_problems = collections.Counter(), []
     for topic in sorted(folder.glob("topics/*.geo")):
         figures, problems = compare(connection, folder, topic.name)
-        total += figures
+        total.update(figures)
         all_problems += problems
     json.dump({**total, "problems": all_problems}, sys.stdout)
 

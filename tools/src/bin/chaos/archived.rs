@@ -17,13 +17,8 @@ use archive::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures::{TryStreamExt, future::try_join_all};
-use nix::sys::signal::Signal;
-use object_store::{
-    ObjectStore, ObjectStoreExt,
-    aws::{AmazonS3, AmazonS3Builder},
-    path::Path,
-};
-use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use object_store::{ObjectStore, ObjectStoreExt};
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use shared::{
     cluster::Cluster,
@@ -33,29 +28,25 @@ use shared::{
 };
 use stack::{
     kafka::{Kafka, Options},
-    lambda::{Function, Lambda, built},
-    proxy::End,
-    s3::{ACCESS_KEY, Errors, Flaky, S3, SECRET_KEY},
+    lambda::Lambda,
 };
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
 };
 
-use crate::{Result, plan::Plan, process::signal, progress::log_progress};
-
-const BUCKET: &str = "chaos";
-/// The number of `archive` environments that work concurrently on one partition.
-pub(crate) const WRITERS: usize = 3;
+use crate::{
+    Result,
+    plan::Plan,
+    progress::log_progress,
+    storage::{Storage, WRITERS, finish},
+};
 
 /// The function's timeout, short enough to be hit at times.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The delay before the topic is read again.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
-
-/// The maximum number of fault-free runs at the end. The first ones may find an earlier run's leftovers.
-const FINAL_RUNS: usize = 5;
 
 /// The result.
 #[derive(Debug, Default)]
@@ -73,13 +64,12 @@ pub(crate) struct Archived {
 /// # Errors
 /// When the experiment itself fails. Broken promises are in the result.
 pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Archived> {
-    let (kafka, s3) = tokio::try_join!(Kafka::start(Options::default()), S3::start())?;
-    s3.create_bucket(BUCKET).await?;
-    let flaky = Flaky::start(&s3, seed).await?;
+    let (kafka, storage) = tokio::join!(Kafka::start(Options::default()), Storage::start(seed));
+    let (kafka, storage) = (kafka?, storage?);
     let mut archived = Archived::default();
     for number in 0..plan.schedules {
         log_progress(&format!("archived, {} of {}", number + 1, plan.schedules));
-        let schedule = Schedule::start(&kafka, &s3, &flaky, number).await?;
+        let schedule = Schedule::start(&kafka, &storage, number).await?;
         schedule.run(plan, seed.wrapping_add(number as u64), &mut archived).await?;
         archived.schedules += 1;
     }
@@ -89,32 +79,23 @@ pub(crate) async fn run(plan: &Plan, seed: u64) -> Result<Archived> {
 /// One topic with its archive and its writers.
 struct Schedule<'a> {
     kafka: &'a Kafka,
-    s3: &'a S3,
-    flaky: &'a Flaky,
+    storage: &'a Storage,
     partition: TopicPartition,
-    prefix: String,
+    user_id: String,
     lambda: Arc<Lambda>,
 }
 
 impl<'a> Schedule<'a> {
-    async fn start(kafka: &'a Kafka, s3: &'a S3, flaky: &'a Flaky, number: usize) -> Result<Self> {
+    async fn start(kafka: &'a Kafka, storage: &'a Storage, number: usize) -> Result<Self> {
         let user_id = format!("s{number}");
         for kind in shared::kind::CATALOG {
             kafka.create_topic(&format!("{user_id}.{kind}"), 1).await?;
         }
-        let mut variables: BTreeMap<_, _> = s3.environment().into_iter().collect();
-        variables.extend([
-            ("AWS_ENDPOINT_URL_S3", flaky.endpoint()),
-            ("BOOTSTRAP_SERVERS", kafka.internal_servers()),
-            ("SECURITY_PROTOCOL", "PLAINTEXT".to_owned()),
-            ("ARCHIVE_URL", format!("s3://{BUCKET}/{user_id}")),
-            ("USER_IDS", user_id.clone()),
-        ]);
-        let mut archive = Function::new(&built("archive").await?, variables);
-        (archive.concurrency, archive.timeout, archive.quiet) = (WRITERS, FUNCTION_TIMEOUT, true);
-        let lambda = Arc::new(Lambda::start(&archive).await?);
+        let variables =
+            [("BOOTSTRAP_SERVERS", kafka.internal_servers()), ("SECURITY_PROTOCOL", "PLAINTEXT".to_owned())];
+        let lambda = storage.function("archive", &user_id, &user_id, FUNCTION_TIMEOUT, variables).await?;
         let partition = TopicPartition { topic: format!("{user_id}.geo"), partition: 0 };
-        Ok(Self { kafka, s3, flaky, partition, prefix: user_id, lambda })
+        Ok(Self { kafka, storage, partition, user_id, lambda: Arc::new(lambda) })
     }
 
     async fn run(self, plan: &Plan, seed: u64, archived: &mut Archived) -> Result<()> {
@@ -136,10 +117,9 @@ impl<'a> Schedule<'a> {
         ));
         let end = Instant::now() + plan.schedule;
         while Instant::now() < end {
-            archived.kills += self.inject_fault(&mut random).await?;
+            archived.kills += self.storage.inject_fault(&self.lambda, &mut random).await?;
         }
         going.send_replace(false);
-        self.remove_faults()?;
         producing.await??;
         for writer in writers {
             writer.await?;
@@ -149,74 +129,23 @@ impl<'a> Schedule<'a> {
 
         // Check before the final runs, which would store records acknowledged too early.
         let acknowledged = work.acknowledged.load(Ordering::Relaxed);
-        let (known, _) = stored(self.s3, &self.prefix, &self.partition).await?;
+        let archive = self.storage.archive(&self.user_id)?;
+        let (known, _) = stored(&archive, &self.partition).await?;
         let records = read(self.kafka.internal_servers(), &self.partition).await?;
         let missing =
             records.iter().filter(|record| record.offset < acknowledged && !known.contains_key(&record.offset));
         archived.problems.extend(missing.map(|record| format!("{}: acknowledged but not archived", record.offset)));
 
-        let mut last_report = Value::Null;
-        for _ in 0..FINAL_RUNS {
-            match self.lambda.invoke(&json!({})).await {
-                Ok(report) if report["left_behind"] == json!([]) && report["failures"] == json!([]) => {
-                    last_report = report;
-                    break;
-                }
-                Ok(report) => last_report = report,
-                Err(error) => last_report = json!(error.to_string()),
-            }
-        }
+        let last_report = finish(&self.lambda).await;
         if records.is_empty() {
             archived.problems.push(format!("{}: the topic is empty", self.partition));
         }
-        let (stored, objects) = stored(self.s3, &self.prefix, &self.partition).await?;
+        let (stored, objects) = stored(&archive, &self.partition).await?;
         let expected: BTreeMap<u64, Form> =
             records.iter().map(|record| (record.offset, Form::of(record.value.as_ref()))).collect();
         archived.problems.extend(differences(&expected, &stored, &self.partition, &last_report));
         archived.records += expected.len();
         archived.objects += objects;
-        Ok(())
-    }
-
-    /// Injects one random fault and removes it. Returns the number of killed functions.
-    async fn inject_fault(&self, random: &mut StdRng) -> Result<u64> {
-        let time = Duration::from_millis(random.random_range(50..1_500));
-        let mut kills = 0;
-        match random.random_range(0..6) {
-            0 => {
-                if let Some(process) = self.lambda.processes().choose(random) {
-                    signal(*process, Signal::SIGKILL)?;
-                    kills += 1;
-                }
-                sleep(time / 4).await;
-            }
-            1 => {
-                self.flaky.set(Errors { refused: 30, done: 30 });
-                sleep(time).await;
-            }
-            2 => {
-                for _ in 0..5 {
-                    self.flaky.proxy().cut(End::Reset).await;
-                    sleep(time / 10).await;
-                }
-            }
-            3 => {
-                self.flaky.proxy().delay(time / 5);
-                sleep(time).await;
-            }
-            4 => {
-                self.flaky.proxy().hold();
-                sleep(time).await;
-            }
-            _ => sleep(time).await,
-        }
-        self.remove_faults()?;
-        Ok(kills)
-    }
-
-    fn remove_faults(&self) -> Result<()> {
-        self.flaky.set(Errors::default());
-        self.flaky.proxy().pass()?;
         Ok(())
     }
 }
@@ -330,17 +259,16 @@ async fn read(servers: String, partition: &TopicPartition) -> Result<Vec<Consume
 }
 
 /// Returns the archived records by offset, and the number of objects. An offset may occur more than once.
-async fn stored(s3: &S3, prefix: &str, partition: &TopicPartition) -> Result<(BTreeMap<u64, Vec<Form>>, usize)> {
-    let bucket = bucket(s3)?;
-    let objects: Vec<_> = bucket.list(Some(&Path::from(prefix))).try_collect().await?;
+async fn stored(archive: &impl ObjectStore, partition: &TopicPartition) -> Result<(BTreeMap<u64, Vec<Form>>, usize)> {
+    let objects: Vec<_> = archive.list(None).try_collect().await?;
     let read = objects.iter().map(async |object| {
-        let bytes = bucket.get(&object.location).await?.bytes().await?;
+        let bytes = archive.get(&object.location).await?.bytes().await?;
         Ok::<_, object_store::Error>((object.location.clone(), bytes))
     });
     let mut stored: BTreeMap<u64, Vec<Form>> = BTreeMap::new();
     for (location, bytes) in try_join_all(read).await? {
-        let name = location.as_ref().strip_prefix(prefix).unwrap_or_default().trim_start_matches('/').to_owned();
-        let (content, offset) = found(partition, &name).ok_or_else(|| format!("unexpected object {location}"))?;
+        let (content, offset) =
+            found(partition, location.as_ref()).ok_or_else(|| format!("unexpected object {location}"))?;
         let forms: Vec<Form> = match content {
             Content::Lines => {
                 let text = bytes.strip_suffix(b"\n").ok_or_else(|| format!("{location} has no last line break"))?;
@@ -354,12 +282,6 @@ async fn stored(s3: &S3, prefix: &str, partition: &TopicPartition) -> Result<(BT
         }
     }
     Ok((stored, objects.len()))
-}
-
-fn bucket(s3: &S3) -> Result<AmazonS3> {
-    let builder = AmazonS3Builder::new().with_bucket_name(BUCKET).with_endpoint(s3.endpoint());
-    let builder = builder.with_allow_http(true).with_region("us-east-1");
-    Ok(builder.with_access_key_id(ACCESS_KEY).with_secret_access_key(SECRET_KEY).build()?)
 }
 
 /// Parses the name of an object.

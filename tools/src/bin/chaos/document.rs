@@ -5,7 +5,7 @@ use std::{num::NonZero, thread::available_parallelism, time::Duration};
 use chrono::{DateTime, Utc};
 
 use crate::{
-    archived::{Archived, WRITERS},
+    archived::Archived,
     client::INVALID_ONE_IN,
     fault::BROKERS,
     frozen::Frozen,
@@ -13,8 +13,10 @@ use crate::{
     overload::{CLIENTS, MAX_MEMORY_MB, Overload},
     plan::CLIENTS_EACH,
     soak::Soak,
+    storage::WRITERS,
     storm::{CONNECTIONS, LOG_INS_PER_SECOND, Storm},
     system::ENVIRONMENTS,
+    tables::{PARTITIONS, Tables},
 };
 
 /// `docs/reliability.md`: one section per promise, each with its own date. Sections that were not run again stay unchanged.
@@ -143,6 +145,26 @@ impl Archived {
             records = self.records,
             objects = self.objects,
             problems = self.problems.len()
+        )
+    }
+}
+
+impl Tables {
+    pub(crate) fn markdown(&self) -> String {
+        format!(
+            include_str!("document/tables.md"),
+            tables = self.check.tables,
+            writers = WRITERS,
+            partitions = PARTITIONS,
+            invocations = self.invocations,
+            failed = self.failed,
+            kills = self.kills,
+            records = self.check.records,
+            rows = self.check.rows,
+            commits = self.check.commits,
+            merges = self.check.merges,
+            checkpoints = self.check.checkpoints,
+            differences = self.check.differences
         )
     }
 }

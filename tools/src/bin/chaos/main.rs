@@ -1,8 +1,8 @@
 //! `make chaos`: tests the pipeline's promises under injected faults, and writes `docs/reliability.md`.
 //!
 //! [`acknowledged`] starts a [`system`], lets [`client`]s post while [`fault`] comes and goes, and compares the
-//! [`topic`] with the [`journal`] of responses. [`archived`] compares an archive with its topic. [`document`] formats
-//! the results.
+//! [`topic`] with the [`journal`] of responses. [`archived`] compares an archive with its topic, and [`tables`] tables with
+//! their archive. [`document`] formats the results.
 
 #![expect(clippy::print_stderr, reason = "a program for a terminal")]
 
@@ -25,8 +25,10 @@ mod process;
 mod progress;
 mod response;
 mod soak;
+mod storage;
 mod storm;
 mod system;
+mod tables;
 mod topic;
 
 use document::{Document, section};
@@ -77,10 +79,10 @@ impl Amount {
 
     /// The promises tested by default. Random runs leave out storms and overload, which do not depend on the seed.
     const fn promises(self) -> &'static [Promise] {
-        use Promise::{Acknowledged, Archived, Frozen, Overload, Storm};
+        use Promise::{Acknowledged, Archived, Frozen, Overload, Storm, Tables};
         match self {
-            Self::Full | Self::Short => &[Acknowledged, Frozen, Archived, Storm, Overload],
-            Self::Random => &[Acknowledged, Frozen, Archived],
+            Self::Full | Self::Short => &[Acknowledged, Frozen, Archived, Tables, Storm, Overload],
+            Self::Random => &[Acknowledged, Frozen, Archived, Tables],
         }
     }
 }
@@ -94,6 +96,8 @@ enum Promise {
     Frozen,
     /// Archived exactly once
     Archived,
+    /// Each archived record is in its table exactly once
+    Tables,
     /// Many simultaneous cold starts all get served
     Storm,
     /// Overload costs bounded memory, and responses are right, or 429 and 503
@@ -108,6 +112,7 @@ impl Promise {
             Self::Acknowledged => "200 means written",
             Self::Frozen => "A freeze at any point of a request",
             Self::Archived => "Archived exactly once",
+            Self::Tables => "In the tables exactly once",
             Self::Storm => "Storms",
             Self::Overload => "Overload",
             Self::Soak => "Long running",
@@ -128,6 +133,10 @@ impl Promise {
             Self::Archived => {
                 let archived = archived::run(plan, seed).await?;
                 (archived.markdown(), archived.problems)
+            }
+            Self::Tables => {
+                let tables = tables::run(plan, seed).await?;
+                (tables.markdown(), tables.check.problems)
             }
             Self::Storm => {
                 let storm = storm::run(plan, seed).await?;

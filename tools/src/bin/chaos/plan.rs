@@ -26,6 +26,12 @@ pub(crate) struct Plan {
     pub(crate) schedules: usize,
     /// The duration of faults for each such topic.
     pub(crate) schedule: Duration,
+    /// Tables that are written under faults.
+    pub(crate) tables: usize,
+    /// The archived records of each such table.
+    pub(crate) table_records: u64,
+    /// The duration of faults for each such table.
+    pub(crate) table: Duration,
     /// The duration of the soak test.
     pub(crate) soak: Duration,
 }
@@ -43,6 +49,9 @@ impl Plan {
             overload: Duration::from_mins(1),
             schedules: 40,
             schedule: Duration::from_secs(15),
+            tables: 20,
+            table_records: 52_000,
+            table: Duration::from_secs(20),
             soak: Duration::from_mins(30),
         }
     }
@@ -59,6 +68,9 @@ impl Plan {
             overload: Duration::from_secs(10),
             schedules: 4,
             schedule: Duration::from_secs(8),
+            tables: 1,
+            table_records: 20_000,
+            table: Duration::from_secs(12),
             soak: Duration::from_secs(30),
         }
     }
