@@ -12,13 +12,14 @@ pub(crate) fn print(cli: &Cli, components: &Components) {
     let embedded = if embedded.is_some() { " (embedded)" } else { "" };
     let rows = dashboard::rows(cli);
     let (rate, first) = (cli.posts_per_second, &cli.user_ids[0]);
+    let in_all = cli.posts.map_or_else(String::new, |posts| format!(", {posts} in all"));
     let posts = if (rate - 1.0).abs() < f64::EPSILON { "post" } else { "posts" };
     let mut lines = vec![
         format!("Dashboard  http://{address}/"),
         format!("HTTP API   http://{address}/topics/{{{user_ids}}}.{{pin,geo,user}}"),
         format!("API docs   http://{address}/docs"),
         format!("Kafka      {cluster}{embedded}"),
-        format!("Emulator   {rate} {posts} per second from {rows}"),
+        format!("Emulator   {rate} {posts} per second from {rows}{in_all}"),
         format!("Archive    {}", archive.as_ref().map_or("none".to_owned(), |archive| archive.url.to_string())),
         format!(
             "Tables     {}",

@@ -64,6 +64,10 @@ pub(crate) struct Cli {
     )]
     pub(crate) posts_per_second: f64,
 
+    /// Posts after which the emulator stops, while everything else goes on; without it, it never does
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) posts: Option<u64>,
+
     /// Order of the emulator's posts: `random`, or `course` for those that the course's script draws, in its order, from the first
     /// at each start and again after the 909th
     #[arg(long, value_name = "random|course", default_value = "random")]

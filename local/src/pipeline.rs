@@ -136,8 +136,8 @@ fn start(cli: &Cli, components: Components, totals: RunningTotals, started: Inst
     let emulator = emulator.with_order(cli.order);
     let (health, on_refused) = (dashboard.health().emulator.clone(), dashboard.clone());
     let on_refused = move |rows| on_refused.refused_rows(rows);
-    let emulator =
-        Task::spawn(scheduler::run(emulator, cli.posts_per_second, health, on_refused, stop_sending.clone()));
+    let (rate, limit) = (cli.posts_per_second, cli.posts);
+    let emulator = Task::spawn(scheduler::run(emulator, rate, limit, health, on_refused, stop_sending.clone()));
 
     let writer = bucket.filter(|_| !cli.no_tables).map(|bucket| {
         let tables = Tables::new(bucket, tables::append::Limits::default(), now_ms);

@@ -12,29 +12,29 @@ use crate::health::Health;
 /// The shortest interval of runs. A higher rate sends more posts per run.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Sends `posts_per_second` until `stop`, the first post at once. If the rate cannot be reached, at most one second's posts are
-/// caught up. Calls `on_refused` with the invalid rows.
+/// Sends `posts_per_second`, the first post at once, until `limit` posts are sent, and waits for `stop`. If the rate cannot be
+/// reached, at most one second's posts are caught up. Calls `on_refused` with the invalid rows.
 pub(crate) async fn run<P: Publish>(
     mut emulator: Emulator<P>,
     posts_per_second: f64,
+    limit: Option<u64>,
     health: Health,
     mut on_refused: impl FnMut(Vec<String>),
     stop: CancellationToken,
 ) {
-    if posts_per_second <= 0.0 {
-        return stop.cancelled().await;
-    }
+    let mut left = if posts_per_second > 0.0 { limit.unwrap_or(u64::MAX) } else { 0 };
     let begun = Instant::now();
     let mut now = begun;
     // The posts due so far, whether sent or skipped.
     let mut past = 0;
-    loop {
+    while left > 0 {
         let due = due(now - begun, posts_per_second);
-        let posts = (due - past).min(due_in(Duration::from_secs(1), posts_per_second).max(1));
+        let posts = (due - past).min(due_in(Duration::from_secs(1), posts_per_second).max(1)).min(left);
         past = due;
         match emulator.run(usize::try_from(posts).unwrap_or(usize::MAX), Duration::ZERO, now + REQUEST_TIMEOUT).await {
             Ok(report) => {
                 health.mark_healthy();
+                left = left.saturating_sub(report.posts);
                 on_refused(report.refused);
             }
             // A database outage lasts for many runs.
@@ -47,6 +47,7 @@ pub(crate) async fn run<P: Publish>(
         }
         now = Instant::now();
     }
+    stop.cancelled().await;
 }
 
 /// Returns the number of posts due after `passed`. The first one is due at the start.
@@ -83,13 +84,18 @@ mod tests {
 
     /// Returns the number of posts sent in slightly more than ten seconds.
     async fn posts(posts_per_second: f64, delay: Duration) -> u64 {
+        posts_of(posts_per_second, None, delay).await
+    }
+
+    async fn posts_of(posts_per_second: f64, limit: Option<u64>, delay: Duration) -> u64 {
         let source = Source::open(&DatabaseUrl::Sample, |_| None).unwrap();
         let (publisher, rng, metrics) = (Slow(delay), StdRng::seed_from_u64(1), Metrics::default());
         let emulator = Emulator::new(source, publisher, &"u".parse().unwrap(), rng, metrics.clone());
         let stop = CancellationToken::new();
-        let ticking = tokio::spawn(run(emulator, posts_per_second, Health::default(), drop, stop.clone()));
+        let ticking = tokio::spawn(run(emulator, posts_per_second, limit, Health::default(), drop, stop.clone()));
         tokio::time::sleep(Duration::from_millis(10_050)).await;
         let posts = metrics.take().sum(&POSTS_SENT);
+        assert!(!ticking.is_finished(), "its end would stop the pipeline");
         stop.cancel();
         ticking.await.unwrap();
         posts
@@ -99,6 +105,14 @@ mod tests {
     async fn posts_are_sent_at_the_requested_rate() {
         for (rate, expected) in [(0.1, 2), (0.5, 6), (1.0, 11), (3.0, 31), (7.0, 71), (500.0, 5001), (0.0, 0)] {
             assert_eq!(posts(rate, Duration::ZERO).await, expected, "{rate} a second");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_posts_than_the_limit_are_sent() {
+        // At 500 a second a run has up to 50 posts.
+        for (rate, limit, expected) in [(1.0, 3, 3), (500.0, 131, 131), (1.0, 100, 11), (1.0, 0, 0)] {
+            assert_eq!(posts_of(rate, Some(limit), Duration::ZERO).await, expected, "{limit} at {rate} a second");
         }
     }
 
