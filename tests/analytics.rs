@@ -26,12 +26,12 @@ use crate::support::{
 };
 
 /// The posts of the golden answers: the first of the course's order.
-const POSTS: usize = 131;
+pub(crate) const POSTS: usize = 131;
 
-/// The SQL of each question, by file name.
+/// The SQL of each question, by file name without its extension.
 fn questions() -> BTreeMap<String, String> {
     let files = fs::read_dir(workspace("analytics")).unwrap().map(|file| file.unwrap().path());
-    let name = |file: &std::path::Path| file.file_name().unwrap().to_str().unwrap().to_owned();
+    let name = |file: &Path| file.file_stem().unwrap().to_str().unwrap().to_owned();
     files.map(|file| (name(&file), fs::read_to_string(&file).unwrap())).collect()
 }
 
@@ -52,13 +52,13 @@ fn records(kind: &Kind, apart: usize) -> Value {
 }
 
 /// The records of all topics, by table. The older rows are of different posts, so that they join to posts that never were.
-fn all_records() -> Map<String, Value> {
+pub(crate) fn all_records() -> Map<String, Value> {
     CATALOG.iter().zip([40, 90, 150]).map(|(kind, apart)| (format!("{kind}_rows"), records(kind, apart))).collect()
 }
 
 /// Archives records in objects of up to 25, and brings the tables up to date after each, in `folder`. Their small files are merged
 /// on the way, and checkpoints written. Returns the tables' folders.
-async fn write_tables(folder: &Path, records: &Map<String, Value>) -> Map<String, Value> {
+pub(crate) async fn write_tables(folder: &Path, records: &Map<String, Value>) -> Map<String, Value> {
     let bucket = Bucket::open(&ArchiveUrl::Folder(folder.to_owned())).await.unwrap();
     let limits = Limits { small_files: 3, ..Limits::default() };
     let tables = Tables::new(bucket.clone(), limits, || 1_785_000_000_123);
@@ -105,30 +105,34 @@ fn columns(rows: &Value, numbers: &[usize], wanted: impl Fn(&Value) -> bool) -> 
     rows.map(|row| numbers.iter().map(|number| row[*number].clone()).collect::<Value>()).collect()
 }
 
-async fn assert_golden_answers(engine: &str) {
+/// Fails unless these are the right answers for the first [`POSTS`] posts. `answers` has the rows of each question, by name.
+pub(crate) fn assert_golden(answers: &Map<String, Value>, engine: &str) {
     let golden = fs::read_to_string(workspace("tests/golden/answers.json")).unwrap();
     let golden: Map<String, Value> = serde_json::from_str(&golden).unwrap();
-    let answers = answers(engine).await;
     assert_eq!(answers.len(), 8);
     let all = |_: &Value| true;
     let first = |row: &Value| row[3] == 1;
-    let years = &answers["2-categories-by-year.sql"];
-    let countries = &answers["3-most-followed-by-country.sql"];
+    let years = &answers["2-categories-by-year"];
+    let countries = &answers["3-most-followed-by-country"];
     let found = [
-        ("1_country_category", answers["1-category-by-country.sql"].clone()),
+        ("1_country_category", answers["1-category-by-country"].clone()),
         ("2a_year_category_counts", columns(years, &[0, 1, 2], all)),
         ("2b_year_top_category", columns(years, &[0, 1, 2], first)),
         ("3a_country_top_user", columns(countries, &[0, 1, 2], all)),
         ("3b_country_of_top_user", columns(countries, &[0, 2], first)),
-        ("4_age_category", answers["4-category-by-age.sql"].clone()),
-        ("5_age_median", answers["5-followers-by-age.sql"].clone()),
-        ("6_joined_per_year_by_post", answers["6-joined-by-year.sql"].clone()),
-        ("7_joinyear_median", answers["7-followers-by-joining-year.sql"].clone()),
-        ("8_age_joinyear_median", answers["8-followers-by-age-and-joining-year.sql"].clone()),
+        ("4_age_category", answers["4-category-by-age"].clone()),
+        ("5_age_median", answers["5-followers-by-age"].clone()),
+        ("6_joined_per_year_by_post", answers["6-joined-by-year"].clone()),
+        ("7_joinyear_median", answers["7-followers-by-joining-year"].clone()),
+        ("8_age_joinyear_median", answers["8-followers-by-age-and-joining-year"].clone()),
     ];
     assert_eq!(golden.len(), found.len());
     let wrong: Vec<_> = found.iter().filter(|(part, rows)| golden[*part] != *rows).collect();
     assert!(wrong.is_empty(), "{engine} answers differently: {wrong:#?}");
+}
+
+async fn assert_golden_answers(engine: &str) {
+    assert_golden(&answers(engine).await, engine);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 mod support;
 
 mod analytics;
+mod answers;
 mod any_record;
 mod broker;
 mod built;

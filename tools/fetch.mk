@@ -37,6 +37,13 @@ $(VENV)/parts: $(VENV)/ready
 	touch $@; \
 	echo "fetched from PyPI in $$SECONDS s: $(PARTS_PINNED)"
 
+# Without the tests' packages.
+$(TOOLS)/answers/ready: Makefile
+	@rm -rf $(@D); python3 -m venv $(@D); \
+	$(@D)/bin/pip install --quiet --no-cache-dir --disable-pip-version-check $(ANSWERS); \
+	touch $@; \
+	echo "fetched from PyPI in $$SECONDS s: $(ANSWERS)"
+
 $(TOOLS)/trino/ready: tests/analytics/pom.xml
 	@rm -rf $(@D); \
 	mvn --batch-mode --quiet -Dstyle.color=never -C --file $< -Dmaven.repo.local=$(TOOLS)/maven \

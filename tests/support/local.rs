@@ -58,6 +58,11 @@ pub(crate) struct Exited {
 }
 
 impl Process {
+    /// The folder that it runs in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(crate) async fn start(args: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let mut child = Command::new(built("local").await.unwrap())
@@ -195,6 +200,11 @@ impl Local {
 }
 
 impl Exited {
+    /// The folder that it ran in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The last line on stdout.
     pub(crate) fn summary(&self) -> &str {
         self.stdout.lines().last().unwrap_or_default()
