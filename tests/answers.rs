@@ -1,4 +1,4 @@
-//! `make answers`: what goes through HTTP, Kafka, the archive and the tables gets the golden
+//! `make answers` and the notebook of `examples/`: what goes through HTTP, Kafka, the archive and the tables gets the golden
 //! answers.
 
 use std::{
@@ -28,8 +28,10 @@ use crate::{
 
 /// The environment of `make answers`, which has no other packages.
 const ANSWERS: &str = ".tools/answers/bin/python";
+/// The environment that runs the notebook.
+const NOTEBOOK: &str = ".tools/notebook/bin/python";
 
-/// A command that runs a program with the Python of an environment.
+/// A command that runs a program with the Python of one of the environments.
 fn with_python(environment: &str, program: &str) -> Command {
     let python = workspace(environment);
     assert!(python.exists(), "{} is missing: `make tools` makes it", python.display());
@@ -75,8 +77,8 @@ fn tables(ended: &Exited) -> PathBuf {
 }
 
 #[tokio::test]
-#[ignore = "needs DuckDB: make test"]
-async fn the_scripts_first_posts_get_the_golden_answers_in_the_terminal() {
+#[ignore = "needs DuckDB and Jupyter: make test"]
+async fn the_scripts_first_posts_get_the_golden_answers_in_the_terminal_and_in_the_notebook() {
     let local = Local::start_without_emulator().await;
     output(python("course_script.py").arg(format!("http://{}/test/topics/demo", local.address)), &posts()).await;
     let ended = local.stop().await;
@@ -90,6 +92,18 @@ async fn the_scripts_first_posts_get_the_golden_answers_in_the_terminal() {
     let table: Vec<_> =
         lines[3..].iter().filter(|line| line.starts_with('│')).map(|line| line.replace(' ', "")).collect();
     assert_eq!(table, ["│joining_year│posts│", "│int64│int64│", "│2015│51│", "│2016│60│", "│2017│20│"]);
+
+    let (notebook, now) = (workspace("examples/analytics.ipynb"), workspace("target/golden/analytics.ipynb"));
+    let mut run = with_python(NOTEBOOK, "tests/analytics/notebook.py");
+    let report = output(run.args([&notebook, &tables(&ended), &now]), "").await;
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_golden(report["answers"].as_object().unwrap(), "the notebook");
+    let advice = "look at it, then: cp target/golden/analytics.ipynb examples";
+    assert_eq!(
+        report["different"],
+        json!([]),
+        "the outputs of these cells are others than those that are checked in: {advice}"
+    );
 }
 
 #[tokio::test]
@@ -189,4 +203,14 @@ async fn missing_tables_are_a_one_line_error_that_says_what_to_do() {
     check(&["--tables", "s3://bucket/archive/tables/demo"], &["no AWS credentials", "aws configure"]).await;
     check(&["--question", "9"], &["--question", "1, 2, 3, 4, 5, 6, 7, 8"]).await;
     check(&["--user-id", "one", "--tables", "x"], &["not allowed with argument"]).await;
+}
+
+#[test]
+fn the_notebook_installs_the_versions_that_it_is_tested_with() {
+    let [notebook, makefile] =
+        ["examples/analytics.ipynb", "Makefile"].map(|file| fs::read_to_string(workspace(file)).unwrap());
+    let (_, command) = notebook.split_once("`pip install ").unwrap();
+    let packages = command.split('`').next().unwrap().split(' ').filter(|package| package.contains("=="));
+    let others: Vec<_> = packages.clone().filter(|package| !makefile.contains(&format!(" {package}"))).collect();
+    assert!(packages.count() == 2 && others.is_empty(), "{others:?}");
 }

