@@ -36,6 +36,7 @@ mod read_back;
 mod replicas;
 mod security;
 mod smoke_output;
+mod table_memory;
 mod tables;
 mod template;
 mod v3;

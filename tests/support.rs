@@ -14,6 +14,7 @@ pub(crate) mod golden;
 pub(crate) mod http;
 pub(crate) mod local;
 pub(crate) mod log;
+pub(crate) mod memory;
 pub(crate) mod msk;
 pub(crate) mod openapi;
 pub(crate) mod pipeline;

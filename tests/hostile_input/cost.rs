@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use crate::support::memory::memory_kib;
+
 /// The bound for the memory that a process allocates for a refused request, in KiB: eight times the largest body.
 const MAX_MEMORY_KIB: u64 = 48 * 1024;
 
@@ -53,13 +55,6 @@ impl Most {
         let Self { memory_kib: (memory, largest), cpu_seconds: (cpu, longest) } = self;
         println!("at most {memory} KiB ({largest}) and {cpu:.2} s of a processor ({longest})");
     }
-}
-
-/// A figure of a process's status.
-fn memory_kib(id: u32, name: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// The CPU time of a process, in user and kernel mode.
