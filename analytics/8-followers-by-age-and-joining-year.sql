@@ -1,15 +1,11 @@
 -- 8. The median follower count of the users in each age group who joined in each year from 2015 to 2020, by posts. Of an even
 -- number it is the lower of the two in the middle.
 WITH pins AS (
-  SELECT * FROM (
-    SELECT r.*, row_number() OVER (PARTITION BY r.ind ORDER BY r.offset DESC, r.partition DESC, r.list_index DESC) AS recency
-    FROM pin_rows AS r
-  ) WHERE recency = 1
+  SELECT r.*, row_number() OVER (PARTITION BY r.ind ORDER BY r.offset DESC, r.partition DESC, r.list_index DESC) AS recency
+  FROM pin_rows AS r
 ), users AS (
-  SELECT * FROM (
-    SELECT r.*, row_number() OVER (PARTITION BY r.ind ORDER BY r.offset DESC, r.partition DESC, r.list_index DESC) AS recency
-    FROM user_rows AS r
-  ) WHERE recency = 1
+  SELECT r.*, row_number() OVER (PARTITION BY r.ind ORDER BY r.offset DESC, r.partition DESC, r.list_index DESC) AS recency
+  FROM user_rows AS r
 ), age_groups (age_group, youngest, oldest) AS (
   VALUES ('18-24', 18, 24), ('25-35', 25, 35), ('36-50', 36, 50), ('+50', 51, 150)
 )
@@ -18,6 +14,6 @@ SELECT age_group, joining_year, follower_count AS median_follower_count FROM (
     row_number() OVER (PARTITION BY a.age_group, year(u.date_joined) ORDER BY p.follower_count) AS place,
     count(*) OVER (PARTITION BY a.age_group, year(u.date_joined)) AS posts
   FROM pins AS p JOIN users AS u ON u.ind = p.ind JOIN age_groups AS a ON u.age BETWEEN a.youngest AND a.oldest
-  WHERE year(u.date_joined) BETWEEN 2015 AND 2020 AND p.follower_count IS NOT NULL
+  WHERE p.recency = 1 AND u.recency = 1 AND year(u.date_joined) BETWEEN 2015 AND 2020 AND p.follower_count IS NOT NULL
 ) WHERE 2 * place IN (posts, posts + 1)
 ORDER BY youngest, joining_year
