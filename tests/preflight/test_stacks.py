@@ -8,7 +8,7 @@ from preflight.checks import CHECKS, names
 from preflight.checks.stacks import REMEDIES, SAM_STACK, find
 from preflight.plan import UNSEEN
 
-from support import STACK, TEMPLATE, AccountTest, existing, plan
+from support import STACK, AccountTest, existing, plan
 from test_kafka import PLUGIN, configuration
 
 QUEUE = json.dumps({"Parameters": {"UserIds": {"Type": "String"}}, "Resources": {"FailedRuns": {"Type": "AWS::SQS::Queue"}}})
@@ -98,13 +98,13 @@ class NamesTest(AccountTest):
     def test_every_name_that_the_template_gives_is_looked_for(self):
         asked = set(re.findall(r'"(AWS::[\w:]+)"', pathlib.Path(names.__file__).read_text()))
         unlooked = set()
-        for resource, declared in TEMPLATE["Resources"].items():
-            if resource.startswith("Fn::") or declared["Type"] in asked | set(SHARED_NAMES):
+        resources = plan().template["Resources"]
+        for declared in resources.values():
+            if declared["Type"] in asked | set(SHARED_NAMES):
                 continue
             unlooked |= {f"{declared['Type']}.{name}" for name in declared.get("Properties", {}) if name in NAMING}
         self.assertEqual(unlooked, set())
-        self.assertEqual(set(SHARED_NAMES) - {declared["Type"] for declared in TEMPLATE["Resources"].values()
-                                              if isinstance(declared, dict)}, set())
+        self.assertEqual(set(SHARED_NAMES) - {declared["Type"] for declared in resources.values()}, set())
 
     def test_a_log_groups_name_is_taken(self):
         groups = plan().properties("AWS::Logs::LogGroup", "LogGroupName")
@@ -129,8 +129,8 @@ class NamesTest(AccountTest):
                           lambda: self.client("athena").create_work_group(Name=STACK))
 
     def test_a_glue_databases_name_is_taken(self):
-        self.assert_taken("name of Glue's database", "demo_stack exists", ["Catalog"],
-                          lambda: self.client("glue").create_database(DatabaseInput={"Name": "demo_stack"}))
+        self.assert_taken("names of Glue's databases", "demo_stack_demo exists", ["Catalogdemo"],
+                          lambda: self.client("glue").create_database(DatabaseInput={"Name": "demo_stack_demo"}))
 
     def test_a_dashboards_name_is_taken(self):
         def take():

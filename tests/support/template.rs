@@ -127,9 +127,9 @@ fn pseudo() -> Value {
     json!({"region": REGION, "account_id": ACCOUNT, "stack_name": STACK})
 }
 
-/// The unmodified template (`source`), and its resources after SAM's code for `AWS::LanguageExtensions` (`early`).
-pub(crate) fn early(given: &Parameters) -> Value {
-    python("early.py", &json!({"pseudo": pseudo(), "parameters": given}))
+/// The unmodified template.
+pub(crate) fn source() -> Value {
+    python("source.py", &Value::Null)
 }
 
 /// The options of `build` and `deploy` in each profile of `samconfig.toml`, read by SAM's own parser.

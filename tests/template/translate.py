@@ -27,10 +27,10 @@ class ManagedPolicies:
         return {}
 
 
-def expanded(template, parameters, pseudo, left):
+def expanded(template, parameters, pseudo):
     """Expands loops and evaluates each intrinsic that needs no resource. SAM derives its logical ids from the values.
 
-    The functions in `left` stay, with their known arguments replaced by values: CloudFormation resolves them later.
+    The functions in `TEXTS` stay, with their known arguments replaced by values: CloudFormation resolves them later.
     """
     context = api.TemplateProcessingContext(
         fragment=copy.deepcopy(template),
@@ -38,7 +38,7 @@ def expanded(template, parameters, pseudo, left):
         pseudo_parameters=models.PseudoParameterValues(**pseudo),
     )
     resolver = api.create_default_intrinsic_resolver(context)
-    resolver.set_preserve_functions(resolver.preserve_functions | left)
+    resolver.set_preserve_functions(resolver.preserve_functions | TEXTS)
     steps = [
         api.TemplateParsingProcessor(),
         api.ForEachProcessor(intrinsic_resolver=resolver),
@@ -75,7 +75,7 @@ def values(template, given):
 
 def answer(template, given, pseudo):
     parameters = values(template, given)
-    translated = transform(packaged(expanded(template, parameters, pseudo, TEXTS)), parameters, ManagedPolicies())
+    translated = transform(packaged(expanded(template, parameters, pseudo)), parameters, ManagedPolicies())
     return {"template": translated, "refused": list(refusals(template["Parameters"], parameters))}
 
 

@@ -1,8 +1,12 @@
 """The deployment that is asked for: the template with its parameters, and the stack as it is now."""
 
+import copy
 import difflib
 import re
 from dataclasses import dataclass, field
+
+from samcli.lib.cfn_language_extensions import api, models
+from samcli.lib.cfn_language_extensions.exceptions import InvalidTemplateException
 
 from preflight import topics
 from preflight.intrinsics import Scope, Unresolved
@@ -28,7 +32,6 @@ class Plan:
     """A template, the values of its parameters, and the stack that it is deployed to."""
 
     def __init__(self, template, stack_name, region, overrides, stack=None, account_id="", partition="aws"):
-        self.template = template
         self.stack_name = stack_name
         self.region = region
         self.account_id = account_id
@@ -57,6 +60,18 @@ class Plan:
             value = str(declared.get("Default", "") if value is None else value)
             self._parameters[name] = value
             self._values[name] = value.split(",") if declared["Type"] == "CommaDelimitedList" else value
+        self.template = template | {"Resources": self._expanded(template)}
+
+    def _expanded(self, template):
+        """Returns the resources, with those that each `Fn::ForEach` repeats in its place."""
+        fragment = {"Parameters": template["Parameters"], "Resources": copy.deepcopy(template["Resources"])}
+        context = models.TemplateProcessingContext(fragment, self._parameters)
+        loop = api.ForEachProcessor(intrinsic_resolver=api.create_default_intrinsic_resolver(context))
+        try:
+            return api.ProcessingPipeline([api.TemplateParsingProcessor(), loop]).process_template(context)["Resources"]
+        except InvalidTemplateException:
+            # `objections` has the reason: two user ids make the same resource.
+            return {name: declared for name, declared in template["Resources"].items() if not name.startswith("Fn::")}
 
     def __getitem__(self, parameter):
         """Returns a parameter's value."""
@@ -95,7 +110,7 @@ class Plan:
         scope = self.scope(zones)
         found = {}
         for resource, declared in self.template["Resources"].items():
-            if resource.startswith("Fn::") or declared["Type"] != kind or not self.makes(resource):
+            if declared["Type"] != kind or not self.makes(resource):
                 continue
             found[resource] = scope.resolve(declared["Properties"][name])
         return found

@@ -14,11 +14,11 @@ def faults(user_ids, pass_through, shared_streams):
 def _user_ids(user_ids):
     earlier = {}
     for position, user_id in enumerate(user_ids):
-        # CloudFormation takes only letters and digits of each user id into the name of a resource.
-        first, other = earlier.setdefault(user_id.replace("-", "").replace("_", ""), (position, user_id))
+        # CloudFormation takes only letters and digits of each user id into the name of a resource, and Glue no capital letters.
+        first, other = earlier.setdefault(user_id.replace("-", "").replace("_", "").lower(), (position, user_id))
         if position != first:
-            same = f"`{user_id}` is given twice" if other == user_id else f"`{other}` and `{user_id}` differ only in - and _"
-            yield f"UserIds: {same}, and `sam build` fails: user ids have to differ in letters or digits"
+            same = f"`{user_id}` is given twice" if other == user_id else f"`{other}` and `{user_id}` differ only in case, - and _"
+            yield f"UserIds: {same}, and `sam build` or Glue refuses it: user ids have to differ in letters or digits"
 
 
 def _pass_through(names, validated):

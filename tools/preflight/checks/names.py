@@ -16,8 +16,7 @@ def free(names):
 def adds(*kinds):
     """Returns a condition that holds where the deployment makes a new resource of one of the types."""
     def condition(plan):
-        return any(plan.adds(name) for name, declared in plan.template["Resources"].items()
-                   if not name.startswith("Fn::") and declared["Type"] in kinds)
+        return any(plan.adds(name) for name, declared in plan.template["Resources"].items() if declared["Type"] in kinds)
     return condition
 
 
@@ -78,7 +77,7 @@ def work_group(plan, account):
 
 
 def catalog(plan, account):
-    """The name of Glue's database."""
+    """Names of Glue's databases."""
     names = [one["Name"] for resource, one in plan.properties("AWS::Glue::Database", "DatabaseInput").items()
              if not plan.owns(resource)]
     for name in names:
@@ -104,6 +103,6 @@ CHECKS = [
     Check("name of the worker configuration", workers, adds("AWS::KafkaConnect::WorkerConfiguration")),
     Check("names of the log groups", log_groups, adds("AWS::Logs::LogGroup")),
     Check("name of Athena's workgroup", work_group, adds("AWS::Athena::WorkGroup")),
-    Check("name of Glue's database", catalog, adds("AWS::Glue::Database")),
+    Check("names of Glue's databases", catalog, adds("AWS::Glue::Database")),
     Check("name of the dashboard", dashboard, adds("AWS::CloudWatch::Dashboard")),
 ]
