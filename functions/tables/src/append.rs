@@ -82,6 +82,9 @@ pub enum TableError {
          changed it"
     )]
     Columns,
+    /// A data file of the table is not there.
+    #[error("{0} is missing")]
+    Missing(Path),
     /// The log's next version exists and cannot be read.
     #[error("version {0} of the table can be neither created nor read")]
     Stuck(u64),

@@ -4,11 +4,12 @@
 //! at any moment.
 //!
 //! Dependencies go one way: [`layout`] and the columns know neither the archive's objects nor Lambda. [`run`] goes over all tables and
-//! returns a [`report`]. Only the archive's bucket calls the object store.
+//! returns a [`report`]. [`follow`] reads the rows of a table. Only the archive's bucket calls the object store.
 
 pub mod append;
 mod compact;
 mod data_file;
+pub mod follow;
 pub mod function;
 pub mod layout;
 mod log;

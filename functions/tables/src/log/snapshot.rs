@@ -57,7 +57,7 @@ impl Snapshot {
     /// # Errors
     /// Also when the table needs features that this function does not know: nothing may be written to it, not even a checkpoint.
     pub(crate) async fn refresh(&mut self, bucket: &Bucket, table: &TableName) -> Result<(), LogError> {
-        while self.read_next(bucket, table).await? {}
+        while self.apply_next(bucket, table).await?.is_some() {}
         let Protocol { min_reader_version: reader, min_writer_version: writer } =
             self.protocol.unwrap_or(Protocol::KNOWN);
         if reader > Protocol::KNOWN.min_reader_version || writer > Protocol::KNOWN.min_writer_version {
@@ -66,15 +66,22 @@ impl Snapshot {
         Ok(())
     }
 
-    async fn read_next(&mut self, bucket: &Bucket, table: &TableName) -> Result<bool, LogError> {
+    /// Applies the next version. Returns the paths of the data files with new rows that it adds, or `None` if there is no such version.
+    pub(crate) async fn apply_next(
+        &mut self,
+        bucket: &Bucket,
+        table: &TableName,
+    ) -> Result<Option<Vec<String>>, LogError> {
         let path = table.version(self.next);
-        let Some(body) = bucket.read(&path).await? else { return Ok(false) };
+        let Some(body) = bucket.read(&path).await? else { return Ok(None) };
         let actions = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(serde_json::from_slice);
         let actions: Vec<Action> =
             actions.collect::<Result<_, _>>().map_err(|error| LogError::Damaged(path, error.into()))?;
+        let added = actions.iter().filter_map(|action| action.add.as_ref()).filter(|add| add.data_change);
+        let added = added.map(|add| add.path.clone()).collect();
         self.apply(actions);
         self.last = body;
-        Ok(true)
+        Ok(Some(added))
     }
 
     /// Creates the next version with `actions`, and applies them. Returns `false` if another writer has created it. When this is an
