@@ -150,10 +150,12 @@ fuzz-%: $(TOOLS)/bin/cargo-bolero
 	@grep -E 'number_of_executed_units|DONE' target/fuzz/$*.log
 
 .PHONY: pictures
-pictures: tools ## Renews the README's pictures with a browser test's screenshots
+pictures: tools ## Renews the documents' pictures with a browser test's screenshots
 	cargo test --workspace --all-features --locked -- --include-ignored a_browser_shows_that_the_pipeline_works
 	cp target/page/live-1440-light.png tests/page/pictures/light.png
 	cp target/page/live-1440-dark.png tests/page/pictures/dark.png
+	cp target/page/questions-1440-light.png tests/page/pictures/questions-light.png
+	cp target/page/questions-1440-dark.png tests/page/pictures/questions-dark.png
 
 .PHONY: bench
 bench: tools $(BENCH) ## Measures the speed next to the alternatives and writes docs/benchmarks.md; ARGS=--help

@@ -32,6 +32,7 @@ mod openapi;
 mod page;
 mod pass_through;
 mod properties;
+mod questions;
 mod read_back;
 mod replicas;
 mod security;

@@ -14,6 +14,7 @@ const ARROWS = [
   ["pin", "archive", "archive"],
   ["geo", "archive", "archive"],
   ["user", "archive", "archive"],
+  ["archive", "tables", "tables"],
 ];
 const LABELLED = "geo"; // the arrow to the archive that carries the figure of their common flow
 const PIXELS_A_SECOND = 55;
@@ -41,8 +42,9 @@ export function arrows(root, boxes) {
       const unused = [arrow.from, arrow.to].some((name) => boxes.get(name).classList.contains("unused"));
       arrow.path.classList.toggle("unused", unused);
       arrow.path.toggleAttribute("hidden", !box.width || !rects.get(arrow.from).width);
-      arrow.path.setAttribute("d", curve(rects.get(arrow.from), box, downwards));
-      if (arrow.label) place(arrow, downwards);
+      const below = downwards || arrow.to === "tables";
+      arrow.path.setAttribute("d", curve(rects.get(arrow.from), box, below));
+      if (arrow.label) place(arrow, below);
       setDots(arrow, 0);
     }
   }

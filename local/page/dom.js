@@ -90,6 +90,26 @@ export function disclosure(summary, load) {
   return node;
 }
 
+/** Has a button copy the text of `source`. */
+export function copyButton(button, source) {
+  const label = button.textContent;
+  let back;
+  button.addEventListener("click", async () => {
+    let said = "Copied";
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+    } catch {
+      // Browsers permit the clipboard only on this machine and over https.
+      source.closest("details")?.setAttribute("open", "");
+      getSelection().selectAllChildren(source);
+      said = "Selected: press Ctrl-C";
+    }
+    setText(button, said);
+    clearTimeout(back);
+    back = setTimeout(() => setText(button, label), 2_000);
+  });
+}
+
 /** Fetches a text. If the server truncates it, a last line is added that says so. */
 export async function fetchBeginning(address) {
   const { text, answer } = await fetchText(address);

@@ -5,6 +5,7 @@ import { follow } from "./feed.js";
 import { Samples } from "./samples.js";
 import { picture } from "./picture.js";
 import { charts } from "./charts.js";
+import { questions } from "./questions.js";
 import { places } from "./places.js";
 import { posts } from "./posts.js";
 import { refusals } from "./refusals.js";
@@ -13,7 +14,7 @@ import { tryIt } from "./try.js";
 
 const samples = new Samples();
 // A section may have `start(pipeline)`, which resets it, and `update(news, samples)`.
-const sections = [status, picture, charts, places, posts, refusals, archive, tryIt].map((section) => section());
+const sections = [status, picture, charts, questions, places, posts, refusals, archive, tryIt].map((section) => section());
 const [state] = sections;
 
 let started = null;

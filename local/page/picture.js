@@ -35,6 +35,9 @@ export function picture() {
     byId("archive-figures").hidden = !archived;
     root.querySelector("[data-flow=archive]").parentElement.hidden = !archived;
     boxes.get("archive").classList.toggle("unused", !archived);
+    byId("tables-figures").hidden = !pipeline.tables;
+    root.querySelector("[data-flow=tables]").parentElement.hidden = !pipeline.tables;
+    boxes.get("tables").classList.toggle("unused", !pipeline.tables);
     boxes.get("emulator").classList.toggle("unused", !pipeline.posts_per_second);
     moves.lay();
   }
@@ -72,6 +75,7 @@ export function picture() {
     if (flow === "api") return samples.average(overHttp);
     if (flow === "emulator") return samples.average((sample) => sample.emulator);
     if (flow === "archive") return samples.average((sample) => sample.archived);
+    if (flow === "tables") return samples.average((sample) => sample.table_rows);
     const [then, before] = offsets[0];
     const [seconds, now] = offsets.at(-1);
     if (seconds <= then) return null;
@@ -108,7 +112,7 @@ function brokenPart([part]) {
   };
 }
 
-function describe({ posts_per_second: rate, rows, kafka, embedded, archive, user_ids: userIds }) {
+function describe({ posts_per_second: rate, rows, kafka, embedded, archive, tables, user_ids: userIds }) {
   setText(byId("emulator-detail"), rate ? `${brief(rate)} post${rate === 1 ? "" : "s"} per second from ${rows}` : "Off");
 
   const [first, ...others] = (kafka ?? "").split(",");
@@ -117,6 +121,7 @@ function describe({ posts_per_second: rate, rows, kafka, embedded, archive, user
   brokers.title = kafka ?? "";
 
   setText(byId("archive-detail"), archive === null ? "Off" : archive);
+  setText(byId("tables-detail"), tables ? "Delta tables of cleaned rows, one for each kind" : "Off");
   setText(byId("picture-note"), userIds?.length > 1
     ? `The topics of ${userIds.length} user ids are summed by kind: ${userIds.join(", ")}.`
     : "");

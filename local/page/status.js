@@ -2,7 +2,7 @@
 
 import { byId, setText } from "./dom.js";
 
-export const PART_NAMES = { emulator: "emulator", kafka: "Kafka", archive: "archive" };
+export const PART_NAMES = { emulator: "emulator", kafka: "Kafka", archive: "archive", tables: "tables" };
 
 export function status() {
   const pill = byId("status");

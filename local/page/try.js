@@ -1,6 +1,6 @@
 // Draws "Try it": sends an editable row, shows the response, and formats the same request for a shell and for Python.
 
-import { byId, make, setText } from "./dom.js";
+import { byId, copyButton, make, setText } from "./dom.js";
 import { curl, python, requestOf } from "./snippets.js";
 
 const SHOWN_HEADERS = ["content-type", "retry-after"];
@@ -95,21 +95,4 @@ async function ask(target, row) {
 
 function pretty(text) {
   return jsonError(text) ? text : JSON.stringify(JSON.parse(text), null, 2);
-}
-
-function copyButton(button, source) {
-  let back;
-  button.addEventListener("click", async () => {
-    let said = "Copied";
-    try {
-      await navigator.clipboard.writeText(source.textContent);
-    } catch {
-      // Browsers permit the clipboard only on this machine and over https.
-      getSelection().selectAllChildren(source);
-      said = "Selected: press Ctrl-C";
-    }
-    setText(button, said);
-    clearTimeout(back);
-    back = setTimeout(() => setText(button, "Copy"), 2_000);
-  });
 }

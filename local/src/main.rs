@@ -3,7 +3,7 @@
 //! [`components`] opens what the [`cli`] asks for, [`pipeline`] starts and stops it in order: [`server`] is `ingest`'s HTTP front,
 //! behind [`guard`], [`admission`] and [`drain`]; [`scheduler`] calls the emulator; [`archiver`] and [`table_writer`] run the archive and its tables each second.
 //! [`kafka`] is the embedded Kafka, and [`backpressure`] keeps it from dropping records. [`banner`], [`progress`] and [`summary`]
-//! report on the terminal, [`dashboard`] in a browser.
+//! report on the terminal, [`dashboard`] in a browser, for which [`analytics`] answers the questions from the tables.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
@@ -19,6 +19,7 @@ use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
 mod admission;
+mod analytics;
 mod archive_claim;
 mod archiver;
 mod backpressure;

@@ -15,6 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    analytics::Analytics,
     archive_claim::ArchiveClaim,
     archiver::{self, ArchiveRunError, ArchiveRunner},
     backpressure::{Backlog, BoundedPublisher},
@@ -121,7 +122,9 @@ fn start(cli: &Cli, components: Components, totals: RunningTotals, started: Inst
     let backlog = embedded.as_ref().map(|_| Arc::new(Backlog::new(user_ids.topic_names())));
     let archive_url = archive.as_ref().map(|archive| archive.url.to_string());
     let bucket = archive.as_ref().map(|archive| archive.bucket.clone());
-    let dashboard = Dashboard::new(setup, &user_ids, totals.clone(), bucket.clone());
+    let table_bucket = bucket.clone().filter(|_| !cli.no_tables);
+    let analytics = table_bucket.as_ref().map(|bucket| Analytics::new(bucket, &user_ids));
+    let dashboard = Dashboard::new(setup, &user_ids, totals.clone(), bucket, analytics);
     let cluster = producer.clone();
     let producer = RecordingPublisher::new(BoundedPublisher::new(producer, backlog.clone()), dashboard.clone());
 
@@ -139,9 +142,11 @@ fn start(cli: &Cli, components: Components, totals: RunningTotals, started: Inst
     let (rate, limit) = (cli.posts_per_second, cli.posts);
     let emulator = Task::spawn(scheduler::run(emulator, rate, limit, health, on_refused, stop_sending.clone()));
 
-    let writer = bucket.filter(|_| !cli.no_tables).map(|bucket| {
+    let has_tables = table_bucket.is_some();
+    let health = dashboard.health().tables.clone();
+    let writer = table_bucket.map(|bucket| {
         let tables = Tables::new(bucket, tables::append::Limits::default(), now_ms);
-        TableWriter { tables, names: tables::run::names(&user_ids), metrics: metrics.clone() }
+        TableWriter { tables, names: tables::run::names(&user_ids), metrics: metrics.clone(), health }
     });
     let table_writer = Task::spawn(table_writer::run(writer, stop_tables.clone()));
 
@@ -158,7 +163,7 @@ fn start(cli: &Cli, components: Components, totals: RunningTotals, started: Inst
     reports.spawn(dashboard.clone().watch_kafka(cluster));
     reports.spawn(dashboard.run(stored));
     let snapshot = totals.clone();
-    reports.spawn(progress::show(move || snapshot.snapshot(), archive_url.is_some()));
+    reports.spawn(progress::show(move || snapshot.snapshot(), archive_url.is_some(), has_tables));
     Running {
         started,
         totals,

@@ -16,8 +16,8 @@ const TERMINAL_INTERVAL: Duration = Duration::from_millis(500);
 /// The interval of lines elsewhere.
 const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Reports `totals` until dropped, including those of the archive if there is one.
-pub(crate) async fn show(totals: impl Fn() -> Totals, is_archived: bool) {
+/// Reports `totals` until dropped, including those of the archive and of its tables if there are any.
+pub(crate) async fn show(totals: impl Fn() -> Totals, is_archived: bool, has_tables: bool) {
     let begun = Instant::now();
     let terminal = stderr().is_terminal();
     let every = if terminal { TERMINAL_INTERVAL } else { LOG_INTERVAL };
@@ -32,7 +32,7 @@ pub(crate) async fn show(totals: impl Fn() -> Totals, is_archived: bool) {
     loop {
         ticks.tick().await;
         let now = totals();
-        let line = line(&before, &now, at.elapsed(), is_archived);
+        let line = line(&before, &now, at.elapsed(), is_archived, has_tables);
         if terminal {
             bar.set_message(line);
             bar.tick();
@@ -43,7 +43,7 @@ pub(crate) async fn show(totals: impl Fn() -> Totals, is_archived: bool) {
     }
 }
 
-fn line(before: &Totals, now: &Totals, passed: Duration, is_archived: bool) -> String {
+fn line(before: &Totals, now: &Totals, passed: Duration, is_archived: bool, has_tables: bool) -> String {
     let mut parts = vec![
         format!("posts {} ({:.0}/s)", now.posts, rate(now.posts - before.posts, passed)),
         format!(
@@ -55,6 +55,9 @@ fn line(before: &Totals, now: &Totals, passed: Duration, is_archived: bool) -> S
     ];
     if is_archived {
         parts.push(format!("archived {}", now.records_archived));
+    }
+    if has_tables {
+        parts.push(format!("table rows {}", now.table_rows));
     }
     for (what, count) in
         [("unconfirmed", now.records_unconfirmed), ("behind", now.archive_lag), ("quarantined", now.quarantined)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
-use shared::metrics::{Recorded, archive, emulator, ingest};
+use shared::metrics::{Recorded, archive, emulator, ingest, tables};
 
 /// The most samples kept.
 const MAX_SAMPLES: usize = 600;
@@ -25,6 +25,8 @@ pub(crate) struct Sample {
     /// Rejected requests, by `error_code`.
     refused: BTreeMap<String, u64>,
     archived: u64,
+    /// Rows added to the tables.
+    table_rows: u64,
     /// Records that the archive's last run left behind.
     lag: u64,
     /// Percentiles of the produce times of requests.
@@ -58,6 +60,7 @@ impl Second {
             *sample.refused.entry(code.to_owned()).or_default() += requests;
         }
         sample.archived += recorded.sum(&archive::RECORDS_ARCHIVED);
+        sample.table_rows += recorded.sum(&tables::ROWS_ADDED);
         self.requests_ms.extend(recorded.measured(&ingest::PRODUCE_TIME));
         self.emulator_ms.extend(recorded.measured(&emulator::PRODUCE_TIME));
     }
@@ -118,6 +121,7 @@ mod tests {
             metrics.add_by(&ingest::REQUESTS_REFUSED, "42203", 1);
             metrics.add(&emulator::RECORDS_WRITTEN, 3);
             metrics.add(&archive::RECORDS_ARCHIVED, 4);
+            metrics.add(&tables::ROWS_ADDED, 5);
             metrics.record_duration(&ingest::PRODUCE_TIME, Duration::from_millis(milliseconds));
             metrics.record_duration(&emulator::PRODUCE_TIME, Duration::from_millis(9));
             second.add(&metrics.take());
@@ -126,7 +130,8 @@ mod tests {
         samples.add(second, 7, 5);
         samples.add(Second::default(), 8, 0);
         let [sample, empty] = samples.latest.make_contiguous() else { panic!("two") };
-        assert_eq!((sample.pin, sample.geo, sample.emulator, sample.archived), (0, 4, 6, 8));
+        assert_eq!((sample.pin, sample.geo, sample.emulator), (0, 4, 6));
+        assert_eq!((sample.archived, sample.table_rows), (8, 10));
         assert_eq!(sample.refused, BTreeMap::from([("42203".to_owned(), 2)]));
         assert_eq!((sample.second, sample.time_ms, sample.lag), (1, 7, 5));
         assert_eq!((sample.p50_ms, sample.p99_ms, sample.emulator_p50_ms), (Some(1.0), Some(2.0), Some(9.0)));

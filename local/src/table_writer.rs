@@ -23,6 +23,7 @@ pub(crate) struct TableWriter {
     pub(crate) tables: Tables,
     pub(crate) names: Vec<TableName>,
     pub(crate) metrics: Metrics,
+    pub(crate) health: Health,
 }
 
 /// The reason that the last run failed, on one line.
@@ -39,7 +40,7 @@ pub(crate) async fn run(writer: Option<TableWriter>, stop: CancellationToken) ->
         stop.cancelled().await;
         return Ok(());
     };
-    let health = Health::default();
+    let health = &writer.health;
     while stop.run_until_cancelled(sleep(RUN_INTERVAL)).await.is_some() {
         match writer.run_once().await {
             Ok(()) => health.mark_healthy(),

@@ -32,6 +32,9 @@ pub(crate) struct Totals {
     pub(crate) quarantined: u64,
     /// Rows added to the tables.
     pub(crate) table_rows: u64,
+    /// Data files added to the tables.
+    #[serde(skip)]
+    pub(crate) table_files: u64,
     /// Records that the last run of the archive left behind.
     #[serde(skip)]
     pub(crate) archive_lag: u64,
@@ -79,6 +82,7 @@ impl Totals {
         self.objects += recorded.sum(&archive::OBJECTS_STORED);
         self.quarantined += recorded.sum(&archive::RECORDS_QUARANTINED);
         self.table_rows += recorded.sum(&tables::ROWS_ADDED);
+        self.table_files += recorded.sum(&tables::FILES_ADDED);
         self.archive_lag = recorded.gauge(&archive::ARCHIVE_LAG).unwrap_or(self.archive_lag);
     }
 }

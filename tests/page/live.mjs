@@ -47,6 +47,7 @@ const viewers = {
     await page.waitForTimeout(4_000);
     await page.screenshot({ path: `${pictures}/live-${width}-${scheme}.png` });
     await page.screenshot({ path: `${pictures}/live-${width}-${scheme}-whole.png`, fullPage: true });
+    await page.locator("#questions").screenshot({ path: `${pictures}/questions-${width}-${scheme}.png` });
     // Elements that fade in have too little contrast for a moment, except with reduced motion.
     await page.emulateMedia({ reducedMotion: "reduce" });
     const found = await violations(page);
@@ -55,6 +56,34 @@ const viewers = {
     const charts = await page.locator("[data-chart]").evaluateAll((charts) => charts.map((chart) => chart.dataset.chart));
     await browser.close();
     return { messages, foreign, took, violations: found, wide, charts };
+  },
+
+  /** Waits until the questions are answered for a number of posts, and reads their cards. Copies the first one's SQL. */
+  async answers(posts) {
+    const { browser, page, messages } = await open({ width: 1280, pictures });
+    await page.goto(address);
+    await until(page, "the answers are shown", (posts) => document.querySelector("#questions-state").textContent === `${posts} posts`, posts);
+    // The cards are drawn after each other.
+    await until(page, "each card has its answer", () => {
+      return [...document.querySelectorAll(".question")].every((card) => !card.querySelector(".answer").hidden);
+    });
+    const bars = await page.locator(".question:has(.bars)").evaluateAll((cards) =>
+      cards.map((card) => [card.dataset.question, [...card.querySelectorAll(".bars li")].map((bar) => [
+        bar.querySelector(".label").textContent,
+        bar.querySelector(".names")?.textContent ?? "",
+        Number(bar.querySelector("data").value),
+      ])]));
+    const grids = await page.locator(".question:has(table)").evaluateAll((cards) =>
+      cards.map((card) => [card.dataset.question, [...card.querySelectorAll("tbody data")].map((number) => {
+        const cell = number.closest("td");
+        const column = card.querySelectorAll("thead tr > *")[cell.cellIndex].textContent;
+        return [column, cell.parentElement.querySelector("th").textContent, Number(number.value), cell.classList.contains("best")];
+      })]));
+    await page.locator(".question button").first().click();
+    await until(page, "the SQL is selected", () => document.querySelector(".question button").textContent.startsWith("Selected"));
+    const copied = await page.evaluate(() => getSelection().toString());
+    await browser.close();
+    return { messages, bars: Object.fromEntries(bars), grids: Object.fromEntries(grids), copied };
   },
 
   /** With the keyboard only: sends a row, reads its archived line, sends an invalid row and reads the advice. */

@@ -38,7 +38,8 @@ macro_rules! file {
 }
 
 /// The files that the page loads.
-pub(super) static FILES: [File; 18] = [
+pub(super) static FILES: [File; 20] = [
+    file!("answers.js", SCRIPT),
     file!("archive.js", SCRIPT),
     file!("arrows.js", SCRIPT),
     file!("charts.js", SCRIPT),
@@ -52,6 +53,7 @@ pub(super) static FILES: [File; 18] = [
     file!("picture.js", SCRIPT),
     file!("places.js", SCRIPT),
     file!("posts.js", SCRIPT),
+    file!("questions.js", SCRIPT),
     file!("refusals.js", SCRIPT),
     file!("samples.js", SCRIPT),
     file!("snippets.js", SCRIPT),

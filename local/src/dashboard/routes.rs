@@ -1,4 +1,4 @@
-//! The routes of the page: its files, its event stream, and previews of records and objects.
+//! The routes of the page: its files, its event stream, the questions' answers, and previews of records and objects.
 
 use std::convert::Infallible;
 
@@ -40,6 +40,8 @@ const WHOLE_BYTES: HeaderName = HeaderName::from_static("x-whole-bytes");
 const OBJECT: HeaderName = HeaderName::from_static("x-object");
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Builds the routes of the page, with `api` as the fallback. Event streams end at `stop`.
 pub(crate) fn routes(dashboard: Dashboard, api: Router, stop: &CancellationToken) -> Router {
@@ -47,6 +49,7 @@ pub(crate) fn routes(dashboard: Dashboard, api: Router, stop: &CancellationToken
     let mut routes = Router::new()
         .route("/live/pipeline", get(pipeline))
         .route("/live/events", get(async move |State(dashboard): State<Dashboard>| events(&dashboard, &stop)))
+        .route("/live/answers", get(answers))
         .route("/live/record", get(record))
         .route("/live/object", get(object));
     for file in &FILES {
@@ -86,10 +89,8 @@ async fn pipeline(State(dashboard): State<Dashboard>) -> Response {
 fn events(dashboard: &Dashboard, stop: &CancellationToken) -> Response {
     let events = stream::unfold(dashboard.0.newest.subscribe(), next).take_until(stop.clone().cancelled_owned());
     dashboard.0.browser_connected.notify_one();
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
+    let headers =
+        [(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")), (header::CACHE_CONTROL, NO_STORE)];
     (headers, Body::from_stream(events)).into_response()
 }
 
@@ -97,6 +98,23 @@ async fn next(mut newest: watch::Receiver<Bytes>) -> Option<(Result<Bytes, Infal
     newest.changed().await.ok()?;
     let event = newest.borrow_and_update().clone();
     Some((Ok(event), newest))
+}
+
+#[derive(Deserialize)]
+struct AnswersQuery {
+    user_id: String,
+}
+
+/// `GET /live/answers`: the answers to the questions from the tables of a user id, as JSON.
+async fn answers(State(dashboard): State<Dashboard>, Query(AnswersQuery { user_id }): Query<AnswersQuery>) -> Response {
+    let Some(analytics) = &dashboard.0.analytics else { return not_found("this process writes no tables") };
+    match analytics.answers(&user_id).await {
+        Some(Ok(answers)) => {
+            ([(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, NO_STORE)], answers).into_response()
+        }
+        Some(Err(source)) => error(StatusCode::SERVICE_UNAVAILABLE, &format!("the questions: {}", one_line(&source))),
+        None => not_found("this process serves no such user id"),
+    }
 }
 
 /// The position of a record.

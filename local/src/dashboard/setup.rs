@@ -6,7 +6,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::{kind::CATALOG, metrics::ingest::PASS_THROUGH, sample};
 
-use crate::{cli::Cli, clock::now_ms, components::Components};
+use crate::{
+    analytics::{QUESTIONS, Question},
+    cli::Cli,
+    clock::now_ms,
+    components::Components,
+};
 
 /// The setup, in the names that the page reads.
 #[derive(Debug, Serialize)]
@@ -22,6 +27,9 @@ pub(crate) struct Setup {
     rows: &'static str,
     /// `None` with `--no-archive`.
     pub(super) archive: Option<String>,
+    /// Unset without an archive and with `--no-tables`.
+    tables: bool,
+    questions: &'static [Question],
     /// Set unless `--no-read-back`.
     reads_back: bool,
     /// A valid row of each kind.
@@ -49,6 +57,8 @@ impl Setup {
             posts_per_second: cli.posts_per_second,
             rows: rows(cli),
             archive: components.archive.as_ref().map(|archive| archive.url.to_string()),
+            tables: components.archive.is_some() && !cli.no_tables,
+            questions: &QUESTIONS,
             reads_back: !cli.no_read_back,
             examples: CATALOG.iter().filter_map(|kind| Some((kind.name, example(kind.table)?))).collect(),
         }

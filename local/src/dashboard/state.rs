@@ -26,6 +26,7 @@ use super::{
     setup::{Setup, Topic},
 };
 use crate::{
+    analytics::Analytics,
     clock::now_ms,
     health::Health,
     samples::{Sample, Samples},
@@ -50,6 +51,7 @@ pub(crate) struct ComponentHealth {
     pub(crate) emulator: Health,
     pub(crate) kafka: Health,
     pub(crate) archive: Health,
+    pub(crate) tables: Health,
 }
 
 /// The state that the page shows. Clones share it.
@@ -62,6 +64,8 @@ pub(super) struct Inner {
     running_totals: RunningTotals,
     health: ComponentHealth,
     pub(super) bucket: Option<Bucket>,
+    /// `None` without tables.
+    pub(super) analytics: Option<Analytics>,
     pub(super) samples: Mutex<Samples>,
     posts: Mutex<Posts>,
     pub(super) objects: Mutex<Objects>,
@@ -92,6 +96,7 @@ struct TotalsView<'a> {
     #[serde(flatten)]
     totals: &'a Totals,
     records_by_http: u64,
+    table_files: u64,
     archive_lag: u64,
 }
 
@@ -101,6 +106,7 @@ struct ComponentErrors {
     emulator: Option<String>,
     kafka: Option<String>,
     archive: Option<String>,
+    tables: Option<String>,
 }
 
 /// The end offset of a topic, summed over its partitions.
@@ -112,12 +118,19 @@ struct TopicState<'a> {
 
 impl Dashboard {
     /// Creates the state before the first record. The archive's objects are read from `bucket`.
-    pub(crate) fn new(setup: Setup, user_ids: &UserIds, running_totals: RunningTotals, bucket: Option<Bucket>) -> Self {
+    pub(crate) fn new(
+        setup: Setup,
+        user_ids: &UserIds,
+        running_totals: RunningTotals,
+        bucket: Option<Bucket>,
+        analytics: Option<Analytics>,
+    ) -> Self {
         Self(Arc::new(Inner {
             setup,
             running_totals,
             health: ComponentHealth::default(),
             bucket,
+            analytics,
             samples: Mutex::default(),
             posts: Mutex::new(Posts::of(user_ids)),
             objects: Mutex::default(),
@@ -226,12 +239,22 @@ impl Dashboard {
         let inner = &*self.0;
         let (samples, posts) = (lock(&inner.samples), lock(&inner.posts));
         let (objects, refusals) = (lock(&inner.objects), lock(&inner.refusals));
-        let ComponentHealth { emulator, kafka, archive } = &inner.health;
+        let ComponentHealth { emulator, kafka, archive, tables } = &inner.health;
         let none = Sample::default();
         let event = Event {
             sample: samples.latest().back().unwrap_or(&none),
-            totals: TotalsView { totals, records_by_http: totals.records_by_http, archive_lag: totals.archive_lag },
-            errors: ComponentErrors { emulator: emulator.error(), kafka: kafka.error(), archive: archive.error() },
+            totals: TotalsView {
+                totals,
+                records_by_http: totals.records_by_http,
+                table_files: totals.table_files,
+                archive_lag: totals.archive_lag,
+            },
+            errors: ComponentErrors {
+                emulator: emulator.error(),
+                kafka: kafka.error(),
+                archive: archive.error(),
+                tables: tables.error(),
+            },
             topics: inner.setup.topics.iter().map(|topic| TopicState::of(topic, &posts)).collect(),
             posts: posts.view(&objects),
             refusals: refusals.view(),
