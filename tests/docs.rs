@@ -278,5 +278,5 @@ fn cargo_run_starts_the_pipeline() {
     let metadata: Value = serde_json::from_slice(&cargo.unwrap().stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
     let run: Vec<_> = packages.iter().filter_map(|package| package["default_run"].as_str()).collect();
-    assert_eq!(run, ["local"], "with any other one, Cargo asks which is meant");
+    assert_eq!(run, ["pinterest-data-pipeline"], "with any other one, Cargo asks which is meant");
 }

@@ -138,7 +138,7 @@ async fn a_record_is_shown_with_its_offset_its_object_and_its_archived_line() {
         ("record?topic=demo.geo&partition=0&offset=2", 404),
         ("record?topic=demo.geo&partition=1&offset=0", 404),
         ("record?topic=demo.geo", 400),
-        ("object?path=../local.env", 404),
+        ("object?path=../../local.env", 404),
         ("object?path=topics/demo.geo/partition=0/none.json", 404),
     ] {
         assert_eq!(text(&local, &format!("/live/{asked}")).await.0, expected, "{asked}");

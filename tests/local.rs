@@ -20,6 +20,7 @@ use crate::support::{
 };
 
 mod clients;
+mod commands;
 mod embedded;
 mod sizes;
 mod stop;

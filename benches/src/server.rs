@@ -76,11 +76,10 @@ pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
 async fn local(folder: &TempDir, kafka: &Kafka) -> Result<Served> {
     let port = free_port()?;
     let (address, servers) = (format!("127.0.0.1:{port}"), kafka.internal_servers());
-    let arguments =
-        ["--listen", &address, "--user-id", USER_ID, "--posts-per-second", "0", "--bootstrap-servers", &servers];
-    let files = ["--no-archive", "--env-file", "local.env"];
-    let arguments = [&arguments[..], &files].concat();
-    let server = serve("local", &folders::program("local"), &arguments, &[], folder.path(), port).await?;
+    let arguments = ["--listen", &address, "--user-id", USER_ID, "--posts-per-second", "0", "--no-archive"];
+    let arguments = [&arguments[..], &["--bootstrap-servers", &servers]].concat();
+    let program = folders::program("pinterest-data-pipeline");
+    let server = serve("local", &program, &arguments, &[], folder.path(), port).await?;
     let url = format!("http://127.0.0.1:{port}/topics/{TOPIC}");
     Ok(Served { candidate: LOCAL, server, url, requests: Requests::bodies(folder, TOPIC)? })
 }

@@ -91,14 +91,15 @@ async fn of_ingest(folder: &TempDir, kafka: &Kafka, listener: Listener, user_ids
 async fn of_local(folder: &TempDir, kafka: &Kafka, user_ids: &UserIds) -> Result<f64> {
     let port = free_port()?;
     let (address, servers) = (format!("127.0.0.1:{port}"), kafka.internal_servers());
-    let arguments = ["--listen", &address, "--posts-per-second", "0", "--no-archive", "--env-file", "local.env"];
+    let arguments = ["--listen", &address, "--posts-per-second", "0", "--no-archive"];
     let arguments = arguments.into_iter().chain(["--bootstrap-servers", &servers]);
     let user_ids: Vec<_> = user_ids.iter().map(ToString::to_string).collect();
     let arguments = arguments.chain(user_ids.iter().flat_map(|user_id| ["--user-id", user_id]));
     let begun = Instant::now();
     let log = folder.path().join("local.log");
     let no_variables: [(&str, &str); 0] = [];
-    let _local = Process::start("local", folders::program("local"), arguments, no_variables, folder.path(), &log)?;
+    let program = folders::program("pinterest-data-pipeline");
+    let _local = Process::start("local", program, arguments, no_variables, folder.path(), &log)?;
     let mut stream = timeout(ANSWER_TIMEOUT, connect(port)).await?;
     let body = body(rows(&PIN).take(1));
     let head = format!("POST /topics/{TOPIC} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n");

@@ -25,9 +25,11 @@ pub(crate) fn print(cli: &Cli, components: &Components) {
             "Tables     {}",
             if archive.is_none() || cli.no_tables { "none" } else { "in tables/ of the archive, each second" }
         ),
-        format!("Settings   {} for cargo lambda watch --env-file", cli.env_file.display()),
     ];
     // Deviations from the defaults.
+    if let Some(file) = &cli.env_file {
+        lines.push(format!("Settings   {} for cargo lambda watch --env-file", file.display()));
+    }
     if !address.ip().is_loopback() {
         lines
             .push("Open to    every machine that reaches this one, without authentication: see SECURITY.md".to_owned());

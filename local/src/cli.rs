@@ -2,7 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use emulator::Order;
 use ingest::StatusPolicy;
 use shared::{
@@ -13,16 +14,33 @@ use shared::{
 
 use crate::guard::{Host, Origin};
 
+/// The program's name on the PATH.
+pub(crate) const NAME: &str = env!("CARGO_BIN_NAME");
+
 /// The whole Pinterest data pipeline in one process: the HTTP API, Kafka, the emulator, the archive and its tables.
 ///
-/// Needs neither installed software nor an AWS account: Kafka is embedded, the rows ship with the project, the archive is a folder.
+/// Needs neither installed software nor an AWS account: Kafka and the rows are embedded, the archive is a folder.
 /// Each of them can be replaced by a real one.
 #[derive(Debug, Parser)]
-#[command(name = "local", version, max_term_width = 100)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+#[command(
+    name = NAME,
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// Address of the HTTP API; the default port is the REST Proxy's
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8082", value_parser = address)]
     pub(crate) listen: SocketAddr,
+
+    /// Open the page in a browser
+    #[arg(long)]
+    pub(crate) open: bool,
 
     /// Additional host name that the HTTP API accepts, such as this machine's on a LAN; repeatable
     #[arg(long = "allow-host", value_name = "NAME")]
@@ -94,7 +112,7 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "mysql://…")]
     pub(crate) database_url: Option<String>,
 
-    /// Folder or S3 URL of the archive; without it, a new folder under target/archive
+    /// Folder or S3 URL of the archive; without it, a new folder under pinterest-archive
     #[arg(long, value_name = "FOLDER|s3://…")]
     pub(crate) archive: Option<String>,
 
@@ -107,12 +125,24 @@ pub(crate) struct Cli {
     pub(crate) no_tables: bool,
 
     /// File to write the functions' settings to, for cargo lambda watch --env-file
-    #[arg(long, value_name = "FILE", default_value = "target/local.env")]
-    pub(crate) env_file: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
 
     /// Format of the summary, which is the last line
     #[arg(long, value_enum, value_name = "FORM", default_value = "words")]
     pub(crate) summary: SummaryForm,
+}
+
+/// A command that runs no pipeline.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum Command {
+    /// List the optional parts, and what is missing on this machine for each
+    Doctor,
+    /// Print a shell's completions, for `source <(pinterest-data-pipeline completions bash)`
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

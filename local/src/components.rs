@@ -30,11 +30,15 @@ use shared::{
 use tokio::net::TcpListener;
 
 use crate::{
-    archive_claim::ArchiveClaim, cli::Cli, error::StartError, kafka::EmbeddedKafka, startup_progress::StartupProgress,
+    archive_claim::ArchiveClaim, cli::Cli, error::StartError, kafka::EmbeddedKafka, port::listen,
+    startup_progress::StartupProgress,
 };
 
 /// The time to connect to Kafka.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The folder of the archives that no flag names, in the current one.
+const ARCHIVES: &str = "pinterest-archive";
 
 /// All components, open and connected.
 pub(crate) struct Components {
@@ -116,10 +120,11 @@ impl Components {
             archive,
             claim: None,
         };
-        let file = &cli.env_file;
-        components
-            .write_env_file(file, &database_url, cli)
-            .map_err(|source| StartError::EnvFile { file: file.clone(), source })?;
+        if let Some(file) = &cli.env_file {
+            components
+                .write_env_file(file, &database_url, cli)
+                .map_err(|source| StartError::EnvFile { file: file.clone(), source })?;
+        }
         if let (Some(archive), Some(_)) = (&components.archive, &components.embedded) {
             components.claim = Some(ArchiveClaim::take(&archive.url, &archive.bucket).await?);
         }
@@ -161,12 +166,6 @@ impl Components {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let listener = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
-    let (bound, listener) = listener.map_err(|source| StartError::Listen { address, source })?;
-    Ok((listener, bound))
-}
-
 /// Returns the settings of a real cluster, with the credentials of the environment if it requires authentication.
 fn cluster(cli: &Cli, bootstrap_servers: &str) -> Result<Cluster, StartError> {
     let security = match (cli.security_protocol, cli.ssl_ca_location.clone()) {
@@ -191,12 +190,12 @@ async fn connect(cluster: &Cluster, user_ids: &UserIds, metrics: &Metrics) -> Re
     }
 }
 
-/// Returns the archive of the command line, or a new folder under `target/archive`, named after the current time.
+/// Returns the archive of the command line, or a new folder under [`ARCHIVES`], named after the current time.
 fn archive_url(cli: &Cli) -> Result<ArchiveUrl, StartError> {
     if let Some(text) = &cli.archive {
         return text.parse().map_err(|source| StartError::ArchiveUrl { text: text.clone(), source });
     }
     #[expect(clippy::disallowed_methods, reason = "names a folder, decides nothing")]
     let now = chrono::Local::now().format("%Y-%m-%dT%H-%M-%S%.3f");
-    Ok(ArchiveUrl::Folder(Path::new("target/archive").join(now.to_string())))
+    Ok(ArchiveUrl::Folder(Path::new(ARCHIVES).join(now.to_string())))
 }

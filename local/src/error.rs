@@ -62,6 +62,8 @@ pub(crate) enum StartError {
          .in-use there, which a killed process left behind"
     )]
     ArchiveClaimed(ArchiveUrl),
+    #[error("--listen {address}: {holder} listens there; {advice}")]
+    PortInUse { address: SocketAddr, holder: String, advice: String },
     #[error("--listen {address}: {source}; choose another address, or port 0 for any free port")]
     Listen { address: SocketAddr, source: io::Error },
     #[error("--env-file {file}: {source}", file = file.display())]

@@ -1,9 +1,10 @@
-//! The whole pipeline in one process, with the handlers that run on AWS: what `cargo run` starts.
+//! The program `pinterest-data-pipeline`: the whole pipeline in one process, with the handlers that run on AWS.
 //!
 //! [`components`] opens what the [`cli`] asks for, [`pipeline`] starts and stops it in order: [`server`] is `ingest`'s HTTP front,
 //! behind [`guard`], [`admission`] and [`drain`]; [`scheduler`] calls the emulator; [`archiver`] and [`table_writer`] run the archive and its tables each second.
 //! [`kafka`] is the embedded Kafka, and [`backpressure`] keeps it from dropping records. [`banner`], [`progress`] and [`summary`]
-//! report on the terminal, [`dashboard`] in a browser, for which [`analytics`] answers the questions from the tables.
+//! report on the terminal, [`dashboard`] in a browser, for which [`analytics`] answers the questions from the tables. [`doctor`]
+//! lists the optional parts.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
@@ -14,7 +15,8 @@ use std::{
     thread::available_parallelism,
 };
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use clap_complete::generate;
 use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
@@ -24,16 +26,19 @@ mod archive_claim;
 mod archiver;
 mod backpressure;
 mod banner;
+mod browser;
 mod cli;
 mod clock;
 mod components;
 mod dashboard;
+mod doctor;
 mod drain;
 mod error;
 mod guard;
 mod health;
 mod kafka;
 mod pipeline;
+mod port;
 mod progress;
 mod samples;
 mod scheduler;
@@ -44,7 +49,7 @@ mod summary;
 mod table_writer;
 mod totals;
 
-use cli::Cli;
+use cli::{Cli, Command, NAME};
 use error::StartError;
 
 /// The default log filter: only what needs attention. `RUST_LOG` overrides it.
@@ -55,6 +60,20 @@ const EXTRA_THREADS: usize = 4;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    match cli.command {
+        None => run(cli),
+        Some(Command::Doctor) => {
+            print!("{}", doctor::report());
+            ExitCode::SUCCESS
+        }
+        Some(Command::Completions { shell }) => {
+            generate(shell, &mut Cli::command(), NAME, &mut io::stdout());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn run(cli: Cli) -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     lines.with_ansi(io::stderr().is_terminal()).init();

@@ -9,7 +9,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use tables::append::Tables;
 use tokio::{
     sync::mpsc::unbounded_channel,
-    task::{JoinError, JoinHandle, JoinSet},
+    task::{JoinError, JoinHandle, JoinSet, spawn_blocking},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,7 @@ use crate::{
     archive_claim::ArchiveClaim,
     archiver::{self, ArchiveRunError, ArchiveRunner},
     backpressure::{Backlog, BoundedPublisher},
-    banner,
+    banner, browser,
     cli::Cli,
     clock::now_ms,
     components::{Archive, Components},
@@ -46,7 +46,11 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     // Before the banner mentions Ctrl-C.
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
     banner::print(&cli, &components);
+    let address = components.address;
     let running = start(&cli, components, totals, started);
+    if cli.open {
+        spawn_blocking(move || browser::open(address));
+    }
     tokio::select! {
         () = signals.stop_requested(cli.duration) => eprintln!(
             "Stopping: what is in flight is written and archived first, within {} s. Ctrl-C again stops at once.",

@@ -24,7 +24,7 @@ async fn wrong_usage_is_a_one_line_error() {
         (&["--posts-per-second", "-1"], &["--posts-per-second", "not a number from 0 to 10000"]),
         (&["--order", "backwards"], &["--order", "neither `random` nor `course`"]),
         (&["--listen", "nonsense"], &["--listen", "nonsense"]),
-        (&["--listen", &busy], &["--listen", &busy, "another address"]),
+        (&["--listen", &busy], &["--listen", &busy, "listens there"]),
         (&["--user-id", "a b"], &["--user-id", "a b", "letters, digits"]),
         (&["--user-id", "_a"], &["--user-id", "_a", "begins with neither `.` nor `_`: Spark and Athena skip"]),
         (&["--allow-host", "http://a"], &["--allow-host", "http://a", "without a port"]),

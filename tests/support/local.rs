@@ -1,4 +1,4 @@
-//! The program `local` as a process in its own folder, and its clients.
+//! The program `pinterest-data-pipeline` as a process in its own folder, and its clients.
 
 use std::{
     fs,
@@ -33,6 +33,9 @@ use crate::support::pipeline::JSON;
 /// Longer than any step takes on a busy machine.
 const STEP_TIMEOUT: Duration = Duration::from_mins(2);
 
+/// The settings for `cargo lambda watch`, in the process's folder.
+const SETTINGS_FILE: &str = "local.env";
+
 /// A started `local`, killed when dropped.
 pub(crate) struct Process {
     child: Child,
@@ -64,9 +67,13 @@ impl Process {
     }
 
     pub(crate) async fn start(args: &[&str]) -> Self {
+        Self::spawn(Command::new(built("pinterest-data-pipeline").await.unwrap()).args(args))
+    }
+
+    /// Starts a command in a new folder.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let folder = TempDir::new().unwrap();
-        let mut child = Command::new(built("local").await.unwrap())
-            .args(args)
+        let mut child = command
             .current_dir(folder.path())
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
@@ -138,7 +145,12 @@ impl Process {
 impl Local {
     /// Starts it on a free port and waits until it serves requests.
     pub(crate) async fn start(args: &[&str]) -> Self {
-        let mut process = Process::start(&[&["--listen", "127.0.0.1:0"], args].concat()).await;
+        let usual = ["--listen", "127.0.0.1:0", "--env-file", SETTINGS_FILE];
+        Self::ready(Process::start(&[&usual[..], args].concat()).await).await
+    }
+
+    /// Waits until a process serves requests.
+    pub(crate) async fn ready(mut process: Process) -> Self {
         let banner = process.wait_for_line("HTTP API").await;
         let (_, after) = banner.split_once("http://").unwrap();
         let address = after.split('/').next().unwrap().parse().unwrap();
@@ -173,9 +185,14 @@ impl Local {
         answer(&mut client).await
     }
 
+    /// Returns whether a topic has objects in the archive.
+    pub(crate) fn has_archived(&self, topic: &str) -> bool {
+        !object_files(&archive(&self.process.folder), topic).is_empty()
+    }
+
     /// The settings file that it wrote for `cargo lambda watch`.
     pub(crate) fn settings_file(&self) -> PathBuf {
-        self.process.folder.path().join("target/local.env")
+        self.process.folder.path().join(SETTINGS_FILE)
     }
 
     /// The bootstrap servers in the settings file.
@@ -219,10 +236,7 @@ impl Exited {
 
     /// The folder of the archive.
     pub(crate) fn archive(&self) -> PathBuf {
-        let [archive] = &children(&self.folder.path().join("target/archive"))[..] else {
-            panic!("one run, one archive")
-        };
-        archive.clone()
+        archive(&self.folder)
     }
 
     /// The lines of each object of a topic, in order.
@@ -232,7 +246,7 @@ impl Exited {
     pub(crate) fn objects(&self, topic: &str) -> Vec<Vec<String>> {
         let archive = self.archive();
         let mut objects: Vec<Vec<String>> = Vec::new();
-        for object in children(&archive.join("topics").join(topic).join("partition=0")) {
+        for object in object_files(&archive, topic) {
             let start: usize = objects.iter().map(Vec::len).sum();
             assert_eq!(object.file_name().unwrap().to_str().unwrap(), format!("{topic}+0+{start:010}.json"));
             let text = fs::read_to_string(object).unwrap();
@@ -247,6 +261,16 @@ impl Exited {
         let lines = self.objects(topic).concat();
         lines.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
     }
+}
+
+/// The archive in the folder of a process.
+fn archive(folder: &TempDir) -> PathBuf {
+    let [archive] = &children(&folder.path().join("pinterest-archive"))[..] else { panic!("one run, one archive") };
+    archive.clone()
+}
+
+fn object_files(archive: &Path, topic: &str) -> Vec<PathBuf> {
+    children(&archive.join("topics").join(topic).join("partition=0"))
 }
 
 /// A status and a body.

@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let flags = Flags::read(env::args_os().skip(1).collect())?;
     println!("Building");
-    let local = built("local").await?;
+    let local = built("pinterest-data-pipeline").await?;
     if flags.prints_only() {
         let status = Command::new(local).args(flags.all).status().await?;
         return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });

@@ -126,9 +126,9 @@ pub(crate) async fn local(kafka: &Kafka, folder: &TempDir, port: u16, flags: &[&
     let mut arguments = vec!["--listen", &address, "--user-id", USER_ID];
     arguments.extend(flags);
     arguments.extend(["--bootstrap-servers", &servers, "--security-protocol", "SASL_SSL"]);
-    arguments.extend(["--ssl-ca-location", &authorities, "--env-file", "local.env"]);
+    arguments.extend(["--ssl-ca-location", &authorities]);
     let log = folder.path().join("local.log");
-    let program = built("local").await?;
+    let program = built("pinterest-data-pipeline").await?;
     let mut process = Process::start("local", program, arguments, variables(kafka), folder.path(), &log)?;
     process.ready(START_TIMEOUT, async || TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await?;
     Ok(process)
