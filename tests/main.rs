@@ -42,3 +42,4 @@ mod tables;
 mod template;
 mod v3;
 mod validation;
+mod wheel;

@@ -161,8 +161,15 @@ $(VALGRIND)/ready:
 	touch $@; \
 	echo "fetched valgrind from Debian in $$SECONDS s"
 
+$(MATURIN)/ready: Makefile
+	@python3 -m venv $(MATURIN); \
+	$(MATURIN)/bin/pip install --quiet --disable-pip-version-check $(WHEEL_TOOLS); \
+	touch $@; \
+	echo "fetched from PyPI in $$SECONDS s: $(WHEEL_TOOLS)"
+
 $(RUSTUP)/ready: rust-toolchain.toml
-	@RUSTUP_HOME=$(RUSTUP) rustup --quiet toolchain install --no-self-update --profile minimal --target aarch64-unknown-linux-gnu \
+	@RUSTUP_HOME=$(RUSTUP) rustup --quiet toolchain install --no-self-update --profile minimal \
+		--target aarch64-unknown-linux-gnu,x86_64-unknown-linux-gnu \
 		$$(sed -n 's/^channel = "\(.*\)"/\1/p' $<); \
 	touch $@; \
 	echo "fetched Rust for arm64 in $$SECONDS s"

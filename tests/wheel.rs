@@ -1,0 +1,134 @@
+//! The wheels that `make wheels` leaves: what `pip install` and `uvx` start, on a machine without Rust.
+
+use std::{
+    env::consts::ARCH,
+    fs::{self, File, Permissions},
+    io::copy,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    time::Duration,
+};
+
+use serde_json::Value;
+use shared::kind::GEO;
+use tempfile::TempDir;
+use tokio::{
+    process::Command,
+    time::{Instant, sleep, timeout},
+};
+use zip::ZipArchive;
+
+use crate::support::{
+    local::{Local, Process, output, python},
+    pipeline::envelope,
+    rows::with,
+    template::workspace,
+};
+
+/// The goal, so that a download takes seconds.
+const MAX_WHEEL_BYTES: u64 = 25_000_000;
+
+/// From the command to the record in the archive.
+const FIRST_RECORD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The oldest C library that the wheels support: that of every Linux distribution since 2014.
+const PLATFORM: &str = "manylinux_2_17";
+
+const PROGRAM: &str = "pinterest-data-pipeline";
+
+/// The wheel for a machine.
+fn wheel(machine: &str) -> PathBuf {
+    let files = fs::read_dir(workspace("target/wheels")).expect("`make wheels` builds them");
+    let mut wheels = files.map(|file| file.unwrap().path());
+    let is_wanted = |file: &PathBuf| file.to_str().unwrap().ends_with(&format!("_{machine}.whl"));
+    wheels.find(is_wanted).unwrap_or_else(|| panic!("no wheel for {machine}: `make wheels` builds it"))
+}
+
+/// A program that `make wheels` fetches.
+fn tool(name: &str) -> PathBuf {
+    workspace(".tools/maturin/bin").join(name)
+}
+
+/// A command that finds no other program than those of a folder.
+fn alone(program: &str, path: PathBuf) -> Command {
+    let mut command = Command::new(path.join(program));
+    command.env_clear().env("PATH", path);
+    command
+}
+
+#[tokio::test]
+#[ignore = "needs the wheels and Python with requests: make test"]
+async fn a_posted_record_is_in_the_archive_within_10_s_of_the_command_of_an_installed_wheel() {
+    let venv = TempDir::new().unwrap();
+    output(Command::new("python3").args(["-m", "venv"]).arg(venv.path()), "").await;
+    let bin = venv.path().join("bin");
+    output(Command::new(bin.join("pip")).args(["install", "--no-index", "--no-deps"]).arg(wheel(ARCH)), "").await;
+
+    let begun = Instant::now();
+    let mut command = alone(PROGRAM, bin);
+    command.args(["--listen", "0", "--posts-per-second", "0"]);
+    let local = Local::ready(Process::spawn(&mut command)).await;
+    let url = format!("http://{}/topics/demo.geo", local.address);
+    let answer = output(python("post_requests.py").arg(url), &envelope(&[&with(&GEO, &[])])).await;
+    assert!(answer.starts_with("200 "), "{answer}");
+    let archived = async {
+        while !local.has_archived("demo.geo") {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let left = FIRST_RECORD_TIMEOUT.saturating_sub(begun.elapsed());
+    timeout(left, archived).await.expect("a record in the archive in time");
+    println!("{:.1} s from the command to the record in the archive", begun.elapsed().as_secs_f64());
+
+    let ended = local.stop().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let objects = ended.archive().join("topics/demo.geo/partition=0/*.json");
+    let read: Value = serde_json::from_str(&output(python("read_archive.py").arg(objects), "").await).unwrap();
+    assert_eq!(read["ind"], ended.archived("demo.geo")[0]["ind"]);
+}
+
+#[tokio::test]
+#[ignore = "needs the wheels: make test"]
+async fn uvx_runs_the_program_of_a_wheel() {
+    let cache = TempDir::new().unwrap();
+    let mut command = Command::new(tool("uvx"));
+    command.args(["--offline", "--cache-dir"]).arg(cache.path()).arg("--from").arg(wheel(ARCH));
+    let answer = output(command.args([PROGRAM, "--version"]), "").await;
+    assert_eq!(answer, format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[tokio::test]
+#[ignore = "needs the wheels: make test"]
+async fn each_wheel_is_small_and_runs_on_every_linux_since_2014() {
+    for machine in ["x86_64", "aarch64"] {
+        let wheel = wheel(machine);
+        let bytes = wheel.metadata().unwrap().len();
+        assert!(bytes <= MAX_WHEEL_BYTES, "{machine}: {bytes} bytes");
+        println!("{machine}: {:.1} MB", bytes as f64 / 1e6);
+        let audit = output(Command::new(tool("auditwheel")).args(["show", "--json"]).arg(&wheel), "").await;
+        let audit: Value = serde_json::from_str(&audit).unwrap();
+        assert_eq!(audit["overall_tag"], format!("{PLATFORM}_{machine}"), "{audit}");
+    }
+}
+
+/// In an emulator of arm64, with Debian's C library.
+#[tokio::test]
+#[ignore = "needs the wheels and an emulator of arm64: make test"]
+async fn the_arm64_wheels_program_archives_what_its_emulator_posts() {
+    let folder = TempDir::new().unwrap();
+    let program = folder.path().join(PROGRAM);
+    let mut wheel = ZipArchive::new(File::open(wheel("aarch64")).unwrap()).unwrap();
+    let mut names = wheel.file_names().map(|name| name.unwrap().into_owned());
+    let packed = names.find(|name| name.ends_with(&format!("/scripts/{PROGRAM}"))).unwrap();
+    drop(names);
+    copy(&mut wheel.by_name(&packed).unwrap(), &mut File::create(&program).unwrap()).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+
+    let mut command = Command::new(workspace(".tools/qemu/usr/bin/qemu-aarch64-static"));
+    command.arg("-L").arg(workspace(".tools/qemu")).arg(&program).env_clear();
+    command.args(["--listen", "0", "--for", "5s"]);
+    let ended = Process::spawn(&mut command).wait_for_exit().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.figure(" posts sent") > 0, "{}", ended.summary());
+    assert_eq!(ended.figure(" archived"), ended.figure(" records written"));
+}
