@@ -190,14 +190,14 @@ async fn missing_tables_are_a_one_line_error_that_says_what_to_do() {
             assert!(error.contains(part), "{args:?}, `{part}`: {stderr}");
         }
     };
-    check(&[], &["no archive in target/archive yet", "cargo run"]).await;
-    create("target/archive/2026-11-21T09-33-53.104/tables/old");
-    create("target/archive/2026-11-22T09-33-53.104/topics");
+    check(&[], &["no archive in pinterest-archive yet", "cargo run"]).await;
+    create("pinterest-archive/2026-11-21T09-33-53.104/tables/old");
+    create("pinterest-archive/2026-11-22T09-33-53.104/topics");
     check(&[], &["2026-11-22T09-33-53.104 has no tables yet", "cargo run"]).await;
-    create("target/archive/2026-11-22T09-33-53.104/tables/one");
+    create("pinterest-archive/2026-11-22T09-33-53.104/tables/one");
     check(&["--user-id", "other"], &["has tables of one: choose by --user-id"]).await;
     check(&[], &["tables/one has no table geo yet", "the folder of a user id's tables"]).await;
-    create("target/archive/2026-11-22T09-33-53.104/tables/two");
+    create("pinterest-archive/2026-11-22T09-33-53.104/tables/two");
     check(&[], &["has tables of one, two: choose by --user-id"]).await;
     check(&["--tables", "/nowhere"], &["/nowhere has no table geo"]).await;
     check(&["--tables", "s3://bucket/archive/tables/demo"], &["no AWS credentials", "aws configure"]).await;

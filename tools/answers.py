@@ -22,7 +22,7 @@ WORKSPACE = pathlib.Path(__file__).resolve().parents[1]
 QUESTIONS = {int(file.name.partition("-")[0]): file for file in sorted((WORKSPACE / "analytics").glob("*.sql"))}
 
 # The archives of `cargo run`, named after the times of their starts.
-ARCHIVES = pathlib.Path("target/archive")
+ARCHIVES = pathlib.Path("pinterest-archive")
 
 # More than an answer has: DuckDB leaves out rows and columns beyond these.
 MAX_ROWS, MAX_WIDTH = 10_000, 1_000
@@ -37,7 +37,7 @@ def parsed() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--tables", metavar="FOLDER|s3://…", help="a user id's tables, such as s3://bucket/tables/0a1b2c3d4e5f, which "
-                        "is read with the AWS credentials of the environment or profile (those of the newest archive in target/archive)")
+                        "is read with the AWS credentials of the environment or profile (those of the newest archive in pinterest-archive)")
     source.add_argument("--user-id", metavar="ID", help="the user id in the newest archive (the only one there)")
     parser.add_argument("--question", type=int, choices=QUESTIONS, metavar="NUMBER", help="answer only this question (all eight)")
     parser.add_argument("--json", action="store_true", help="print a JSON object instead of tables")
