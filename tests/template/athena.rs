@@ -70,7 +70,7 @@ fn the_template_has_the_questions_texts() {
     let (before, _) = template.split_once("\nMappings:\n").unwrap();
     let mut expected = format!("{before}\nMappings:\n  Questions:\n");
     for (name, text) in questions() {
-        expected += &format!("    {name}:\n      Text: |\n");
+        expected.extend(["    ", &name, ":\n      Text: |\n"]);
         expected.extend(text.lines().map(|line| format!("        {line}\n")));
     }
     assert_same("template.yaml", &expected);
