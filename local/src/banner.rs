@@ -3,21 +3,22 @@
 use emulator::Order;
 use ingest::StatusPolicy;
 
-use crate::{cli::Cli, components::Components, dashboard};
+use crate::{browser, cli::Cli, components::Components, dashboard};
 
 /// Prints it to stderr, because stdout holds only the summary.
 pub(crate) fn print(cli: &Cli, components: &Components) {
     let Components { user_ids, pass_through, shared_streams, statuses, address, cluster, archive, embedded, .. } =
         components;
+    let page = browser::page(*address);
     let embedded = if embedded.is_some() { " (embedded)" } else { "" };
     let rows = dashboard::rows(cli);
     let (rate, first) = (cli.posts_per_second, &cli.user_ids[0]);
     let in_all = cli.posts.map_or_else(String::new, |posts| format!(", {posts} in all"));
     let posts = if (rate - 1.0).abs() < f64::EPSILON { "post" } else { "posts" };
     let mut lines = vec![
-        format!("Dashboard  http://{address}/"),
-        format!("HTTP API   http://{address}/topics/{{{user_ids}}}.{{pin,geo,user}}"),
-        format!("API docs   http://{address}/docs"),
+        format!("Dashboard  {page}"),
+        format!("HTTP API   {page}topics/{{{user_ids}}}.{{pin,geo,user}}"),
+        format!("API docs   {page}docs"),
         format!("Kafka      {cluster}{embedded}"),
         format!("Emulator   {rate} {posts} per second from {rows}{in_all}"),
         format!("Archive    {}", archive.as_ref().map_or("none".to_owned(), |archive| archive.url.to_string())),
@@ -50,7 +51,7 @@ pub(crate) fn print(cli: &Cli, components: &Components) {
         String::new(),
         "Send a record:".to_owned(),
         format!(
-            "  curl http://{address}/topics/{first}.geo -H 'Content-Type: application/vnd.kafka.json.v2+json' -d \
+            "  curl {page}topics/{first}.geo -H 'Content-Type: application/vnd.kafka.json.v2+json' -d \
              '{{\"records\":[{{\"value\":{{\"ind\":7528,\"timestamp\":\"2020-08-28 03:52:47\",\"latitude\":-89.9787,\
              \"longitude\":-173.293,\"country\":\"Albania\"}}}}]}}'"
         ),

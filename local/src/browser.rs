@@ -10,8 +10,8 @@ pub(crate) fn open(address: SocketAddr) {
     }
 }
 
-/// Browsers reject an address such as 0.0.0.0, which stands for every one of this machine's.
-fn page(address: SocketAddr) -> String {
+/// Returns the page's URL. Browsers reject an address such as 0.0.0.0, which stands for every one of this machine's.
+pub(crate) fn page(address: SocketAddr) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

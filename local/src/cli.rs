@@ -35,7 +35,7 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 
     /// Address of the HTTP API; the default port is the REST Proxy's
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8082", value_parser = address)]
+    #[arg(long, env = "LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8082", value_parser = address)]
     pub(crate) listen: SocketAddr,
 
     /// Open the page in a browser
@@ -142,6 +142,12 @@ pub(crate) enum Command {
     Completions {
         /// The shell
         shell: Shell,
+    },
+    /// Exit with 0 if a pipeline runs and reaches Kafka
+    Healthcheck {
+        /// Address that it listens at
+        #[arg(long, env = "LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8082", value_parser = address)]
+        listen: SocketAddr,
     },
 }
 

@@ -72,4 +72,6 @@ pub(crate) enum StartError {
     Runtime(#[source] io::Error),
     #[error("cannot listen for signals: {0}")]
     Signals(#[source] io::Error),
+    #[error("stopped before anything was sent")]
+    Stopped,
 }

@@ -4,7 +4,7 @@
 //! behind [`guard`], [`admission`] and [`drain`]; [`scheduler`] calls the emulator; [`archiver`] and [`table_writer`] run the archive and its tables each second.
 //! [`kafka`] is the embedded Kafka, and [`backpressure`] keeps it from dropping records. [`banner`], [`progress`] and [`summary`]
 //! report on the terminal, [`dashboard`] in a browser, for which [`analytics`] answers the questions from the tables. [`doctor`]
-//! lists the optional parts.
+//! lists the optional parts, [`healthcheck`] asks a running pipeline.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
@@ -36,6 +36,7 @@ mod drain;
 mod error;
 mod guard;
 mod health;
+mod healthcheck;
 mod kafka;
 mod pipeline;
 mod port;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
             generate(shell, &mut Cli::command(), NAME, &mut io::stdout());
             ExitCode::SUCCESS
         }
+        Some(Command::Healthcheck { listen }) => healthcheck::run(listen),
     }
 }
 

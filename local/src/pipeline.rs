@@ -42,9 +42,12 @@ use crate::{
 pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
     let started = Instant::now();
     let totals = RunningTotals::default();
-    let components = Components::open(&cli, &totals.metrics).await?;
-    // Before the banner mentions Ctrl-C.
+    // At once: the first process of a container gets no signal that it does not listen to.
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
+    let components = tokio::select! {
+        components = Components::open(&cli, &totals.metrics) => components?,
+        () = signals.stop_requested(None) => return Err(StartError::Stopped),
+    };
     banner::print(&cli, &components);
     let address = components.address;
     let running = start(&cli, components, totals, started);

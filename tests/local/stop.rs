@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use ingest::MAX_RECORDS;
 use nix::sys::signal::Signal;
-use tokio::io::AsyncWriteExt;
+use tokio::{io::AsyncWriteExt, net::TcpListener};
 
 use super::{GEO_TOPIC, assert_all_archived, assert_offsets, begin, geo_row, geo_rows};
-use crate::support::local::{Local, answer, post};
+use crate::support::local::{Local, Process, answer, post};
 
 #[tokio::test]
 async fn records_sent_before_a_signal_are_archived() {
@@ -55,4 +55,17 @@ async fn records_in_flight_are_archived_despite_a_disconnect_and_ctrl_c() {
     local.first_record(GEO_TOPIC);
     drop(client);
     assert_all_archived(&local.stop().await, MAX_RECORDS as u64);
+}
+
+#[tokio::test]
+async fn a_signal_during_the_start_stops_at_once() {
+    // A broker that never answers.
+    let broker = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = broker.local_addr().unwrap().to_string();
+    let process = Process::start(&["--listen", "127.0.0.1:0", "--bootstrap-servers", &address]).await;
+    let _connection = broker.accept().await.unwrap();
+    process.signal(Signal::SIGTERM);
+    let ended = process.wait_for_exit().await;
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("stopped before anything was sent"), "{}", ended.stderr);
 }

@@ -5,7 +5,10 @@ use std::{fs, net::TcpListener};
 use tempfile::TempDir;
 
 use super::FAILURE_TIMEOUT;
-use crate::support::{golden::assert_golden, local::Process};
+use crate::support::{
+    golden::assert_golden,
+    local::{Local, Process},
+};
 
 #[tokio::test]
 async fn wrong_usage_is_a_one_line_error() {
@@ -86,4 +89,20 @@ async fn help_describes_every_flag() {
     let ended = Process::start(&["--help"]).await.wait_for_exit().await;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     assert_golden("help.txt", &ended.stdout);
+}
+
+#[tokio::test]
+async fn the_health_check_succeeds_while_the_pipeline_runs() {
+    let local = Local::start_without_emulator().await;
+    let listen = local.address.to_string();
+    let check = async || {
+        let arguments = ["healthcheck", "--listen", &listen];
+        Process::start(&arguments).await.wait_for_exit().await
+    };
+    let healthy = check().await;
+    assert_eq!((healthy.code, &*healthy.stderr), (Some(0), ""));
+    local.stop().await;
+    let stopped = check().await;
+    assert_eq!(stopped.code, Some(1));
+    assert!(stopped.stderr.starts_with(&format!("error: nothing listens at {listen}")), "{}", stopped.stderr);
 }
