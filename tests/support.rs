@@ -19,6 +19,7 @@ pub(crate) mod msk;
 pub(crate) mod openapi;
 pub(crate) mod pipeline;
 pub(crate) mod program;
+pub(crate) mod programs;
 pub(crate) mod recorder;
 pub(crate) mod rows;
 pub(crate) mod stub;
