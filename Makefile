@@ -53,9 +53,9 @@ WHEEL_TOOLS := maturin==1.16.0 $(ZIG) uv==0.13.9 auditwheel==6.8.2
 RUSTUP := $(TOOLS)/rustup
 QEMU := $(TOOLS)/qemu
 
-# The checkers of images.
+# The checkers of images and of compose files.
 UMOCI := $(TOOLS)/umoci
-CHECKERS := $(UMOCI)/ready $(TOOLS)/bin/crane
+CHECKERS := $(UMOCI)/ready $(TOOLS)/bin/crane $(TOOLS)/bin/compose-spec
 
 # The program that `make image` packs, and its version.
 PROGRAM := pinterest-data-pipeline

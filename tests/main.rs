@@ -9,6 +9,7 @@ mod answers;
 mod any_record;
 mod broker;
 mod built;
+mod compose;
 mod conformance_output;
 mod contract;
 mod custom_resources;
