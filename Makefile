@@ -14,6 +14,8 @@ PINNED += aws-msk-iam-sasl-signer-python==1.0.2 $(CONFLUENT_KAFKA)
 PINNED += aws-sam-cli==1.170.0 cfn-lint==1.58.0 openapi-spec-validator==0.9.0 schemathesis==4.32.5
 # Compresses packages and images, and the certificate authorities in an image.
 PINNED += deflate==0.9.0 certifi==2026.10.19.post1
+# Checks the lists of dependencies.
+PINNED += cyclonedx-python-lib[json-validation]==11.12.0
 PINNED += moto[server]==5.2.5 parliament==1.6.4 policy_sentry==0.15.2
 
 # The newest version. The tests read this variable too.
@@ -93,7 +95,7 @@ audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; nee
 
 # Without these two variables, a program that does not find the system's certificate authorities fails.
 .PHONY: test
-test: tools package wheels image instructions rehearse ## Every test, including those that need the output of other targets
+test: tools package wheels image sbom instructions rehearse ## Every test, including those that need the output of other targets
 	PYTHONPATH=tools $(VENV)/bin/python tests/preflight
 	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored
 	$(MAKE) --no-print-directory test-kafka KAFKA_VERSION=$(DEPLOYED_KAFKA_VERSION)
@@ -169,6 +171,13 @@ reproducible: package image ## Builds the packages and the image a second time, 
 	$(MAKE) --no-print-directory --directory $(AGAIN)/workspace TOOLS=$(TOOLS) CACHE=$(AGAIN)/cache CARGO_HOME=$(AGAIN)/cargo package image
 	diff --recursive target/package $(AGAIN)/workspace/target/package
 	diff --recursive target/image $(AGAIN)/workspace/target/image
+
+.PHONY: sbom
+sbom: $(TOOLS)/bin/cargo-cyclonedx ## Lists the dependencies of each deployed program in target/sbom, as CycloneDX
+	rm -rf target/sbom; mkdir -p target/sbom
+	PATH=$(TOOLS)/bin:$$PATH SOURCE_DATE_EPOCH=0 cargo cyclonedx --quiet --format json --all-features --spec-version 1.5 --target all
+	mv functions/*/*.cdx.json local/local.cdx.json target/sbom
+	find benches shared tests tools -name '*.cdx.json' -delete
 
 # The same packages and targets as the tests build: another selection has other features, and would compile every dependency again.
 BUILD_PROGRAMS = cargo build --quiet --workspace --all-features --bins --examples --locked

@@ -37,6 +37,7 @@ mod properties;
 mod questions;
 mod read_back;
 mod replicas;
+mod sbom;
 mod security;
 mod smoke_output;
 mod table_memory;

@@ -212,3 +212,6 @@ $(TOOLS)/bin/cargo-bolero: Makefile
 
 $(TOOLS)/bin/cargo-machete: Makefile
 	cargo install --quiet --locked --root $(TOOLS) --target-dir $(TOOLS)/target --debug cargo-machete@0.9.2
+
+$(TOOLS)/bin/cargo-cyclonedx: Makefile
+	cargo install --quiet --locked --root $(TOOLS) --target-dir $(TOOLS)/target --debug cargo-cyclonedx@0.5.9
