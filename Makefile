@@ -179,6 +179,32 @@ sbom: $(TOOLS)/bin/cargo-cyclonedx ## Lists the dependencies of each deployed pr
 	mv functions/*/*.cdx.json local/local.cdx.json target/sbom
 	find benches shared tests tools -name '*.cdx.json' -delete
 
+ARTIFACTS := target/release-artifacts
+.PHONY: artifacts
+artifacts: ## Gathers the wheels, packages, images and lists of dependencies in target/release-artifacts
+	rm -rf $(ARTIFACTS); mkdir -p $(ARTIFACTS)
+	tar --create --file $(ARTIFACTS)/functions-$(VERSION).tar --directory target --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
+		--mode=u=rwX,go=rX package
+	cp target/image/*.tar target/wheels/*.whl target/sbom/*.json $(ARTIFACTS)
+
+.PHONY: checksums
+checksums: ## Writes the SHA-256 of each file in target/release-artifacts
+	cd $(ARTIFACTS) && rm -f SHA256SUMS && sha256sum -- * > ../SHA256SUMS && mv ../SHA256SUMS .
+
+.PHONY: release
+release: wheels package image sbom ## Builds and gathers what a release consists of; the release workflow runs the same targets
+	$(MAKE) --no-print-directory artifacts checksums
+
+# The tag has to be that of the version.
+.PHONY: draft
+draft: ## Creates a draft of a release on GitHub with target/release-artifacts
+	gh release create v$(VERSION) --draft --verify-tag --generate-notes $(ARTIFACTS)/*
+
+.PHONY: deploy
+deploy: export SAM_CLI_TELEMETRY := 0
+deploy: $(VENV)/ready ## Deploys target/package without questions, for the deploy workflow: PROFILE=default
+	cd target/package && $(VENV)/bin/sam deploy --config-env $(or $(PROFILE),default) --no-confirm-changeset --no-fail-on-empty-changeset
+
 # The same packages and targets as the tests build: another selection has other features, and would compile every dependency again.
 BUILD_PROGRAMS = cargo build --quiet --workspace --all-features --bins --examples --locked
 
