@@ -95,12 +95,18 @@ audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; nee
 
 # Without these two variables, a program that does not find the system's certificate authorities fails.
 .PHONY: test
-test: tools package wheels image sbom instructions rehearse ## Every test, including those that need the output of other targets
+test: tools package instructions rehearse ## Every test but those of `test-release`, including those that need the output of other targets
 	PYTHONPATH=tools $(VENV)/bin/python tests/preflight
-	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored
+	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored \
+		--skip image:: --skip sbom:: --skip wheel::
 	$(MAKE) --no-print-directory test-kafka KAFKA_VERSION=$(DEPLOYED_KAFKA_VERSION)
 	$(MAKE) --no-print-directory chaos ARGS='--amount short --seed 1'
 	$(MAKE) --no-print-directory chaos ARGS='--amount random'
+
+# Apart, since three more builds take too long for each change. The release workflow runs it.
+.PHONY: test-release
+test-release: tools wheels image sbom ## The tests of what a release consists of, besides the functions
+	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --tests --all-features --locked -- --include-ignored image:: sbom:: wheel::
 
 # Tests are selected by module. Brokers see no difference between the functions' programs and the library in a test.
 .PHONY: test-kafka

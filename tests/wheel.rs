@@ -57,7 +57,7 @@ fn alone(program: &str, path: PathBuf) -> Command {
 }
 
 #[tokio::test]
-#[ignore = "needs the wheels and Python with requests: make test"]
+#[ignore = "needs the wheels and Python with requests: make test-release"]
 async fn a_posted_record_is_in_the_archive_within_10_s_of_the_command_of_an_installed_wheel() {
     let venv = TempDir::new().unwrap();
     output(Command::new("python3").args(["-m", "venv"]).arg(venv.path()), "").await;
@@ -88,7 +88,7 @@ async fn a_posted_record_is_in_the_archive_within_10_s_of_the_command_of_an_inst
 }
 
 #[tokio::test]
-#[ignore = "needs the wheels: make test"]
+#[ignore = "needs the wheels: make test-release"]
 async fn uvx_runs_the_program_of_a_wheel() {
     let cache = TempDir::new().unwrap();
     let mut command = Command::new(tool("uvx"));
@@ -98,7 +98,7 @@ async fn uvx_runs_the_program_of_a_wheel() {
 }
 
 #[tokio::test]
-#[ignore = "needs the wheels: make test"]
+#[ignore = "needs the wheels: make test-release"]
 async fn each_wheel_is_small_and_runs_on_every_linux_since_2014() {
     for machine in ["x86_64", "aarch64"] {
         let wheel = wheel(machine);
@@ -113,7 +113,7 @@ async fn each_wheel_is_small_and_runs_on_every_linux_since_2014() {
 
 /// In an emulator of arm64, with Debian's C library.
 #[tokio::test]
-#[ignore = "needs the wheels and an emulator of arm64: make test"]
+#[ignore = "needs the wheels and an emulator of arm64: make test-release"]
 async fn the_arm64_wheels_program_archives_what_its_emulator_posts() {
     let folder = TempDir::new().unwrap();
     let program = folder.path().join(PROGRAM);

@@ -9,7 +9,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
 use std::{
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     num::NonZero,
     process::ExitCode,
     thread::available_parallelism,
@@ -68,8 +68,10 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Some(Command::Completions { shell }) => {
-            generate(shell, &mut Cli::command(), NAME, &mut io::stdout());
-            ExitCode::SUCCESS
+            // Not to the terminal itself: `generate` panics when a reader such as `head` closes the pipe.
+            let mut script = Vec::new();
+            generate(shell, &mut Cli::command(), NAME, &mut script);
+            if io::stdout().write_all(&script).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Some(Command::Healthcheck { listen }) => healthcheck::run(listen),
     }

@@ -66,7 +66,7 @@ async fn the_doctor_names_what_each_optional_part_needs_and_is_content_once_it_i
 async fn bash_completes_the_flags_and_commands() {
     let script = output(program().await.args(["completions", "bash"]), "").await;
     let ask = "function=$(complete -p pinterest-data-pipeline | sed -E 's/.* -F ([^ ]+) .*/\\1/')
-        for word in --posts doc; do
+        for word in --posts- doc; do
             COMP_WORDS=(pinterest-data-pipeline $word) COMP_CWORD=1
             $function pinterest-data-pipeline $word pinterest-data-pipeline
             echo \"${COMPREPLY[@]}\"
