@@ -12,7 +12,7 @@ export function bars({ label, name, value, ranked, best }) {
   const show = keyedList(node, ({ key }) => key, ({ key }) => {
     const number = make("data");
     const names = name ? make("span", { class: "names" }) : null;
-    const item = make("li", null, make("span", { class: "label" }, key), number, names);
+    const item = make("li", null, key, number, names);
     return {
       node: item,
       update(bar) {

@@ -69,7 +69,7 @@ const viewers = {
     });
     const bars = await page.locator(".question:has(.bars)").evaluateAll((cards) =>
       cards.map((card) => [card.dataset.question, [...card.querySelectorAll(".bars li")].map((bar) => [
-        bar.querySelector(".label").textContent,
+        bar.firstChild.textContent,
         bar.querySelector(".names")?.textContent ?? "",
         Number(bar.querySelector("data").value),
       ])]));
