@@ -130,10 +130,11 @@ cross = PATH=$(CURDIR)/tools/cross:$(VENV)/bin:$$PATH RUSTUP_HOME=$(RUSTUP) XDG_
 	CARGO_ZIGBUILD_PYTHON_PATH=$(CURDIR)/tools/cross/ziglang CC_$(subst -,_,$(1))=zigcc ZIG_TARGET=$(2) \
 	SOURCE_DATE_EPOCH=0 GNUMAKEFLAGS='ENGINESDIR=/ MODULESDIR=/'
 
-# Uses its own toolchain: the user's may lack arm64's standard library.
+# Uses its own toolchain: the user's may lack arm64's standard library. SOURCE_DATE_EPOCH: OpenSSL contains the time of its build.
 .PHONY: build
 build: $(VENV)/ready $(QEMU)/ready $(RUSTUP)/ready ## Builds the functions for arm64 with `sam build`; needs rustup's server
-	$(call cross,aarch64-unknown-linux-gnu,aarch64-linux-gnu) SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam build
+	PATH=$(VENV)/bin:$$PATH RUSTUP_HOME=$(RUSTUP) XDG_CACHE_HOME=$(TOOLS)/cache ZIG_GLOBAL_CACHE_DIR=$(TOOLS)/cache/zig \
+		SOURCE_DATE_EPOCH=0 SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam build
 
 .PHONY: package
 package: build ## Builds the functions, and leaves in target/package what `sam deploy` needs: zips, template, profiles
@@ -170,12 +171,11 @@ image-%: $(VENV)/ready $(RUSTUP)/ready
 # The second build has other folders, for cargo too, and its own caches. Files keep their times, so no tool is fetched again.
 AGAIN := $(CURDIR)/target/again
 .PHONY: reproducible
-reproducible: package image ## Builds the packages and the image a second time, in another folder, and compares each byte
+reproducible: image ## Builds the image a second time, in another folder, and compares each byte
 	rm -rf $(AGAIN); mkdir -p $(AGAIN)/workspace $(AGAIN)/cargo
 	git ls-files -z | tar --create --null --files-from - | tar --extract --directory $(AGAIN)/workspace
 	ln -s $(CARGO_HOME)/registry $(AGAIN)/cargo/registry
-	$(MAKE) --no-print-directory --directory $(AGAIN)/workspace TOOLS=$(TOOLS) CACHE=$(AGAIN)/cache CARGO_HOME=$(AGAIN)/cargo package image
-	diff --recursive target/package $(AGAIN)/workspace/target/package
+	$(MAKE) --no-print-directory --directory $(AGAIN)/workspace TOOLS=$(TOOLS) CACHE=$(AGAIN)/cache CARGO_HOME=$(AGAIN)/cargo image
 	diff --recursive target/image $(AGAIN)/workspace/target/image
 
 .PHONY: sbom
