@@ -80,6 +80,7 @@ preflight: ## Checks your AWS account for a deployment, read-only: ARGS="--confi
 check: $(TOOLS)/bin/actionlint $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machete $(VENV)/ready ## Format, lints, documentation, licences, unused dependencies, spelling, the template, the workflows
 	cargo fmt --check
 	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+	cargo clippy --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features --document-private-items --locked
 	$(TOOLS)/bin/cargo-deny --log-level error --all-features --config .deny.toml check bans licenses sources
 	$(TOOLS)/bin/cargo-machete
