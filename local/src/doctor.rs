@@ -10,7 +10,7 @@ const FETCHING: [&str; 7] = ["cargo", "java", "javac", "mvn", "npm", "python3", 
 
 /// Something that only some users need.
 struct Part {
-    /// What the user types.
+    /// The flag or command.
     name: &'static str,
     purpose: &'static str,
     /// Names what this machine lacks for it; empty if nothing.
@@ -25,7 +25,7 @@ pub(crate) fn report() -> String {
         Part {
             name: "--security-protocol SASL_SSL",
             purpose: "writes to MSK",
-            missing: [aws(), authorities()].concat(),
+            missing: [kafka_tls(), aws(), authorities()].concat(),
         },
         Part { name: "--database-url …login=iam", purpose: "logs in to RDS by IAM", missing: aws() },
         Part { name: "cargo lambda watch", purpose: "runs single functions", missing: programs(&["cargo-lambda"]) },
@@ -54,6 +54,10 @@ fn browser() -> Vec<String> {
     let mut programs = commands.iter().map(Command::get_program);
     let first = programs.clone().next().map(|program| program.to_string_lossy().into_owned());
     if programs.any(|program| which(program).is_ok()) { Vec::new() } else { first.into_iter().collect() }
+}
+
+fn kafka_tls() -> Vec<String> {
+    if cfg!(feature = "kafka-tls") { Vec::new() } else { vec!["cargo run --features kafka-tls".to_owned()] }
 }
 
 /// The variables of AWS that are not set.
