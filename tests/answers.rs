@@ -109,7 +109,7 @@ async fn the_scripts_first_posts_get_the_golden_answers_in_the_terminal_and_in_t
 #[tokio::test]
 #[ignore = "needs DuckDB: make test"]
 async fn answers_are_those_of_one_moment_while_posts_arrive_and_golden_after_131() {
-    let local = Local::start(&["--order", "course", "--posts", "131", "--posts-per-second", "40"]).await;
+    let local = Local::start(&["--order", "course", "--posts", "131", "--posts-per-second", "15"]).await;
     let mut moments = Vec::new();
     let last = loop {
         let output = program(local.process.folder(), &["--json"]).output().await.unwrap();

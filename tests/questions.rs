@@ -10,12 +10,10 @@ use shared::{
 };
 
 use crate::{
+    analytics::POSTS,
     live::{Viewer, seen, text},
     support::{local::Local, pipeline::envelope, template::workspace},
 };
-
-/// The posts of the golden answers: the first of the course's order.
-const POSTS: usize = 131;
 
 fn golden() -> Map<String, Value> {
     serde_json::from_str(&fs::read_to_string(workspace("tests/golden/answers.json")).unwrap()).unwrap()
