@@ -1,8 +1,8 @@
 //! The answers to the course's questions, from the tables.
 //!
-//! The [`questions`] are the texts of `analytics/`, and the [`engine`] that runs them is an SQLite in memory. It is fed with the
-//! rows of the Delta tables, whoever wrote them, so restarts and merged files change no answer. All of this happens while a page asks:
-//! without one, nothing is read and no memory taken.
+//! The [`questions`] are the texts of `analytics/`, and the [`engine`] that runs them is an SQLite in memory. Its rows come from the
+//! Delta tables, including those of earlier processes, so restarts and merged files change no answer. The tables are read only while
+//! a page asks for answers.
 
 use std::{
     collections::BTreeMap,

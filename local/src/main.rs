@@ -1,7 +1,8 @@
 //! The program `pinterest-data-pipeline`: the whole pipeline in one process, with the handlers that run on AWS.
 //!
 //! [`components`] opens what the [`cli`] asks for, [`pipeline`] starts and stops it in order: [`server`] is `ingest`'s HTTP front,
-//! behind [`guard`], [`admission`] and [`drain`]; [`scheduler`] calls the emulator; [`archiver`] and [`table_writer`] run the archive and its tables each second.
+//! behind [`guard`], [`admission`] and [`drain`]; [`scheduler`] calls the emulator; [`archiver`] and [`table_writer`] run the
+//! archive and its tables each second.
 //! [`kafka`] is the embedded Kafka, and [`backpressure`] keeps it from dropping records. [`banner`], [`progress`] and [`summary`]
 //! report on the terminal, [`dashboard`] in a browser, for which [`analytics`] answers the questions from the tables. [`doctor`]
 //! lists the optional parts, [`healthcheck`] asks a running pipeline.

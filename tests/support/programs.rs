@@ -1,4 +1,4 @@
-//! What a released program must not contain, since another build would differ in it.
+//! A check that a released program contains nothing in which another build of the same commit would differ.
 
 use super::template::workspace;
 
