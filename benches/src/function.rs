@@ -133,7 +133,7 @@ async fn listen(
 
 async fn packages(folder: &TempDir, figures: &mut Figures) -> Result<()> {
     for peer in peers(folder, Listener::Plain)? {
-        let ours = if peer.name == INGEST { built_for_arm64() } else { None };
+        let ours = if peer.name == INGEST { built_for_arm64("IngestFunction") } else { None };
         if let Some(package) = ours.or(peer.package) {
             figures.push(ONE, peer.name, Metric::Package, zip_mb(&package).await?);
         }

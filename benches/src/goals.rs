@@ -1,7 +1,7 @@
 //! The goals, and whether the figures of the same run meet them.
 
 use crate::{
-    archiving, code, cost,
+    archiving, code, cost, delta,
     figures::{Figure, Figures, Metric},
     function,
     growth::{PARTITIONS, RECORDS, USER_IDS},
@@ -101,6 +101,7 @@ fn goals(figures: &Figures) -> Vec<Goal> {
         starting(figures),
         serving(figures),
         archiving(figures),
+        tables(figures),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -270,6 +271,20 @@ fn archiving(figures: &Figures) -> Vec<Goal> {
             of(archiving::ONE_PER_OBJECT, Metric::CpuPerThousand),
             Some(100.0),
         ),
+    ]
+}
+
+fn tables(figures: &Figures) -> Vec<Goal> {
+    let peak = |metric| figures.get(delta::SCENE, delta::TABLES, metric).map(Figure::max);
+    vec![
+        at_least(
+            "tables, archived pins",
+            Unit::Of(Metric::Records),
+            median(figures, delta::SCENE, delta::TABLES, Metric::Records),
+            Some(50_000.0),
+        ),
+        at_most("tables, archived pins: peak memory", Unit::Of(Metric::Memory), peak(Metric::Memory), Some(256.0)),
+        at_most("tables: zip for arm64", Unit::Of(Metric::Package), peak(Metric::Package), Some(10.0)),
     ]
 }
 

@@ -14,6 +14,7 @@ mod archiving;
 mod code;
 mod cost;
 mod cpu_share;
+mod delta;
 mod document;
 mod figures;
 mod folders;
@@ -41,7 +42,7 @@ use plan::Plan;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Compares the functions, the server and the archive with alternatives, and writes docs/benchmarks.md.
+/// Compares the functions, the server, the archive and the tables with alternatives, and writes docs/benchmarks.md.
 ///
 /// `make bench` fetches the peers and builds the programs first. Keep the machine idle meanwhile.
 #[derive(Debug, Parser)]
@@ -75,6 +76,8 @@ enum Section {
     Server,
     /// From Kafka to S3
     Archive,
+    /// From S3 to a Delta table
+    Tables,
     /// The cost of a freeze
     Freeze,
     /// Time by memory, and prices
@@ -87,7 +90,7 @@ impl Section {
         match self {
             Self::Limits => 1,
             Self::Code | Self::Cost => 4,
-            Self::Archive | Self::Freeze | Self::UserIds => 2,
+            Self::Archive | Self::Tables | Self::Freeze | Self::UserIds => 2,
             Self::Starts => 3,
             Self::Growth | Self::Server => 5,
             Self::Function => 11,
@@ -104,6 +107,7 @@ impl Section {
             Self::Limits => limits::run(plan, figures).await,
             Self::Server => server::run(plan, figures).await,
             Self::Archive => archiving::run(plan, figures).await,
+            Self::Tables => delta::run(plan, figures).await,
             Self::Freeze => freeze::run(plan, figures).await,
             Self::Cost => cost::run(plan, figures).await,
         }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::{Result, folders, process::command};
 
-/// The arm64 package of `ingest` that `sam build` leaves.
-pub(crate) fn built_for_arm64() -> Option<PathBuf> {
-    let folder = folders::workspace().join(".aws-sam/build/IngestFunction");
+/// The arm64 package that `sam build` leaves of a function, named as in the template.
+pub(crate) fn built_for_arm64(function: &str) -> Option<PathBuf> {
+    let folder = folders::workspace().join(".aws-sam/build").join(function);
     folder.join("bootstrap").exists().then_some(folder)
 }
 

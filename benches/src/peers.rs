@@ -1,11 +1,7 @@
 //! The functions under the Lambda runtime: ours, alternatives that one would write instead, and two echoes that do
 //! nothing.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use shared::topic::UserIds;
 use stack::{
@@ -107,7 +103,6 @@ pub(crate) fn for_benchmarks() -> Options {
 
 /// Returns the candidates for a listener, ours first. Their start scripts are in `folder`.
 pub(crate) fn peers(folder: &TempDir, listener: Listener) -> Result<Vec<Peer>> {
-    let peers = folders::tools().join("peers");
     let ours = |name, program| Peer {
         name,
         binary: folders::program(program),
@@ -116,21 +111,15 @@ pub(crate) fn peers(folder: &TempDir, listener: Listener) -> Result<Vec<Peer>> {
         with_iam: name == INGEST,
     };
     let theirs = |name, folder_name: &str, entries, start: &str| -> Result<Peer> {
-        let home = peers.join(folder_name);
-        let package = home.join("package");
-        let text = format!("#!/bin/sh\ncd '{}' && exec {start}\n", package.display());
-        let binary = script(folder.path(), folder_name, &text)?;
+        let (package, binary) = start_script(folder, folder_name, start)?;
         Ok(Peer { name, binary, package: Some(package), entries, with_iam: name == CONFLUENT_KAFKA })
     };
-    // Like Lambda, without writing beside the sources. `awslambdaric` is AWS's own runtime for Python.
-    let python = folders::tools().join("venv/bin/python");
-    let python = format!("env PYTHONDONTWRITEBYTECODE=1 '{}' -m awslambdaric app.handle", python.display());
     // Lambda's own flags, except for the heap, which Lambda derives from the function's memory.
     let java = "java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m -cp '.:lib/*:../runtime/*' \
                 com.amazonaws.services.lambda.runtime.api.client.AWSLambda App::handleRequest";
     let all = vec![
         ours(INGEST, "ingest"),
-        theirs(CONFLUENT_KAFKA, "confluent-kafka", MANY, &python)?,
+        theirs(CONFLUENT_KAFKA, "confluent-kafka", MANY, &python())?,
         theirs("Node, kafkajs", "kafkajs", 1, "node ../../../../benches/peers/kafkajs/runtime.js \"$PWD/index.js\"")?,
         theirs("Java, kafka-clients", "kafka-clients", MANY, java)?,
         ours(ECHO_ON_LAMBDA_RUNTIME, "echo-on-lambda-runtime"),
@@ -144,9 +133,18 @@ pub(crate) fn is_echo(candidate: &str) -> bool {
     candidate == ECHO || candidate == ECHO_ON_LAMBDA_RUNTIME
 }
 
-fn script(folder: &Path, name: &str, text: &str) -> Result<PathBuf> {
-    let file = folder.join(name);
-    fs::write(&file, text)?;
+/// Returns the command that starts a package like Lambda, without writing beside the sources. `awslambdaric` is AWS's own
+/// runtime for Python.
+pub(crate) fn python() -> String {
+    let python = folders::tools().join("venv/bin/python");
+    format!("env PYTHONDONTWRITEBYTECODE=1 '{}' -m awslambdaric app.handle", python.display())
+}
+
+/// Returns a peer's package, and a script in `folder` that runs `start` in it.
+pub(crate) fn start_script(folder: &TempDir, name: &str, start: &str) -> Result<(PathBuf, PathBuf)> {
+    let package = folders::tools().join("peers").join(name).join("package");
+    let file = folder.path().join(name);
+    fs::write(&file, format!("#!/bin/sh\ncd '{}' && exec {start}\n", package.display()))?;
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
-    Ok(file)
+    Ok((package, file))
 }

@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) archived: usize,
     /// Records archived in one object each.
     pub(crate) objects: usize,
+    /// Rows of a Delta table.
+    pub(crate) rows: usize,
 }
 
 impl Plan {
@@ -46,6 +48,7 @@ impl Plan {
         throughput: 400_000,
         archived: 300_000,
         objects: 6_000,
+        rows: 100_000,
     };
 
     /// A short plan to try out the benchmark.
@@ -62,5 +65,6 @@ impl Plan {
         throughput: 50_000,
         archived: 30_000,
         objects: 300,
+        rows: 10_000,
     };
 }

@@ -23,10 +23,11 @@ pub(crate) fn versions() -> Vec<String> {
         ),
         format!("Apache Kafka {}, one broker, three partitions, one replica, on {java}", stack::kafka::version()),
         format!(
-            "{}: {}; {}",
+            "{}: {}; {}; {}",
             first_line(python, &["--version"]),
             installed(&peers.join("confluent-kafka/package"), &["confluent_kafka"]),
-            installed(&packages(&venv), &["awslambdaric", "aws_msk_iam_sasl_signer_python"]),
+            installed(&peers.join("deltalake/package"), &["deltalake", "arro3_core", "orjson"]),
+            installed(&packages(&venv), &["awslambdaric", "aws_msk_iam_sasl_signer_python", "boto3"]),
         ),
         format!(
             "{}: {}",
