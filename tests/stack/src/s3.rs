@@ -80,7 +80,8 @@ impl S3 {
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
             "-master.volumeSizeLimitMB=64",
-            "-volume.max=20",
+            // Room for 13 GB: a full server answers with 500.
+            "-volume.max=200",
             // Otherwise volumes linger for 10 s for late requests.
             "-volume.preStopSeconds=0",
         ];
