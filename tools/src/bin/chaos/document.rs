@@ -288,6 +288,7 @@ mod tests {
             include_str!("document/acknowledged.md"),
             include_str!("document/frozen.md"),
             include_str!("document/archived.md"),
+            include_str!("document/tables.md"),
             include_str!("document/storm.md"),
             include_str!("document/overload.md"),
             include_str!("document/soak.md"),
