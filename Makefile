@@ -98,7 +98,7 @@ audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; nee
 
 # Without these two variables, a program that does not find the system's certificate authorities fails.
 .PHONY: test
-test: tools package instructions rehearse ## Every test but those of `test-release`, including those that need the output of other targets
+test: tools package instructions sanitize rehearse ## Every test but those of `test-release`, including those that need the output of other targets
 	PYTHONPATH=tools $(VENV)/bin/python tests/preflight
 	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored \
 		--skip image:: --skip sbom:: --skip wheel::
@@ -256,6 +256,13 @@ fuzz-%: $(TOOLS)/bin/cargo-bolero
 		--corpus-dir $(CURDIR)/target/fuzz/$*/corpus --crashes-dir $(CURDIR)/target/fuzz/$*/crashes \
 		-T $(FUZZ_TIME) --engine-args=-print_final_stats=1 > target/fuzz/$*.out 2> target/fuzz/$*.log || { tail -40 target/fuzz/$*.log; exit 1; }
 	@grep -E 'number_of_executed_units|DONE' target/fuzz/$*.log
+
+# RUSTC_BOOTSTRAP: rustc's sanitizers are nightly features. The target keeps them out of build scripts.
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+.PHONY: sanitize
+sanitize: ## Tests the crate that has unsafe code, and librdkafka below it, under AddressSanitizer and LeakSanitizer
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CFLAGS=-fsanitize=address LSAN_OPTIONS=suppressions=$(CURDIR)/shared/event-queue/tests/leaks.supp \
+		cargo test --quiet --package event-queue --locked --target $(HOST) --target-dir target/sanitizer
 
 .PHONY: pictures
 pictures: tools ## Renews the documents' pictures with a browser test's screenshots
