@@ -275,6 +275,7 @@ pictures: tools ## Renews the documents' pictures with a browser test's screensh
 .PHONY: bench
 bench: tools $(BENCH) ## Measures the speed next to the alternatives and writes docs/benchmarks.md; ARGS=--help
 	cargo build --release --package ingest --features function --locked
+	CARGO_PROFILE_RELEASE_STRIP=none cargo build --release --package ingest --features function --locked --target-dir target/profile
 	cargo build --release --package archive --locked
 	cargo build --release --package tables --locked
 	cargo build --release --package local --locked

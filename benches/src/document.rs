@@ -9,7 +9,7 @@ use crate::{
     machine::{date, load, machine},
     package::built_for_arm64,
     plan::Plan,
-    server, starts, user_ids,
+    profile, server, starts, user_ids,
     versions::versions,
 };
 
@@ -73,6 +73,7 @@ impl Run {
             Section::Starts => format!(include_str!("document/starts.md"), starts = starts),
             Section::UserIds => format!(include_str!("document/user_ids.md"), starts = starts),
             Section::Function => format!(include_str!("document/function.md"), package = package("IngestFunction")),
+            Section::Profile => include_str!("document/profile.md").to_owned(),
             Section::Growth => format!(include_str!("document/growth.md"), seconds = growth_pass.as_secs()),
             Section::Limits => include_str!("document/limits.md").to_owned(),
             Section::Server => include_str!("document/server.md").to_owned(),
@@ -118,6 +119,7 @@ fn tables(section: Section) -> Vec<(&'static str, &'static [Metric])> {
             (function::ONE_IAM, function::ONE_COLUMNS),
             (function::FIVE_HUNDRED_IAM, function::FIVE_HUNDRED_COLUMNS),
         ],
+        Section::Profile => profile::SCENES.map(|scene| (scene, profile::COLUMNS)).into(),
         Section::Growth => growth::AXES.map(|axis| (axis.scene, axis.columns)).into(),
         Section::Limits => vec![(limits::SCENE, limits::COLUMNS)],
         Section::Server => {
@@ -149,6 +151,7 @@ mod tests {
             include_str!("document/starts.md"),
             include_str!("document/user_ids.md"),
             include_str!("document/function.md"),
+            include_str!("document/profile.md"),
             include_str!("document/growth.md"),
             include_str!("document/limits.md"),
             include_str!("document/server.md"),

@@ -27,6 +27,8 @@ pub(crate) enum Metric {
     CpuPerRecord,
     /// The measured process's CPU time per thousand records.
     CpuPerThousand,
+    /// The percentage of the measured process's CPU time.
+    Share,
     /// The peak since the process started.
     Memory,
     /// The peak after bodies of 6 MB.
@@ -53,6 +55,7 @@ impl Metric {
             Self::CpuPerRequest => "CPU a request, µs",
             Self::CpuPerRecord => "CPU a record, µs",
             Self::CpuPerThousand => "CPU for 1,000 records, ms",
+            Self::Share => "share, %",
             Self::Memory => "peak memory, MB",
             Self::MemoryAtMost => "peak memory after 6 MB bodies, MB",
             Self::Package => "zip, MB",
@@ -64,7 +67,13 @@ impl Metric {
         match self {
             Self::Time | Self::P50 | Self::P99 | Self::Dollars => 3,
             Self::CpuPerRecord | Self::Package => 2,
-            Self::Init | Self::FirstAnswer | Self::Warm | Self::Thawed | Self::Memory | Self::MemoryAtMost => 1,
+            Self::Init
+            | Self::FirstAnswer
+            | Self::Warm
+            | Self::Thawed
+            | Self::Share
+            | Self::Memory
+            | Self::MemoryAtMost => 1,
             Self::Served | Self::Rate | Self::Records | Self::CpuPerRequest | Self::CpuPerThousand => 0,
         }
     }

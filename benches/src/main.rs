@@ -30,6 +30,7 @@ mod payload;
 mod peers;
 mod plan;
 mod process;
+mod profile;
 mod progress;
 mod server;
 mod starts;
@@ -68,6 +69,8 @@ enum Section {
     UserIds,
     /// One warm function under the Lambda runtime
     Function,
+    /// What the function spends its time on
+    Profile,
     /// The cost by records, partitions and user ids
     Growth,
     /// librdkafka alone
@@ -90,7 +93,7 @@ impl Section {
         match self {
             Self::Limits => 1,
             Self::Code | Self::Cost => 4,
-            Self::Archive | Self::Tables | Self::Freeze | Self::UserIds => 2,
+            Self::Archive | Self::Tables | Self::Profile | Self::Freeze | Self::UserIds => 2,
             Self::Starts => 3,
             Self::Growth | Self::Server => 5,
             Self::Function => 11,
@@ -103,6 +106,7 @@ impl Section {
             Self::Starts => starts::run(plan, figures).await,
             Self::UserIds => user_ids::run(plan, figures).await,
             Self::Function => function::run(plan, figures).await,
+            Self::Profile => profile::run(plan, figures).await,
             Self::Growth => growth::run(plan, figures).await,
             Self::Limits => limits::run(plan, figures).await,
             Self::Server => server::run(plan, figures).await,
