@@ -151,15 +151,12 @@ mod tests {
             include_str!("document/starts.md"),
             include_str!("document/user_ids.md"),
             include_str!("document/function.md"),
-            include_str!("document/profile.md"),
             include_str!("document/growth.md"),
             include_str!("document/limits.md"),
             include_str!("document/server.md"),
             include_str!("document/archiving.md"),
-            include_str!("document/delta.md"),
             include_str!("document/freeze.md"),
             include_str!("document/cost.md"),
-            include_str!("document/goals.md"),
         ];
         // The values of a run stand between the texts.
         for text in templates.iter().flat_map(|template| template.split(['{', '}']).step_by(2)) {
