@@ -1,6 +1,7 @@
 //! The cost of a record in `ingest` between event and Kafka: requests from [`payload`], records into [`Discard`].
 //!
-//! `cargo bench --package hot-path` measures the time, `make instructions` checks the number of instructions.
+//! `cargo bench --package hot-path` measures the time, `make instructions` checks the number of instructions,
+//! and `tests/allocations.rs` the allocations.
 
 pub mod payload;
 

@@ -1,5 +1,7 @@
 //! [`EventProducer`] on librdkafka's mock cluster. `make sanitize` runs this under AddressSanitizer and LeakSanitizer.
 
+#![expect(clippy::unwrap_used, reason = "a failure ends the test")]
+
 use std::{
     mem,
     sync::{
@@ -14,6 +16,7 @@ use rdkafka::{
     ClientConfig, ClientContext,
     mocking::MockCluster,
     producer::{BaseRecord, DefaultProducerContext, DeliveryResult, ProducerContext},
+    types::{RDKafkaApiKey, RDKafkaRespErr},
 };
 use tokio::time::{sleep, timeout};
 
@@ -86,12 +89,12 @@ fn cluster() -> MockCluster<'static, DefaultProducerContext> {
 }
 
 #[tokio::test]
-async fn each_record_is_reported_once_however_often_the_task_waits() {
+async fn each_record_of_successive_batches_is_reported_once() {
     let cluster = cluster();
     let (producer, reports) = spawn(&cluster.bootstrap_servers(), &[]);
-    for requests in 1..=RECORDS / 100 {
+    for batches in 1..=RECORDS / 100 {
         send(&producer, 100);
-        until_reported(&reports, [100 * requests, 0, 0]).await;
+        until_reported(&reports, [100 * batches, 0, 0]).await;
     }
 }
 
@@ -103,6 +106,15 @@ async fn a_record_that_was_never_sent_is_reported_as_not_written() {
     until_reported(&reports, [0, RECORDS, 0]).await;
 }
 
+#[tokio::test]
+async fn a_record_whose_write_timed_out_on_the_broker_is_reported_as_maybe_written() {
+    let cluster = cluster();
+    cluster.request_errors(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT]);
+    let (producer, reports) = spawn(&cluster.bootstrap_servers(), &[("retries", "0")]);
+    send(&producer, 1);
+    until_reported(&reports, [0, 0, 1]).await;
+}
+
 /// The producers' threads still write to their sockets while these are closed.
 #[tokio::test(flavor = "multi_thread")]
 async fn producers_are_dropped_while_reports_arrive() {
@@ -112,6 +124,12 @@ async fn producers_are_dropped_while_reports_arrive() {
         send(&producer, RECORDS);
         sleep(Duration::from_millis(round % 10)).await;
         tokio::task::spawn_blocking(move || mem::drop(producer)).await.unwrap();
-        assert!(reports.all().iter().sum::<usize>() <= RECORDS);
+        let all_reported = async {
+            while reports.all().iter().sum::<usize>() < RECORDS {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(TIMEOUT, all_reported).await.unwrap_or_else(|_| panic!("round {round}: {:?}", reports.all()));
+        assert_eq!(reports.all().iter().sum::<usize>(), RECORDS, "round {round}");
     }
 }
