@@ -134,7 +134,7 @@ impl Candidate {
         let process = lambda.processes().pop().ok_or("no process")?;
         let cpu_before = process::cpu(process)?;
         let seconds = self.invoke(&lambda, count).await?;
-        let cpu = process::cpu(process)? - cpu_before;
+        let cpu = process::cpu(process)?.saturating_sub(cpu_before);
         Ok(Written {
             rows_per_second: count as f64 / seconds,
             cpu_ms_per_thousand: cpu.as_secs_f64() * 1e6 / count as f64,

@@ -69,7 +69,7 @@ enum Section {
     UserIds,
     /// One warm function under the Lambda runtime
     Function,
-    /// What the function spends its time on
+    /// The warm function's CPU profile
     Profile,
     /// The cost by records, partitions and user ids
     Growth,

@@ -101,7 +101,7 @@ pub(crate) fn for_benchmarks() -> Options {
     options.with("log.retention.bytes", "134217728").with("log.retention.check.interval.ms", "5000")
 }
 
-/// Returns our function with the names of its functions, for [`crate::profile`].
+/// Returns `ingest` as built with symbols, for [`crate::profile`].
 pub(crate) fn unstripped() -> Peer {
     let binary = folders::workspace().join("target/profile/release/ingest");
     Peer { name: INGEST, binary, package: None, entries: MANY, with_iam: true }

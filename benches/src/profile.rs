@@ -1,4 +1,4 @@
-//! What `ingest` spends its processor time on: Linux's `perf` samples an unstripped build under load.
+//! The CPU profile of `ingest`: Linux's `perf` samples an unstripped build under load.
 
 use std::{path::Path, time::Duration};
 
@@ -22,12 +22,12 @@ pub(crate) const SCENES: [&str; 3] = [ONE, FIVE_HUNDRED, FIVE_HUNDRED_IAM];
 
 pub(crate) const COLUMNS: &[Metric] = &[Metric::CpuPerRequest, Metric::Share];
 
-/// Samples per second of processor time. Not a divisor of the kernel's tick.
+/// Samples per second of processor time. A prime, so that samples do not coincide with the kernel's timer.
 const FREQUENCY: u32 = 4_999;
 
-/// A row of the tables: code by what it is for.
+/// A row of the tables: what code is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Code {
+enum Purpose {
     KernelForRuntime,
     KernelForLibrdkafka,
     OpenSsl,
@@ -39,22 +39,21 @@ enum Code {
     Other,
 }
 
-const ROWS: [Code; 9] = [
-    Code::KernelForRuntime,
-    Code::KernelForLibrdkafka,
-    Code::OpenSsl,
-    Code::Librdkafka,
-    Code::Memory,
-    Code::Json,
-    Code::Ours,
-    Code::Runtime,
-    Code::Other,
+const ROWS: [Purpose; 9] = [
+    Purpose::KernelForRuntime,
+    Purpose::KernelForLibrdkafka,
+    Purpose::OpenSsl,
+    Purpose::Librdkafka,
+    Purpose::Memory,
+    Purpose::Json,
+    Purpose::Ours,
+    Purpose::Runtime,
+    Purpose::Other,
 ];
 
 /// The first letters of OpenSSL's functions, in lower case.
-const OPENSSL: &[&str] = &[
-    "aes", "aesni", "asn1", "bio_", "bn_", "crypto", "err_", "evp", "gcm", "ossl", "rand_", "sha", "ssl", "tls", "x509",
-];
+const OPENSSL: &[&str] =
+    &["aes", "asn1", "bio_", "bn_", "crypto", "err_", "evp", "gcm", "ossl", "rand_", "sha", "ssl", "tls", "x509"];
 const MEMORY: &[&str] =
     &["__mem", "_int_", "calloc", "cfree", "free", "malloc", "memcpy", "memmove", "realloc", "unlink_chunk"];
 const RUNTIME: &[&str] = &[
@@ -70,7 +69,7 @@ const RUNTIME: &[&str] = &[
 ];
 const OURS: &[&str] = &["event_queue", "ingest", "shared"];
 
-impl Code {
+impl Purpose {
     /// Classifies a sampled function by its thread, its file and its name.
     fn of(thread: &str, file: &str, function: &str) -> Self {
         let of_librdkafka = thread.starts_with("rdk:");
@@ -126,9 +125,9 @@ pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
                 let samples = folder.path().join("perf.data");
                 let (passed, ()) =
                     try_join!(load.send(warm.process, plan.pass), record(warm.process, plan.pass, &samples))?;
-                for (code, share) in shares(&report(&samples).await?) {
-                    figures.push(scene, code.name(), Metric::CpuPerRequest, share * passed.cpu_us);
-                    figures.push(scene, code.name(), Metric::Share, share * 100.0);
+                for (purpose, share) in shares(&report(&samples).await?) {
+                    figures.push(scene, purpose.name(), Metric::CpuPerRequest, share * passed.cpu_us);
+                    figures.push(scene, purpose.name(), Metric::Share, share * 100.0);
                 }
             }
         }
@@ -160,16 +159,16 @@ async fn output(command: &mut Command) -> Result<String> {
 }
 
 /// Sums the shares of a report by row.
-fn shares(report: &str) -> Vec<(Code, f64)> {
-    let mut sums = ROWS.map(|code| (code, 0.0));
+fn shares(report: &str) -> Vec<(Purpose, f64)> {
+    let mut sums = ROWS.map(|purpose| (purpose, 0.0));
     for line in report.lines().filter(|line| !line.starts_with('#')) {
         let fields: Vec<_> = line.split('|').map(str::trim).collect();
         let [share, thread, file, symbol, ..] = fields[..] else { continue };
         let Ok(share) = share.trim_end_matches('%').parse::<f64>() else { continue };
         // `[.] name`, or `[k] name` in the kernel.
         let function = symbol.split_once("] ").map_or(symbol, |(_, name)| name);
-        let code = Code::of(thread, file, function);
-        for (_, sum) in sums.iter_mut().filter(|(row, _)| *row == code) {
+        let purpose = Purpose::of(thread, file, function);
+        for (_, sum) in sums.iter_mut().filter(|(row, _)| *row == purpose) {
             *sum += share / 100.0;
         }
     }
@@ -195,20 +194,20 @@ mod tests {
  1.00%|ingest|ingest|[.] hyper::proto::h1::role::parse
 ";
         let shares = shares(report);
-        let share = |code| shares.iter().find(|(row, _)| *row == code).map(|(_, share)| (share * 1e4).round());
+        let share = |purpose| shares.iter().find(|(row, _)| *row == purpose).map(|(_, share)| (share * 1e4).round());
         let expected = [
-            (Code::KernelForRuntime, 2000.0),
-            (Code::KernelForLibrdkafka, 1000.0),
-            (Code::Librdkafka, 550.0),
-            (Code::OpenSsl, 750.0),
-            (Code::Memory, 700.0),
-            (Code::Json, 600.0),
-            (Code::Ours, 200.0),
-            (Code::Runtime, 100.0),
-            (Code::Other, 0.0),
+            (Purpose::KernelForRuntime, 2000.0),
+            (Purpose::KernelForLibrdkafka, 1000.0),
+            (Purpose::Librdkafka, 550.0),
+            (Purpose::OpenSsl, 750.0),
+            (Purpose::Memory, 700.0),
+            (Purpose::Json, 600.0),
+            (Purpose::Ours, 200.0),
+            (Purpose::Runtime, 100.0),
+            (Purpose::Other, 0.0),
         ];
-        for (code, of_ten_thousand) in expected {
-            assert_eq!(share(code), Some(of_ten_thousand), "{code:?}");
+        for (purpose, of_ten_thousand) in expected {
+            assert_eq!(share(purpose), Some(of_ten_thousand), "{purpose:?}");
         }
     }
 }
