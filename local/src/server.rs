@@ -37,9 +37,9 @@ pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 /// The time clients have to read their responses once all requests have finished.
 const RESPONSE_READ_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The maximum size of a connection's read buffer, and so of a request's headers. A connection keeps its buffer; hyper's default of
-/// 400 KB would be 40 MB for a hundred of them.
-const MAX_BUFFER_BYTES: usize = 64 * 1024;
+/// The bytes of an incomplete request head after which a connection is answered with 431, and of unsent response after which no more is
+/// buffered. A connection keeps its read buffer; hyper's default of 418 kB would be 42 MB for a hundred connections.
+const MAX_BUFFER_BYTES: usize = 128 * 1024;
 
 /// The time a client has to send the head of a request, so that idle connections do not accumulate.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
