@@ -18,7 +18,10 @@ use rdkafka::{
     producer::{BaseRecord, DefaultProducerContext, DeliveryResult, ProducerContext},
     types::{RDKafkaApiKey, RDKafkaRespErr},
 };
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
 
 const TOPIC: &str = "demo.pin";
 const RECORDS: usize = 1_000;
@@ -30,6 +33,7 @@ struct Reports {
     acknowledged: AtomicUsize,
     failed: AtomicUsize,
     failed_but_maybe_written: AtomicUsize,
+    added: Notify,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -47,6 +51,7 @@ impl ProducerContext for Context {
             Err(_) => &self.0.failed,
         };
         count.fetch_add(1, Ordering::Relaxed);
+        self.0.added.notify_one();
     }
 }
 
@@ -73,13 +78,15 @@ fn send(producer: &EventProducer<Context>, records: usize) {
     }
 }
 
-async fn until_reported(reports: &Reports, expected: [usize; 3]) {
-    let reported = async {
-        while reports.all() != expected {
-            sleep(Duration::from_millis(1)).await;
+/// Waits until this many records have been reported, and returns the counts.
+async fn reported(reports: &Reports, records: usize) -> [usize; 3] {
+    let all = async {
+        while reports.all().iter().sum::<usize>() < records {
+            reports.added.notified().await;
         }
     };
-    timeout(TIMEOUT, reported).await.unwrap_or_else(|_| panic!("{:?}, not {expected:?}", reports.all()));
+    timeout(TIMEOUT, all).await.unwrap_or_else(|_| panic!("only {:?} of {records}", reports.all()));
+    reports.all()
 }
 
 fn cluster() -> MockCluster<'static, DefaultProducerContext> {
@@ -94,7 +101,7 @@ async fn each_record_of_successive_batches_is_reported_once() {
     let (producer, reports) = spawn(&cluster.bootstrap_servers(), &[]);
     for batches in 1..=RECORDS / 100 {
         send(&producer, 100);
-        until_reported(&reports, [100 * batches, 0, 0]).await;
+        assert_eq!(reported(&reports, 100 * batches).await, [100 * batches, 0, 0]);
     }
 }
 
@@ -103,7 +110,7 @@ async fn a_record_that_was_never_sent_is_reported_as_not_written() {
     // Nothing listens there.
     let (producer, reports) = spawn("127.0.0.1:1", &[("message.timeout.ms", "200")]);
     send(&producer, RECORDS);
-    until_reported(&reports, [0, RECORDS, 0]).await;
+    assert_eq!(reported(&reports, RECORDS).await, [0, RECORDS, 0]);
 }
 
 #[tokio::test]
@@ -112,7 +119,7 @@ async fn a_record_whose_write_timed_out_on_the_broker_is_reported_as_maybe_writt
     cluster.request_errors(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT]);
     let (producer, reports) = spawn(&cluster.bootstrap_servers(), &[("retries", "0")]);
     send(&producer, 1);
-    until_reported(&reports, [0, 0, 1]).await;
+    assert_eq!(reported(&reports, 1).await, [0, 0, 1]);
 }
 
 /// The producers' threads still write to their sockets while these are closed.
@@ -122,14 +129,9 @@ async fn producers_are_dropped_while_reports_arrive() {
     for round in 0..50 {
         let (producer, reports) = spawn(&cluster.bootstrap_servers(), &[]);
         send(&producer, RECORDS);
+        // Dropped before, while and after the broker responds.
         sleep(Duration::from_millis(round % 10)).await;
         tokio::task::spawn_blocking(move || mem::drop(producer)).await.unwrap();
-        let all_reported = async {
-            while reports.all().iter().sum::<usize>() < RECORDS {
-                sleep(Duration::from_millis(1)).await;
-            }
-        };
-        timeout(TIMEOUT, all_reported).await.unwrap_or_else(|_| panic!("round {round}: {:?}", reports.all()));
-        assert_eq!(reports.all().iter().sum::<usize>(), RECORDS, "round {round}");
+        assert_eq!(reported(&reports, RECORDS).await.iter().sum::<usize>(), RECORDS, "round {round}");
     }
 }
