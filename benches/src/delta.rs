@@ -63,9 +63,9 @@ pub(crate) async fn run(plan: Plan, figures: &mut Figures) -> Result<()> {
     let objects = objects(plan.rows);
     // Pass 0 is a discarded warm-up.
     for pass in 0..=plan.passes {
-        // A new server for each pass, because it becomes slower as it fills.
-        let s3 = S3::start().await?;
         for candidate in &candidates {
+            // A new server each time, because it becomes slower as it fills.
+            let s3 = S3::start().await?;
             log_progress(&format!("{SCENE}, pass {pass} of {}: {}", plan.passes, candidate.name));
             let written = candidate.write(&s3, &objects, plan.rows).await?;
             if pass > 0 {
