@@ -106,9 +106,9 @@ test: tools package instructions sanitize rehearse ## Every test but those of `t
 	$(MAKE) --no-print-directory chaos ARGS='--amount short --seed 1'
 	$(MAKE) --no-print-directory chaos ARGS='--amount random'
 
-# Apart, since three more builds take too long for each change. The release workflow runs it.
+# Apart, since three more builds take too long for each change. Run it before you tag a version.
 .PHONY: test-release
-test-release: tools wheels image sbom ## The tests of what a release consists of, besides the functions
+test-release: tools wheels image sbom $(QEMU)/ready ## The tests of what a release consists of, besides the functions
 	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --tests --all-features --locked -- --include-ignored image:: sbom:: wheel::
 
 # Tests are selected by module. Brokers see no difference between the functions' programs and the library in a test.
@@ -274,6 +274,7 @@ pictures: tools ## Renews the documents' pictures with a browser test's screensh
 
 .PHONY: bench
 bench: tools $(BENCH) ## Measures the speed next to the alternatives and writes docs/benchmarks.md; ARGS=--help
+	@command -v perf > /dev/null || { echo 'perf is missing: Debian has it in linux-perf'; exit 1; }
 	cargo build --release --package ingest --features function --locked
 	CARGO_PROFILE_RELEASE_STRIP=none cargo build --release --package ingest --features function --locked --target-dir target/profile
 	cargo build --release --package archive --locked
