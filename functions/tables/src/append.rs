@@ -17,6 +17,7 @@ use std::{
 };
 
 use archive::{bucket::Bucket, layout::TopicPartition};
+use bytes::Bytes;
 use object_store::path::Path;
 use parquet::errors::ParquetError;
 use serde_json::json;
@@ -182,13 +183,18 @@ impl Tables {
             let held = state.ends.get(&partition).filter(|(end, _)| *end == from).map(|(_, held)| *held);
             let mut source = Source::open(&self.bucket, partition.clone(), from, held).await.map_err(failed)?;
             while !is_full && let Some((gap, object)) = source.next().await.map_err(failed)? {
+                let (records, line_bytes) =
+                    (object.lines.len() as u64, object.lines.iter().map(Bytes::len).sum::<usize>());
+                if file.rows() + records < self.limits.rows && bytes + line_bytes < self.limits.bytes {
+                    source.read_ahead();
+                }
                 for (offset, line) in (object.start..).zip(&object.lines) {
                     // Unwrap safety: the source validated it.
                     let text = std::str::from_utf8(line).unwrap_or_default();
                     file.push(cleaner, partition.partition, offset.cast_signed(), (line, text))?;
-                    bytes += line.len();
                 }
-                counts.records += object.lines.len() as u64;
+                bytes += line_bytes;
+                counts.records += records;
                 counts.quarantined += gap.quarantined;
                 counts.missing += gap.missing;
                 is_full = file.rows() >= self.limits.rows || bytes >= self.limits.bytes;

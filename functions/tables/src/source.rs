@@ -9,6 +9,7 @@ use archive::{
 use bytes::Bytes;
 use fnv::FnvHasher;
 use object_store::{Error, path::Path};
+use tokio::task::JoinSet;
 
 /// The maximum number of objects that are listed at once.
 const LISTED: usize = 1_000;
@@ -86,6 +87,8 @@ pub(crate) struct Source<'a> {
     listed: Vec<u64>,
     /// Set if there are no objects behind the listed ones.
     is_last_page: bool,
+    /// The next object and its start, if [`Source::read_ahead`] was called.
+    ahead: JoinSet<(u64, Result<Object, SourceError>)>,
 }
 
 /// The offsets between two objects.
@@ -109,7 +112,8 @@ impl<'a> Source<'a> {
         position: Position,
         held: Option<u64>,
     ) -> Result<Self, SourceError> {
-        let mut source = Self { bucket, partition, position, held, listed: Vec::new(), is_last_page: false };
+        let mut source =
+            Self { bucket, partition, position, held, listed: Vec::new(), is_last_page: false, ahead: JoinSet::new() };
         if position.next == 0 {
             source.list(0).await?;
             return Ok(source);
@@ -154,9 +158,19 @@ impl<'a> Source<'a> {
         if start < self.position.next {
             return Err(SourceError::Damaged(self.partition.object(Content::Lines, start)));
         }
-        let object = read(self.bucket, &self.partition, start).await?;
+        let object = match self.ahead.join_next().await {
+            Some(Ok((ahead, object))) if ahead == start => object?,
+            _ => read(self.bucket, &self.partition, start).await?,
+        };
         (self.position, self.held) = (object.end, Some(start));
         Ok(Some((gap, object)))
+    }
+
+    /// Begins to read the next object, so that it arrives while the caller uses the last one.
+    pub(crate) fn read_ahead(&mut self) {
+        let Some(start) = self.listed.last().copied() else { return };
+        let (bucket, partition) = (self.bucket.clone(), self.partition.clone());
+        self.ahead.spawn(async move { (start, read(&bucket, &partition, start).await) });
     }
 
     /// Counts what lies before the object at `start`. Everything before a stored object is stored. But the listing of a folder on
@@ -193,11 +207,37 @@ fn digest(bytes: &[u8]) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::digest;
+    use std::{sync::Arc, time::Duration};
+
+    use archive::memory::Memory;
+    use object_store::throttle::{ThrottleConfig, ThrottledStore};
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+    use crate::testing::{archive_rows, partition};
 
     /// Tables hold digests, which a later version of the library must not change.
     #[test]
     fn a_digest_is_half_of_fnv_1as_published_value() {
         assert_eq!(digest(b"foobar"), (0x8594_4171_f739_67e8_u64 >> 1).cast_signed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_object_arrives_while_the_last_one_is_used() {
+        const SECOND: Duration = Duration::from_secs(1);
+        let memory = Memory::default();
+        for start in 0..3 {
+            archive_rows(&memory, &partition(0), "a", start..start + 1).await;
+        }
+        let slow =
+            ThrottledStore::new(memory, ThrottleConfig { wait_get_per_call: SECOND, ..ThrottleConfig::default() });
+        let bucket = Bucket::new(Arc::new(slow), 10);
+        let mut source = Source::open(&bucket, partition(0), Position::default(), None).await.unwrap();
+        let started = Instant::now();
+        while source.next().await.unwrap().is_some() {
+            source.read_ahead();
+            sleep(SECOND).await;
+        }
+        assert_eq!(started.elapsed(), 4 * SECOND, "the first read, and three uses");
     }
 }

@@ -5,20 +5,20 @@
 //! - a store that refuses requests, or performs them and loses the response, after which its client may repeat them;
 //! - another program that commits to the table.
 
-use std::{
-    cell::Cell,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{cell::Cell, sync::Arc};
 
 use archive::{
     layout::Content,
     memory::{Fault, Memory},
 };
-use futures::{FutureExt, executor::block_on, future::LocalBoxFuture, task::noop_waker_ref};
+use futures::{FutureExt, future::LocalBoxFuture, poll};
 use proptest::{
     prelude::*,
     test_runner::{RngSeed, TestRunner},
+};
+use tokio::{
+    runtime::{Builder, Runtime},
+    task::yield_now,
 };
 
 use super::{Counts, Limits, Tables};
@@ -83,7 +83,9 @@ struct Writer {
     work: Option<LocalBoxFuture<'static, ()>>,
 }
 
-struct World {
+struct World<'a> {
+    /// Has one thread, so that the schedule decides the interleaving.
+    runtime: &'a Runtime,
     schedule: Schedule,
     memory: Memory,
     /// The archive's end, by partition.
@@ -91,24 +93,25 @@ struct World {
     writers: [Writer; WRITERS],
 }
 
-impl World {
-    fn new(schedule: Schedule) -> Self {
+impl<'a> World<'a> {
+    fn new(runtime: &'a Runtime, schedule: Schedule) -> Self {
         let memory = Memory::default();
         let writers = std::array::from_fn(|_| writer(&memory, &schedule));
-        Self { schedule, memory, ends: [0; PARTITIONS], writers }
+        Self { runtime, schedule, memory, ends: [0; PARTITIONS], writers }
     }
 
     fn take(&mut self, step: &Step) {
+        let runtime = self.runtime;
         match *step {
             Step::Archive { partition: number, gap, quarantined, records } => {
                 let of = partition(i32::try_from(number).unwrap());
                 if quarantined && gap > 0 {
-                    block_on(self.memory.put_raw(&of.object(Content::NotJson, self.ends[number]), "x"));
+                    runtime.block_on(self.memory.put_raw(&of.object(Content::NotJson, self.ends[number]), "x"));
                 }
                 let start = self.ends[number] + gap;
                 self.ends[number] = start + records;
                 let new: Vec<_> = (start..start + records).map(|offset| line(&format!("p{number}"), offset)).collect();
-                block_on(archive_lines(&self.memory, &of, start, &new));
+                runtime.block_on(archive_lines(&self.memory, &of, start, &new));
             }
             Step::Append(at) => {
                 let tables = Arc::clone(&self.writers[at].tables);
@@ -119,9 +122,9 @@ impl World {
                 self.writers[at].work.get_or_insert(work.boxed_local());
             }
             Step::Commit => {
-                let versions = block_on(log(&self.memory, &users())).len() as u64;
+                let versions = runtime.block_on(log(&self.memory, &users())).len() as u64;
                 if versions > 0 {
-                    block_on(self.memory.put_raw(&users().version(versions), "{\"commitInfo\":{}}\n"));
+                    runtime.block_on(self.memory.put_raw(&users().version(versions), "{\"commitInfo\":{}}\n"));
                 }
             }
             Step::Fault(fault) => self.memory.inject(Some(fault)),
@@ -133,9 +136,13 @@ impl World {
 
     fn poll(&mut self, at: usize) {
         let writer = &mut self.writers[at];
-        if let Some(work) = &mut writer.work
-            && let Poll::Ready(()) = work.poll_unpin(&mut Context::from_waker(noop_waker_ref()))
-        {
+        let Some(work) = &mut writer.work else { return };
+        let is_done = self.runtime.block_on(async {
+            // Lets spawned reads go on.
+            yield_now().await;
+            poll!(work).is_ready()
+        });
+        if is_done {
             writer.work = None;
         }
     }
@@ -148,7 +155,8 @@ fn writer(memory: &Memory, schedule: &Schedule) -> Writer {
 
 /// Takes the steps, and lets one of the writers finish. Returns the number of versions.
 fn run(schedule: &Schedule) -> usize {
-    let mut world = World::new(schedule.clone());
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let mut world = World::new(&runtime, schedule.clone());
     for step in &schedule.steps {
         world.take(step);
     }
@@ -156,16 +164,16 @@ fn run(schedule: &Schedule) -> usize {
     memory.inject(None);
     // The first one keeps its memory.
     writers[0].work = None;
-    block_on(writers[0].tables.append(&users(), &mut Counts::default())).unwrap();
-    assert_eq!(block_on(lines(&memory, &users())), block_on(archived(&memory, &users())));
+    runtime.block_on(writers[0].tables.append(&users(), &mut Counts::default())).unwrap();
+    assert_eq!(runtime.block_on(lines(&memory, &users())), runtime.block_on(archived(&memory, &users())));
     // The others finish what they were stopped at, and find nothing to do.
-    let versions = block_on(log(&memory, &users())).len();
+    let versions = runtime.block_on(log(&memory, &users())).len();
     for writer in &mut writers {
         if let Some(work) = writer.work.take() {
-            block_on(work);
+            runtime.block_on(work);
         }
     }
-    assert_eq!(block_on(lines(&memory, &users())), block_on(archived(&memory, &users())));
+    assert_eq!(runtime.block_on(lines(&memory, &users())), runtime.block_on(archived(&memory, &users())));
     versions
 }
 
