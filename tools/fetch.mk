@@ -1,7 +1,15 @@
 # Recipes that fetch or build the tools in .tools. Each prints the seconds that it took.
-$(VENV)/ready: Makefile
-	@python3 -m venv $(VENV); \
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(PINNED); \
+$(UV):
+	@python3 -m venv $(TOOLS)/uv; \
+	$(TOOLS)/uv/bin/pip install --quiet --disable-pip-version-check $(UV_PINNED); \
+	echo "fetched from PyPI in $$SECONDS s: $(UV_PINNED)"
+
+# Makes a virtual environment, if there is none, and installs packages there.
+venv = python3 -m venv --without-pip $(1); $(install) --python $(1)/bin/python
+install = UV_CACHE_DIR=$(TOOLS)/cache/uv $(UV) pip install --quiet --system-certs
+
+$(VENV)/ready: Makefile | $(UV)
+	@$(call venv,$(VENV)) $(PINNED); \
 	touch $@; \
 	echo "fetched from PyPI in $$SECONDS s: $(PINNED)"
 
@@ -32,7 +40,7 @@ $(KAFKA)/bootstrap.checkpoint: $(KAFKA)/fetched
 
 # An S3 server, the functions' clock (libfaketime, compiled here), and readers of the archive and its tables.
 $(VENV)/parts: $(VENV)/ready
-	@$(VENV)/bin/pip install --quiet --no-cache-dir --disable-pip-version-check $(PARTS_PINNED); \
+	@$(install) --python $(VENV)/bin/python $(PARTS_PINNED); \
 	install $(VENV)/lib/python3*/site-packages/libfaketime/vendor/libfaketime/src/libfaketime.so.1 $(TOOLS); \
 	touch $@; \
 	echo "fetched from PyPI in $$SECONDS s: $(PARTS_PINNED)"
@@ -40,9 +48,8 @@ $(VENV)/parts: $(VENV)/ready
 # Without the tests' packages.
 $(TOOLS)/answers/ready: PACKAGES = $(ANSWERS)
 $(TOOLS)/notebook/ready: PACKAGES = $(NOTEBOOK)
-$(TOOLS)/answers/ready $(TOOLS)/notebook/ready: Makefile
-	@rm -rf $(@D); python3 -m venv $(@D); \
-	$(@D)/bin/pip install --quiet --no-cache-dir --disable-pip-version-check $(PACKAGES); \
+$(TOOLS)/answers/ready $(TOOLS)/notebook/ready: Makefile | $(UV)
+	@$(call venv,$(@D)) $(PACKAGES); \
 	touch $@; \
 	echo "fetched from PyPI in $$SECONDS s: $(PACKAGES)"
 
@@ -115,14 +122,13 @@ $(PEERS)/confluent-kafka/ready: PACKAGES = $(CONFLUENT_KAFKA)
 $(PEERS)/deltalake/ready: PACKAGES = $(DELTALAKE_PEER)
 $(PEERS)/confluent-kafka/ready $(PEERS)/deltalake/ready: $(PEERS)/%/ready: benches/peers/%/app.py $(VENV)/ready
 	@rm -rf $(@D); mkdir -p $(@D)/package; \
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --target $(@D)/package $(PACKAGES); \
+	$(install) --python $(VENV)/bin/python --target $(@D)/package $(PACKAGES); \
 	cp $< $(@D)/package; \
 	touch $@; \
 	echo "fetched from PyPI in $$SECONDS s: $(PACKAGES)"
 
-$(PEERS)/fastapi/ready: benches/peers/fastapi/app.py Makefile
-	@rm -rf $(@D); python3 -m venv $(@D); \
-	$(@D)/bin/pip install --quiet --disable-pip-version-check $(FASTAPI); \
+$(PEERS)/fastapi/ready: benches/peers/fastapi/app.py Makefile | $(UV)
+	@$(call venv,$(@D)) $(FASTAPI); \
 	cp $< $(@D); \
 	touch $@; \
 	echo "fetched from PyPI in $$SECONDS s: $(FASTAPI)"
@@ -163,9 +169,8 @@ $(VALGRIND)/ready:
 	touch $@; \
 	echo "fetched valgrind from Debian in $$SECONDS s"
 
-$(MATURIN)/ready: Makefile
-	@python3 -m venv $(MATURIN); \
-	$(MATURIN)/bin/pip install --quiet --disable-pip-version-check $(WHEEL_TOOLS); \
+$(MATURIN)/ready: Makefile | $(UV)
+	@$(call venv,$(MATURIN)) $(WHEEL_TOOLS); \
 	touch $@; \
 	echo "fetched from PyPI in $$SECONDS s: $(WHEEL_TOOLS)"
 
