@@ -99,9 +99,12 @@ check: $(TOOLS)/bin/actionlint $(TOOLS)/bin/cargo-deny $(TOOLS)/bin/cargo-machet
 audit: $(TOOLS)/bin/cargo-deny ## Known vulnerabilities in the dependencies; needs github.com
 	$(TOOLS)/bin/cargo-deny --all-features --config .deny.toml check advisories
 
+# Most targets wait for servers or linkers at times, so two are made at once. The tests' recipe waits for all of them.
+MAKEFLAGS += $(if $(filter test,$(MAKECMDGOALS)),--jobs=2)
+
 # Without these two variables, a program that does not find the system's certificate authorities fails.
 .PHONY: test
-test: tools package instructions sanitize rehearse ## Every test but those of `test-release`, including those that need the output of other targets
+test: tools package instructions sanitize rehearse | $(filter check,$(MAKECMDGOALS)) ## Every test but those of `test-release`, including those that need the output of other targets
 	PYTHONPATH=tools $(VENV)/bin/python tests/preflight
 	env -u SSL_CERT_FILE -u SSL_CERT_DIR cargo test --workspace --all-features --locked -- --include-ignored \
 		--skip image:: --skip sbom:: --skip wheel::
