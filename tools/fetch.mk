@@ -196,7 +196,7 @@ $(QEMU)/ready:
 GO_actionlint := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GO_compose-spec := github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 GO_crane := github.com/google/go-containerregistry/cmd/crane@v0.22.1
-$(TOOLS)/bin/actionlint $(TOOLS)/bin/compose-spec $(TOOLS)/bin/crane: $(VENV)/ready
+$(TOOLS)/bin/actionlint $(TOOLS)/bin/compose-spec $(TOOLS)/bin/crane: tools/fetch.mk | $(VENV)/ready
 	@mkdir -p $(@D); export GOBIN=$$(mktemp -d) GOPATH=$(TOOLS)/go GOCACHE=$(TOOLS)/cache/go GOFLAGS=-modcacherw GOTOOLCHAIN=local; \
 	$(VENV)/bin/go install $(GO_$(@F)) 2> $(TOOLS)/$(@F).log || { cat $(TOOLS)/$(@F).log; exit 1; }; \
 	mv $$GOBIN/* $@; rmdir $$GOBIN; \
