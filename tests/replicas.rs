@@ -8,7 +8,7 @@ use archive::{
 use serde_json::Value;
 use shared::{cluster::Cluster, deadline::REQUEST_TIMEOUT, kind::GEO};
 use stack::kafka::{Kafka, Options};
-use tokio::time::Duration;
+use tokio::time::{Duration, sleep};
 
 use crate::support::{
     msk::{Ingest, cluster, tenant},
@@ -89,4 +89,41 @@ async fn without_enough_replicas_a_record_is_a_503_and_written_at_most_once() {
     let written = written(&cluster, "alone.geo").await;
     // The unconfirmed one may have been written later.
     assert!([&[1, 3][..], &[1, 2, 3]].contains(&written.as_slice()), "{written:?}");
+}
+
+/// librdkafka would number all records anew once one expires in its queue, and a broker could not recognize those that it has.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Kafka: make test"]
+async fn a_record_that_waits_for_replicas_is_written_once_whatever_waits_before_it() {
+    // The leader takes records for the lost replicas this long.
+    let kafka = Kafka::start(Options::three().with("broker.session.timeout.ms", "20000")).await.unwrap();
+    let (user_ids, role) = tenant(&kafka, "wait").await;
+    let cluster = cluster(&kafka, kafka.region(), role.credentials());
+    let mut ingest = Ingest::start(&cluster, &user_ids).await;
+    let answer = ingest.post("/topics/wait.geo", geo(1)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+
+    let topic = ingest.get("/topics/wait.geo").await;
+    let leader = topic.json()["partitions"][0]["leader"].as_u64().unwrap();
+    let followers: Vec<_> = (1..=3).filter(|number| *number as u64 != leader).collect();
+    for follower in &followers {
+        kafka.kill_broker(*follower).await.unwrap();
+    }
+    ingest.request_timeout = Duration::from_secs(50);
+    let late = async {
+        sleep(Duration::from_secs(15)).await;
+        ingest.post("/topics/wait.geo", geo(3)).await
+    };
+    // Later than any timeout of a record that librdkafka has.
+    let restart = async {
+        sleep(Duration::from_secs(32)).await;
+        for follower in &followers {
+            kafka.restart_broker(*follower).await.unwrap();
+        }
+    };
+    let (early, late, ()) = tokio::join!(ingest.post("/topics/wait.geo", geo(2)), late, restart);
+    let written = written(&cluster, "wait.geo").await;
+    let statuses = [early.status.as_u16(), late.status.as_u16()];
+    assert_eq!(statuses, [200, 200], "{} {} {written:?}", early.body, late.body);
+    assert_eq!(written, [1, 2, 3]);
 }

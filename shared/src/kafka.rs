@@ -196,12 +196,13 @@ impl Publish for Producer {
             End::AllReported if connection.write_history.may_reuse_sequences() => {}
             End::AllReported => Self::refresh_denied(&connection, &records, &outcomes, deadline).await,
             End::Denied => self.0.producer_client.retire(&connection),
-            // librdkafka reports a broker that is down. Without any report the connection may hang forever.
-            End::DeadlineExceeded if connection.health.no_fault_since(start) => {
-                tracing::warn!("Kafka did not respond and no fault was reported: replacing the connection");
+            // Its records would stay queued without an end. Without a fault, the connection may hang forever.
+            End::DeadlineExceeded => {
+                if connection.health.no_fault_since(start) {
+                    tracing::warn!("Kafka did not respond and no fault was reported");
+                }
                 self.0.producer_client.retire(&connection);
             }
-            End::DeadlineExceeded => {}
         }
         connection.mark_used();
         outcomes

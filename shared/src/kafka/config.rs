@@ -26,8 +26,9 @@ const PRODUCER: &[(&str, &str)] = &[
     ("partitioner", "murmur2_random"),
     // Bytes. Above Lambda's 6 MB event, so that the topic's own limit decides, not librdkafka's default of 1 MB.
     ("message.max.bytes", "8000000"),
-    // Milliseconds. Longer than every request's deadline (API Gateway's 29 s at most): a backstop that empties the queue.
-    ("message.timeout.ms", "30000"),
+    // Never. Once a record expires, librdkafka numbers the others anew, and writes those twice that a broker has not acknowledged
+    // yet. Instead, a request that misses its deadline retires the connection, and its records end with that.
+    ("message.timeout.ms", "0"),
     // Milliseconds. As `socket.timeout.ms`; the default is 30 s.
     ("request.timeout.ms", "10000"),
     // Milliseconds. Topics are created by the deployment, so an unknown one will not appear soon (default: 30 s).
