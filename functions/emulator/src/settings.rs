@@ -12,7 +12,8 @@ use shared::{
 use crate::{
     delivery::{Delivery, FunctionName},
     order::{Order, POST_ORDER},
-    source::{DatabaseUrl, SecretArn},
+    secret::SecretArn,
+    source::DatabaseUrl,
 };
 
 static BOOTSTRAP_SERVERS: Variable = Variable {
@@ -156,7 +157,7 @@ impl Settings {
         let database_url = reader.read::<DatabaseUrl>(&DATABASE_URL);
         let database_secret = reader.read_if_set::<SecretArn>(&DATABASE_SECRET_ARN);
         if let (Some(database_url), Some(Some(_))) = (&database_url, &database_secret)
-            && !database_url.takes_login()
+            && !matches!(database_url, DatabaseUrl::MySql(location) if !location.has_login())
         {
             reader.reject(&DATABASE_SECRET_ARN, "`DATABASE_URL` already names a user, or is not a database");
         }

@@ -1,22 +1,18 @@
 //! The sources of posts: a database, or the project's sample rows.
 
-use std::{str::FromStr, time::Duration};
+use std::{error::Error, fmt, str::FromStr, time::Duration};
 
+use futures::future::BoxFuture;
 use rand::{Rng, rngs::StdRng};
 use shared::{
-    aws::secret::SecretError,
-    database::{ConnectError, Location, LocationError},
+    database::{ConnectError, Database, Location, LocationError},
     kind::{CATALOG, Kind},
     settings::{Reader, SettingsError},
 };
+use sqlx::MySqlConnection;
 
-use crate::aws::Aws;
-
-mod login;
 mod mysql;
 mod sample;
-
-pub use login::{SecretArn, SecretArnError};
 
 /// A table's row, as the JSON that the course's script sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,16 +57,6 @@ pub enum DatabaseUrlError {
     Location(#[from] LocationError),
 }
 
-impl DatabaseUrl {
-    /// Returns whether it is a database's URL without a user.
-    pub(crate) const fn takes_login(&self) -> bool {
-        match self {
-            Self::Sample => false,
-            Self::MySql(location) => !location.has_login(),
-        }
-    }
-}
-
 impl FromStr for DatabaseUrl {
     type Err = DatabaseUrlError;
 
@@ -92,6 +78,15 @@ pub enum Source {
     MySql(Box<mysql::Tables>),
 }
 
+/// Connects with a login that is not in the database's URL.
+pub trait Connect: fmt::Debug + Send + Sync {
+    /// Connects to `database`, but with its own login.
+    ///
+    /// # Errors
+    /// When the login cannot be read, or the database does not accept it.
+    fn connect<'a>(&'a self, database: &'a Database) -> BoxFuture<'a, Result<MySqlConnection, SourceError>>;
+}
+
 /// The error of reading posts.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
@@ -99,7 +94,7 @@ pub enum SourceError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     #[error(transparent)]
-    Secret(#[from] SecretError),
+    Login(Box<dyn Error + Send + Sync>),
     #[error(
         "reading the rows of {database} took longer than {} s: the database stopped responding, or its tables need an index on \
          their join keys, such as {}", timeout.as_secs(), index()
@@ -138,14 +133,12 @@ impl Source {
         })
     }
 
-    /// Logs in to the database with `secret`, if there is one. The first draw reads it through `aws`.
+    /// Connects to the database, if there is one, through `login`.
     #[must_use]
-    pub fn with_secret(self, secret: Option<SecretArn>, aws: &Aws) -> Self {
-        match (self, secret) {
-            (Self::MySql(tables), Some(secret)) => {
-                Self::MySql(Box::new(tables.with_login(login::SecretLogin::new(secret, aws.clone()))))
-            }
-            (source, _) => source,
+    pub fn with_login(self, login: impl Connect + 'static) -> Self {
+        match self {
+            Self::MySql(tables) => Self::MySql(Box::new(tables.with_login(Box::new(login)))),
+            Self::Sample(_) => self,
         }
     }
 

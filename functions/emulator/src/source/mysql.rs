@@ -12,7 +12,7 @@ use shared::{
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection, mysql::MySqlRow};
 use tokio::time::timeout;
 
-use super::{Post, RefusedRow, Row, SourceError, login::SecretLogin};
+use super::{Connect, Post, RefusedRow, Row, SourceError};
 
 mod row;
 mod value;
@@ -28,7 +28,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Tables {
     database: Database,
     /// Replaces the URL's login.
-    login: Option<SecretLogin>,
+    login: Option<Box<dyn Connect>>,
 }
 
 impl Tables {
@@ -36,7 +36,7 @@ impl Tables {
         Self { database, login: None }
     }
 
-    pub(super) fn with_login(self, login: SecretLogin) -> Self {
+    pub(super) fn with_login(self, login: Box<dyn Connect>) -> Self {
         Self { login: Some(login), ..self }
     }
 

@@ -1,8 +1,9 @@
-//! A login kept in Secrets Manager. It is cached until the database refuses it.
+//! A database's login in Secrets Manager. It is cached until the database refuses it.
 
 use std::{fmt, str::FromStr};
 
 use aws_sdk_secretsmanager::Client;
+use futures::{FutureExt, future::BoxFuture};
 use shared::{
     aws::secret::{self, Login, SecretError},
     database::{ConnectError, Database},
@@ -10,8 +11,10 @@ use shared::{
 use sqlx::MySqlConnection;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::SourceError;
-use crate::aws::Aws;
+use crate::{
+    aws::Aws,
+    source::{Connect, Source, SourceError},
+};
 
 /// The ARN of a secret that holds a `username` and a `password`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +42,7 @@ impl fmt::Display for SecretArn {
 
 /// A secret's login.
 #[derive(Debug)]
-pub(super) struct SecretLogin {
+struct SecretLogin {
     arn: SecretArn,
     aws: Aws,
     client: OnceCell<Client>,
@@ -47,28 +50,39 @@ pub(super) struct SecretLogin {
     accepted: Mutex<Option<Login>>,
 }
 
-impl SecretLogin {
-    pub(super) fn new(arn: SecretArn, aws: Aws) -> Self {
-        Self { arn, aws, client: OnceCell::new(), accepted: Mutex::default() }
+impl Source {
+    /// Logs in to the database with `secret`, if there is one. The first draw reads it through `aws`.
+    #[must_use]
+    pub fn with_secret(self, secret: Option<SecretArn>, aws: &Aws) -> Self {
+        let Some(arn) = secret else { return self };
+        self.with_login(SecretLogin { arn, aws: aws.clone(), client: OnceCell::new(), accepted: Mutex::default() })
     }
+}
 
-    /// Connects to `database`. Reads the secret again when the database refuses the cached login, as after a rotation.
-    pub(super) async fn connect(&self, database: &Database) -> Result<MySqlConnection, SourceError> {
+impl Connect for SecretLogin {
+    /// Reads the secret again when the database refuses the cached login, as after a rotation.
+    fn connect<'a>(&'a self, database: &'a Database) -> BoxFuture<'a, Result<MySqlConnection, SourceError>> {
         let with = |login: &Login| database.with_login(&login.username, login.password.reveal());
-        let mut accepted = self.accepted.lock().await;
-        if let Some(login) = &*accepted {
-            match with(login).connect().await {
-                Err(ConnectError::PasswordDenied { .. }) => tracing::info!("login refused: reading the secret again"),
-                connection => return Ok(connection?),
+        async move {
+            let mut accepted = self.accepted.lock().await;
+            if let Some(login) = &*accepted {
+                match with(login).connect().await {
+                    Err(ConnectError::PasswordDenied { .. }) => {
+                        tracing::info!("login refused: reading the secret again");
+                    }
+                    connection => return Ok(connection?),
+                }
             }
+            let login = self.read().await.map_err(|error| SourceError::Login(error.into()))?;
+            let connection = with(&login).connect().await?;
+            *accepted = Some(login);
+            Ok(connection)
         }
-        // Boxed: the SDK's futures are large.
-        let login = Box::pin(self.read()).await?;
-        let connection = with(&login).connect().await?;
-        *accepted = Some(login);
-        Ok(connection)
+        .boxed()
     }
+}
 
+impl SecretLogin {
     async fn read(&self) -> Result<Login, SecretError> {
         let client = self.client.get_or_init(async || Client::new(self.aws.config().await)).await;
         secret::read(client, &self.arn.0).await
