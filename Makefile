@@ -283,7 +283,7 @@ bench: tools $(BENCH) ## Measures the speed next to the alternatives and writes 
 	@command -v perf > /dev/null || { echo 'perf is missing: Debian has it in linux-perf'; exit 1; }
 	cargo build --release --package ingest --features function --locked
 	CARGO_PROFILE_RELEASE_STRIP=none cargo build --release --package ingest --features function --locked --target-dir target/profile
-	cargo build --release --package archive --locked
+	cargo build --release --package archive --features function --locked
 	cargo build --release --package tables --locked
 	cargo build --release --package local --locked
 	cargo build --release --package benches --locked

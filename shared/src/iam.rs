@@ -1,17 +1,21 @@
 //! IAM authentication to Kafka: a token in place of a password.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
-
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_msk_iam_sasl_signer::generate_auth_token_from_credentials_provider;
-use aws_types::region::Region;
-use futures::FutureExt;
-use tracing::subscriber::{NoSubscriber, with_default};
+use std::{fmt, time::SystemTime};
 
 use crate::credentials::{Expired, Signer};
+
+#[cfg(feature = "msk-iam")]
+mod msk;
+#[cfg(not(feature = "msk-iam"))]
+mod msk {
+    use aws_credential_types::Credentials;
+
+    use super::{SystemTime, TokenError};
+
+    pub(super) fn sign(_: &str, _: &Credentials) -> Result<(String, SystemTime), TokenError> {
+        Err(TokenError::Signer("this program was built without the feature `msk-iam`".into()))
+    }
+}
 
 /// A token for a broker: a signed URL, valid for 15 minutes.
 #[derive(Clone)]
@@ -47,21 +51,14 @@ pub enum TokenError {
 pub fn token(signer: &Signer, now: SystemTime) -> Result<Token, TokenError> {
     let credentials = signer.credentials_at(now)?;
     let credentials_expiry = credentials.expiry();
-    let region = Region::new(signer.region.clone());
-    let signing =
-        generate_auth_token_from_credentials_provider(region, SharedCredentialsProvider::new(credentials.clone()));
-    // The library logs its input, the session token included. Its future is ready at once; librdkafka's thread could not wait.
-    let signed = with_default(NoSubscriber::default(), || signing.now_or_never());
-    let (value, expiry_ms) = signed
-        .ok_or_else(|| TokenError::Signer("the signature is not ready at once".into()))?
-        .map_err(|error| TokenError::Signer(error.into()))?;
-    let expiry_ms = u64::try_from(expiry_ms).map_err(|error| TokenError::Signer(error.into()))?;
-    let expiry = UNIX_EPOCH + Duration::from_millis(expiry_ms);
+    let (value, expiry) = msk::sign(&signer.region, credentials)?;
     Ok(Token { value, expiry: credentials_expiry.map_or(expiry, |credentials_expiry| credentials_expiry.min(expiry)) })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use aws_credential_types::Credentials;
     use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
