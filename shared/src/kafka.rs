@@ -195,14 +195,14 @@ impl Publish for Producer {
             // `stale_reason` gives the next request another connection, with metadata of its own.
             End::AllReported if connection.write_history.may_reuse_sequences() => {}
             End::AllReported => Self::refresh_denied(&connection, &records, &outcomes, deadline).await,
-            End::Denied => self.0.producer_client.retire(&connection),
-            // Its records would stay queued without an end. Without a fault, the connection may hang forever.
-            End::DeadlineExceeded => {
-                if connection.health.no_fault_since(start) {
-                    tracing::warn!("Kafka did not respond and no fault was reported");
-                }
+            // After a missed deadline, the records would stay queued without an end.
+            End::Denied | End::DeadlineExceeded => self.0.producer_client.retire(&connection),
+            // librdkafka reports a broker that is down. Without any report the connection may hang forever.
+            End::NotEnqueued if connection.health.no_fault_since(start) => {
+                tracing::warn!("Kafka did not respond and no fault was reported: replacing the connection");
                 self.0.producer_client.retire(&connection);
             }
+            End::NotEnqueued => {}
         }
         connection.mark_used();
         outcomes
@@ -234,6 +234,8 @@ enum End {
     AllReported,
     /// The deadline passed first.
     DeadlineExceeded,
+    /// The deadline passed before any record was enqueued.
+    NotEnqueued,
     /// The brokers rejected the authentication first.
     Denied,
 }
@@ -254,7 +256,10 @@ async fn send(
     tokio::pin!(stop);
     tokio::select! {
         () = connection.ensure_metadata(topics) => {}
-        (failure, end) = stop.as_mut() => return (vec![Err(failure); records.len()], end),
+        (failure, end) = stop.as_mut() => {
+            let end = if matches!(end, End::DeadlineExceeded) { End::NotEnqueued } else { end };
+            return (vec![Err(failure); records.len()], end);
+        }
     }
     // Enqueued before any is awaited, so that they share batches.
     let deliveries = Deliveries::new(records.len());
