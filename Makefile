@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # The folder of all fetched tools. Nothing is installed outside of it.
 TOOLS := $(CURDIR)/.tools
 VENV := $(TOOLS)/venv
-# Installs Python's packages, ten times as fast as pip.
+# Installs Python's packages.
 UV_PINNED := uv==0.13.9
 UV := $(TOOLS)/uv/bin/uv
 ZIG := ziglang==0.17.1

@@ -1,7 +1,8 @@
 # Recipes that fetch or build the tools in .tools. Each prints the seconds that it took.
-$(UV):
+$(UV): Makefile
 	@python3 -m venv $(TOOLS)/uv; \
 	$(TOOLS)/uv/bin/pip install --quiet --disable-pip-version-check $(UV_PINNED); \
+	touch $@; \
 	echo "fetched from PyPI in $$SECONDS s: $(UV_PINNED)"
 
 # Makes a virtual environment, if there is none, and installs packages there.
