@@ -19,7 +19,8 @@ PINNED += aws-sam-cli==1.170.0 cfn-lint==1.58.0 openapi-spec-validator==0.9.0 sc
 PINNED += deflate==0.9.0 certifi==2026.10.19.post1
 # Checks the lists of dependencies.
 PINNED += cyclonedx-python-lib[json-validation]==11.12.0
-PINNED += moto[server]==5.2.5 parliament==1.6.4 policy_sentry==0.15.2
+# parliament imports setuptools' pkg_resources.
+PINNED += moto[server]==5.2.5 parliament==1.6.4 setuptools==80.9.0 policy_sentry==0.15.2
 
 # The newest version. The tests read this variable too.
 export KAFKA_VERSION ?= 4.3.1
