@@ -147,14 +147,17 @@ mod tests {
         let published = fs::read_to_string(workspace().join("docs/benchmarks.md")).unwrap();
         let templates = [
             include_str!("document/head.md"),
+            include_str!("document/goals.md"),
             include_str!("document/code.md"),
             include_str!("document/starts.md"),
             include_str!("document/user_ids.md"),
             include_str!("document/function.md"),
+            include_str!("document/profile.md"),
             include_str!("document/growth.md"),
             include_str!("document/limits.md"),
             include_str!("document/server.md"),
             include_str!("document/archiving.md"),
+            include_str!("document/delta.md"),
             include_str!("document/freeze.md"),
             include_str!("document/cost.md"),
         ];
