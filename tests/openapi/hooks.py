@@ -77,9 +77,16 @@ def keep_stream(case):
                 mend(document, kind, row)
     if "Records" in case.body:
         case.body["Records"] = kept
-    named = case.path_parameters if "stream" in (case.path_parameters or {}) else case.query
-    name = "stream" if named is case.path_parameters else "stream-name"
-    named[name] = f"{named[name].rsplit('-', 1)[0]}-{kind}"
+    if "stream" in (case.path_parameters or {}):
+        case.path_parameters["stream"] = of_kind(case.path_parameters["stream"], kind)
+    else:
+        # No schema can express that the query or the body has to name the stream.
+        streams = document["components"]["parameters"]["stream_name"]["schema"]["enum"]
+        case.query = {**(case.query or {}), "stream-name": of_kind((case.query or {}).get("stream-name", streams[0]), kind)}
+
+
+def of_kind(stream, kind):
+    return f"{stream.rsplit('-', 1)[0]}-{kind}"
 
 
 def encoded(text):
