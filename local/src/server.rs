@@ -38,8 +38,8 @@ pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 const RESPONSE_READ_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The bytes of an incomplete request head after which a connection is answered with 431, and of unsent response after which no more is
-/// buffered. API Gateway accepts headers of 20 kB. A connection keeps its read buffer, and so does the start of a body that waits:
-/// hyper's default of 418 kB would be 84 MB for a hundred connections.
+/// buffered. API Gateway accepts smaller heads. A connection can hold two such buffers: its own, and the start of a body that waits for
+/// admission. With hyper's default of 418 kB, a hundred connections could hold 84 MB.
 const MAX_BUFFER_BYTES: usize = 64 * 1024;
 
 /// The time a client has to send the head of a request, so that idle connections do not accumulate.

@@ -112,6 +112,7 @@ fn raw() -> Vec<(&'static str, Vec<u8>, Refusal)> {
         ("100 additional headers", closing(&format!("{sized}{}", "x: y\r\n".repeat(100)), NO_ROW), Servers(431)),
         ("a header of 1 MB", closing(&format!("{sized}x: {}\r\n", "y".repeat(1_000_000)), NO_ROW), Servers(431)),
         ("a header of 60 kB", closing(&format!("{sized}x: {}\r\n", "y".repeat(60_000)), NO_ROW), Ours(422, 42203)),
+        ("a header of 200 kB", closing(&format!("{sized}x: {}\r\n", "y".repeat(200_000)), NO_ROW), Servers(431)),
         ("a header without a colon", closing(&format!("{sized}nonsense\r\n"), NO_ROW), Servers(400)),
         ("a header's name with a space", closing(&format!("{sized}a b: c\r\n"), NO_ROW), Servers(400)),
         ("NUL in a header", closing(&format!("{sized}a: \0\r\n"), NO_ROW), Servers(400)),
