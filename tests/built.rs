@@ -11,7 +11,10 @@ use std::{
 
 use zip::ZipArchive;
 
-use crate::support::template::{parameters, stack, workspace};
+use crate::support::{
+    programs::assert_names_no_folder_and_no_date,
+    template::{parameters, stack, workspace},
+};
 
 /// Amazon Linux 2023's glibc: 2.34.
 const C_LIBRARY: u32 = 34;
@@ -38,11 +41,15 @@ async fn programs() -> BTreeMap<String, PathBuf> {
     programs
 }
 
+fn read(program: &Path) -> Vec<u8> {
+    fs::read(program).unwrap_or_else(|error| panic!("{}: {error}", program.display()))
+}
+
 #[tokio::test]
 #[ignore = "needs the built functions: make test"]
 async fn every_program_runs_on_arm64_with_amazon_linuxs_c_library() {
     for (function, program) in programs().await {
-        let bytes = fs::read(&program).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let bytes = read(&program);
         assert_eq!(&bytes[..6], b"\x7fELF\x02\x01", "{function}: not a 64-bit program");
         assert_eq!(bytes[18..20], ARM64, "{function}");
         let versions = bytes.windows(8).enumerate().filter(|(_, window)| window == b"GLIBC_2.");
@@ -64,7 +71,15 @@ async fn each_package_is_one_built_program() {
         assert_eq!(file.unix_mode(), Some(0o100_755), "{function}: not executable by everybody");
         let mut packaged = Vec::new();
         file.read_to_end(&mut packaged).unwrap();
-        assert!(packaged == fs::read(&program).unwrap(), "{function}: not the program that `sam build` left");
+        assert!(packaged == read(&program), "{function}: not the program that `sam build` left");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the built functions: make test"]
+async fn no_program_names_the_folder_or_the_time_of_its_build() {
+    for (function, program) in programs().await {
+        assert_names_no_folder_and_no_date(&function, &read(&program));
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::support::{
     local::{output, python},
+    programs::assert_names_no_folder_and_no_date,
     template::workspace,
 };
 
@@ -27,6 +28,7 @@ async fn each_programs_list_of_dependencies_is_valid_and_names_them() {
     for (program, dependency) in PROGRAMS {
         let list = fs::read_to_string(workspace(&format!("target/sbom/{program}.cdx.json"))).unwrap();
         output(&mut python("sbom.py"), &list).await;
+        assert_names_no_folder_and_no_date(program, list.as_bytes());
         let list: Value = serde_json::from_str(&list).unwrap();
         assert_eq!(list["metadata"]["component"]["name"], program);
         let names: Vec<_> = list["components"].as_array().unwrap().iter().map(|component| &component["name"]).collect();
