@@ -124,7 +124,7 @@ fn free_port() -> u16 {
 }
 
 #[tokio::test]
-#[ignore = "needs the image: make test-release"]
+#[ignore = "needs the image: make test"]
 async fn another_tool_finds_the_image_valid() {
     let crane = workspace(".tools/bin/crane");
     let valid = output(Command::new(crane).args(["validate", "--tarball"]).arg(archive()), "").await;
@@ -132,7 +132,7 @@ async fn another_tool_finds_the_image_valid() {
 }
 
 #[tokio::test]
-#[ignore = "needs the image: make test-release"]
+#[ignore = "needs the image: make test"]
 async fn the_image_states_its_user_its_port_and_its_health_check() {
     let image = Unpacked::new().await;
     assert_eq!(image.config["architecture"], architecture());
@@ -146,7 +146,7 @@ async fn the_image_states_its_user_its_port_and_its_health_check() {
 }
 
 #[tokio::test]
-#[ignore = "needs the image: make test-release"]
+#[ignore = "needs the image: make test"]
 async fn a_container_archives_what_was_sent_before_it_is_stopped() {
     // Ctrl-C in a terminal, and `docker stop`.
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
@@ -175,7 +175,7 @@ async fn a_container_archives_what_was_sent_before_it_is_stopped() {
 }
 
 #[tokio::test]
-#[ignore = "needs the image: make test-release"]
+#[ignore = "needs the image: make test"]
 async fn the_image_holds_one_program_and_the_authorities_that_it_trusts() {
     let image = Unpacked::new().await;
     let root = image.root();
@@ -189,7 +189,7 @@ async fn the_image_holds_one_program_and_the_authorities_that_it_trusts() {
 }
 
 #[tokio::test]
-#[ignore = "needs the image: make test-release"]
+#[ignore = "needs the image: make test"]
 async fn the_same_program_becomes_the_same_image_in_another_folder_and_later() {
     let image = Unpacked::new().await;
     let again = image.folder.path().join("again.tar");

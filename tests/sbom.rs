@@ -23,7 +23,7 @@ const PROGRAMS: [(&str, &str); 8] = [
 ];
 
 #[tokio::test]
-#[ignore = "needs the lists: make test-release"]
+#[ignore = "needs the lists: make test"]
 async fn each_programs_list_of_dependencies_is_valid_and_names_them() {
     for (program, dependency) in PROGRAMS {
         let list = fs::read_to_string(workspace(&format!("target/sbom/{program}.cdx.json"))).unwrap();

@@ -58,7 +58,7 @@ fn alone(program: &str, path: PathBuf) -> Command {
 }
 
 #[tokio::test]
-#[ignore = "needs a wheel and Python with requests: make test-release"]
+#[ignore = "needs a wheel and Python with requests: make test"]
 async fn a_posted_record_is_in_the_archive_within_10_s_of_the_command_of_an_installed_wheel() {
     let venv = TempDir::new().unwrap();
     output(Command::new("python3").args(["-m", "venv"]).arg(venv.path()), "").await;
@@ -89,7 +89,7 @@ async fn a_posted_record_is_in_the_archive_within_10_s_of_the_command_of_an_inst
 }
 
 #[tokio::test]
-#[ignore = "needs a wheel: make test-release"]
+#[ignore = "needs a wheel: make test"]
 async fn uvx_runs_the_program_of_a_wheel() {
     let cache = TempDir::new().unwrap();
     let mut command = Command::new(tool("uvx"));
@@ -99,7 +99,7 @@ async fn uvx_runs_the_program_of_a_wheel() {
 }
 
 #[tokio::test]
-#[ignore = "needs a wheel: make test-release"]
+#[ignore = "needs a wheel: make test"]
 async fn each_wheel_is_small_and_runs_with_any_c_library() {
     let wheels = wheels();
     assert!(wheels.contains(&wheel(ARCH)));
@@ -117,7 +117,7 @@ async fn each_wheel_is_small_and_runs_with_any_c_library() {
 }
 
 #[test]
-#[ignore = "needs a wheel: make test-release"]
+#[ignore = "needs a wheel: make test"]
 fn no_wheel_names_the_folder_or_the_time_of_its_build() {
     let mut wheel = ZipArchive::new(File::open(wheel(ARCH)).unwrap()).unwrap();
     for at in 0..wheel.len() {

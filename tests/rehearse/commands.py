@@ -154,7 +154,7 @@ class Workspace:
     def __enter__(self):
         self.temporary = tempfile.TemporaryDirectory()
         self.path = pathlib.Path(self.temporary.name, "workspace")
-        skipped = shutil.ignore_patterns("target", ".tools", ".aws-sam", ".git", ".venv", "node_modules")
+        skipped = shutil.ignore_patterns("target", ".tools", ".aws-sam", ".git", ".venv", "node_modules", "*.cdx.json")
         shutil.copytree(stacks.WORKSPACE, self.path, ignore=skipped)
         compiler = pathlib.Path(self.temporary.name, "bin/cargo-lambda")
         compiler.parent.mkdir()
