@@ -146,9 +146,16 @@ cross = PATH=$(CURDIR)/tools/cross:$(1)/bin:$$PATH RUSTUP_HOME=$(RUSTUP) XDG_CAC
 	CC_$(subst -,_,$(3))=zigcc CARGO_ZIG=$(2) ZIG_TARGET='$(4) $(if $(5),-mcpu=$(subst -,_,$(5)))' \
 	SOURCE_DATE_EPOCH=$(EPOCH) GNUMAKEFLAGS='ENGINESDIR=/ MODULESDIR=/'
 
+# Before anything is fetched: a build would find out after minutes.
+.PHONY: compilers
+compilers:
+	@for program in rustup cc c++ cmake perl; do \
+		command -v $$program > /dev/null || { echo "$$program is missing: see CONTRIBUTING.md, Build and test" >&2; exit 1; }; \
+	done
+
 # The CPU is the one that cargo-lambda chooses: RUSTFLAGS replace its flags.
 .PHONY: build
-build: $(VENV)/ready $(QEMU)/ready $(RUSTUP)/ready ## Builds the functions for arm64 with `sam build`; needs rustup's server
+build: compilers $(VENV)/ready $(QEMU)/ready $(RUSTUP)/ready ## Builds the functions for arm64 with `sam build`; needs rustup's server
 	$(call cross,$(VENV),cargo-lambda,aarch64-unknown-linux-gnu,aarch64-linux-gnu,neoverse-n1) \
 		SAM_CLI_TELEMETRY=0 sam build
 
@@ -163,12 +170,12 @@ wheel: wheel-$(if $(filter Linux,$(shell uname)),$(shell uname -m),native) ## Bu
 wheels: wheel-x86_64 wheel-aarch64 ## Builds the wheels for Linux on x86_64 and arm64; needs rustup's server
 
 .PHONY: wheel-native
-wheel-native: $(MATURIN)/ready
+wheel-native: compilers $(MATURIN)/ready
 	rm -f target/wheels/*
 	SOURCE_DATE_EPOCH=$(EPOCH) $(MATURIN)/bin/maturin build --out target/wheels
 
 # A static program runs beside glibc and musl, so the wheel has the tags of both.
-wheel-%: $(MATURIN)/ready $(RUSTUP)/ready
+wheel-%: compilers $(MATURIN)/ready $(RUSTUP)/ready
 	rm -f target/wheels/*_$*.whl
 	$(call cross,$(MATURIN),maturin,$*-unknown-linux-musl,$*-linux-musl) maturin build --out target/wheels \
 		--zig --target $*-unknown-linux-musl --compatibility manylinux2014 musllinux_1_2
@@ -180,7 +187,7 @@ image-amd64: wheel-x86_64
 image-arm64: wheel-aarch64
 image-amd64: RUST_MACHINE = x86_64
 image-arm64: RUST_MACHINE = aarch64
-image-%: $(VENV)/ready
+image-amd64 image-arm64: image-%: $(VENV)/ready
 	rm -f target/image/*-$*.tar
 	@$(VENV)/bin/python tools/image.py --program target/$(RUST_MACHINE)-unknown-linux-musl/wheel/$(PROGRAM) \
 		--architecture $* --version $(VERSION) --output target/image/$(PROGRAM)-$(VERSION)-$*.tar
