@@ -3,7 +3,7 @@
 use emulator::Order;
 use ingest::StatusPolicy;
 
-use crate::{browser, cli::Cli, components::Components, dashboard};
+use crate::{browser, cli::Cli, components::Components, dashboard, terminal::report};
 
 /// Prints it to stderr, because stdout holds only the summary.
 pub(crate) fn print(cli: &Cli, components: &Components) {
@@ -58,5 +58,5 @@ pub(crate) fn print(cli: &Cli, components: &Components) {
         "Stop with Ctrl-C.".to_owned(),
         String::new(),
     ]);
-    eprintln!("{}", lines.join("\n"));
+    report(lines.join("\n"));
 }

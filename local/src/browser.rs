@@ -2,12 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::terminal::report;
+
 /// Opens the page that `address` serves, and waits a moment for the program that opens it. A failure is reported on stderr: the
 /// pipeline runs without a browser.
 pub(crate) fn open(address: SocketAddr) {
     let page = page(address);
     if let Err(error) = open::that_detached(&page) {
-        eprintln!("--open: no browser can be started ({error}): open {page} yourself");
+        report(format_args!("--open: no browser can be started ({error}): open {page} yourself"));
     }
 }
 

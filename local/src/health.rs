@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::terminal::report;
+
 /// The error of a component that does not work. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Health(Arc<Mutex<Option<String>>>);
@@ -10,7 +12,7 @@ impl Health {
     /// Marks the component as failed. Prints the error with the component's `name`, unless the component failed before.
     pub(crate) fn report_failure(&self, name: &str, error: &str) {
         if self.mark_failed(error.to_owned()) {
-            eprintln!("{name}: {error}; retrying");
+            report(format_args!("{name}: {error}; retrying"));
         }
     }
 

@@ -32,6 +32,7 @@ use crate::{
     signals::Signals,
     summary::{Summary, peak_memory_bytes},
     table_writer::{self, TableWriter, TableWriterError},
+    terminal::report,
     totals::{RunningTotals, Totals},
 };
 
@@ -55,13 +56,14 @@ pub(crate) async fn run(cli: Cli) -> Result<Summary, StartError> {
         spawn_blocking(move || browser::open(address));
     }
     tokio::select! {
-        () = signals.stop_requested(cli.duration) => eprintln!(
-            "Stopping: what is in flight is written and archived first, within {} s. Ctrl-C again stops at once.",
-            SHUTDOWN_TIMEOUT.as_secs()
-        ),
-        task = running.failed_task() => eprintln!("Stopping: the {task} cannot go on."),
+        () = signals.stop_requested(cli.duration) => {}
+        task = running.failed_task() => report(format_args!("The {task} cannot go on.")),
     }
-    signals.exit_on_next();
+    let advice = signals.exit_on_second();
+    report(format_args!(
+        "Stopping: what is in flight is written and archived first, within {} s. {advice}",
+        SHUTDOWN_TIMEOUT.as_secs()
+    ));
     Ok(running.stop().await)
 }
 
@@ -219,11 +221,13 @@ impl Running {
         }
         let totals = self.totals.snapshot();
         Summary {
-            failure: failure(emulated, archived, &totals, self.archive_url.is_some()).or_else(|| match tabled {
-                Ok(Ok(())) => None,
-                Ok(Err(error)) => Some(error.to_string()),
-                Err(panic) => Some(format!("a task failed: {panic}")),
-            }),
+            failure: failure(emulated, archived, &totals, self.archive_url.is_some(), self.backlog.is_some()).or_else(
+                || match tabled {
+                    Ok(Ok(())) => None,
+                    Ok(Err(error)) => Some(error.to_string()),
+                    Err(panic) => Some(format!("a task failed: {panic}")),
+                },
+            ),
             totals,
             seconds: self.started.elapsed().as_secs_f64(),
             peak_memory_bytes: peak_memory_bytes(),
@@ -238,16 +242,21 @@ fn failure<E: Display>(
     archived: Result<Result<(), E>, JoinError>,
     totals: &Totals,
     is_archived: bool,
+    is_embedded: bool,
 ) -> Option<String> {
     let to_archive = if is_archived { totals.records_written - totals.records_passed_through } else { 0 };
     let missing = to_archive.saturating_sub(totals.records_archived + totals.quarantined);
+    let fate = if is_embedded { " and lost with the embedded Kafka" } else { "" };
     match (emulated, archived) {
+        (_, Ok(Err(error))) if missing > 0 => {
+            Some(format!("{missing} of the records written are not archived{fate}: {error}"))
+        }
         (_, Ok(Err(error))) => Some(error.to_string()),
         (Err(panic), _) | (_, Err(panic)) => Some(format!("a task failed: {panic}")),
         (Ok(()), Ok(Ok(()))) if totals.records_lost > 0 => {
             Some(format!("Kafka dropped {} records before they were archived", totals.records_lost))
         }
-        (Ok(()), Ok(Ok(()))) if missing > 0 => Some(format!("{missing} of the records written are not archived")),
+        (Ok(()), Ok(Ok(()))) if missing > 0 => Some(format!("{missing} of the records written are not archived{fate}")),
         (Ok(()), Ok(Ok(()))) => None,
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::{Instant, interval};
 
-use crate::totals::Totals;
+use crate::{terminal::report, totals::Totals};
 
 /// The update interval on a terminal.
 const TERMINAL_INTERVAL: Duration = Duration::from_millis(500);
@@ -37,7 +37,7 @@ pub(crate) async fn show(totals: impl Fn() -> Totals, is_archived: bool, has_tab
             bar.set_message(line);
             bar.tick();
         } else {
-            eprintln!("{:>4.0} s  {line}", begun.elapsed().as_secs_f64());
+            report(format_args!("{:>4.0} s  {line}", begun.elapsed().as_secs_f64()));
         }
         (before, at) = (now, Instant::now());
     }

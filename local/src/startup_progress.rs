@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
+use crate::terminal;
+
 /// The delay before the steps of a start are reported.
 const REPORT_DELAY: Duration = Duration::from_secs(1);
 
@@ -37,7 +39,7 @@ impl Drop for StartupProgress {
 async fn report(mut step: watch::Receiver<String>) {
     sleep(REPORT_DELAY).await;
     loop {
-        eprintln!("Starting: {}", *step.borrow_and_update());
+        terminal::report(format_args!("Starting: {}", *step.borrow_and_update()));
         if step.changed().await.is_err() {
             break;
         }

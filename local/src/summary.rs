@@ -4,7 +4,11 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::{cli::SummaryForm, totals::Totals};
+use crate::{
+    cli::SummaryForm,
+    terminal::{print, report},
+    totals::Totals,
+};
 
 /// The totals and the result of a run.
 #[derive(Debug, Serialize)]
@@ -25,13 +29,15 @@ impl Summary {
     /// Prints it as the last line. The exit code is 0 if everything written is archived.
     pub(crate) fn print(&self, form: SummaryForm) -> ExitCode {
         if let Some(failure) = &self.failure {
-            eprintln!("error: {failure}");
+            report(format_args!("error: {failure}"));
         }
-        match form {
+        let line = match form {
             // Unwrap safety: numbers and strings always serialize.
-            SummaryForm::Json => println!("{}", serde_json::to_string(self).unwrap_or_default()),
-            SummaryForm::Words => println!("{}", self.words()),
-        }
+            SummaryForm::Json => serde_json::to_string(self).unwrap_or_default(),
+            SummaryForm::Words => self.words(),
+        };
+        // The exit code says how the run ended, whether or not anybody reads this.
+        drop(print(format!("{line}\n").as_bytes()));
         if self.failure.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
 

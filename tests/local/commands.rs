@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs::{self, Permissions},
+    net::TcpListener,
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
 };
@@ -73,6 +74,26 @@ async fn bash_completes_the_flags_and_commands() {
         done";
     let completed = output(Command::new("bash").args(["-eu", "-c", &format!("{script}\n{ask}")]), "").await;
     assert_eq!(completed, "--posts-per-second\ndoctor\n");
+}
+
+#[tokio::test]
+async fn a_health_check_of_a_server_that_never_answers_ends() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap().to_string();
+    let ended = Process::start(&["healthcheck", "--listen", &address]).await.wait_for_exit().await;
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert_eq!(ended.stderr, format!("error: {address} does not answer within 5 s"));
+}
+
+#[tokio::test]
+async fn nobody_has_to_read_the_output() {
+    for (arguments, code) in [(&["doctor"][..], 1), (&["--for", "1s", "--listen", "0"], 0)] {
+        let mut command = Command::new("sh");
+        command.args(["-c", "\"$@\" > /dev/full", "sh"]).arg(built("pinterest-data-pipeline").await.unwrap());
+        let ended = Process::spawn(command.args(arguments)).wait_for_exit().await;
+        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+    }
 }
 
 #[tokio::test]

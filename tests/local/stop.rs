@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use ingest::MAX_RECORDS;
 use nix::sys::signal::Signal;
-use tokio::{io::AsyncWriteExt, net::TcpListener};
+use stack::lambda::built;
+use tokio::{io::AsyncWriteExt, net::TcpListener, process::Command};
 
-use super::{GEO_TOPIC, assert_all_archived, assert_offsets, begin, geo_row, geo_rows};
+use super::{GEO_TOPIC, assert_all_archived, assert_offsets, begin, geo_row, geo_rows, written};
 use crate::support::local::{Local, Process, answer, post};
 
 #[tokio::test]
@@ -44,6 +45,39 @@ async fn a_second_ctrl_c_stops_at_once() {
     local.process.signal(Signal::SIGINT);
     let ended = local.process.wait_for_exit_within(Duration::from_secs(10)).await;
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_closed_terminal_costs_no_record() {
+    let mut local = Local::start_without_emulator().await;
+    assert_eq!(local.post(GEO_TOPIC, &geo_row()).await, written(0));
+    local.process.close_stderr().await;
+    local.process.signal(Signal::SIGHUP);
+    assert_all_archived(&local.process.wait_for_exit().await, 1);
+}
+
+#[tokio::test]
+async fn below_nohup_it_survives_the_terminal() {
+    let program = built("pinterest-data-pipeline").await.unwrap();
+    let mut command = Command::new("nohup");
+    command.arg(program).args(["--listen", "127.0.0.1:0", "--posts-per-second", "0"]);
+    let local = Local::ready(Process::spawn(&mut command)).await;
+    local.process.signal(Signal::SIGHUP);
+    assert_eq!(local.post(GEO_TOPIC, &geo_row()).await, written(0));
+    assert_all_archived(&local.stop().await, 1);
+}
+
+#[tokio::test]
+async fn a_first_signal_after_the_time_is_over_waits_as_well() {
+    let mut local = Local::start(&["--posts-per-second", "0", "--for", "1s"]).await;
+    let body = geo_row();
+    let mut client = begin(&local, &body).await;
+    local.process.wait_for_line("Stopping").await;
+    local.process.signal(Signal::SIGTERM);
+    local.process.wait_for_line("Still stopping").await;
+    client.write_all(body.as_bytes()).await.unwrap();
+    assert_eq!(answer(&mut client).await, written(0));
+    assert_all_archived(&local.process.wait_for_exit().await, 1);
 }
 
 #[tokio::test]

@@ -41,6 +41,7 @@ pub(crate) struct Process {
     child: Child,
     stdout: JoinHandle<String>,
     stderr: UnboundedReceiver<String>,
+    stderr_reader: JoinHandle<()>,
     stderr_lines: Vec<String>,
     folder: TempDir,
 }
@@ -91,14 +92,14 @@ impl Process {
         // A full pipe would block the program, so a task drains it.
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (sender, stderr) = unbounded_channel();
-        tokio::spawn(async move {
+        let stderr_reader = tokio::spawn(async move {
             while let Some(line) = lines.next_line().await.unwrap() {
                 if sender.send(line).is_err() {
                     break;
                 }
             }
         });
-        Self { child, stdout, stderr, stderr_lines: Vec::new(), folder }
+        Self { child, stdout, stderr, stderr_reader, stderr_lines: Vec::new(), folder }
     }
 
     /// Waits for the next line on stderr that contains `text`.
@@ -112,6 +113,13 @@ impl Process {
                 return line;
             }
         }
+    }
+
+    /// Closes stderr, as a terminal does whose window is closed.
+    pub(crate) async fn close_stderr(&mut self) {
+        self.stderr_reader.abort();
+        // An aborted task drops its pipe before it has ended.
+        assert!((&mut self.stderr_reader).await.unwrap_err().is_cancelled());
     }
 
     pub(crate) fn id(&self) -> u32 {
