@@ -19,7 +19,7 @@ use shared::metrics::Metrics;
 use tokio::{
     net::TcpListener,
     task::JoinHandle,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
@@ -50,8 +50,11 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// A running server.
 pub(crate) struct Server {
-    connections: JoinHandle<()>,
+    acceptor: JoinHandle<()>,
+    connections: TaskTracker,
     requests: TaskTracker,
+    /// Ends the connections, and so the requests that have not begun.
+    disconnect: CancellationToken,
 }
 
 impl Server {
@@ -77,41 +80,61 @@ impl Server {
         let router = dashboard::routes(dashboard, router, stop)
             .layer(middleware::from_fn_with_state(guard, reject_foreign))
             .layer(middleware::from_fn(drain_unread));
-        let connections = tokio::spawn(accept(listener, router, stop.clone()));
-        Self { connections, requests }
+        let (connections, disconnect) = (TaskTracker::new(), CancellationToken::new());
+        let acceptor = tokio::spawn(accept(listener, router, stop.clone(), connections.clone(), disconnect.clone()));
+        Self { acceptor, connections, requests, disconnect }
     }
 
-    /// Waits until every request that began before the stop has finished, even if its client has disconnected.
+    /// Waits until every request that began before the stop has finished, even if its client has disconnected. After that, none
+    /// begins and none is answered: its records would miss the archive.
     pub(crate) async fn ended(self) {
+        let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
+        self.requests.close();
         let answered = async {
-            self.requests.close();
             self.requests.wait().await;
             // Clients that do not read their responses are not awaited.
             sleep(RESPONSE_READ_TIMEOUT).await;
         };
         let ended = async {
             tokio::select! {
-                _ = self.connections => {}
+                _ = self.acceptor => {}
                 () = answered => {}
             }
         };
-        // A request that never ends is cut off.
-        drop(timeout(SHUTDOWN_TIMEOUT, ended).await);
+        drop(timeout_at(deadline, ended).await);
+        self.disconnect.cancel();
+        self.connections.close();
+        self.connections.wait().await;
+        // Some may have begun since. A request that never ends is cut off.
+        drop(timeout_at(deadline, self.requests.wait()).await);
     }
 }
 
 /// Accepts connections until `stop`, and returns once they have ended.
-async fn accept(listener: TcpListener, router: Router, stop: CancellationToken) {
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    disconnect: CancellationToken,
+) {
     let mut http = http1::Builder::new();
     // A client may close its writing side as soon as it has sent its request.
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).half_close(true).max_buf_size(MAX_BUFFER_BYTES);
     let connections = GracefulShutdown::new();
+    let mut is_accepting = true;
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, _)) => {
+                    is_accepting = true;
+                    stream
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
+                    if is_accepting {
+                        tracing::warn!(%error, "cannot accept a connection; retrying");
+                    }
+                    is_accepting = false;
                     sleep(ACCEPT_RETRY_DELAY).await;
                     continue;
                 }
@@ -120,9 +143,13 @@ async fn accept(listener: TcpListener, router: Router, stop: CancellationToken) 
         };
         let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
         let connection = connections.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
+        let disconnected = disconnect.clone().cancelled_owned();
+        tasks.spawn(async move {
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended early");
+                },
+                () = disconnected => {}
             }
         });
     }

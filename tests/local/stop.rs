@@ -5,7 +5,12 @@ use std::time::Duration;
 use ingest::MAX_RECORDS;
 use nix::sys::signal::Signal;
 use stack::lambda::built;
-use tokio::{io::AsyncWriteExt, net::TcpListener, process::Command};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    process::Command,
+    time::sleep,
+};
 
 use super::{GEO_TOPIC, assert_all_archived, assert_offsets, begin, geo_row, geo_rows, written};
 use crate::support::local::{Local, Process, answer, post};
@@ -78,6 +83,36 @@ async fn a_first_signal_after_the_time_is_over_waits_as_well() {
     client.write_all(body.as_bytes()).await.unwrap();
     assert_eq!(answer(&mut client).await, written(0));
     assert_all_archived(&local.process.wait_for_exit().await, 1);
+}
+
+/// Requests whose heads were begun before the stop, and end until after it.
+#[tokio::test]
+async fn a_request_that_begins_during_the_stop_is_archived_or_not_answered() {
+    let mut local = Local::start_without_emulator().await;
+    let request = post(GEO_TOPIC, &geo_row());
+    let (start, rest) = request.split_at(30);
+    let mut clients = Vec::new();
+    for _ in 0..60 {
+        let mut client = local.connect().await;
+        client.write_all(start.as_bytes()).await.unwrap();
+        clients.push(client);
+    }
+    // Answered only once the server has read the starts before it.
+    assert_eq!(local.post(GEO_TOPIC, &geo_row()).await, written(0));
+    local.process.signal(Signal::SIGTERM);
+    local.process.wait_for_line("Stopping").await;
+    let mut answered = 1;
+    for mut client in clients {
+        sleep(Duration::from_millis(50)).await;
+        let mut answer = String::new();
+        if client.write_all(rest.as_bytes()).await.is_ok() && client.read_to_string(&mut answer).await.is_ok() {
+            answered += u64::from(answer.starts_with("HTTP/1.1 200 "));
+        }
+    }
+    let ended = local.process.wait_for_exit().await;
+    let records = ended.figure(" records written");
+    assert!((2..60).contains(&answered) && answered <= records, "{answered}: {}", ended.summary());
+    assert_all_archived(&ended, records);
 }
 
 #[tokio::test]
