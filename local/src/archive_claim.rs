@@ -19,7 +19,9 @@ impl ArchiveClaim {
     pub(crate) async fn take(url: &ArchiveUrl, bucket: &Bucket) -> Result<Self, StartError> {
         let unusable = |source| StartError::Unclaimable(url.clone(), source);
         if !bucket.claim().await.map_err(unusable)? {
-            return Err(StartError::ArchiveClaimed(url.clone()));
+            // Without the claim it would be as useless, so nobody is told to delete it.
+            let is_empty = bucket.is_empty().await.map_err(unusable)?;
+            return Err(if is_empty { StartError::ArchiveClaimed } else { StartError::ArchiveUsed }(url.clone()));
         }
         let claim = Self { url: url.clone(), bucket: bucket.clone() };
         // Checked after the claim, because no other process fills it from here on.

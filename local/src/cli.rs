@@ -163,7 +163,8 @@ pub(crate) enum SummaryForm {
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
     let local = text.strip_prefix("localhost:").unwrap_or(text);
     let port = local.parse().map(|port: u16| SocketAddr::from(([127, 0, 0, 1], port)));
-    port.or_else(|_| text.parse()).map_err(|_| "neither an address such as 127.0.0.1:8082 nor a port")
+    port.or_else(|_| text.parse())
+        .map_err(|_| "neither an address such as 127.0.0.1:8082 nor a port; the variable LISTEN sets it too")
 }
 
 fn authorities(text: &str) -> Result<Authorities, String> {

@@ -30,8 +30,8 @@ use shared::{
 use tokio::net::TcpListener;
 
 use crate::{
-    archive_claim::ArchiveClaim, cli::Cli, error::StartError, kafka::EmbeddedKafka, port::listen,
-    startup_progress::StartupProgress,
+    archive_claim::ArchiveClaim, cli::Cli, doctor::unset_aws_variables, error::StartError, kafka::EmbeddedKafka,
+    port::listen, startup_progress::StartupProgress,
 };
 
 /// The time to connect to Kafka.
@@ -96,12 +96,18 @@ impl Components {
             (Some(embedded), cluster)
         };
         progress.step(format!("connecting to Kafka at {cluster}"));
-        let producer = connect(&cluster, &user_ids, metrics).await?;
+        let producer = connect(&cluster, embedded.is_some(), &user_ids, metrics).await?;
         let archive = match archive_url {
             Some(url) => {
                 let kafka = Kafka::connect(&cluster).await?;
                 progress.step(format!("opening the archive {url}"));
-                let bucket = Bucket::open(&url).await?;
+                let bucket = Bucket::open(&url).await.map_err(|error| match (&url, unset_aws_variables()) {
+                    _ if cli.archive.is_none() => StartError::DefaultArchive(error),
+                    (ArchiveUrl::S3 { .. }, unset) if !unset.is_empty() => {
+                        StartError::ArchiveWithout { source: error.into(), unset: unset.join(", ") }
+                    }
+                    _ => StartError::Archive(error),
+                })?;
                 Some(Archive { kafka, url, bucket })
             }
             None => None,
@@ -182,10 +188,16 @@ fn cluster(cli: &Cli, bootstrap_servers: &str) -> Result<Cluster, StartError> {
     Ok(Cluster { bootstrap_servers: bootstrap_servers.to_owned(), security })
 }
 
-async fn connect(cluster: &Cluster, user_ids: &UserIds, metrics: &Metrics) -> Result<Producer, StartError> {
+async fn connect(
+    cluster: &Cluster,
+    is_embedded: bool,
+    user_ids: &UserIds,
+    metrics: &Metrics,
+) -> Result<Producer, StartError> {
     let producer = Producer::new(cluster, metrics.clone())?;
     match producer.warm_up(user_ids.topic_names(), CONNECT_TIMEOUT).await {
         Ok(()) => Ok(producer),
+        Err(source) if is_embedded => Err(StartError::NoEmbeddedKafka { servers: cluster.to_string(), source }),
         Err(source) => Err(StartError::NoKafka { servers: cluster.to_string(), source }),
     }
 }

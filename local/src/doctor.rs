@@ -21,13 +21,17 @@ struct Part {
 pub(crate) fn report() -> String {
     let parts = [
         Part { name: "--open", purpose: "opens the page in a browser", missing: browser() },
-        Part { name: "--archive s3://…", purpose: "archives in S3", missing: [aws(), authorities()].concat() },
+        Part {
+            name: "--archive s3://…",
+            purpose: "archives in S3",
+            missing: [unset_aws_variables(), authorities()].concat(),
+        },
         Part {
             name: "--security-protocol SASL_SSL",
             purpose: "writes to MSK",
-            missing: [kafka_tls(), aws(), authorities()].concat(),
+            missing: [kafka_tls(), unset_aws_variables(), authorities()].concat(),
         },
-        Part { name: "--database-url …login=iam", purpose: "logs in to RDS by IAM", missing: aws() },
+        Part { name: "--database-url …login=iam", purpose: "logs in to RDS by IAM", missing: unset_aws_variables() },
         Part { name: "cargo lambda watch", purpose: "runs single functions", missing: programs(&["cargo-lambda"]) },
         Part { name: "sam deploy", purpose: "deploys to AWS", missing: programs(&["sam"]) },
         Part {
@@ -60,8 +64,8 @@ fn kafka_tls() -> Vec<String> {
     if cfg!(feature = "kafka-tls") { Vec::new() } else { vec!["cargo run --features kafka-tls".to_owned()] }
 }
 
-/// The variables of AWS that are not set.
-fn aws() -> Vec<String> {
+/// Returns the variables of AWS that are not set.
+pub(crate) fn unset_aws_variables() -> Vec<String> {
     let required = credentials::VARIABLES.iter().filter(|variable| variable.default.is_none());
     required.map(|variable| variable.name).filter(|name| environment(name).is_none()).map(str::to_owned).collect()
 }

@@ -36,8 +36,10 @@ pub(crate) enum StartError {
     AuthoritiesUnused,
     #[error("--bootstrap-servers: {}", one_line(.0))]
     Producer(#[from] ProducerError),
-    #[error("Kafka at {servers}: {source}")]
+    #[error("--bootstrap-servers {servers}: {source}")]
     NoKafka { servers: String, source: Unreachable },
+    #[error("the embedded Kafka at {servers}: {source}")]
+    NoEmbeddedKafka { servers: String, source: Unreachable },
     #[error("{}", one_line(.0))]
     Reader(#[from] ReadError),
     #[error("--database-url: {}", one_line(.0))]
@@ -49,7 +51,11 @@ pub(crate) enum StartError {
     #[error("--archive {text}: {source}")]
     ArchiveUrl { text: String, source: ArchiveUrlError },
     #[error("--archive: {}", one_line(.0))]
-    Archive(#[from] OpenError),
+    Archive(#[source] OpenError),
+    #[error("{}: choose a folder with --archive", one_line(.0))]
+    DefaultArchive(#[source] OpenError),
+    #[error("--archive: {}; these variables are not set: {unset}", one_line(.source.as_ref()))]
+    ArchiveWithout { source: Box<OpenError>, unset: String },
     #[error("--archive {0}: cannot be claimed: {source}", source = one_line(.1))]
     Unclaimable(ArchiveUrl, #[source] object_store::Error),
     #[error(

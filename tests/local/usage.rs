@@ -33,7 +33,7 @@ async fn wrong_usage_is_a_one_line_error() {
         (&["--allow-host", "http://a"], &["--allow-host", "http://a", "without a port"]),
         (&["--allow-origin", "localhost:3000"], &["--allow-origin", "localhost:3000", "http://localhost:3000"]),
         (&["--user-id", "a", "--user-id", "a"], &["--user-id", "`a`", "twice"]),
-        (&["--bootstrap-servers", "127.0.0.1:1"], &["Kafka at 127.0.0.1:1", "no Kafka broker answered"]),
+        (&["--bootstrap-servers", "127.0.0.1:1"], &["--bootstrap-servers 127.0.0.1:1: no Kafka broker answered"]),
         (&["--database-url", "mysql://root@127.0.0.1:1/x"], &["--database-url", "127.0.0.1:1"]),
         (&["--database-url", "postgres://u:s3cret@h/d"], &["--database-url: not `mysql://"]),
         (&["--database-url", "mysql://u:s3cret@h"], &["--database-url: the URL names no database"]),
@@ -47,7 +47,7 @@ async fn wrong_usage_is_a_one_line_error() {
             &["--ssl-ca-location", "/no.pem cannot be read: No such file"],
         ),
         (&["--archive", "s3://"], &["--archive s3://", "s3://bucket/prefix"]),
-        (&["--archive", file], &["--archive", file, "cannot be created"]),
+        (&["--archive", file], &["--archive", file, "it is not a folder"]),
         (&["--archive", used], &["--archive", used, "choose another place"]),
         (&["--for", "soon"], &["--for", "soon"]),
     ];

@@ -1,6 +1,6 @@
 //! The archive's URL, and opening it.
 
-use std::{fmt, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+use std::{fmt, io::ErrorKind, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use futures::TryStreamExt;
 use object_store::{
@@ -90,6 +90,19 @@ impl fmt::Display for ArchiveUrl {
 /// The error of opening an archive.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// A file of that name.
+    #[error("the archive {0} cannot be used: it is not a folder")]
+    NoFolder(ArchiveUrl),
+    /// A variable that the client would panic at.
+    #[error("{name}={value}: not {expected}")]
+    Variable {
+        /// Its name.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it has to be.
+        expected: &'static str,
+    },
     /// The folder does not exist and cannot be created.
     #[error("the archive {url} cannot be used: its folder cannot be created")]
     Folder {
@@ -117,7 +130,7 @@ impl Bucket {
     /// `AWS_ALLOW_HTTP=true` select a local server.
     ///
     /// # Errors
-    /// When the location does not exist, cannot be reached or denies access.
+    /// When the location does not exist, cannot be reached or denies access, or a variable is not valid.
     pub async fn open(url: &ArchiveUrl) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Unusable { url: url.clone(), source };
         let bucket = match url {
@@ -127,14 +140,16 @@ impl Bucket {
                     .with_conditional_put(S3ConditionalPut::ETagMatch)
                     .with_retry(S3_RETRIES)
                     .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), S3_REQUEST_TIMEOUT)
-                    .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::ConnectTimeout), S3_CONNECT_TIMEOUT)
-                    .build()
-                    .map_err(failed)?;
+                    .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::ConnectTimeout), S3_CONNECT_TIMEOUT);
+                let s3 = checked(s3)?.build().map_err(failed)?;
                 let store: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(s3, prefix.as_str()));
                 Self::new(store, S3_PAGE)
             }
             ArchiveUrl::Folder(folder) => {
-                std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder { url: url.clone(), source })?;
+                std::fs::create_dir_all(folder).map_err(|source| match source.kind() {
+                    ErrorKind::AlreadyExists => OpenError::NoFolder(url.clone()),
+                    _ => OpenError::Folder { url: url.clone(), source },
+                })?;
                 let folder = LocalFileSystem::new_with_prefix(folder).map_err(failed)?.with_fsync(true);
                 // The file system lists in any order.
                 Self::new(Arc::new(folder), usize::MAX)
@@ -145,9 +160,44 @@ impl Bucket {
     }
 }
 
+/// Checks the variables that end in every request's URL.
+fn checked(s3: AmazonS3Builder) -> Result<AmazonS3Builder, OpenError> {
+    let is_http =
+        |value: &String| Url::parse(value).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let is_region = |value: &String| value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let endpoint = s3.get_config_value(&AmazonS3ConfigKey::Endpoint).filter(|value| !is_http(value));
+    let region = s3.get_config_value(&AmazonS3ConfigKey::Region).filter(|value| !is_region(value));
+    match (endpoint, region) {
+        (Some(value), _) => Err(OpenError::Variable {
+            name: "AWS_ENDPOINT_URL",
+            value,
+            expected: "a URL such as http://127.0.0.1:9000",
+        }),
+        (_, Some(value)) => {
+            Err(OpenError::Variable { name: "AWS_REGION", value, expected: "a region such as eu-west-1" })
+        }
+        (None, None) => Ok(s3),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wrong_variable_is_named() {
+        let s3 = |endpoint: &str, region: &str| {
+            let builder = AmazonS3Builder::new().with_endpoint(endpoint).with_region(region);
+            checked(builder).map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!(s3("http://127.0.0.1:9000", "eu-west-1"), Ok(()));
+        for endpoint in ["notaurl", "", "127.0.0.1:9000", "http://", "ftp://host"] {
+            let expected = format!("AWS_ENDPOINT_URL={endpoint}: not a URL such as http://127.0.0.1:9000");
+            assert_eq!(s3(endpoint, "eu-west-1"), Err(expected));
+        }
+        let expected = "AWS_REGION=eu west: not a region such as eu-west-1".to_owned();
+        assert_eq!(s3("https://host", "eu west"), Err(expected));
+    }
 
     #[test]
     fn a_url_is_a_bucket_with_a_prefix_or_a_folder() {
