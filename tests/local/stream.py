@@ -27,7 +27,7 @@ stream = spark.readStream.schema(schema).json(folder)
 
 def add(batch, _):
     read.extend(row.ind for row in batch.select("ind").collect())
-    print(f"read {len(read)}", file=sys.stderr, flush=True)
+    print(f"rows read: {len(read)}", file=sys.stderr, flush=True)
 
 
 query = stream.writeStream.foreachBatch(add).start()
