@@ -19,7 +19,7 @@ impl ArchiveClaim {
     pub(crate) async fn take(url: &ArchiveUrl, bucket: &Bucket) -> Result<Self, StartError> {
         let unusable = |source| StartError::Unclaimable(url.clone(), source);
         if !bucket.claim().await.map_err(unusable)? {
-            // Without the claim it would be as useless, so nobody is told to delete it.
+            // An archive that holds records stays unusable when its claim is deleted, so the error must not advise that.
             let is_empty = bucket.is_empty().await.map_err(unusable)?;
             return Err(if is_empty { StartError::ArchiveClaimed } else { StartError::ArchiveUsed }(url.clone()));
         }

@@ -1,12 +1,11 @@
-//! Output for whoever reads it. Without a reader, such as a closed terminal, the pipeline goes on and archives what it has to:
-//! `eprintln!` would panic.
+//! Output to the terminal. `eprintln!` panics once the terminal is closed, before the last records are archived. These functions do not.
 
 use std::{
     fmt::Display,
     io::{self, Write},
 };
 
-/// Writes a line to standard error.
+/// Writes a line to standard error. Ignores failures.
 pub(crate) fn report(line: impl Display) {
     drop(io::stderr().write_all(format!("{line}\n").as_bytes()));
 }

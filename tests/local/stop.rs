@@ -103,6 +103,7 @@ async fn a_request_that_begins_during_the_stop_is_archived_or_not_answered() {
     local.process.wait_for_line("Stopping").await;
     let mut answered = 1;
     for mut client in clients {
+        // Not a wait: the requests begin at different times of the stop.
         sleep(Duration::from_millis(50)).await;
         let mut answer = String::new();
         if client.write_all(rest.as_bytes()).await.is_ok() && client.read_to_string(&mut answer).await.is_ok() {

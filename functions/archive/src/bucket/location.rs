@@ -100,7 +100,7 @@ pub enum OpenError {
         name: &'static str,
         /// Its value.
         value: String,
-        /// What it has to be.
+        /// A description of valid values, with an example.
         expected: &'static str,
     },
     /// The folder does not exist and cannot be created.
