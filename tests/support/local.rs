@@ -68,7 +68,10 @@ impl Process {
     }
 
     pub(crate) async fn start(args: &[&str]) -> Self {
-        Self::spawn(Command::new(built("pinterest-data-pipeline").await.unwrap()).args(args))
+        // Whoever runs the tests may ignore SIGHUP, as `nohup` does, and the program would respect it.
+        let mut command = Command::new("env");
+        command.arg("--default-signal=HUP").arg(built("pinterest-data-pipeline").await.unwrap());
+        Self::spawn(command.args(args))
     }
 
     /// Starts a command in a new folder.
